@@ -1,0 +1,183 @@
+// ladder crossover: every stage at every size, as a heat map.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "shared/chain.hpp"
+#include "shared/cli/commands.hpp"
+#include "shared/cli/options.hpp"
+#include "shared/cli/status.hpp"
+#include "shared/error.hpp"
+#include "shared/files.hpp"
+#include "shared/heat_map.hpp"
+#include "shared/tables.hpp"
+
+namespace ladder::cli {
+namespace {
+
+struct CrossoverFlags {
+  std::vector<std::string> sizes, from;
+  std::string output = "crossover.svg", device = "auto", data, json, name = "crossover";
+  int rounds = 3;
+  double patience = 10.0;
+  bool record = false;
+};
+
+/// A column of the map. Between the presets lie sizes that have no name of their own.
+struct Size {
+  const char* name;
+  const char* preset;
+  int width, batch;
+};
+
+constexpr Size kSizes[] = {{"micro", "micro", 16, 1},
+                           {"micro x16", "micro", 16, 16},
+                           {"micro-batch", "micro-batch", 64, 64},
+                           {"width 128", "micro-batch", 128, 64},
+                           {"width 256", "micro-batch", 256, 64},
+                           {"small", "small", 384, 64}};
+
+ChainSettings settings_of(const Size& size, const CrossoverFlags& flags) {
+  const Preset& preset = find_preset(size.preset);
+  ChainSettings settings;
+  settings.model = preset.model;
+  settings.model.n_embd = size.width;
+  settings.train = preset.train;
+  settings.train.batch_size = size.batch;
+  settings.data = {flags.data, preset.character_stream};
+  settings.documents = std::max(16, size.batch);
+  settings.batch = 0;
+  settings.rounds = flags.rounds;
+  settings.interpreter_rounds = 1;
+  settings.patience = flags.patience;
+  settings.device = flags.device == "cpu"   ? Device::cpu
+                    : flags.device == "gpu" ? Device::gpu
+                                            : Device::automatic;
+  settings.threads = size.batch == 1 ? 1 : 0;
+  return settings;
+}
+
+HeatCell cell_of(const RecordRow& row) {
+  const double seconds = row.values.value("seconds", 0.0);
+  if (seconds > 0.0) return {seconds, row.values.value("emulated", false) ? "emulated" : ""};
+  const std::string reason = row.values.value("not_run", std::string());
+  return {0.0, reason.rfind("too slow", 0) == 0 || reason.find(": too slow") != std::string::npos
+                   ? "too slow here"
+               : reason.empty() ? "parity failed"
+                                : "not run"};
+}
+
+/// Adds a column; rows are matched by name, in the order in which they first appear.
+void add_column(HeatMap& map, const std::string& name, const std::vector<RecordRow>& rows) {
+  map.columns.push_back(name);
+  for (const RecordRow& row : rows) {
+    auto found =
+        std::find_if(map.rows.begin(), map.rows.end(), [&](const HeatRow& r) { return r.name == row.name; });
+    if (found == map.rows.end()) found = map.rows.insert(found, HeatRow{row.name, {}});
+    found->cells.resize(map.columns.size() - 1);
+    found->cells.push_back(cell_of(row));
+  }
+  for (HeatRow& row : map.rows) row.cells.resize(map.columns.size());
+}
+
+std::vector<std::vector<std::string>> text_of(const HeatMap& map) {
+  std::vector<std::vector<std::string>> cells = {{"time per document"}};
+  for (const std::string& column : map.columns) cells.front().push_back(column);
+  for (const HeatRow& row : map.rows) {
+    cells.push_back({row.name});
+    for (const HeatCell& cell : row.cells) {
+      const std::string note = cell.note.empty() ? "" : " " + cell.note;
+      cells.back().push_back(cell.seconds > 0.0 ? format_seconds(cell.seconds) + note
+                                                : (cell.note.empty() ? "-" : cell.note));
+    }
+  }
+  return cells;
+}
+
+/// The lines of the table, for a record whose block is a command with its output.
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+HeatMap measured(const CrossoverFlags& flags) {
+  HeatMap map;
+  Status status;
+  for (const Size& size : kSizes) {
+    const bool wanted = flags.sizes.empty() ||
+                        std::find(flags.sizes.begin(), flags.sizes.end(), size.name) != flags.sizes.end();
+    if (!wanted) continue;
+    const auto rows = run_chain(settings_of(size, flags), [&](const std::string& text) {
+      status.show(std::string(size.name) + ": " + text);
+    });
+    add_column(map, size.name, record_rows(rows, false));
+  }
+  status.show("");
+  map.unit = fmt::format("time per document; {}", describe(this_machine()));
+  return map;
+}
+
+HeatMap from_records(const std::vector<std::string>& files) {
+  HeatMap map;
+  for (const std::string& file : files) {
+    const Record record = read_record(file);
+    add_column(map, record.name.rfind("speedup-", 0) == 0 ? record.name.substr(8) : record.name, record.rows);
+    map.unit = fmt::format("time per document; {}", describe(record.machine));
+  }
+  return map;
+}
+
+void run_crossover(const CrossoverFlags& flags) {
+  require(flags.rounds > 0, "--rounds is {}: it must be 1 or more", flags.rounds);
+  require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
+  require_writable_file(flags.output);
+  require_writable_file(flags.json);
+  HeatMap map = flags.from.empty() ? measured(flags) : from_records(flags.from);
+  map.title = "Where each stage begins to pay";
+  const std::string table = text_table(text_of(map));
+  fmt::print("{}", table);
+  write_file(flags.output, heat_map(map));
+  fmt::print("\ndrawn in {}\n", flags.output);
+  Record record = new_record(flags.name, "./ladder crossover", map.unit);
+  std::string sources;
+  for (const StageInfo& stage : stages())
+    sources += (sources.empty() ? "stage" : "+stage") + std::to_string(stage.number);
+  record.rows.push_back({"output", sources, flags.record ? source_hash(sources) : "", {}});
+  record.rows.back().values["lines"] = lines_of(table);
+  if (!flags.json.empty()) write_record(flags.json, record);
+  if (flags.record) write_record(records_folder() / (record.name + ".json"), record);
+}
+
+}  // namespace
+
+void add_crossover(CLI::App& app) {
+  const auto flags = std::make_shared<CrossoverFlags>();
+  std::vector<std::string> names;
+  for (const Size& size : kSizes) names.emplace_back(size.name);
+  app.add_option("--sizes", flags->sizes,
+                 "columns of the map (default: all): " + CLI::detail::join(names, ", "))
+      ->type_name("NAME,...")
+      ->delimiter(',')
+      ->check(CLI::IsMember(names));
+  app.add_option("--from", flags->from, "draw these records of `ladder speedup` instead of measuring")
+      ->type_name("FILE");
+  app.add_option("-o,--output", flags->output, "the SVG file (default crossover.svg)")->type_name("FILE");
+  app.add_option("--data", flags->data, "text file to train on (default: the embedded names)")
+      ->type_name("FILE");
+  add_choice(app, "--device", flags->device, {"auto", "cpu", "gpu"},
+             "where stages with GPU kernels run (default auto)");
+  add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 3)");
+  add_number(app, "--patience", flags->patience,
+             "seconds a round may take on a rung before it is left out (default 10)");
+  app.add_option("--json", flags->json, "write the record to this file")->type_name("FILE");
+  app.add_flag("--record", flags->record, "write the record to tests/bench/results of the source folder");
+  app.add_option("--name", flags->name, "of the record (default crossover)")->type_name("NAME");
+  app.callback([flags] { run_crossover(*flags); });
+}
+
+}  // namespace ladder::cli

@@ -1,0 +1,104 @@
+// ladder graph: draws the autograd graph of an expression, or of one attention head, with stage 0's tape.
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "shared/cli/commands.hpp"
+#include "shared/error.hpp"
+#include "shared/files.hpp"
+#include "shared/machine.hpp"
+#include "stage0_scalar_autograd/expression.hpp"
+#include "stage0_scalar_autograd/graph.hpp"
+
+namespace ladder::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct GraphOptions {
+  std::string expression, values, output = "graph.svg", json;
+  bool spelled_out = false;
+};
+
+/// The SVG that Graphviz makes of DOT text; empty without Graphviz. `output` says in which folder files may
+/// be made.
+std::string svg_of(const std::string& dot, const fs::path& output) {
+  const fs::path file = output.string() + ".dot.tmp";
+  write_file(file, dot);
+  std::string svg = output_of("dot -Tsvg " + shell_quoted(file.string()));
+  std::error_code ignored;
+  fs::remove(file, ignored);
+  return svg;
+}
+
+/// Writes DOT where the name asks for it or where there is no `dot`, otherwise SVG; says what it wrote.
+void write_picture(const fs::path& output, const std::string& dot) {
+  const std::string extension = output.extension().string();
+  const std::string svg = extension == ".svg" ? svg_of(dot, output) : "";
+  fs::path path = output;
+  if (extension == ".svg" && svg.empty()) {
+    path.replace_extension(".dot");
+    fmt::print(
+        "Graphviz's dot does not run here, so its input is written: install graphviz, then dot -Tsvg {} -o "
+        "{}\n",
+        path.string(), output.string());
+  }
+  write_file(path, svg.empty() ? dot : svg + "\n");
+  fmt::print("wrote {}\n", path.string());
+}
+
+void report(const stage0::Value& root, const std::map<std::string, stage0::Value>& named,
+            const std::string& json) {
+  fmt::print("root: data {}\n", root.data());
+  nlohmann::json result = {{"data", root.data()}, {"values", nlohmann::json::object()}};
+  for (const auto& [name, value] : named) {
+    fmt::print("{}: data {}, grad {}\n", name, value.data(), value.grad());
+    result["values"][name] = {{"data", value.data()}, {"grad", value.grad()}};
+  }
+  if (!json.empty()) write_file(json, result.dump(1) + "\n");
+}
+
+void run_graph(const GraphOptions& options) {
+  const std::string extension = fs::path(options.output).extension().string();
+  require(extension == ".svg" || extension == ".dot" || extension == ".gv",
+          "-o {}: the name must end with .svg, .dot or .gv", options.output);
+  require_writable_file(options.output);
+  require_writable_file(options.json);
+  stage0::Tape tape(options.spelled_out ? stage0::Sums::spelled_out : stage0::Sums::fused);
+  stage0::Names names;
+  if (options.expression.empty()) {
+    require(options.values.empty(), "--values needs an expression");
+    const auto [root, example_names] = stage0::attention_example(tape);
+    fmt::print("one attention head of width 2, one token that attends to the one before it and to itself\n");
+    report(root, {}, options.json);
+    names = example_names;
+  } else {
+    const auto parsed =
+        stage0::parse_expression(tape, options.expression, stage0::parse_values(options.values));
+    parsed.root.backward();
+    for (const auto& [name, value] : parsed.variables) names[value.id()] = name;
+    report(parsed.root, parsed.variables, options.json);
+  }
+  write_picture(options.output, stage0::to_dot(tape, names));
+}
+
+}  // namespace
+
+void add_graph(CLI::App& app) {
+  const auto options = std::make_shared<GraphOptions>();
+  app.add_option(
+      "expression", options->expression,
+      "such as \"relu(a*b + c)\": + - * / ^, exp log relu pow; without it, one attention head is drawn");
+  app.add_option("--values", options->values, "the data of each name, such as a=2,b=-1,c=0.5");
+  app.add_option("-o,--output", options->output, "picture: .svg, or Graphviz's text: .dot or .gv")
+      ->capture_default_str();
+  app.add_flag("--spelled-out", options->spelled_out, "draw each sum as its chain of additions and products");
+  app.add_option("--json", options->json, "write data and gradients to this file");
+  app.callback([options] { run_graph(*options); });
+}
+
+}  // namespace ladder::cli

@@ -1,0 +1,75 @@
+// ladder info: what runs here, and why something does not.
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "shared/cli/commands.hpp"
+#include "shared/error.hpp"
+#include "shared/files.hpp"
+#include "shared/machine.hpp"
+#include "shared/stages.hpp"
+
+namespace ladder::cli {
+namespace {
+
+std::string dtype_list(const StageInfo& stage) {
+  std::string list;
+  for (Dtype dtype : stage.dtypes) list += (list.empty() ? "" : " ") + std::string(name_of(dtype));
+  return list;
+}
+
+/// How a stage runs when it is tried with the smallest model: the only answer that cannot be out of date.
+std::string how_it_runs(const StageInfo& stage, Device device) {
+  GptConfig smallest;
+  smallest.vocab_size = 2;
+  smallest.n_embd = 4;
+  smallest.n_head = 1;
+  smallest.block_size = 2;
+  EngineOptions options;
+  options.dtype = stage.dtypes.front();
+  options.device = device;
+  try {
+    return make_engine(stage.number, smallest, options)->emulated() ? "its own kernels, emulated on the CPU" : "yes";
+  } catch (const MachineError& error) {
+    return std::string("no: ") + error.what();
+  }
+}
+
+nlohmann::json stage_json(const StageInfo& stage) {
+  nlohmann::json json = {{"number", stage.number}, {"name", stage.name}, {"summary", stage.summary},
+                         {"dtypes", nlohmann::json::array()}, {"gpu", stage.gpu}};
+  for (Dtype dtype : stage.dtypes) json["dtypes"].push_back(std::string(name_of(dtype)));
+  json["runs"] = how_it_runs(stage, Device::automatic);
+  if (stage.gpu) json["runs_on_gpu"] = how_it_runs(stage, Device::gpu);
+  return json;
+}
+
+void run_info(const std::string& path) {
+  require_writable_file(path);
+  nlohmann::json stages_json = nlohmann::json::array();
+  for (const StageInfo& stage : stages()) {
+    const nlohmann::json json = stage_json(stage);
+    fmt::print("stage {}  {}: {}\n", stage.number, stage.name, stage.summary);
+    fmt::print("         computes in {}; runs here: {}\n", dtype_list(stage), json["runs"].get<std::string>());
+    if (stage.gpu) fmt::print("         on a GPU: {}\n", json["runs_on_gpu"].get<std::string>());
+    stages_json.push_back(json);
+  }
+  const Machine machine = this_machine();
+  const Build build = this_build();
+  fmt::print("machine  {}\nbuild    {}\n", describe(machine), describe(build));
+  if (path.empty()) return;
+  const nlohmann::json json = {{"stages", stages_json}, {"machine", to_json(machine)}, {"build", to_json(build)}};
+  write_file(path, json.dump(1) + "\n");
+}
+
+}  // namespace
+
+void add_info(CLI::App& app) {
+  const auto path = std::make_shared<std::string>();
+  app.add_option("--json", *path, "write the same as JSON")->type_name("FILE");
+  app.callback([path] { run_info(*path); });
+}
+
+}  // namespace ladder::cli

@@ -1,0 +1,65 @@
+// ladder logits: what a model says about given tokens, in full precision, for comparison with other programs.
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "shared/checkpoint.hpp"
+#include "shared/cli/commands.hpp"
+#include "shared/cli/options.hpp"
+#include "shared/cli/settings.hpp"
+#include "shared/error.hpp"
+#include "shared/files.hpp"
+
+namespace ladder::cli {
+namespace {
+
+struct LogitsFlags {
+  PlaceFlags place;
+  std::string weights, json;
+  std::vector<std::int32_t> tokens;
+};
+
+void run_logits(const LogitsFlags& flags) {
+  const Place place = resolve_place(flags.place);
+  require_writable_file(flags.json);
+  const Weights weights = load_weights(flags.weights);
+  const int vocabulary = weights.model.vocab_size;
+  require(static_cast<int>(flags.tokens.size()) <= weights.model.block_size,
+          "--tokens: {} were given, this model's block holds {}", flags.tokens.size(), weights.model.block_size);
+  for (std::int32_t token : flags.tokens)
+    require(token >= 0 && token < vocabulary, "--tokens: {} is not in the vocabulary: valid are 0 to {}", token,
+            vocabulary - 1);
+  const std::unique_ptr<Engine> engine = make_engine(place.stage, weights.model, place.options);
+  engine->load_parameters(weights.parameters);
+  const std::vector<double> logits = engine->logits(flags.tokens);
+  nlohmann::json rows = nlohmann::json::array();
+  for (std::size_t t = 0; t < flags.tokens.size(); ++t) {
+    const auto first = logits.begin() + static_cast<std::ptrdiff_t>(t) * vocabulary;
+    const std::vector<double> row(first, first + vocabulary);
+    fmt::print("{}", flags.tokens[t]);
+    for (double logit : row) fmt::print(" {}", logit);  // fmt prints the shortest text that reads as the same double
+    fmt::print("\n");
+    rows.push_back(row);
+  }
+  if (flags.json.empty()) return;
+  const nlohmann::json json = {{"stage", place.stage},
+                               {"dtype", std::string(name_of(place.options.dtype))},
+                               {"tokens", flags.tokens},
+                               {"logits", rows}};
+  write_file(flags.json, json.dump(1) + "\n");
+}
+
+}  // namespace
+
+void add_logits(CLI::App& app) {
+  const auto flags = std::make_shared<LogitsFlags>();
+  app.add_option("--weights", flags->weights, "a checkpoint, its folder, or a safetensors file of ladder train")
+      ->type_name("FILE")
+      ->required();
+  add_token_list(app, flags->tokens, "token numbers of one sequence: 1,2,3")->required();
+  add_place_flags(app, flags->place);
+  app.add_option("--json", flags->json, "write them as JSON")->type_name("FILE");
+  app.footer("Prints one line a position: the token, then the logits of the token after it.");
+  app.callback([flags] { run_logits(*flags); });
+}
+
+}  // namespace ladder::cli

@@ -1,0 +1,100 @@
+// The program `ladder`: picks the subcommand, and turns every failure into one line and an exit code.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "shared/cli/commands.hpp"
+#include "shared/cli/names.hpp"
+#include "shared/error.hpp"
+
+namespace ladder::cli {
+namespace {
+
+struct Command {
+  const char* name;
+  const char* summary;
+  void (*add)(CLI::App&);
+};
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> all = {
+      {"climb", "train the same GPT on every stage, check each against the one below, compare their speed", add_climb},
+      {"train", "train on one stage", add_train},
+      {"sample", "generate text from a checkpoint or a safetensors file", add_sample},
+      {"logits", "print logits, for comparison with other programs", add_logits},
+      {"parity", "compare two stages level by level, down to the first value that differs", add_parity},
+      {"speedup", "time the interpreter and every stage on the same work", add_speedup},
+      {"profile", "time, bytes and FLOPs of each operation of a stage", add_profile},
+      {"crossover", "stage against size as a heat map: where each stage begins to pay", add_crossover},
+      {"graph", "draw an autograd graph of stage 0", add_graph},
+      {"info", "what runs on this machine, and why something does not", add_info},
+      {"tables", "regenerate the tables of the READMEs from the committed run records", add_tables},
+  };
+  return all;
+}
+
+/// One line for a command line that CLI11 could not place: what is unknown, and the nearest name that is known.
+std::string unknown_argument(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const auto chosen = app.get_subcommands();
+  const auto is_flag = [](const std::string& argument) { return argument.size() > 1 && argument[0] == '-'; };
+  const auto flag = std::find_if(arguments.begin(), arguments.end(), is_flag);
+  const std::string unknown = flag == arguments.end() ? arguments.front() : flag->substr(0, flag->find('='));
+  std::vector<std::string> known;
+  if (!is_flag(unknown) && chosen.empty()) {
+    for (const Command& command : commands()) known.emplace_back(command.name);
+    return "there is no subcommand '" + unknown + "'" + suggestion(unknown, known) + " (ladder --help lists them)";
+  }
+  const CLI::App& owner = chosen.empty() ? app : *chosen.front();
+  const std::string path = chosen.empty() ? "ladder" : "ladder " + owner.get_name();
+  if (!is_flag(unknown)) return "'" + unknown + "' was not expected (" + path + " --help lists what is)";
+  for (const CLI::Option* option : owner.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  return "there is no flag " + unknown + suggestion(unknown, known) + " (" + path + " --help lists them)";
+}
+
+int fail(int code, std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  std::fflush(stdout);  // what the run printed stands before its error
+  std::fprintf(stderr, "ladder: %s\n", message.c_str());
+  return code;
+}
+
+int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
+  if (arguments.empty()) arguments = {"climb"};
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes a vector from its end
+  try {
+    app.parse(arguments);
+    return 0;
+  } catch (const CLI::Success& request) {  // --help, --version
+    return app.exit(request);
+  } catch (const CLI::ExtrasError&) {
+    return fail(2, unknown_argument(app, app.remaining(true)));
+  } catch (const CLI::ParseError& error) {
+    return fail(2, error.what());
+  } catch (const InputError& error) {
+    return fail(2, error.what());
+  } catch (const CheckError& error) {
+    return fail(1, error.what());
+  } catch (const MachineError& error) {
+    return fail(3, error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(3, "this machine has too little memory for that: choose a smaller model, batch or block");
+  } catch (const std::exception& error) {
+    return fail(1, std::string("unexpected: ") + error.what());
+  }
+}
+
+}  // namespace
+}  // namespace ladder::cli
+
+int main(int argc, char** argv) {
+  CLI::App app{"gpt-ladder: one GPT, climbed from scalar autograd to full speed. Without a subcommand: ladder climb.",
+               "ladder"};
+  app.set_version_flag("--version", "ladder 0.1");
+  app.footer("Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 this machine cannot.");
+  for (const auto& command : ladder::cli::commands()) command.add(*app.add_subcommand(command.name, command.summary));
+  return ladder::cli::parse_and_run(app, {argv + 1, argv + argc});
+}

@@ -1,0 +1,170 @@
+// ladder parity: two stages, or the whole chain, level by level.
+#include "shared/parity.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "shared/bench.hpp"
+#include "shared/cli/commands.hpp"
+#include "shared/cli/options.hpp"
+#include "shared/cli/settings.hpp"
+#include "shared/cli/status.hpp"
+#include "shared/error.hpp"
+#include "shared/files.hpp"
+#include "shared/interpreter.hpp"
+#include "shared/kernel_parity.hpp"
+#include "shared/tables.hpp"
+
+namespace ladder::cli {
+namespace {
+
+struct ParityFlags {
+  RunFlags run;
+  std::string level = "all", dtype, device = "auto", json, name = "parity";
+  std::optional<int> from, to;
+  std::int64_t interpreter_steps = 30;
+  int threads = 0;
+  bool record = false;
+};
+
+/// Two stages to compare, and what their result depends on.
+struct Pair {
+  int upper_stage;
+  Side upper, lower;
+  std::string sources;
+};
+
+Device device_of(const ParityFlags& flags) {
+  return flags.device == "cpu" ? Device::cpu : flags.device == "gpu" ? Device::gpu : Device::automatic;
+}
+
+/// fp64 where the stage has it: the most telling type for the reference side.
+Dtype reference_dtype(int stage) {
+  const std::vector<Dtype>& known = find_stage(stage).dtypes;
+  return std::find(known.begin(), known.end(), Dtype::fp64) != known.end() ? Dtype::fp64 : known.front();
+}
+
+std::string sources_of(int lower, int upper) {
+  return lower == upper ? fmt::format("stage{}", upper) : fmt::format("stage{}+stage{}", lower, upper);
+}
+
+std::vector<Pair> pairs_of(const ParityFlags& flags) {
+  std::vector<Pair> pairs;
+  if (!flags.from && !flags.to) {
+    require(flags.dtype.empty(), "--dtype needs --from and --to: the whole chain has types of its own");
+    const std::vector<Rung> chain = rungs(device_of(flags), flags.threads);
+    for (const Rung& rung : chain)
+      if (rung.below >= 0) {
+        const Rung& below = chain[static_cast<std::size_t>(rung.below)];
+        pairs.push_back({rung.stage, rung.side, below.side, sources_of(below.stage, rung.stage)});
+      }
+    return pairs;
+  }
+  require(flags.from && flags.to, "--from and --to go together: name the two stages to compare");
+  const int lower = std::min(*flags.from, *flags.to), upper = std::max(*flags.from, *flags.to);
+  const Dtype dtype = flags.dtype.empty() ? (lower == upper ? find_stage(upper).dtypes.front() : reference_dtype(upper))
+                                          : parse_dtype(flags.dtype);
+  pairs.push_back({upper, side_of(upper, dtype, device_of(flags), flags.threads),
+                   side_of(lower, reference_dtype(lower), device_of(flags), flags.threads), sources_of(lower, upper)});
+  return pairs;
+}
+
+/// Stage 0 against the interpreter: the losses of the first steps and the samples after them, bit for bit.
+std::optional<ParityReport> against_interpreter(const Run& run, std::int64_t steps, std::string& not_run) {
+  steps = std::min(steps, run.train.steps);
+  const InterpreterResult interpreter = run_interpreter(run, steps, 0);
+  not_run = interpreter.not_run;
+  if (!interpreter.ran()) return std::nullopt;
+  ParityReport report{"stage 0 fp64", "interpreter", steps, {}, {}};
+  const Side side = side_of(0, Dtype::fp64);
+  const auto engine = side.make(run.model, run.train.batch_size);
+  compare_with_interpreter(train_curve(*engine, run, steps), interpreter.loss, report);
+  return report;
+}
+
+struct Outcome {
+  std::vector<ParityReport> reports;
+  std::vector<RecordRow> rows;
+  void add(ParityReport report, const std::string& sources, bool hash) {
+    rows.push_back({report.upper + " against " + report.lower, sources, hash ? source_hash(sources) : "", summary_of(report)});
+    reports.push_back(std::move(report));
+  }
+};
+
+Outcome compare_all(const ParityFlags& flags, const Run& run, Status& status) {
+  const ParityLevels levels = ParityLevels::parse(flags.level);
+  Outcome outcome;
+  std::string not_run;
+  if (!flags.from && levels.loss && flags.interpreter_steps > 0) {
+    status.show("stage 0 against the interpreter");
+    if (const auto report = against_interpreter(run, flags.interpreter_steps, not_run))
+      outcome.add(*report, "stage0", flags.record);
+    else
+      fmt::print("interpreter: not run ({})\n", not_run);
+  }
+  for (const Pair& pair : pairs_of(flags)) {
+    status.show(pair.upper.name + " against " + pair.lower.name);
+    ParityReport report{pair.upper.name, pair.lower.name, 0, {}, {}};
+    if (levels.block || levels.model || levels.loss) report = compare_sides(pair.upper, pair.lower, run, levels);
+    if (levels.kernel)
+      compare_kernels(pair.upper_stage, {pair.upper.dtype, 1, device_of(flags), flags.threads}, report);
+    require(!report.findings.empty(), "nothing to compare: stage {} has no operations on tensors", pair.upper_stage);
+    outcome.add(std::move(report), pair.sources, flags.record);
+  }
+  return outcome;
+}
+
+void write_json(const std::string& path, const Outcome& outcome) {
+  nlohmann::json json = {{"format", "ladder-parity/1"}, {"machine", to_json(this_machine())}, {"build", to_json(this_build())}};
+  json["pairs"] = nlohmann::json::array();
+  for (const ParityReport& report : outcome.reports) json["pairs"].push_back(to_json(report));
+  write_file(path, json.dump(1) + "\n");
+}
+
+void run_parity(const ParityFlags& flags) {
+  require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more", flags.interpreter_steps);
+  require_writable_file(flags.json);
+  const RunSettings settings = resolve_run(flags.run);
+  const Run run = prepare_run(settings.model, settings.train, settings.data);
+  const std::string work = fmt::format("{}; {}", describe(run.model), describe(run.train));
+  fmt::print("model     {}\ntraining  {}\ndata      {}: {}\n\n", describe(run.model), describe(run.train),
+             run.data.path.empty() ? "embedded names" : run.data.path, run.source->describe());
+  Status status;
+  const Outcome outcome = compare_all(flags, run, status);
+  status.show("");
+  for (const ParityReport& report : outcome.reports) fmt::print("{}", text_of(report));
+  fmt::print("\n{}", text_table(parity_cells(outcome.rows)));
+  if (!flags.json.empty()) write_json(flags.json, outcome);
+  if (flags.record) {
+    Record record = new_record(flags.name, "./ladder parity --record", work);
+    record.rows = outcome.rows;
+    const auto path = records_folder() / (flags.name + ".json");
+    write_record(path, record);
+    fmt::print("recorded {}\n", path.string());
+  }
+  for (const ParityReport& report : outcome.reports)
+    if (!report.passed())
+      throw CheckError(fmt::format("{} differs from {}: {}", report.upper, report.lower, report.divergence()->describe()));
+}
+
+}  // namespace
+
+void add_parity(CLI::App& app) {
+  const auto flags = std::make_shared<ParityFlags>();
+  add_choice(app, "--level", flags->level, {"kernel", "block", "model", "loss", "all"}, "what to compare (default all)");
+  add_number(app, "--from", flags->from, "one stage (default: the whole chain, each rung against the one below)");
+  add_number(app, "--to", flags->to, "the other stage; the higher one is under test");
+  add_choice(app, "--dtype", flags->dtype, {"fp64", "fp32", "tf32", "bf16", "fp16"}, "what the higher stage computes in");
+  add_choice(app, "--device", flags->device, {"auto", "cpu", "gpu"}, "where stages with GPU kernels run (default auto)");
+  add_number(app, "--threads", flags->threads, "CPU threads (default 0: all cores)");
+  add_number(app, "--interpreter-steps", flags->interpreter_steps, "steps the interpreter runs; 0: none (default 30)");
+  add_run_flags(app, flags->run);
+  app.add_option("--json", flags->json, "write every comparison as JSON")->type_name("FILE");
+  app.add_flag("--record", flags->record, "write the record to tests/bench/results of the source folder");
+  app.add_option("--name", flags->name, "of the record (default parity)")->type_name("NAME");
+  app.callback([flags] { run_parity(*flags); });
+}
+
+}  // namespace ladder::cli

@@ -1,0 +1,85 @@
+// ladder profile: where a step's time goes, operation by operation.
+#include "shared/profile.hpp"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "shared/bench.hpp"
+#include "shared/cli/commands.hpp"
+#include "shared/cli/options.hpp"
+#include "shared/cli/settings.hpp"
+#include "shared/error.hpp"
+#include "shared/files.hpp"
+#include "shared/tables.hpp"
+
+namespace ladder::cli {
+namespace {
+
+struct ProfileFlags {
+  PlaceFlags place;
+  RunFlags run;
+  std::optional<std::int64_t> steps;
+  std::string json, name;
+  bool record = false;
+};
+
+std::string ceilings_text(const Ceilings& ceilings) {
+  double fastest = 0.0;
+  for (const CopyCeiling& copy : ceilings.copies) fastest = std::max(fastest, copy.bytes_per_second);
+  return fmt::format("copy {:.0f} GB/s in cache, {:.1f} GB/s in memory, arithmetic {:.1f} GFLOP/s", fastest / 1e9,
+                     ceilings.memory() / 1e9, ceilings.flops_per_second / 1e9);
+}
+
+void run_profile(const ProfileFlags& flags) {
+  require_writable_file(flags.json);
+  Place place = resolve_place(flags.place);
+  const RunSettings settings = resolve_run(flags.run);
+  const std::int64_t steps = flags.steps.value_or(settings.preset == "small" ? 3 : 100);
+  require(steps > 0 && steps <= 1000000, "--steps is {}: it must be from 1 to 1000000", steps);
+  place.options.max_batch = settings.train.batch_size;
+  const Run run = prepare_run(settings.model, settings.train, settings.data);
+  fmt::print("stage     {}\nmodel     {}\nsteps     {} of {} {}\nmachine   {}\nbuild     {}\n", describe(place),
+             describe(run.model), steps, run.train.batch_size, run.train.batch_size == 1 ? "sequence" : "sequences",
+             describe(this_machine()), describe(this_build()));
+  std::fflush(stdout);
+  const Profile profile = profile_stage(place.stage, run, place.options, static_cast<int>(steps));
+  if (place.stage > 0)
+    fmt::print("ceilings  {}, measured now\n", ceilings_text(profile.ceilings));
+  fmt::print("step      {} undisturbed, {} with a clock around every part\n\n", format_seconds(profile.step_seconds),
+             format_seconds(profile.parts_seconds));
+  Record record = new_record(
+      flags.name.empty() ? fmt::format("profile-stage{}", place.stage) : flags.name,
+      fmt::format("./ladder profile --stage {} --record", place.stage),
+      fmt::format("{}; {} steps of {}; a step takes {}{}", describe(run.model), steps, run.train.batch_size,
+                  format_seconds(profile.step_seconds),
+                  place.stage > 0 ? "; ceilings: " + ceilings_text(profile.ceilings) : std::string()));
+  record.rows = record_rows(profile, place.stage, flags.record);
+  fmt::print("{}", text_table(profile_cells(record.rows)));
+  if (!flags.json.empty()) write_record(flags.json, record);
+  if (!flags.record) return;
+  const auto path = records_folder() / (record.name + ".json");
+  write_record(path, record);
+  fmt::print("\nrecorded {}\n", path.string());
+}
+
+}  // namespace
+
+void add_profile(CLI::App& app) {
+  const auto flags = std::make_shared<ProfileFlags>();
+  add_place_flags(app, flags->place);
+  add_choice(app, "--preset", flags->run.preset, {"micro", "micro-batch", "small"}, "where all settings start from (default micro)");
+  app.add_option("--data", flags->run.data, "text file to train on (default: the embedded names)")->type_name("FILE");
+  add_number(app, "--n-layer", flags->run.n_layer, "layers");
+  add_number(app, "--n-embd", flags->run.n_embd, "width of the residual stream");
+  add_number(app, "--n-head", flags->run.n_head, "attention heads; divides the width");
+  add_number(app, "--n-kv-head", flags->run.n_kv_head, "key/value heads; divides the heads");
+  add_number(app, "--block-size", flags->run.block_size, "positions the model sees");
+  add_number(app, "--batch-size", flags->run.batch_size, "sequences in a step");
+  add_number(app, "--steps", flags->steps, "steps to profile (default 100; 3 at preset small)");
+  app.add_option("--json", flags->json, "write the record to this file")->type_name("FILE");
+  app.add_flag("--record", flags->record, "write the record to tests/bench/results of the source folder");
+  app.add_option("--name", flags->name, "of the record (default profile-stageN)")->type_name("NAME");
+  app.callback([flags] { run_profile(*flags); });
+}
+
+}  // namespace ladder::cli

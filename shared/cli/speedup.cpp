@@ -1,0 +1,117 @@
+// ladder speedup: the interpreter and every stage on the same work, one run, in turns.
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "shared/chain.hpp"
+#include "shared/cli/commands.hpp"
+#include "shared/cli/options.hpp"
+#include "shared/cli/settings.hpp"
+#include "shared/cli/status.hpp"
+#include "shared/error.hpp"
+#include "shared/files.hpp"
+#include "shared/tables.hpp"
+
+namespace ladder::cli {
+namespace {
+
+struct SpeedupFlags {
+  RunFlags run;
+  PlaceFlags place;
+  std::string size = "micro", json, name;
+  std::int64_t documents = 0;
+  int rounds = 5;
+  double patience = 60.0;
+  bool record = false;
+};
+
+std::int64_t round_up(std::int64_t value, std::int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+ChainSettings settings_of(const SpeedupFlags& flags) {
+  RunFlags run = flags.run;
+  run.preset = flags.size;
+  const RunSettings resolved = resolve_run(run);
+  ChainSettings settings;
+  settings.model = resolved.model;
+  settings.train = resolved.train;
+  settings.data = resolved.data;
+  settings.rounds = flags.rounds;
+  settings.patience = flags.patience;
+  const std::int64_t own = std::int64_t{settings.train.batch_size} * settings.train.grad_accum;
+  settings.batch = own == 1 ? 16 : 0;  // a size that has batches of its own needs no further ones
+  settings.threads = own == 1 ? 1 : 0;  // and has work for all cores
+  settings.documents = round_up(flags.documents > 0 ? flags.documents : 32, own == 1 ? 16 : own);
+  settings.device = flags.place.device == "cpu" ? Device::cpu
+                    : flags.place.device == "gpu" ? Device::gpu : Device::automatic;
+  return settings;
+}
+
+std::string command_of(const SpeedupFlags& flags) {
+  std::string command = "./ladder speedup --size " + flags.size;
+  const auto add = [&](const char* flag, const auto& value) {
+    if (value) command += fmt::format(" {} {}", flag, *value);
+  };
+  add("--n-layer", flags.run.n_layer);
+  add("--n-embd", flags.run.n_embd);
+  add("--n-head", flags.run.n_head);
+  add("--block-size", flags.run.block_size);
+  add("--batch-size", flags.run.batch_size);
+  if (!flags.run.data.empty())
+    command += " --data " + std::filesystem::path(flags.run.data).filename().string();  // no path of this machine
+  return command + " --record";
+}
+
+void run_speedup(const SpeedupFlags& flags) {
+  require(flags.rounds > 0, "--rounds is {}: it must be 1 or more", flags.rounds);
+  require(flags.documents >= 0, "--documents is {}: it must be 1 or more", flags.documents);
+  require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
+  require_writable_file(flags.json);
+  const ChainSettings settings = settings_of(flags);
+  const Run run = prepare_run(settings.model, settings.train, settings.data);
+  const std::string data = run.data.path.empty() ? "the embedded names" : std::filesystem::path(run.data.path).filename().string();
+  const std::string work = fmt::format("{}; the first {} documents of {} from the initial weights, seed {}, median of {} rounds, {}",
+                                       describe(run.model), settings.documents, data, run.train.seed, settings.rounds,
+                                       settings.threads == 1 ? "one core" : "all cores");
+  const Record described = new_record(flags.name.empty() ? "speedup-" + flags.size : flags.name, command_of(flags), work);
+  fmt::print("work     {}\nmachine  {}\nbuild    {}\n\n", work, describe(described.machine), describe(described.build));
+  Status status;
+  const std::vector<ChainRow> rows = run_chain(settings, [&](const std::string& text) { status.show(text); });
+  status.show("");
+  Record record = described;
+  record.rows = record_rows(rows, flags.record);
+  fmt::print("{}", text_table(speedup_cells(record.rows)));
+  if (!flags.json.empty()) write_record(flags.json, record);
+  if (flags.record) {
+    const auto path = records_folder() / (record.name + ".json");
+    write_record(path, record);
+    fmt::print("\nrecorded {}\n", path.string());
+  }
+  for (const ChainRow& row : rows)
+    if (row.not_run.empty() && !row.proven)
+      throw CheckError(fmt::format("{} did not pass its parity with {}: no time is printed for it", row.name, row.compared_with));
+}
+
+}  // namespace
+
+void add_speedup(CLI::App& app) {
+  const auto flags = std::make_shared<SpeedupFlags>();
+  std::vector<std::string> sizes;
+  for (const Preset& preset : presets()) sizes.push_back(preset.name);
+  add_choice(app, "--size", flags->size, sizes, "the preset to race (default micro)");
+  app.add_option("--data", flags->run.data, "text file to train on (default: the embedded names)")->type_name("FILE");
+  add_number(app, "--n-layer", flags->run.n_layer, "layers");
+  add_number(app, "--n-embd", flags->run.n_embd, "width of the residual stream");
+  add_number(app, "--n-head", flags->run.n_head, "attention heads; divides the width");
+  add_number(app, "--block-size", flags->run.block_size, "positions the model sees");
+  add_number(app, "--batch-size", flags->run.batch_size, "sequences in a micro-batch");
+  add_number(app, "--seed", flags->run.seed, "0 to 4294967295");
+  add_choice(app, "--device", flags->place.device, {"auto", "cpu", "gpu"}, "where stages with GPU kernels run (default auto)");
+  add_number(app, "--documents", flags->documents, "documents in one round, rounded up to whole batches (default 32)");
+  add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 5)");
+  add_number(app, "--patience", flags->patience, "seconds a round may take on a rung before it is left out (default 60)");
+  app.add_option("--json", flags->json, "write the record to this file")->type_name("FILE");
+  app.add_flag("--record", flags->record, "write the record to tests/bench/results of the source folder");
+  app.add_option("--name", flags->name, "of the record (default speedup-SIZE)")->type_name("NAME");
+  app.callback([flags] { run_speedup(*flags); });
+}
+
+}  // namespace ladder::cli

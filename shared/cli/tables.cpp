@@ -1,0 +1,84 @@
+// ladder tables: the generated parts of the READMEs from the committed records.
+#include "shared/tables.hpp"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "shared/cli/commands.hpp"
+#include "shared/error.hpp"
+
+namespace ladder::cli {
+namespace {
+
+struct TablesFlags {
+  bool check = false;
+  std::string folder = source_folder().string();
+};
+
+/// The lines of a program's output, for a record; its exit code must be 0.
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::size_t at = 0;
+  while (at <= text.size()) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+void run_tables(const TablesFlags& flags) {
+  const TablesReport report = update_tables(flags.folder, !flags.check);
+  for (const std::string& file : report.changed)
+    fmt::print("{} {}\n", flags.check ? "differs from the records:" : "rewrote", file);
+  for (const std::string& row : report.stale) fmt::print("stale: {}\n", row);
+  if (report.changed.empty() && report.stale.empty()) fmt::print("all generated parts agree with the records; no row is stale\n");
+  if (flags.check && !(report.changed.empty() && report.stale.empty()))
+    throw CheckError("generated tables are out of date: measure again (ladder speedup --record, ladder parity --record), "
+                     "then run ladder tables");
+}
+
+struct CaptureFlags {
+  std::string name, sources;
+  std::vector<std::string> arguments;
+};
+
+void run_capture(const CaptureFlags& flags) {
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
+  std::string words, command = shell_quoted(program);
+  for (const std::string& argument : flags.arguments) {
+    words += " " + (argument.find_first_of(" *?()|'\"") == std::string::npos ? argument : shell_quoted(argument));
+    command += " " + shell_quoted(argument);
+  }
+  const std::string output = output_of(command);
+  require(!output.empty(), "ladder{}: printed nothing or failed: nothing was recorded", words);
+  Record record = new_record(flags.name, "./ladder" + words, "the program's own output");
+  RecordRow row{"output", flags.sources, flags.sources.empty() ? "" : source_hash(flags.sources), {}};
+  row.values["lines"] = lines_of(output);
+  record.rows.push_back(std::move(row));
+  const auto path = records_folder() / (flags.name + ".json");
+  write_record(path, record);
+  fmt::print("recorded {}\n", path.string());
+}
+
+}  // namespace
+
+void add_tables(CLI::App& app) {
+  const auto flags = std::make_shared<TablesFlags>();
+  const auto capture = std::make_shared<CaptureFlags>();
+  app.add_flag("--check", flags->check, "write nothing; exit 1 if a table differs from its record or a row is stale");
+  app.add_option("--source-dir", flags->folder, "the source folder (default: the one this program was built from)")
+      ->type_name("DIR");
+  CLI::App* sub = app.add_subcommand("capture", "record the output of a call of this program, for a README");
+  sub->add_option("name", capture->name, "of the record and the block")->required()->type_name("NAME");
+  sub->add_option("arguments", capture->arguments, "the call, after --")->required()->type_name("ARGS");
+  sub->add_option("--sources", capture->sources, "source set whose change makes the output stale")->type_name("SET");
+  sub->callback([capture] { run_capture(*capture); });
+  app.callback([flags, &app] {
+    if (app.get_subcommands().empty()) run_tables(*flags);
+  });
+}
+
+}  // namespace ladder::cli

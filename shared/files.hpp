@@ -1,0 +1,44 @@
+// Reading whole files, and writing them so that no half-written file is ever seen.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ladder {
+
+/// The bytes of a file. Throws InputError naming the path when it is missing, a folder, or cannot be read.
+std::string read_file(const std::filesystem::path& path);
+
+/// A file that appears under its name only once it is complete: bytes go to PATH.tmp in the same folder, commit()
+/// flushes them to the disk and renames. Without commit() the temporary file is removed.
+class AtomicFile {
+ public:
+  /// Throws InputError naming the path when its folder is missing or cannot be written to.
+  explicit AtomicFile(std::filesystem::path path);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+
+  void write(std::string_view bytes);
+  /// Throws MachineError when the disk is full or the rename fails; the earlier file, if any, is then untouched.
+  void commit();
+
+ private:
+  std::filesystem::path path_, temporary_;
+  int descriptor_ = -1;
+};
+
+/// One call for the common case: `bytes` under `path`, completely or not at all.
+void write_file(const std::filesystem::path& path, std::string_view bytes);
+
+/// To be called before long work whose result goes to `path`: throws InputError when a file cannot be created there.
+/// Leaves nothing behind. An empty path means that no file was asked for.
+void require_writable_file(const std::filesystem::path& path);
+
+/// Makes `folder` (and its parents) if needed and proves that a file can be created in it; InputError otherwise.
+void require_writable_folder(const std::filesystem::path& folder);
+
+}  // namespace ladder

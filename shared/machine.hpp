@@ -1,0 +1,54 @@
+// What a figure was measured on and built with: every run record and report carries it.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <filesystem>
+#include <string>
+
+namespace ladder {
+
+struct Machine {
+  std::string cpu;  ///< model name as the system tells it
+  int cores = 0;    ///< that this process may use
+  double memory_gib = 0.0;
+  std::string os;   ///< distribution and kernel release
+  std::string gpu;  ///< that this program can use, "NVIDIA H200 (sm_90)"; empty where there is none
+};
+
+struct Build {
+  std::string compiler;  ///< name and version
+  std::string flags;     ///< build type and options that decide speed or the last bit
+  std::string commit;    ///< of the sources the program was built from; "unknown" outside a git checkout
+  bool dirty = false;    ///< those sources differ from the commit
+};
+
+Machine this_machine();
+
+/// The commit is asked from git when this is called, in the folder the program was built from.
+Build this_build();
+
+/// The folder of the sources that this program was built from; it may be gone or moved.
+std::filesystem::path source_folder();
+
+/// Now, in UTC: 2026-11-21T04:00:00Z.
+std::string utc_now();
+
+/// One line each, for the heads of tables and reports.
+std::string describe(const Machine& machine);
+std::string describe(const Build& build);
+
+/// {"cpu", "cores", "memory_gib", "os", and "gpu" where there is one} and {"compiler", "flags", "commit", "dirty"}: no host name, no path, no user.
+nlohmann::json to_json(const Machine& machine);
+nlohmann::json to_json(const Build& build);
+/// Throw InputError when a key is missing or of the wrong type.
+Machine machine_from(const nlohmann::json& json);
+Build build_from(const nlohmann::json& json);
+
+/// The standard output of a shell command, stripped at the end; empty when it fails. For asking git and python3.
+std::string output_of(const std::string& command);
+
+/// `text` as one word of a shell command.
+std::string shell_quoted(const std::string& text);
+
+}  // namespace ladder

@@ -1,0 +1,125 @@
+// Parity: is one stage the same GPT as another? Compared level by level, from the same weights and the same data.
+//
+//   kernel  every operation of the upper stage's Ops against stage 1 in double, on awkward shapes (kernel_parity.hpp)
+//   block   the residual stream after the embedding and after every half block
+//   model   the logits and the gradient of every parameter, with weights carried over through a safetensors file
+//   loss    the loss of every step, then the sampled texts
+//
+// The lower side is the reference. Limits come from the table of tolerances. When a loss curve fails, the two stages
+// are walked again in lockstep, the upper one put onto the lower one's weights before every step, and every tensor of
+// that step is compared in the order in which it is computed: the first that fails is where the stages part.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/check.hpp"
+#include "shared/data.hpp"
+#include "shared/engine.hpp"
+#include "shared/stages.hpp"
+#include "shared/tolerances.hpp"
+
+namespace ladder {
+
+/// One of the two programs that are compared: how to make its engine. Tests put broken engines here.
+struct Side {
+  std::string name;  ///< "stage 1 fp32"
+  Dtype dtype = Dtype::fp64;
+  std::function<std::unique_ptr<Engine>(const GptConfig& config, int max_batch)> make;
+};
+
+Side side_of(int stage, Dtype dtype, Device device = Device::automatic, int threads = 0);
+
+/// One rung of the chain that climb, speedup and parity go up.
+struct Rung {
+  int stage;
+  Side side;
+  int below = -1;  ///< index of the rung it is proven against; -1 for stage 0, whose oracle is the interpreter
+};
+
+/// Stage 0; stage 1 in fp64 against it; stage 1 in fp32 against fp64; every later stage in its default type against
+/// stage 1 fp64.
+std::vector<Rung> rungs(Device device = Device::automatic, int threads = 0);
+
+/// Zeros, in the shapes of the model's parameters.
+Moments zero_moments(const GptConfig& config);
+
+/// Puts an engine at the start of the run: initial parameters, moments of zero.
+void restart(Engine& engine, const Run& run);
+
+/// Trains from the start of the run; one loss a step. `before_step(s)` may be empty.
+std::vector<double> train_curve(Engine& engine, const Run& run, std::int64_t steps,
+                                const std::function<void(std::int64_t)>& before_step = {});
+
+/// One comparison and what it was about.
+struct Finding {
+  std::string level;      ///< "kernel", "block", "model", "loss", "step" (see compare_step), or "located"
+  std::string what;       ///< "layer0.attn", "gradient of layer0.attn_wq", "losses", "samples"
+  std::int64_t step = 0;  ///< whose weights and data; for "losses" the number of steps compared
+  std::vector<int> shape;
+  std::string tolerance;  ///< key of the row in the table; empty where only equality counts
+  double limit = 0.0;
+  Comparison comparison;
+
+  /// "step 12, layer 0, gradient of layer0.attn_wq, row 3, column 5: got ..., want ..., error ..., allowed ..."
+  std::string describe() const;
+};
+
+struct ParityReport {
+  std::string upper, lower;
+  std::int64_t steps = 0;
+  std::vector<Finding> findings;
+  std::vector<std::string> notes;
+
+  bool passed() const;
+  /// Where the stages part: the located tensor if there is one, else the first failing finding; nullptr when passed.
+  const Finding* divergence() const;
+  /// The finding with the largest error relative to its limit among those of a level; nullptr when there is none.
+  const Finding* worst(const std::string& level) const;
+};
+
+struct ParityLevels {
+  bool kernel = false, block = true, model = true, loss = true;
+  /// "kernel", "block", "model", "loss" or "all"; throws InputError naming them otherwise.
+  static ParityLevels parse(const std::string& name);
+};
+
+/// Compares over `run.train.steps` steps. The kernel level is not part of it (see kernel_parity.hpp).
+ParityReport compare_sides(const Side& upper, const Side& lower, const Run& run, const ParityLevels& levels);
+
+// The pieces, for climb, which trains every stage once and compares afterwards.
+
+/// Puts the lower engine's weights onto the upper one (at level model through a safetensors file, and compares what
+/// arrived), then compares probes of both on the data of `step`.
+void compare_engines(Engine& upper, Engine& lower, const Run& run, std::int64_t step, const ParityLevels& levels,
+                     ParityReport& report);
+/// 20 texts after training, drawn as the original program draws them.
+std::vector<std::string> texts_after_training(Engine& engine, const Run& run);
+/// Activations, logits and gradients of one batch with the same weights, at the levels asked for.
+void compare_probes(const Probe& upper, const Probe& lower, Dtype dtype, std::int64_t step, const ParityLevels& levels,
+                    ParityReport& report);
+/// Two loss curves by the row "losses" of `dtype`. Finding::step names the first step beyond its limit.
+void compare_losses(std::span<const double> upper, std::span<const double> lower, Dtype dtype, ParityReport& report);
+/// Stage 0's losses against the interpreter's: the same bits.
+void compare_with_interpreter(std::span<const double> stage0, std::span<const double> interpreter, ParityReport& report);
+/// Texts must be equal, at least in fp64 and fp32.
+void compare_samples(const std::vector<std::string>& upper, const std::vector<std::string>& lower, Dtype dtype,
+                     ParityReport& report);
+/// One training step of both from the lower one's weights and moments: probes, loss, moments, and the upper one's
+/// update by its own moments. The lower one moves on.
+ParityReport compare_step(Engine& upper, Engine& lower, const Run& run, std::int64_t step);
+/// Walks both in lockstep through steps 0 .. last and adds the first comparison that fails as level "located".
+void locate(const Side& upper, const Side& lower, const Run& run, std::int64_t last, ParityReport& report);
+
+std::string text_of(const ParityReport& report);
+nlohmann::json to_json(const ParityReport& report);
+/// One line of the parity table: {"kernel": {"error", "limit", "passed", "what"}, ..., "samples": "20 identical"}.
+nlohmann::ordered_json summary_of(const ParityReport& report);
+
+}  // namespace ladder

@@ -1,0 +1,99 @@
+// Runtime for the CPU model: memory, copies and steps as the GPU's Runtime has them, in host memory.
+#pragma once
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <vector>
+
+#include "shared/ops.hpp"
+#include "shared/simt/thread_model.hpp"
+
+namespace ladder::on_cpu {
+
+/// Bytes that a program may still take on this machine; 0 where the system does not say.
+inline std::size_t available_bytes() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string key; file >> key;) {
+    std::size_t kibibytes = 0;
+    if (key == "MemAvailable:" && file >> kibibytes) return kibibytes * 1024;
+  }
+  return 0;
+}
+
+/// What an Ops needs of a machine. Everything in order on one stream; see the GPU's Runtime for the other
+/// side.
+class Runtime {
+ public:
+  static constexpr bool kEmulated = true;
+
+  Runtime(int threads, bool /*graphs*/) : workers_(threads) {
+    stream_.workers = &workers_;
+    stream_.allocate = [this](std::size_t bytes) { return allocate(bytes); };
+  }
+
+  Stream& stream() { return stream_; }
+  const Stream& stream() const { return stream_; }
+  std::size_t allocations() const { return blocks_.size(); }
+  std::size_t allocated_bytes() const { return allocated_bytes_; }
+  std::size_t graphs() const { return 0; }
+
+  /// Zeroed, 256-byte aligned, released with the Runtime.
+  void* allocate(std::size_t bytes) {
+    const std::size_t size = (bytes + 255) / 256 * 256 + (bytes == 0 ? 256 : 0);
+    const std::size_t available = available_bytes();
+    void* data = available != 0 && size > available ? nullptr : std::aligned_alloc(256, size);
+    if (data == nullptr)
+      throw MachineError(
+          fmt::format("out of memory: {:.1f} MiB asked for, {:.1f} MiB available, {:.1f} MiB in use here",
+                      mebibytes(size), mebibytes(available), mebibytes(allocated_bytes_)));
+    blocks_.emplace_back(data);
+    allocated_bytes_ += size;
+    return std::memset(data, 0, size);
+  }
+
+  void synchronize() {}  // a launch is done when it returns
+  void upload(void* destination, const void* host, std::size_t bytes) {
+    if (bytes > 0) std::memcpy(destination, host, bytes);
+  }
+  void download(void* host, const void* source, std::size_t bytes) {
+    if (bytes > 0) std::memcpy(host, source, bytes);
+  }
+  void zero(void* destination, std::size_t bytes) {
+    if (!stream_.dry && bytes > 0) std::memset(destination, 0, bytes);
+  }
+
+  /// Walks the body dry when its shape is new, then runs it. There is nothing to record on a CPU.
+  void run_step(const StepKey& key, const std::function<void()>& body) {
+    if (std::find(seen_.begin(), seen_.end(), key) == seen_.end()) {
+      walk_dry(body);
+      seen_.push_back(key);
+    }
+    body();
+  }
+
+ private:
+  struct Free {
+    void operator()(void* data) const { std::free(data); }
+  };
+
+  static double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / 1048576.0; }
+
+  void walk_dry(const std::function<void()>& body) {
+    struct Dry {
+      Stream& stream;
+      explicit Dry(Stream& s) : stream(s) { stream.dry = true; }
+      ~Dry() { stream.dry = false; }
+    } dry(stream_);
+    body();
+  }
+
+  WorkerPool workers_;
+  Stream stream_;
+  std::vector<std::unique_ptr<void, Free>> blocks_;
+  std::size_t allocated_bytes_ = 0;
+  std::vector<StepKey> seen_;
+};
+
+}  // namespace ladder::on_cpu

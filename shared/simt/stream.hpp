@@ -1,0 +1,71 @@
+// Stream: where the launches of one Ops go, and the temporary memory they may use. The same class for both
+// sides.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ladder {
+
+class WorkerPool;
+
+/// One queue of launches that run in order. On a GPU `handle` is its cudaStream_t; on the CPU model a launch
+/// is done when it returns, and `workers` are the threads that share its blocks.
+class Stream {
+ public:
+  void* handle = nullptr;
+  WorkerPool* workers = nullptr;
+  /// Walks through launches without starting any. A step's body is walked once like this before its first
+  /// run, so that the workspace has its final size and nothing is allocated while kernels run or a graph is
+  /// recorded.
+  bool dry = false;
+  /// Gives memory for the workspace; set by the owner of the stream.
+  std::function<void*(std::size_t)> allocate;
+
+  /// `bytes` of temporary memory. It is the launcher's until the last kernel it launches has ended; the next
+  /// launcher on this stream gets the same memory again.
+  void* workspace(std::size_t bytes) {
+    if (bytes > workspace_bytes_) {
+      workspace_ = allocate(bytes);
+      workspace_bytes_ = bytes;
+    }
+    return workspace_;
+  }
+
+  /// Notes that `kernel` (a string literal) was launched.
+  void record(const char* kernel) {
+    last_ = kernel;
+    for (auto& [name, count] : launched_)
+      if (name == kernel) {
+        ++count;
+        return;
+      }
+    launched_.emplace_back(kernel, 1);
+  }
+
+  /// The kernel launched last, for the message of an error that only shows later.
+  const char* last() const { return last_; }
+
+  /// All kernels launched so far, each once, sorted.
+  std::vector<std::string> kernels() const {
+    std::vector<std::string> names;
+    names.reserve(launched_.size());
+    for (const auto& entry : launched_) names.emplace_back(entry.first);
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return names;
+  }
+
+ private:
+  void* workspace_ = nullptr;
+  std::size_t workspace_bytes_ = 0;
+  const char* last_ = "none";
+  std::vector<std::pair<const char*, std::size_t>>
+      launched_;  // few: compared by address, no allocation in a step
+};
+
+}  // namespace ladder

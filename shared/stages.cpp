@@ -1,0 +1,106 @@
+#include "shared/stages.hpp"
+
+#include <algorithm>
+
+#include "shared/error.hpp"
+#include "shared/ops_engine.hpp"
+#include "stage0_scalar_autograd/engine.hpp"
+#include "stage1_cpu_tensor/ops_eigen.hpp"
+#include "stage2_naive_cuda/ops_cuda.hpp"
+#include "stage3_tiled_kernels/ops_tile.hpp"
+
+namespace ladder {
+namespace {
+
+using Maker = std::unique_ptr<Engine> (*)(const GptConfig&, const EngineOptions&);
+using OpsMaker = std::unique_ptr<Ops> (*)(const EngineOptions&);
+
+/// One row a stage: what the tables say about it, and how its engine is made.
+struct Entry {
+  StageInfo info;
+  Maker make;            ///< where the stage has a model of its own
+  OpsMaker make_ops = nullptr;  ///< where it shares the model text
+};
+
+const std::vector<Entry>& entries() {
+  static const std::vector<Entry> all = {
+      {{0, "scalar autograd", "one Value a number, backward over the tape", {Dtype::fp64}, false},
+       [](const GptConfig& config, const EngineOptions&) { return stage0::make_engine(config); }},
+      {{1, "CPU tensors", "Eigen matrices, backward passes derived by hand", {Dtype::fp32, Dtype::fp64}, false},
+       nullptr,
+       [](const EngineOptions& options) { return make_eigen_ops(options.dtype, options.threads); }},
+      {{2, "naive CUDA", "one thread owns one number of the result", {Dtype::fp32, Dtype::fp64}, true},
+       nullptr,
+       [](const EngineOptions& options) { return make_cuda_ops(options.dtype, options.device, options.threads); }},
+      {{3,
+        "tiled kernels",
+        "one block owns a tile; CUDA Tile C++",
+        {Dtype::fp32, Dtype::fp64, Dtype::tf32, Dtype::bf16, Dtype::fp16},
+        true},
+       nullptr,
+       [](const EngineOptions& options) {
+         return std::unique_ptr<Ops>(make_tile_ops(options.dtype, options.device, options.threads));
+       }},
+  };
+  return all;
+}
+
+const Entry& find_entry(int number) {
+  std::string valid;
+  for (const Entry& entry : entries()) {
+    if (entry.info.number == number) return entry;
+    valid += fmt::format("{}{} ({})", valid.empty() ? "" : ", ", entry.info.number, entry.info.name);
+  }
+  throw InputError(fmt::format("there is no stage {}: this program contains {}", number, valid));
+}
+
+std::string dtype_list(const StageInfo& info) {
+  std::string list;
+  for (Dtype dtype : info.dtypes) list += (list.empty() ? "" : ", ") + std::string(name_of(dtype));
+  return list;
+}
+
+}  // namespace
+
+const std::vector<StageInfo>& stages() {
+  static const std::vector<StageInfo> all = [] {
+    std::vector<StageInfo> infos;
+    for (const Entry& entry : entries()) infos.push_back(entry.info);
+    return infos;
+  }();
+  return all;
+}
+
+const StageInfo& find_stage(int number) { return find_entry(number).info; }
+
+namespace {
+
+const Entry& find_usable(int stage, const EngineOptions& options) {
+  const Entry& entry = find_entry(stage);
+  const auto& dtypes = entry.info.dtypes;
+  require(std::find(dtypes.begin(), dtypes.end(), options.dtype) != dtypes.end(),
+          "stage {} does not compute in {}: valid are {}", stage, name_of(options.dtype), dtype_list(entry.info));
+  require(options.max_batch > 0, "the batch size is {}: it must be 1 or more", options.max_batch);
+  if (options.device == Device::gpu && !entry.info.gpu)
+    throw MachineError(fmt::format("stage {} ({}) has no kernels for a GPU: leave out --device gpu", stage,
+                                   entry.info.name));
+  return entry;
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options) {
+  const Entry& entry = find_usable(stage, options);
+  validate(config);
+  if (entry.make != nullptr) return entry.make(config, options);
+  return make_ops_engine(config, entry.make_ops(options), options.max_batch);
+}
+
+std::unique_ptr<Ops> make_ops(int stage, const EngineOptions& options) {
+  const Entry& entry = find_usable(stage, options);
+  require(entry.make_ops != nullptr, "stage {} ({}) has no operations on tensors: name a stage from 1 on", stage,
+          entry.info.name);
+  return entry.make_ops(options);
+}
+
+}  // namespace ladder

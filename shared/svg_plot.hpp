@@ -1,0 +1,38 @@
+// Line plots and bar charts as SVG text, coloured by the CSS variables of the report they stand in.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace ladder {
+
+struct PlotLine {
+  std::string name;
+  std::vector<double> values;  ///< one per step; values that are not finite (or, on a log axis, not positive) are gaps
+  int color = 0;               ///< number of a CSS variable --series-N
+  bool faint = false;          ///< thin, transparent and without an entry in the legend
+  bool dashed = false;
+};
+
+struct PlotSettings {
+  std::string title, x_label, y_label;
+  bool log_y = false;
+};
+
+/// One SVG element with axes, grid and legend, 760 x 320 units, scaling with its container.
+std::string line_plot(const std::vector<PlotLine>& lines, const PlotSettings& settings);
+
+struct Bar {
+  std::string name, label;  ///< label stands at the end of the bar
+  double value = 0.0;       ///< must be positive
+};
+
+/// Horizontal bars on a logarithmic scale that starts a decade below the smallest.
+std::string bar_chart(const std::vector<Bar>& bars, const std::string& title);
+
+/// Mean over a centred window, shortened at both ends: what makes a loss curve of single documents readable.
+std::vector<double> smoothed(const std::vector<double>& values, int window);
+
+std::string html_escaped(const std::string& text);
+
+}  // namespace ladder

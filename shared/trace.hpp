@@ -1,0 +1,36 @@
+// Run records: the ladder-trace/1 file that a training run leaves for plots, tables and comparisons.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "shared/config.hpp"
+
+namespace ladder {
+
+/// {"format": "ladder-trace/1", "config": {...}, "machine": {...}, "loss": [...], "ms": [...], "samples": [...],
+/// "items": [...]}; losses one per step, printed so that reading gives the same double again.
+struct Trace {
+  nlohmann::json config = nlohmann::json::object();
+  nlohmann::json machine = nlohmann::json::object();
+  std::vector<double> loss, ms;
+  std::vector<std::string> samples;
+  nlohmann::json items = nlohmann::json::array();
+};
+
+/// Completely or not at all (see files.hpp).
+void write_trace(const std::filesystem::path& path, const Trace& trace);
+
+/// Throws InputError naming the file and the member that is missing or of another kind.
+Trace read_trace(const std::filesystem::path& path);
+
+/// All settings of a run, for traces, checkpoints and records; from_json throws InputError naming `source` and what
+/// is missing.
+nlohmann::json to_json(const GptConfig& config);
+nlohmann::json to_json(const TrainConfig& config);
+GptConfig gpt_config_from_json(const nlohmann::json& json, std::string_view source);
+TrainConfig train_config_from_json(const nlohmann::json& json, std::string_view source);
+
+}  // namespace ladder

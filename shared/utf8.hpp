@@ -1,0 +1,25 @@
+// Text as Unicode code points, read the way the original program's interpreter reads it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ladder {
+
+/// Decodes strict UTF-8 (no surrogates, no overlong forms, nothing above U+10FFFF; a byte order mark is an ordinary
+/// character). Throws InputError naming `source` and the line, counted from 1, of the first byte that is none.
+std::u32string decode_utf8(std::string_view bytes, std::string_view source);
+
+/// Code points must be valid ones, as decode_utf8 returns them.
+std::string encode_utf8(std::u32string_view text);
+std::string encode_utf8(char32_t character);
+
+/// What Python's str.isspace() answers for one character; str.strip() removes exactly these from both ends.
+bool is_python_space(char32_t character);
+std::u32string_view strip(std::u32string_view text);
+
+/// "\r\n" and "\r" become "\n", as Python's text files do.
+std::u32string universal_newlines(std::u32string_view text);
+
+}  // namespace ladder

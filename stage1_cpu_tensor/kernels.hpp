@@ -1,0 +1,48 @@
+// The operations of stage 1 as function templates over the element type, instantiated for float and double in
+// the .cpp of their family. ops_eigen.cpp dispatches to them.
+#pragma once
+
+#include "shared/ops.hpp"
+#include "stage1_cpu_tensor/thread_pool.hpp"
+
+namespace ladder::eigen {
+
+// linear.cpp
+template <class T>
+void linear_forward(const LinearForward& a, ThreadPool& pool);
+template <class T>
+void linear_backward_input(const LinearBackwardInput& a, ThreadPool& pool);
+template <class T>
+void linear_backward_weight(const LinearBackwardWeight& a, ThreadPool& pool);
+
+// attention.cpp
+template <class T>
+std::size_t attention_scratch_bytes(int rows, int heads, int max_length);
+template <class T>
+void attention_forward(const AttentionForward& a, ThreadPool& pool);
+template <class T>
+void attention_backward(const AttentionBackward& a, ThreadPool& pool);
+
+// elementwise.cpp
+template <class T>
+void embedding_forward(const EmbeddingForward& a);
+template <class T>
+void embedding_backward(const EmbeddingBackward& a);
+template <class T>
+void rmsnorm_forward(const RmsNormForward& a);
+template <class T>
+void rmsnorm_backward(const RmsNormBackward& a);
+template <class T>
+void relu_forward(const ReluForward& a);
+template <class T>
+void relu_backward(const ReluBackward& a);
+template <class T>
+void residual_forward(const ResidualForward& a);
+
+// loss.cpp
+template <class T>
+void cross_entropy(const CrossEntropy& a);
+template <class T>
+void adam(const Adam& a);
+
+}  // namespace ladder::eigen

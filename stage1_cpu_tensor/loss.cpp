@@ -1,0 +1,102 @@
+#include <cmath>
+
+#include "stage1_cpu_tensor/kernels.hpp"
+#include "stage1_cpu_tensor/lanes.hpp"
+#include "stage1_cpu_tensor/maps.hpp"
+
+namespace ladder::eigen {
+
+namespace {
+
+/// A row of logits as full lanes and a last one: where the row has 16 logits or more, its last 16, some of
+/// which the lane before holds too; otherwise all of it, padded.
+template <class T>
+struct LastLane {
+  Lane<T> values;
+  int new_lanes;  ///< those at the end that no full lane holds; 0 when there is nothing left over
+
+  LastLane(const T* x, int count, T padding)
+      : values(count < kLanes ? load_part(x, count, padding) : Eigen::Map<const Lane<T>>(x + count - kLanes)),
+        new_lanes(count % kLanes) {}
+};
+
+template <class T>
+T maximum_of(const T* x, int count) {
+  Lane<T> maximum = LastLane<T>(x, count, x[0]).values;
+  for (int v = 0; v + kLanes <= count; v += kLanes) maximum = maximum.max(Eigen::Map<const Lane<T>>(x + v));
+  return maximum.maxCoeff();
+}
+
+/// Replaces x by exp(x - maximum) if `keep`; returns the sum.
+template <class T>
+T exponentiate(T* x, int count, T maximum, bool keep) {
+  const LastLane<T> last(x, count, maximum);  // read before its first lanes are overwritten
+  Lane<T> sum = Lane<T>::Zero();
+  for (int v = 0; v + kLanes <= count; v += kLanes) {
+    Eigen::Map<Lane<T>> lane(x + v);
+    const Lane<T> e = bounded_exp<T>(lane - maximum);
+    sum += e;
+    if (keep) lane = e;
+  }
+  if (last.new_lanes == 0) return sum.sum();
+  const Lane<T> e = bounded_exp<T>(last.values - maximum);
+  if (count < kLanes) {
+    for (int i = 0; keep && i < count; ++i) x[i] = e[i];
+    return e.head(count).sum();
+  }
+  if (keep) Eigen::Map<Lane<T>>(x + count - kLanes) = e;
+  return (sum + e * lane_mask<T>[kLanes - last.new_lanes]).sum();
+}
+
+}  // namespace
+
+// With p = softmax(x): loss = log sum_v exp(x_v) - x_target, and d(log sum exp)/dx_v = exp(x_v) / sum = p_v,
+// so dL/dx_v = weight (p_v - [v = target]). The maximum is subtracted before exp; it cancels in p and in the
+// loss.
+template <class T>
+void cross_entropy(const CrossEntropy& a) {
+  const int V = a.vocabulary;
+  T* loss_n = a.loss_n.as<T>();
+  T total = 0;
+  for (int n = 0; n < a.batch.rows; ++n) {
+    Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>> row(
+        a.logits_nv.as<T>() + static_cast<std::ptrdiff_t>(n) * V, V);
+    const int b = a.batch.sequence_n[n];
+    if (b < 0) {
+      loss_n[n] = 0;
+      if (a.with_gradient) row.setZero();
+      continue;
+    }
+    const int target = a.batch.targets_n[n];
+    const T weight = static_cast<T>(a.scale / a.batch.lengths_b[b]);
+    const T maximum = maximum_of(row.data(), V), target_logit = row[target];
+    const T sum = exponentiate(row.data(), V, maximum, a.with_gradient);
+    loss_n[n] = weight * (std::log(sum) - (target_logit - maximum));
+    total += loss_n[n];
+    if (!a.with_gradient) continue;
+    row *= weight / sum;
+    row[target] -= weight;
+  }
+  *a.loss.as<T>() += total;
+}
+
+// With the corrections taken out of the loop: lr (m / c1) / (sqrt(v / c2) + eps) = (lr / c1) m / (sqrt(v (1 /
+// c2)) + eps).
+template <class T>
+void adam(const Adam& a) {
+  const AdamStep& s = *a.step;
+  const auto g = array<T>(a.grad, a.count);
+  auto m = array<T>(a.m, a.count), v = array<T>(a.v, a.count), p = array<T>(a.param, a.count);
+  m = static_cast<T>(s.beta1) * m + static_cast<T>(1.0 - s.beta1) * g;
+  v = static_cast<T>(s.beta2) * v + static_cast<T>(1.0 - s.beta2) * g * g;
+  p -= static_cast<T>(s.learning_rate / s.correction1) * m /
+       ((v * static_cast<T>(1.0 / s.correction2)).sqrt() + static_cast<T>(s.eps));
+}
+
+#define LADDER_INSTANTIATE(T)                          \
+  template void cross_entropy<T>(const CrossEntropy&); \
+  template void adam<T>(const Adam&);
+LADDER_INSTANTIATE(float)
+LADDER_INSTANTIATE(double)
+
+}  // namespace ladder::eigen

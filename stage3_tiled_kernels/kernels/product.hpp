@@ -1,0 +1,81 @@
+// What the three products of a linear layer share: the order of their blocks.
+#pragma once
+
+#include "stage3_tiled_kernels/kernels/device.hpp"
+
+namespace ladder::LADDER_SIDE::stage3 {
+
+/// A tile of a result: its row and column, in tiles.
+struct BlockPlace {
+  int row, column;
+};
+
+/// The tile of the result that block `number` owns. Blocks that run at the same time have neighbouring
+/// numbers; in plain row order they would share one tile of rows of the left factor and read all of the right
+/// one. Here they go down kGroup rows of tiles before they move to the next column, so that both factors are
+/// reused out of the L2 cache.
+__tile__ inline BlockPlace grouped_block(int number, int tile_rows, int tile_columns) {
+  const int blocks_in_group = table::kGroup * tile_columns;
+  const int group = number / blocks_in_group;
+  const int first_row = group * table::kGroup;
+  const int left = tile_rows - first_row;
+  const int height = left < table::kGroup ? left : table::kGroup;
+  const int inside = number - group * blocks_in_group;
+  return {first_row + inside % height, inside / height};
+}
+
+// ---- around launches --------------------------------------------------------------------------------------
+
+/// Bytes that a product of rows x inner x columns must move at least, and its FLOPs.
+inline Cost product_cost(double rows, double inner, double columns, Dtype dtype) {
+  const double width = static_cast<double>(size_of(dtype));
+  return {.bytes = width * (rows * inner + inner * columns + rows * columns),
+          .flops = 2 * rows * inner * columns};
+}
+
+/// Whether all of these rows may be promised to the bulk copy engine: pointers (null ones do not count) that
+/// are multiples of 16 bytes, and row widths that are.
+inline bool bulk_copies(std::initializer_list<const void*> pointers, std::initializer_list<int> widths,
+                        Dtype dtype) {
+  for (const void* data : pointers)
+    if (reinterpret_cast<std::uintptr_t>(data) % 16 != 0) return false;
+  for (int width : widths)
+    if (static_cast<std::size_t>(width) * size_of(dtype) % 16 != 0) return false;
+  return true;
+}
+
+/// How many stretches the inner dimension of a weight gradient is cut into: enough for one block on every
+/// multiprocessor, none shorter than four tiles.
+inline int choose_splits(int tiles, int inner_tiles) {
+  constexpr int kShortest = 4;
+  const int wanted = sm_count() / tiles;
+  const int possible = inner_tiles / kShortest;
+  const int splits = wanted < possible ? wanted : possible;
+  return splits < 1 ? 1 : splits;
+}
+
+/// Rows and columns of a result.
+struct ResultShape {
+  int rows, columns;
+};
+
+/// Calls body.operator()<E, TM, TN, TK, Divisor>() with the element type and the tiles of the table. The bulk
+/// tiles are for results that fill at least one of them.
+template <class Body>
+void with_product_tiles(Dtype dtype, ResultShape result, bool bulk, Body&& body) {
+  with_element_type(dtype, [&](auto type) {
+    using E = typename decltype(type)::type;
+    with_architecture([&]<int Architecture>() {
+      constexpr table::ProductRow row = table::product_tiles(Architecture, dtype_of<E>);
+      constexpr int in_16_bytes = 16 / static_cast<int>(sizeof(Stored<E>));
+      constexpr table::ProductTiles fast = row.bulk, any = row.masked;
+      if constexpr (fast != any) {
+        if (bulk && result.rows >= fast.rows && result.columns >= fast.columns)
+          return body.template operator()<E, fast.rows, fast.columns, fast.inner, in_16_bytes>();
+      }
+      body.template operator()<E, any.rows, any.columns, any.inner, 1>();
+    });
+  });
+}
+
+}  // namespace ladder::LADDER_SIDE::stage3

@@ -1,0 +1,96 @@
+// Run records: they come back as they were written, damaged ones are refused, and changed sources make a row stale.
+#include "shared/records.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+
+#include "shared/error.hpp"
+#include "shared/files.hpp"
+#include "shared/temporary_folder.hpp"
+
+using namespace ladder;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A source folder with just enough in it for the set "interpreter".
+void make_sources(const fs::path& folder) {
+  fs::create_directories(folder / "shared" / "baseline");
+  fs::create_directories(records_folder(folder));
+  write_file(folder / "shared" / "baseline" / "microgpt.py", "print(1)\n");
+}
+
+std::string refusal(const fs::path& path) {
+  try {
+    read_record(path);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("a record comes back as it was written") {
+  const TemporaryFolder folder;
+  Record record = new_record("speedup-micro", "./ladder speedup", "nothing");
+  record.rows.push_back({"interpreter", "interpreter", "0123456789abcdef", {{"seconds", 0.1 + 0.2}, {"note", "é"}}});
+  write_record(folder / "speedup-micro.json", record);
+  const Record again = read_record(folder / "speedup-micro.json");
+  CHECK(again.name == record.name);
+  CHECK(again.date == record.date);
+  CHECK(again.machine.cpu == record.machine.cpu);
+  CHECK(again.build.commit == record.build.commit);
+  REQUIRE(again.rows.size() == 1);
+  CHECK(again.rows[0].values["seconds"].get<double>() == 0.1 + 0.2);
+  CHECK(again.rows[0].hash == "0123456789abcdef");
+}
+
+TEST_CASE("a damaged or foreign record is refused with its reason") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "x.json";
+  CHECK(refusal(path).find("cannot be read") != std::string::npos);
+  write_file(path, "{\"format\": ");
+  CHECK(refusal(path).find("ladder-record/1") != std::string::npos);
+  write_file(path, "[]");
+  CHECK(refusal(path).find("ladder-record/1") != std::string::npos);
+  write_file(path, R"({"format": "ladder-trace/1"})");
+  CHECK(refusal(path).find("ladder-record/1") != std::string::npos);
+  write_file(path, R"({"format": "ladder-record/1", "name": "x"})");
+  CHECK(refusal(path).find("'command'") != std::string::npos);
+  Record record = new_record("other", "", "");
+  write_record(path, record);
+  CHECK_THROWS_WITH(read_records(folder.path()), Catch::Contains("holds the record 'other'"));
+}
+
+TEST_CASE("a row is stale once a file of its set changes, and only then") {
+  const TemporaryFolder folder;
+  make_sources(folder.path());
+  const RecordRow row{"interpreter", "interpreter", source_hash("interpreter", folder.path()), {}};
+  CHECK_FALSE(is_stale(row, folder.path()));
+  write_file(folder / "shared/baseline/other.py", "unrelated\n");
+  CHECK_FALSE(is_stale(row, folder.path()));
+  write_file(folder / "shared/baseline/microgpt.py", "print(2)\n");
+  CHECK(is_stale(row, folder.path()));
+  CHECK_FALSE(is_stale({"no sources", "", "", {}}, folder.path()));
+}
+
+TEST_CASE("every source set names files that exist, and a new file in a stage's folder counts") {
+  for (const char* set : {"interpreter", "stage0", "stage1", "stage2", "stage0+stage1"}) {
+    CAPTURE(set);
+    CHECK(source_hash(set, LADDER_SOURCE_DIR).size() == 16);
+  }
+  CHECK(source_hash("stage0", LADDER_SOURCE_DIR) != source_hash("stage1", LADDER_SOURCE_DIR));
+  CHECK_THROWS_AS(source_hash("stage9", LADDER_SOURCE_DIR), InputError);
+  const TemporaryFolder folder;
+  CHECK_THROWS_AS(source_hash("stage0", folder.path()), InputError);
+  fs::create_directories(folder / "stage0_scalar_autograd");
+  write_file(folder / "stage0_scalar_autograd/a.cpp", "a");
+  const std::string before = source_hash("stage0", folder.path());
+  write_file(folder / "stage0_scalar_autograd/README.md", "not code");
+  CHECK(source_hash("stage0", folder.path()) == before);
+  write_file(folder / "stage0_scalar_autograd/b.hpp", "b");
+  CHECK(source_hash("stage0", folder.path()) != before);
+}

@@ -1,0 +1,43 @@
+// The table of tolerances keeps its own rule: no limit above its ceiling, none above ten times what was measured.
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <set>
+
+#include "shared/error.hpp"
+#include "shared/tolerances.hpp"
+
+using namespace ladder;
+
+TEST_CASE("no limit exceeds its ceiling or ten times its measured maximum") {
+  for (const Tolerance& row : tolerances()) {
+    CAPTURE(row.what, name_of(row.dtype));
+    CHECK(std::isfinite(row.limit()));
+    CHECK(row.limit() <= row.ceiling);
+    if (row.measured) {
+      CHECK(row.limit() <= 10.0 * *row.measured);
+      CHECK(*row.measured <= row.limit());  // what was measured still passes
+      CHECK((row.rule == Rule::bits || *row.measured > 0.0));
+    }
+    CHECK_FALSE(row.reason.empty());
+    CHECK_FALSE(row.reference.empty());
+  }
+}
+
+TEST_CASE("the ceilings are the ones that the project promises") {
+  CHECK(find_tolerance("baseline losses", Dtype::fp64).rule == Rule::bits);
+  CHECK(find_tolerance("gradients", Dtype::fp64).ceiling <= 1e-10);
+  CHECK(find_tolerance("losses", Dtype::fp64).ceiling <= 1e-12);
+  CHECK(find_tolerance("losses", Dtype::fp32).ceiling <= 1e-5);
+  CHECK(find_tolerance("operation", Dtype::fp64).ceiling <= 1e-12);
+  CHECK(find_tolerance("operation", Dtype::fp32).ceiling <= 1e-5);
+  CHECK(find_tolerance("operation", Dtype::tf32).ceiling <= 2e-3);
+  CHECK(find_tolerance("operation", Dtype::fp16).ceiling <= 2e-3);
+  CHECK(find_tolerance("operation", Dtype::bf16).ceiling <= 1e-2);
+}
+
+TEST_CASE("one row per quantity and type") {
+  std::set<std::pair<std::string, Dtype>> keys;
+  for (const Tolerance& row : tolerances()) CHECK(keys.emplace(row.what, row.dtype).second);
+  CHECK_THROWS_AS(find_tolerance("no such thing", Dtype::fp64), InputError);
+}

@@ -1,0 +1,180 @@
+// Bad usage and bad input: exit code 2, one line that names the thing, nothing left behind.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+#include "tests/support/run_program.hpp"
+
+using namespace ladder;
+using Catch::Matchers::Contains;
+
+namespace {
+
+struct Bad {
+  std::vector<std::string> arguments;
+  std::vector<std::string> named;  ///< parts of the message
+  int code = 2;
+};
+
+std::size_t entries(const std::filesystem::path& folder) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) count += entry.exists() ? 1 : 0;
+  return count;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string line = "ladder";
+  for (const std::string& word : words) line += " " + word;
+  return line;
+}
+
+/// The files that the cases below name.
+void fill(const TemporaryFolder& folder) {
+  test::write_text(folder / "empty", "");
+  test::write_text(folder / "blank", "\n \n");
+  test::write_text(folder / "latin", "ann\nbob\nz\xEB\n");
+  test::write_text(folder / "plain", "ann\nbob\n");
+  std::filesystem::create_directory(folder / "folder");
+}
+
+void check_refused(const Bad& bad) {
+  const TemporaryFolder folder;
+  fill(folder);
+  const std::size_t before = entries(folder.path());
+  const test::Outcome outcome = test::run_program(folder.path(), bad.arguments);
+  INFO(joined(bad.arguments) << "\nstderr: " << outcome.err << "stdout: " << outcome.out);
+  CHECK(outcome.code == bad.code);
+  CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+  CHECK_THAT(outcome.err, Catch::Matchers::StartsWith("ladder: "));
+  for (const std::string& part : bad.named) CHECK_THAT(outcome.err, Contains(part));
+  CHECK(outcome.out.empty());
+  CHECK(entries(folder.path()) == before);
+}
+
+}  // namespace
+
+TEST_CASE("data that cannot be trained on") {
+  for (const Bad& bad : std::vector<Bad>{
+           {{"train", "--data", "missing"}, {"missing", "No such file"}},
+           {{"train", "--data", "empty"}, {"empty"}},
+           {{"train", "--data", "blank"}, {"blank", "white space"}},
+           {{"train", "--data", "folder"}, {"folder", "directory"}},
+           {{"train", "--data", "plain/x"}, {"plain/x", "directory"}},
+           {{"train", "--data", "latin"}, {"latin", "line 3", "UTF-8"}},
+           {{"train", "--preset", "small", "--data", "plain"}, {"plain", "--block-size 256"}},
+       })
+    check_refused(bad);
+}
+
+TEST_CASE("model shapes that cannot be") {
+  for (const Bad& bad : std::vector<Bad>{
+           {{"train", "--n-embd", "15"}, {"--n-embd 15", "--n-head 4"}},
+           {{"train", "--n-embd", "0"}, {"--n-embd is 0", "1 or more"}},
+           {{"train", "--n-embd", "-16"}, {"--n-embd is -16"}},
+           {{"train", "--n-layer", "0"}, {"--n-layer is 0"}},
+           {{"train", "--n-head", "0"}, {"--n-head is 0"}},
+           {{"train", "--n-head", "-4"}, {"--n-head is -4"}},
+           {{"train", "--n-kv-head", "3"}, {"--n-kv-head 3"}},
+           {{"train", "--n-kv-head", "0"}, {"--n-kv-head is 0"}},
+           {{"train", "--block-size", "0"}, {"--block-size is 0"}},
+           {{"train", "--n-embd", "1000000", "--n-head", "1"}, {"parameters", "limit"}},
+           {{"train", "--n-embd", "99999999999"}, {"--n-embd", "99999999999", "2147483647"}},
+           {{"train", "--stage", "0", "--n-kv-head", "2"}, {"stage 0", "--n-kv-head"}},
+       })
+    check_refused(bad);
+}
+
+TEST_CASE("training settings out of range") {
+  for (const Bad& bad : std::vector<Bad>{
+           {{"train", "--batch-size", "0"}, {"--batch-size is 0"}},
+           {{"train", "--grad-accum", "-1"}, {"--grad-accum is -1"}},
+           {{"train", "--steps", "-1"}, {"--steps is -1"}},
+           {{"train", "--lr", "nan"}, {"--lr is nan"}},
+           {{"train", "--lr", "-0.1"}, {"--lr is -0.1"}},
+           {{"train", "--lr", "inf"}, {"--lr is inf"}},
+           {{"train", "--beta1", "1"}, {"--beta1 is 1"}},
+           {{"train", "--beta2", "nan"}, {"--beta2 is nan"}},
+           {{"train", "--eps", "0"}, {"--eps is 0"}},
+           {{"train", "--seed", "-1"}, {"--seed is -1", "4294967295"}},
+           {{"train", "--seed", "4294967296"}, {"--seed is 4294967296", "4294967295"}},
+           {{"train", "--seed", "123456789012345678901234567890"}, {"--seed", "123456789012345678901234567890"}},
+           {{"train", "--samples", "-1"}, {"--samples is -1"}},
+           {{"train", "--temperature", "0"}, {"--temperature is 0"}},
+           {{"train", "--temperature", "nan"}, {"--temperature is nan"}},
+           {{"train", "--threads", "-1"}, {"--threads is -1"}},
+           {{"train", "--checkpoint-every", "5"}, {"--checkpoint"}},
+           {{"train", "--checkpoint", "new", "--checkpoint-every", "0"}, {"--checkpoint-every is 0"}},
+       })
+    check_refused(bad);
+}
+
+TEST_CASE("words that are no numbers") {
+  for (const Bad& bad : std::vector<Bad>{
+           {{"train", "--steps", "1e3"}, {"--steps", "'1e3'", "whole number"}},
+           {{"train", "--steps", "ten"}, {"--steps", "'ten'"}},
+           {{"train", "--n-embd", "1.5"}, {"--n-embd", "'1.5'"}},
+           {{"train", "--lr", "fast"}, {"--lr", "'fast'"}},
+           {{"train", "--lr", "1e999"}, {"--lr", "'1e999'"}},
+           {{"train", "--steps"}, {"--steps"}},
+           {{"logits", "--weights", "plain", "--tokens", "1,x"}, {"--tokens", "'x'"}},
+       })
+    check_refused(bad);
+}
+
+TEST_CASE("unknown names are answered with the nearest valid one") {
+  for (const Bad& bad : std::vector<Bad>{
+           {{"trian"}, {"'trian'", "did you mean train?"}},
+           {{"smaple"}, {"did you mean sample?"}},
+           {{"zzzzzzzzzzzz"}, {"'zzzzzzzzzzzz'", "--help"}},
+           {{"train", "--stpes", "10"}, {"--stpes", "did you mean --steps?"}},
+           {{"train", "--n-embed=16"}, {"--n-embed", "did you mean --n-embd?"}},
+           {{"sample", "--weights", "x", "--topk", "3"}, {"did you mean --top-k?"}},
+           {{"--vresion"}, {"did you mean --version?"}},
+           {{"train", "plain"}, {"'plain'"}},
+           {{"train", "--preset", "mirco"}, {"--preset", "did you mean micro?", "small"}},
+           {{"train", "--dtype", "fp23"}, {"--dtype", "did you mean fp32?"}},
+           {{"train", "--dtype", "double"}, {"--dtype", "fp64"}},
+           {{"train", "--device", "gpuu"}, {"--device", "did you mean gpu?"}},
+           {{"train", "--stage", "99"}, {"99", "0 (scalar autograd)", "1 (CPU tensors)"}},
+           {{"train", "--stage", "-1"}, {"-1"}},
+           {{"train", "--stage", "0", "--dtype", "fp32"}, {"stage 0", "fp32", "fp64"}},
+           {{"train", "--stage", "1", "--dtype", "bf16"}, {"stage 1", "bf16"}},
+       })
+    check_refused(bad);
+}
+
+TEST_CASE("outputs that cannot be written are refused before the first step") {
+  for (const Bad& bad : std::vector<Bad>{
+           {{"train", "--checkpoint", "plain"}, {"plain"}},
+           {{"train", "--checkpoint", "plain/sub"}, {"plain/sub"}},
+           {{"train", "--trace", "plain/t.json"}, {"plain/t.json"}},
+           {{"train", "--trace", "missing/t.json"}, {"missing/t.json"}},
+           {{"train", "--json", "folder"}, {"folder"}},
+           {{"train", "--save-weights", "/dev/null"}, {"/dev/null"}},
+           {{"train", "--checkpoint", "new", "--trace", "plain/t.json"}, {"plain/t.json"}},
+       })
+    check_refused(bad);
+}
+
+TEST_CASE("weights and checkpoints that are none") {
+  for (const Bad& bad : std::vector<Bad>{
+           {{"train", "--resume"}, {"--resume", "--checkpoint DIR"}},
+           {{"train", "--resume", "--checkpoint", "folder"}, {"folder", "no checkpoint"}},
+           {{"train", "--resume", "--checkpoint", "missing"}, {"missing", "no checkpoint"}},
+           {{"train", "--init-weights", "plain"}, {"plain", "safetensors"}},
+           {{"sample"}, {"--weights"}},
+           {{"sample", "--weights", "missing"}, {"missing"}},
+           {{"sample", "--weights", "plain"}, {"plain", "safetensors"}},
+           {{"sample", "--weights", "folder"}, {"folder/checkpoint.safetensors"}},
+           {{"sample", "--weights", "plain", "--temperature", "0"}, {"--temperature"}},
+           {{"sample", "--weights", "plain", "--top-k", "0"}, {"--top-k"}},
+           {{"sample", "--weights", "plain", "--num-samples", "0"}, {"--num-samples"}},
+           {{"sample", "--weights", "plain", "--prompt", "a", "--tokens", "1"}, {"--prompt"}},
+           {{"logits", "--weights", "plain"}, {"--tokens"}},
+       })
+    check_refused(bad);
+}
+
+TEST_CASE("a stage without GPU kernels says so with exit code 3") {
+  check_refused({{"train", "--stage", "1", "--device", "gpu"}, {"stage 1", "GPU"}, 3});
+}

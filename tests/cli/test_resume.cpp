@@ -1,0 +1,154 @@
+// Interrupted runs: killed, stopped with Ctrl-C, resumed; the result must equal the uninterrupted run bit for bit.
+#include <catch2/catch.hpp>
+
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "tests/support/run_program.hpp"
+
+using namespace ladder;
+using Catch::Matchers::Contains;
+using Json = nlohmann::json;
+
+namespace {
+
+struct Case {
+  const char* stage;
+  const char* dtype;
+  const char* steps;  ///< so many that there is time to interrupt the run
+};
+
+const std::vector<Case> kCases = {{"0", "fp64", "3000"}, {"1", "fp64", "20000"}, {"1", "fp32", "20000"}};
+
+std::vector<std::string> train_call(const Case& c, std::vector<std::string> more) {
+  std::vector<std::string> call = {"train", "--stage", c.stage, "--dtype", c.dtype, "--steps", c.steps, "--threads", "1"};
+  call.insert(call.end(), more.begin(), more.end());
+  return call;
+}
+
+Json trace_of(const std::filesystem::path& path) {
+  const Json json = Json::parse(test::text_of(path));
+  return {{"loss", json.at("loss")}, {"samples", json.at("samples")}};
+}
+
+/// Losses and samples of the run that nothing interrupts.
+Json uninterrupted(const TemporaryFolder& folder, const Case& c) {
+  REQUIRE(test::run_program(folder.path(), train_call(c, {"--trace", "whole.json"})).code == 0);
+  return trace_of(folder / "whole.json");
+}
+
+Json resumed(const TemporaryFolder& folder, const std::string& checkpoint) {
+  const test::Outcome outcome =
+      test::run_program(folder.path(), {"train", "--checkpoint", checkpoint, "--resume", "--trace", "resumed.json"});
+  INFO(outcome.err);
+  REQUIRE(outcome.code == 0);
+  CHECK_THAT(outcome.out, Contains("resumes   after step"));
+  return trace_of(folder / "resumed.json");
+}
+
+}  // namespace
+
+TEST_CASE("after kill -9 at a random moment, resume equals the uninterrupted run") {
+  std::mt19937 generator(std::random_device{}());
+  for (const Case& c : kCases) {
+    const TemporaryFolder folder;
+    const Json expected = uninterrupted(folder, c);
+    {
+      test::Program program(folder.path(), train_call(c, {"--checkpoint", "run", "--checkpoint-every", "25"}));
+      REQUIRE(program.wait_until([&] { return exists(folder / "run/checkpoint.safetensors"); }));
+      std::this_thread::sleep_for(std::chrono::milliseconds(generator() % 60));
+      program.send(SIGKILL);
+      const int signal = program.wait().signal;
+      CHECK((signal == SIGKILL || signal == 0));  // 0: it was faster than the kill
+    }
+    CHECK(resumed(folder, "run") == expected);
+  }
+}
+
+TEST_CASE("Ctrl-C saves, says how to resume, and resuming equals the uninterrupted run") {
+  for (const Case& c : kCases) {
+    const TemporaryFolder folder;
+    const Json expected = uninterrupted(folder, c);
+    test::Program program(folder.path(), train_call(c, {"--checkpoint", "run"}));
+    REQUIRE(program.wait_until([&] { return program.out_so_far().find("step ") != std::string::npos; }));
+    program.send(SIGINT);
+    const test::Outcome outcome = program.wait();
+    if (outcome.signal != 0) {  // otherwise it was faster than the signal, and resume only samples again
+      CHECK(outcome.signal == SIGINT);
+      CHECK_THAT(outcome.out, Contains("stopped after step") && Contains("ladder train --checkpoint run --resume"));
+    }
+    CHECK(resumed(folder, "run") == expected);
+  }
+}
+
+TEST_CASE("Ctrl-C without --checkpoint saves to a folder of its own") {
+  const TemporaryFolder folder;
+  for (const char* name : {"ladder-interrupted", "ladder-interrupted-2"}) {
+    test::Program program(folder.path(), {"train", "--stage", "1", "--steps", "100000000"});
+    REQUIRE(program.wait_until([&] { return program.out_so_far().find("tokens") != std::string::npos; }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    program.send(SIGINT);
+    const test::Outcome outcome = program.wait();
+    CHECK(outcome.signal == SIGINT);
+    CHECK_THAT(outcome.out, Contains(std::string("--checkpoint ") + name + " --resume"));
+    CHECK(exists(folder / name / "checkpoint.safetensors"));
+  }
+}
+
+TEST_CASE("a finished run resumes to its own samples") {
+  const TemporaryFolder folder;
+  const Case c = {"1", "fp64", "50"};
+  REQUIRE(test::run_program(folder.path(), train_call(c, {"--checkpoint", "run", "--trace", "whole.json"})).code == 0);
+  CHECK(resumed(folder, "run") == trace_of(folder / "whole.json"));
+}
+
+TEST_CASE("a folder that holds a checkpoint is not overwritten by a new run") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> call = train_call({"1", "fp64", "20"}, {"--checkpoint", "run"});
+  REQUIRE(test::run_program(folder.path(), call).code == 0);
+  const std::string saved = test::text_of(folder / "run/checkpoint.safetensors");
+  const test::Outcome outcome = test::run_program(folder.path(), call);
+  CHECK(outcome.code == 2);
+  CHECK_THAT(outcome.err, Contains("--resume") && Contains("run"));
+  CHECK(test::text_of(folder / "run/checkpoint.safetensors") == saved);
+}
+
+TEST_CASE("a resumed run refuses settings that are not its own") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "other", "ann\nbob\n");
+  REQUIRE(test::run_program(folder.path(), train_call({"1", "fp64", "20"}, {"--checkpoint", "run"})).code == 0);
+  const std::string saved = test::text_of(folder / "run/checkpoint.safetensors");
+  struct Other {
+    std::vector<std::string> flags;
+    const char* named;
+  };
+  for (const Other& other : std::vector<Other>{{{"--n-embd", "32"}, "n_embd 32"},
+                                               {{"--steps", "40"}, "steps 40"},
+                                               {{"--seed", "1"}, "seed 1"},
+                                               {{"--lr", "0.5"}, "learning_rate 0.5"},
+                                               {{"--stage", "0"}, "stage 0"},
+                                               {{"--dtype", "fp32"}, "dtype \"fp32\""},
+                                               {{"--preset", "small"}, "preset"},
+                                               {{"--data", "other"}, "other data"},
+                                               {{"--init-weights", "run"}, "--init-weights"}}) {
+    std::vector<std::string> call = {"train", "--checkpoint", "run", "--resume"};
+    call.insert(call.end(), other.flags.begin(), other.flags.end());
+    const test::Outcome outcome = test::run_program(folder.path(), call);
+    INFO(outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK_THAT(outcome.err, Contains(other.named));
+  }
+  CHECK(test::text_of(folder / "run/checkpoint.safetensors") == saved);
+  CHECK(test::run_program(folder.path(), {"train", "--checkpoint", "run", "--resume", "--steps", "20"}).code == 0);
+}
+
+TEST_CASE("a damaged checkpoint is refused and kept") {
+  const TemporaryFolder folder;
+  REQUIRE(test::run_program(folder.path(), train_call({"1", "fp64", "20"}, {"--checkpoint", "run"})).code == 0);
+  const std::string good = test::text_of(folder / "run/checkpoint.safetensors");
+  test::write_text(folder / "run/checkpoint.safetensors", good.substr(0, good.size() - 100));
+  const test::Outcome outcome = test::run_program(folder.path(), {"train", "--checkpoint", "run", "--resume"});
+  CHECK(outcome.code == 2);
+  CHECK_THAT(outcome.err, Contains("checkpoint.safetensors") && Contains("truncated"));
+  CHECK(test::text_of(folder / "run/checkpoint.safetensors").size() == good.size() - 100);
+}

@@ -1,0 +1,187 @@
+// The subcommands that train and sample, run as a user runs them.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "shared/files.hpp"
+#include "tests/support/run_program.hpp"
+
+using namespace ladder;
+using Catch::Matchers::Contains;
+using Json = nlohmann::json;
+
+namespace {
+
+Json json_of(const std::filesystem::path& path) { return Json::parse(test::text_of(path)); }
+
+test::Outcome succeed(const TemporaryFolder& folder, const std::vector<std::string>& arguments) {
+  test::Outcome outcome = test::run_program(folder.path(), arguments);
+  INFO(outcome.err);
+  REQUIRE(outcome.code == 0);
+  return outcome;
+}
+
+}  // namespace
+
+TEST_CASE("help names every subcommand and exits with 0") {
+  const TemporaryFolder folder;
+  const test::Outcome help = succeed(folder, {"--help"});
+  for (const char* name : {"climb", "train", "sample", "logits", "parity", "speedup", "profile", "graph", "info"}) {
+    CHECK_THAT(help.out, Contains(name));
+    CHECK_THAT(succeed(folder, {name, "--help"}).out, Contains(std::string("ladder ") + name));
+  }
+  CHECK_THAT(succeed(folder, {"--version"}).out, Contains("ladder"));
+}
+
+TEST_CASE("info says what runs here") {
+  const TemporaryFolder folder;
+  const std::string out = succeed(folder, {"info", "--json", "info.json"}).out;
+  CHECK_THAT(out, Contains("scalar autograd") && Contains("CPU tensors") && Contains("machine") && Contains("build"));
+  const Json json = json_of(folder / "info.json");
+  CHECK(json.at("stages").size() >= 2);
+  CHECK(json.at("stages")[0].at("runs") == "yes");
+}
+
+TEST_CASE("a run prints its configuration first, then progress, then samples") {
+  const TemporaryFolder folder;
+  const std::string out = succeed(folder, {"train", "--stage", "0", "--steps", "20", "--samples", "3"}).out;
+  CHECK_THAT(out, Catch::Matchers::StartsWith("stage     0 (scalar autograd), fp64"));
+  for (const char* part : {"preset    micro", "lr 0.01", "seed 42", "step 0 has hash", "step 20/20", "ETA 0:00:00",
+                           "sample  1:", "sample  3:"})
+    CHECK_THAT(out, Contains(part));
+  CHECK_THAT(out, !Contains("sample  4:"));
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("every stage trains on the same tokens, and the flags override the preset") {
+  const TemporaryFolder folder;
+  std::vector<Json> traces;
+  for (const char* stage : {"0", "1"}) {
+    succeed(folder, {"train", "--stage", stage, "--preset", "micro-batch", "--n-embd", "8", "--n-head", "2", "--steps",
+                     "3", "--batch-size", "5", "--seed", "9", "--trace", "t.json", "--samples", "0"});
+    traces.push_back(json_of(folder / "t.json"));
+  }
+  CHECK(traces[0].at("config").at("token_hash") == traces[1].at("config").at("token_hash"));
+  for (const Json& trace : traces) {
+    CHECK(trace.at("format") == "ladder-trace/1");
+    CHECK(trace.at("config").at("n_embd") == 8);
+    CHECK(trace.at("config").at("batch_size") == 5);
+    CHECK(trace.at("loss").size() == 3);
+    CHECK(trace.at("ms").size() == 3);
+    CHECK(trace.at("items").empty());
+    CHECK(trace.at("machine").contains("cpu"));
+  }
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(std::abs(traces[0].at("loss")[i].get<double>() - traces[1].at("loss")[i].get<double>()) < 1e-5);
+}
+
+TEST_CASE("the same command gives the same losses, another seed gives others") {
+  const TemporaryFolder folder;
+  const auto losses = [&](const std::string& seed) {
+    succeed(folder, {"train", "--steps", "10", "--seed", seed, "--trace", "t.json"});
+    return json_of(folder / "t.json").at("loss");
+  };
+  const Json first = losses("1");
+  CHECK(losses("1") == first);
+  CHECK(losses("2") != first);
+}
+
+TEST_CASE("the summary has the configuration, the losses and the samples") {
+  const TemporaryFolder folder;
+  succeed(folder, {"train", "--steps", "10", "--samples", "2", "--json", "run.json"});
+  const Json json = json_of(folder / "run.json");
+  CHECK(json.at("config").at("stage") == 1);
+  CHECK(json.at("steps") == 10);
+  CHECK(json.at("samples").size() == 2);
+  CHECK(json.at("first_loss").is_number());
+  CHECK(json.at("median_ms").is_number());
+}
+
+TEST_CASE("a character stream trains and reports the held-out loss") {
+  const TemporaryFolder folder;
+  const std::string out = succeed(folder, {"train", "--preset", "small", "--n-layer", "1", "--n-embd", "16", "--n-head",
+                                           "2", "--block-size", "12", "--batch-size", "4", "--steps", "5"}).out;
+  CHECK_THAT(out, Contains("a stream of") && Contains("held out") && !Contains("sample"));
+}
+
+TEST_CASE("a long document is announced once") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "long", "abcdefghijklmnop\nab\n");
+  const test::Outcome outcome =
+      succeed(folder, {"train", "--data", "long", "--block-size", "4", "--steps", "50", "--samples", "0"});
+  CHECK_THAT(outcome.err, Contains("1 of 2 documents"));
+  CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+}
+
+TEST_CASE("text of any script trains and samples") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "text", "\xC3\xA9t\xC3\xA9\r\n\xE6\x97\xA5\xE6\x9C\xAC\r\n\xF0\x9F\x98\x80\n");
+  CHECK_THAT(succeed(folder, {"train", "--data", "text", "--steps", "5"}).out, Contains("7 tokens"));
+}
+
+TEST_CASE("trained weights give the same samples and logits when they are read again") {
+  const TemporaryFolder folder;
+  succeed(folder, {"train", "--stage", "0", "--steps", "50", "--save-weights", "w.safetensors", "--samples", "0"});
+  const std::vector<std::string> sample = {"sample", "--weights", "w.safetensors", "--stage", "0", "--num-samples", "4",
+                                           "--seed", "3",         "--json",        "s.json"};
+  const std::string first = succeed(folder, sample).out;
+  CHECK(succeed(folder, sample).out == first);
+  CHECK(std::count(first.begin(), first.end(), '\n') == 4);
+  CHECK(json_of(folder / "s.json").at("samples").size() == 4);
+
+  const std::vector<std::string> logits = {"logits", "--weights", "w.safetensors", "--tokens", "26,0,5", "--json"};
+  std::vector<Json> rows;
+  for (const char* stage : {"0", "1"}) {
+    std::vector<std::string> call = logits;
+    call.insert(call.end(), {"l.json", "--stage", stage, "--dtype", "fp64"});
+    const std::string out = succeed(folder, call).out;
+    CHECK(std::count(out.begin(), out.end(), '\n') == 3);
+    rows.push_back(json_of(folder / "l.json").at("logits"));
+  }
+  REQUIRE(rows[0].size() == 3);
+  for (std::size_t t = 0; t < 3; ++t)
+    for (std::size_t v = 0; v < rows[0][t].size(); ++v)
+      CHECK(std::abs(rows[0][t][v].get<double>() - rows[1][t][v].get<double>()) < 1e-12);
+}
+
+TEST_CASE("sampling takes prompts, tokens, top-k and greedy") {
+  const TemporaryFolder folder;
+  succeed(folder, {"train", "--steps", "200", "--checkpoint", "run", "--samples", "0"});
+  const auto sample = [&](std::vector<std::string> more) {
+    std::vector<std::string> call = {"sample", "--weights", "run"};
+    call.insert(call.end(), more.begin(), more.end());
+    return succeed(folder, call).out;
+  };
+  CHECK_THAT(sample({"--prompt", "mar"}), Catch::Matchers::StartsWith("mar"));
+  CHECK(sample({"--greedy", "--seed", "1"}) == sample({"--greedy", "--seed", "2"}));
+  CHECK(sample({"--top-k", "1"}) == sample({"--greedy"}));
+  CHECK(sample({"--tokens", "26,12,0", "--greedy"}) == "<BOS>" + sample({"--prompt", "ma", "--greedy"}));
+  CHECK(sample({"--greedy", "--max-tokens", "1"}).size() <= 2);
+  for (const std::vector<std::string>& bad :
+       {std::vector<std::string>{"--prompt", "M\xC3\xA9"}, {"--tokens", "27"}, {"--tokens", "-1"},
+        {"--prompt", "aaaaaaaaaaaaaaaaaaaaaa"}}) {
+    std::vector<std::string> call = {"sample", "--weights", "run"};
+    call.insert(call.end(), bad.begin(), bad.end());
+    CHECK(test::run_program(folder.path(), call).code == 2);
+  }
+  CHECK(test::run_program(folder.path(), {"logits", "--weights", "run", "--tokens", "27"}).code == 2);
+  CHECK(test::run_program(folder.path(), {"logits", "--weights", "run", "--tokens", "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0"})
+            .code == 2);
+}
+
+TEST_CASE("weights of another model or alphabet are not taken to start from") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "text", "xyz\n");
+  succeed(folder, {"train", "--steps", "5", "--save-weights", "w.safetensors", "--samples", "0"});
+  succeed(folder, {"train", "--steps", "5", "--init-weights", "w.safetensors", "--samples", "0"});
+  const auto other_model = test::run_program(
+      folder.path(), {"train", "--init-weights", "w.safetensors", "--n-embd", "32", "--steps", "1"});
+  CHECK(other_model.code == 2);
+  CHECK_THAT(other_model.err, Contains("another model"));
+  const auto other_text =
+      test::run_program(folder.path(), {"train", "--init-weights", "w.safetensors", "--data", "text", "--steps", "1"});
+  CHECK(other_text.code == 2);
+  CHECK_THAT(other_text.err, Contains("characters"));
+}

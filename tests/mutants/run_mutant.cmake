@@ -1,0 +1,131 @@
+# Builds one mutant of one test executable and runs it; succeeds when the mutant is killed. CMakeLists.txt beside this
+# file says what a .mutant file looks like.
+#
+# The mutated file lies in an overlay folder. Ninja knows every compile command behind the executable and which objects
+# read the file: exactly those are compiled again, with the overlay first among the include folders, and linked in front
+# of the libraries, so that the linker takes them instead of the library's own.
+cmake_minimum_required(VERSION 3.22)
+
+# cut(<text> <marker> <before> <after>): splits at the first marker; fails when there is none.
+function(cut text marker before after)
+  string(FIND "${text}" "${marker}" place)
+  if(place EQUAL -1)
+    message(FATAL_ERROR "${MUTANT}: no '${marker}' in it")
+  endif()
+  string(LENGTH "${marker}" length)
+  math(EXPR rest "${place} + ${length}")
+  string(SUBSTRING "${text}" 0 ${place} head)
+  string(SUBSTRING "${text}" ${rest} -1 tail)
+  set(${before} "${head}" PARENT_SCOPE)
+  set(${after} "${tail}" PARENT_SCOPE)
+endfunction()
+
+function(header_field name)
+  if(NOT "${header}" MATCHES "(^|\n)${name}: ([^\n]+)")
+    message(FATAL_ERROR "${MUTANT}: the field '${name}:' is missing")
+  endif()
+  set(${name} "${CMAKE_MATCH_2}" PARENT_SCOPE)
+endfunction()
+
+file(READ "${MUTANT}" description)
+cut("${description}" "\n--- old\n" header change)
+cut("${change}" "\n--- new\n" old new)
+string(REGEX REPLACE "\n$" "" new "${new}")
+header_field(file)
+header_field(filter)
+
+# The mutated file.
+file(READ "${SOURCE_DIR}/${file}" original)
+string(FIND "${original}" "${old}" first)
+string(FIND "${original}" "${old}" last REVERSE)
+if(first EQUAL -1)
+  message(FATAL_ERROR "${MUTANT}: its old text no longer stands in ${file}; write the mutant anew")
+elseif(NOT first EQUAL last)
+  message(FATAL_ERROR "${MUTANT}: its old text stands more than once in ${file}")
+endif()
+cut("${original}" "${old}" before after)
+file(REMOVE_RECURSE "${WORK_DIR}")
+file(WRITE "${WORK_DIR}/overlay/${file}" "${before}${new}${after}")
+
+# run(<program> <result> <output>): the filtered tests of a program, as ctest would run them.
+function(run program result output)
+  execute_process(COMMAND "${program}" "${filter}" WORKING_DIRECTORY "${SOURCE_DIR}" TIMEOUT 240
+                  RESULT_VARIABLE code OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  set(${result} "${code}" PARENT_SCOPE)
+  set(${output} "${text}" PARENT_SCOPE)
+endfunction()
+
+# A filter that matches nothing, or a test that skips or fails anyway, would kill nothing.
+run("${TEST_PROGRAM}" result output)
+if(NOT result EQUAL 0 OR NOT "${output}" MATCHES "All tests passed" OR "${output}" MATCHES "SKIPPED:")
+  message(FATAL_ERROR "${MUTANT}: without the mutation, '${filter}' must run and pass:\n${output}")
+endif()
+
+# Every command behind the executable, and the objects that read the file.
+file(RELATIVE_PATH program "${BUILD_DIR}" "${TEST_PROGRAM}")
+execute_process(COMMAND "${NINJA}" -C "${BUILD_DIR}" -t commands "${program}"
+                OUTPUT_FILE "${WORK_DIR}/commands.txt" COMMAND_ERROR_IS_FATAL ANY)
+file(STRINGS "${WORK_DIR}/commands.txt" commands)
+file(MAKE_DIRECTORY "${WORK_DIR}/objects")
+set(link "")
+set(own_objects "")
+set(count 0)
+foreach(command IN LISTS commands)
+  string(FIND "${command}" " -o ${program} " link_place)
+  if(NOT link_place EQUAL -1)
+    set(link "${command}")
+    continue()
+  endif()
+  if(NOT "${command}" MATCHES " -o ([^ ]+\\.o) -c ([^ ]+)")
+    continue()
+  endif()
+  set(object "${CMAKE_MATCH_1}")
+  set(source "${CMAKE_MATCH_2}")
+  if(NOT source STREQUAL "${SOURCE_DIR}/${file}")
+    execute_process(COMMAND "${NINJA}" -C "${BUILD_DIR}" -t deps "${object}" OUTPUT_VARIABLE reads ERROR_QUIET)
+    string(FIND "${reads}\n" "${file}\n" place)
+    if(place EQUAL -1)
+      continue()
+    endif()
+  endif()
+  math(EXPR count "${count} + 1")
+  set(new_object "${WORK_DIR}/objects/${count}.o")
+  string(REPLACE "${object}" "${new_object}" compile "${command}")
+  string(REPLACE " -c ${SOURCE_DIR}/${file}" " -c ${WORK_DIR}/overlay/${file}" compile "${compile}")
+  cut("${compile}" " -I" compile_head compile_tail)
+  execute_process(COMMAND sh -c "${compile_head} -I${WORK_DIR}/overlay -I${compile_tail}"
+                  WORKING_DIRECTORY "${BUILD_DIR}" RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${MUTANT}: the mutant does not compile:\n${output}")
+  endif()
+  list(APPEND replaced "${object}")
+  list(APPEND replacements "${new_object}")
+endforeach()
+if(count EQUAL 0)
+  message(FATAL_ERROR "${MUTANT}: nothing in ${program} is compiled from ${file}")
+endif()
+
+# The executable's own objects are replaced where they stand; those of libraries come in front of the libraries.
+set(in_front "")
+foreach(object new_object IN ZIP_LISTS replaced replacements)
+  string(FIND "${link}" " ${object} " place)
+  if(place EQUAL -1)
+    string(APPEND in_front " ${new_object}")
+  else()
+    string(REPLACE " ${object} " " ${new_object} " link "${link}")
+  endif()
+endforeach()
+string(REPLACE " -o ${program} " "${in_front} -o ${WORK_DIR}/mutant " link "${link}")
+execute_process(COMMAND sh -c "${link}" WORKING_DIRECTORY "${BUILD_DIR}"
+                RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "${MUTANT}: the mutant does not link:\n${output}")
+endif()
+
+run("${WORK_DIR}/mutant" result output)
+file(REMOVE_RECURSE "${WORK_DIR}/objects" "${WORK_DIR}/mutant")
+if(result EQUAL 0)
+  message(FATAL_ERROR "${MUTANT} SURVIVED: '${filter}' passes although ${file} is wrong:\n${output}")
+endif()
+string(REGEX MATCH "test cases?:[^\n]*" summary "${output}")
+message(STATUS "killed by '${filter}', exit ${result}, ${count} files compiled; ${summary}")

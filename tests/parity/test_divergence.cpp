@@ -1,0 +1,161 @@
+// A stage that is wrong must be caught, and the report must name the right step, tensor and element.
+#include <catch2/catch.hpp>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "tests/parity/broken_engine.hpp"
+
+using namespace ladder;
+
+namespace {
+
+constexpr ParityLevels kAll = {false, true, true, true}, kLossOnly = {false, false, false, true};
+
+Run small_run(std::int64_t steps) {
+  TrainConfig train;
+  train.steps = steps;
+  GptConfig model;
+  model.n_layer = 2;
+  return prepare_run(model, train, {});
+}
+
+ParityReport against_double(const Damage& damage, std::int64_t steps, const ParityLevels& levels) {
+  const Side good = side_of(1, Dtype::fp64);
+  return compare_sides(broken(good, damage), good, small_run(steps), levels);
+}
+
+bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("an undamaged decorator passes") { CHECK(against_double({}, 5, kAll).passed()); }
+
+TEST_CASE("one wrong gradient element is named with its place") {
+  Damage damage;
+  damage.probe = [](Probe& probe) { tensor_of(probe.gradients, "layer1.mlp_fc1").values[5 * 16 + 3] *= 1.001; };
+  const ParityReport report = against_double(damage, 0, kAll);
+  CHECK_FALSE(report.passed());
+  REQUIRE(report.divergence() != nullptr);
+  const std::string text = report.divergence()->describe();
+  CAPTURE(text);
+  CHECK(mentions(text, "step 1, layer 1, gradient of layer1.mlp_fc1, row 5, column 3"));
+  const nlohmann::json json = to_json(report);
+  CHECK(json["passed"] == false);
+  CHECK(json["divergence"]["element"] == 5 * 16 + 3);
+  CHECK(json["divergence"]["place"] == "row 5, column 3");
+}
+
+TEST_CASE("a wrong activation is named before the gradients it spoils") {
+  Damage damage;
+  damage.probe = [](Probe& probe) {
+    tensor_of(probe.activations, "layer0.attn").values[7] += 1e-6;
+    for (double& value : probe.gradients.front().values) value += 1.0;
+  };
+  const ParityReport report = against_double(damage, 0, kAll);
+  REQUIRE(report.divergence() != nullptr);
+  CHECK(report.divergence()->what == "layer0.attn");
+  CHECK(report.divergence()->level == "block");
+  CHECK(report.divergence()->comparison.first.index == 7);
+}
+
+TEST_CASE("NaN in an activation fails") {
+  Damage damage;
+  damage.probe = [](Probe& probe) { probe.activations[1].values[4] = std::numeric_limits<double>::quiet_NaN(); };
+  const ParityReport report = against_double(damage, 0, kAll);
+  REQUIRE(report.divergence() != nullptr);
+  CHECK(report.divergence()->comparison.verdict == Verdict::not_finite);
+  CHECK(to_json(report)["divergence"]["got"] == "nan");
+}
+
+TEST_CASE("a missing tensor and a tensor of another name fail") {
+  Damage damage;
+  SECTION("missing") { damage.probe = [](Probe& probe) { probe.gradients.pop_back(); }; }
+  SECTION("renamed") { damage.probe = [](Probe& probe) { probe.gradients.back().name = "layer1.other"; }; }
+  SECTION("short") { damage.probe = [](Probe& probe) { probe.gradients.back().values.pop_back(); }; }
+  const ParityReport report = against_double(damage, 0, kAll);
+  REQUIRE(report.divergence() != nullptr);
+  CHECK(report.divergence()->what == "gradient of layer1.mlp_fc2");
+  CHECK(report.divergence()->comparison.verdict == Verdict::wrong_length);
+}
+
+TEST_CASE("weights that do not survive the journey fail") {
+  Damage damage;
+  damage.parameters = [](TensorList& list) { list[2].values[9] += 1e-15; };
+  const ParityReport report = against_double(damage, 0, kAll);
+  REQUIRE(report.divergence() != nullptr);
+  CHECK(report.divergence()->what == "lm_head");
+  CHECK(report.divergence()->comparison.first.index == 9);
+}
+
+TEST_CASE("a step that trains on other data is located at its step") {
+  Damage damage;
+  damage.from_step = 12;
+  damage.batches = [](std::vector<Batch>& batches) { batches.front().targets_n.front() ^= 1; };
+  const ParityReport report = against_double(damage, 20, kLossOnly);
+  REQUIRE(report.divergence() != nullptr);
+  CHECK(report.divergence()->level == "located");
+  CHECK(report.divergence()->step == 12);
+  CHECK(mentions(report.divergence()->what, "loss of this step"));
+}
+
+TEST_CASE("a wrong update is located at the step, tensor and element that it touches") {
+  Damage damage;
+  damage.from_step = 6;
+  damage.after_step = [](Engine& engine) {
+    TensorList weights = engine.parameters();
+    tensor_of(weights, "layer0.attn_wv").values[2 * 16 + 11] += 1e-4;
+    engine.load_parameters(weights);
+  };
+  const ParityReport report = against_double(damage, 15, kLossOnly);
+  REQUIRE(report.divergence() != nullptr);
+  const std::string text = report.divergence()->describe();
+  CAPTURE(text);
+  CHECK(report.divergence()->step == 6);
+  CHECK(mentions(text, "step 7, layer 0, update of layer0.attn_wv, row 2, column 11"));
+}
+
+TEST_CASE("a gradient that goes wrong later is located at its step, tensor and element") {
+  Damage damage;
+  damage.from_step = 9;
+  damage.probe = [](Probe& probe) { tensor_of(probe.gradients, "layer0.mlp_fc2").values[70] += 1e-5; };
+  damage.after_step = [](Engine& engine) {
+    Moments moments = engine.moments();
+    tensor_of(moments.m, "layer0.mlp_fc2").values[70] += 1e-5;
+    engine.load_moments(moments);
+    TensorList weights = engine.parameters();
+    tensor_of(weights, "layer0.mlp_fc2").values[70] += 1e-3;
+    engine.load_parameters(weights);
+  };
+  const ParityReport report = against_double(damage, 20, kLossOnly);
+  REQUIRE(report.divergence() != nullptr);
+  CHECK(report.divergence()->step == 9);
+  CHECK(report.divergence()->what == "gradient of layer0.mlp_fc2");
+  CHECK(report.divergence()->comparison.first.index == 70);
+}
+
+TEST_CASE("a loss that only drifts is said to drift") {
+  // Every step's update is off by a fifth of its limit, so no single step is to blame; the sum of them is.
+  Damage damage;
+  const double factor = 1.0 + 0.2 * find_tolerance("update", Dtype::fp64).limit();
+  damage.after_step = [=](Engine& engine) {
+    TensorList weights = engine.parameters();
+    for (double& value : tensor_of(weights, "lm_head").values) value *= factor;
+    engine.load_parameters(weights);
+  };
+  const ParityReport report = against_double(damage, 600, kLossOnly);
+  REQUIRE(report.divergence() != nullptr);
+  CHECK(report.divergence()->what == "losses");
+  REQUIRE_FALSE(report.notes.empty());
+  CHECK(mentions(report.notes.back(), "alone stays within its limits"));
+}
+
+TEST_CASE("other samples fail even when the losses agree") {
+  ParityReport report;
+  compare_samples({"ada", "eve"}, {"ada", "eva"}, Dtype::fp32, report);
+  CHECK_FALSE(report.passed());
+  CHECK(mentions(report.notes.front(), "sample 2: got 'eve', want 'eva'"));
+  ParityReport same;
+  compare_samples({"ada"}, {"ada"}, Dtype::fp64, same);
+  CHECK(same.passed());
+}

@@ -1,0 +1,89 @@
+// Each rung against the one below: gradients, losses over 1,000 steps, samples, on the embedded names.
+#include <catch2/catch.hpp>
+
+#include "shared/kernel_parity.hpp"
+#include "shared/parity.hpp"
+
+using namespace ladder;
+
+namespace {
+
+constexpr ParityLevels kAll = {false, true, true, true};
+
+Run micro_run(std::int64_t steps) {
+  TrainConfig train;
+  train.steps = steps;
+  return prepare_run({}, train, {});
+}
+
+/// Fails with the report as the message, and says what was measured.
+void require_parity(const Side& upper, const Side& lower, const Run& run, const ParityLevels& levels = kAll) {
+  const ParityReport report = compare_sides(upper, lower, run, levels);
+  UNSCOPED_INFO(text_of(report));
+  CHECK(report.passed());
+  WARN(text_of(report));
+}
+
+}  // namespace
+
+TEST_CASE("stage 1 in double follows stage 0 for 1,000 steps") {
+  require_parity(side_of(1, Dtype::fp64), side_of(0, Dtype::fp64), micro_run(1000));
+}
+
+TEST_CASE("stage 1 in float follows double for 1,000 steps") {
+  require_parity(side_of(1, Dtype::fp32), side_of(1, Dtype::fp64), micro_run(1000));
+}
+
+TEST_CASE("stage 1 follows stage 0 on other shapes, batches and seeds") {
+  TrainConfig train;
+  train.steps = 60;
+  train.learning_rate = 0.005;
+  GptConfig deep;
+  deep.n_layer = 3;
+  GptConfig narrow{0, 2, 12, 3, 0, 5};  // blocks shorter than most documents
+  SECTION("three layers") {
+    train.seed = 7;
+    require_parity(side_of(1, Dtype::fp64), side_of(0, Dtype::fp64), prepare_run(deep, train, {}));
+  }
+  SECTION("two layers, width 12, block 5") {
+    train.seed = 123456789;
+    require_parity(side_of(1, Dtype::fp64), side_of(0, Dtype::fp64), prepare_run(narrow, train, {}));
+  }
+  SECTION("batches of 5, accumulated twice") {
+    train.batch_size = 5;
+    train.grad_accum = 2;
+    require_parity(side_of(1, Dtype::fp64), side_of(0, Dtype::fp64), prepare_run({}, train, {}));
+    require_parity(side_of(1, Dtype::fp32), side_of(1, Dtype::fp64), prepare_run({}, train, {}));
+  }
+  SECTION("grouped-query attention, float against double") {
+    GptConfig grouped;
+    grouped.n_kv_head = 2;
+    require_parity(side_of(1, Dtype::fp32), side_of(1, Dtype::fp64), prepare_run(grouped, train, {}));
+  }
+}
+
+TEST_CASE("the kernel level compares every operation of stage 1") {
+  for (Dtype dtype : {Dtype::fp64, Dtype::fp32}) {
+    ParityReport report;
+    compare_kernels(1, {dtype, 1, Device::automatic, 1}, report);
+    INFO(text_of(report));
+    CHECK(report.passed());
+    CHECK(report.findings.size() > 100);
+  }
+  ParityReport nothing;
+  compare_kernels(0, {Dtype::fp64, 1, Device::automatic, 1}, nothing);
+  CHECK(nothing.findings.empty());
+  CHECK_FALSE(nothing.passed());  // a report that compared nothing proves nothing
+}
+
+TEST_CASE("the chain proves every rung against one below it") {
+  const std::vector<Rung> chain = rungs();
+  REQUIRE(chain.size() >= 3);
+  CHECK(chain.front().stage == 0);
+  CHECK(chain.front().below == -1);
+  for (std::size_t i = 1; i < chain.size(); ++i) {
+    CHECK(chain[i].below >= 0);
+    CHECK(chain[i].below < static_cast<int>(i));
+    if (chain[i].stage >= 2) CHECK(chain[static_cast<std::size_t>(chain[i].below)].side.name == "stage 1 fp64");
+  }
+}

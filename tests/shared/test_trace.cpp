@@ -1,0 +1,88 @@
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "shared/error.hpp"
+#include "shared/trace.hpp"
+#include "tests/support/run_program.hpp"
+
+using namespace ladder;
+using Catch::Matchers::Contains;
+
+namespace {
+
+Trace example() {
+  Trace trace;
+  trace.config = {{"stage", 0}};
+  trace.machine = {{"cpu", "x"}};
+  trace.loss = {3.3659669475848504, 0.1 + 0.2, 1.0 / 3, std::numeric_limits<double>::denorm_min(), 1e300, 2.0};
+  trace.ms = {0.25, 1.5, 2, 3, 4, 5};
+  trace.samples = {"ann", "\xC3\xA9\"\\\n"};
+  return trace;
+}
+
+}  // namespace
+
+TEST_CASE("a trace reads back with the same doubles") {
+  const TemporaryFolder folder;
+  const Trace trace = example();
+  write_trace(folder / "t.json", trace);
+  const Trace back = read_trace(folder / "t.json");
+  CHECK(back.loss == trace.loss);
+  CHECK(back.ms == trace.ms);
+  CHECK(back.samples == trace.samples);
+  CHECK(back.config == trace.config);
+  CHECK(back.machine == trace.machine);
+  CHECK(back.items == nlohmann::json::array());
+}
+
+TEST_CASE("a trace file has the members that readers expect") {
+  const TemporaryFolder folder;
+  write_trace(folder / "t.json", example());
+  const auto json = nlohmann::json::parse(test::text_of(folder / "t.json"));
+  CHECK(json.at("format") == "ladder-trace/1");
+  for (const char* name : {"config", "machine", "loss", "ms", "samples", "items"}) CHECK(json.contains(name));
+  CHECK(json.size() == 7);
+}
+
+TEST_CASE("files that are no traces are refused by name") {
+  const TemporaryFolder folder;
+  write_trace(folder / "good", example());
+  const std::string good = test::text_of(folder / "good");
+  const auto refused = [&](const std::string& text, const char* what) {
+    test::write_text(folder / "bad.json", text);
+    CHECK_THROWS_WITH(read_trace(folder / "bad.json"), Contains("bad.json") && Contains(what));
+  };
+  refused("", "JSON");
+  refused("[1]", "JSON");
+  refused(good.substr(0, good.size() / 2), "JSON");
+  refused(R"({"format": "ladder-trace/2"})", "format");
+  refused(R"({"format": "ladder-trace/1"})", "config");
+  auto json = nlohmann::json::parse(good);
+  json["loss"] = "none";
+  refused(json.dump(), "loss");
+}
+
+TEST_CASE("settings survive the way through JSON") {
+  GptConfig model;
+  model.vocab_size = 27;
+  model.n_layer = 3;
+  model.n_embd = 24;
+  model.n_head = 6;
+  model.n_kv_head = 2;
+  model.block_size = 9;
+  CHECK(gpt_config_from_json(to_json(model), "f") == model);
+  model.n_kv_head = 0;
+  CHECK(gpt_config_from_json(to_json(model), "f") == model);
+  TrainConfig train;
+  train.steps = 123;
+  train.learning_rate = 0.1 + 0.2;
+  train.seed = 4294967295;
+  train.dtype = Dtype::fp64;
+  CHECK(to_json(train_config_from_json(to_json(train), "f")) == to_json(train));
+  nlohmann::json broken = to_json(train);
+  broken.erase("beta2");
+  CHECK_THROWS_WITH(train_config_from_json(broken, "file.x"), Contains("file.x") && Contains("beta2"));
+}

@@ -1,0 +1,47 @@
+// Small models, parameters and batches that the tests of stage 1 share.
+#pragma once
+
+#include "shared/ops_engine.hpp"
+#include "stage1_cpu_tensor/ops_eigen.hpp"
+#include "tests/ops/cases.hpp"
+
+namespace ladder::stage1_tests {
+
+inline GptConfig config_of(int layers, int width, int heads, int kv_heads, int block_size) {
+  GptConfig config;
+  config.vocab_size = 27;
+  config.n_layer = layers;
+  config.n_embd = width;
+  config.n_head = heads;
+  config.n_kv_head = kv_heads;
+  config.block_size = block_size;
+  return config;
+}
+
+inline TensorList parameters_of(const GptConfig& config) {
+  TensorList tensors;
+  for (const ParameterSpec& spec : parameter_specs(config))
+    tensors.push_back({spec.name, {spec.rows, spec.cols}, cases::random_values(spec.name, spec.size(), 0.3)});
+  return tensors;
+}
+
+inline std::unique_ptr<Engine> engine_of(const GptConfig& config, int max_batch, Dtype dtype = Dtype::fp64,
+                                         int threads = 1) {
+  auto engine = make_ops_engine(config, make_eigen_ops(dtype, threads), max_batch);
+  engine->load_parameters(parameters_of(config));
+  return engine;
+}
+
+/// The batches of the single sequences of `batch`.
+inline std::vector<Batch> singles(const Batch& batch, Layout layout, int block_size) {
+  std::vector<Batch> result;
+  for (std::size_t b = 0; b < batch.lengths_b.size(); ++b) {
+    const auto first = batch.starts_b[b], last = first + batch.lengths_b[b];
+    const Sequence sequence{{batch.tokens_n.begin() + first, batch.tokens_n.begin() + last},
+                            {batch.targets_n.begin() + first, batch.targets_n.begin() + last}};
+    result.push_back(make_batch(std::span(&sequence, 1), layout, block_size));
+  }
+  return result;
+}
+
+}  // namespace ladder::stage1_tests

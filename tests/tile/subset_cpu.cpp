@@ -1,0 +1,2 @@
+// The subset's kernels on the CPU model.
+#include "tests/tile/subset_run.cuh"

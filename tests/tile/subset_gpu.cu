@@ -1,0 +1,2 @@
+// The subset's kernels on a GPU.
+#include "tests/tile/subset_run.cuh"

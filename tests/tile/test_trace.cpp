@@ -1,0 +1,78 @@
+// A trace holds what each tile of one block held after each operation, and nothing of the other blocks.
+#include <catch2/catch.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include "shared/tile/launch.hpp"
+
+namespace ladder::LADDER_SIDE {
+namespace {
+
+namespace ct = cuda::tiles;
+
+__tile_global__ void scaled_sum(const float* x, float* y, int count) {
+  auto view = ct::partition_view{ct::tensor_span{x, ct::extents{count}}, ct::shape<4>{}};
+  auto t = view.load_masked(ct::bid().x) * 2.0F;
+  ct::store(y + ct::bid().x, static_cast<float>(ct::sum<0>(t)));
+}
+
+}  // namespace
+
+TEST_CASE("a trace follows one block through its operations") {
+  const float x[6] = {1, 2, 3, 4, 5, 6};
+  float y[2] = {};
+  tile::Trace trace(tile::Index{1, 0, 0});
+  launch(scaled_sum, {"scaled_sum", 2}, x, y, 6);
+  CHECK(y[0] == 20);
+  CHECK(y[1] == 22);
+  const auto& steps = trace.steps();
+  REQUIRE(steps.size() == 4);
+  CHECK(std::string(steps[0].operation) == "load_masked");
+  CHECK(steps[0].values == std::vector<double>{5, 6, 0, 0});
+  CHECK(steps[0].at == std::vector<std::int64_t>{1});
+  CHECK(std::string(steps[1].operation) == "mul");
+  CHECK(steps[1].from == std::vector<std::uint32_t>{steps[0].id, 0});
+  CHECK(steps[1].values == std::vector<double>{10, 12, 0, 0});
+  CHECK(std::string(steps[2].operation) == "sum");
+  CHECK(steps[2].shape == std::vector<std::size_t>{1});
+  CHECK(std::string(steps[3].operation) == "store");
+  CHECK(steps[3].values == std::vector<double>{22});
+  const auto json = nlohmann::json::parse(trace.json());
+  CHECK(json["format"] == "ladder-tile-trace/1");
+  CHECK(json["kernel"] == "scaled_sum");
+  CHECK(json["block"] == nlohmann::json({1, 0, 0}));
+  CHECK(json["steps"][1]["op"] == "mul");
+  CHECK(json["steps"][1]["from"] == nlohmann::json({1, 0}));
+}
+
+TEST_CASE("infinities and NaN are written as words") {
+  const float x[4] = {INFINITY, -INFINITY, NAN, 0};
+  float y[1] = {};
+  tile::Trace trace(tile::Index{0, 0, 0});
+  launch(scaled_sum, {"scaled_sum", 1}, x, y, 4);
+  CHECK(nlohmann::json::parse(trace.json())["steps"][0]["values"] == nlohmann::json({"inf", "-inf", "nan", 0.0}));
+}
+
+TEST_CASE("without a trace nothing is written down, and only one can exist") {
+  tile::Trace trace(tile::Index{5, 0, 0});
+  const float x[4] = {1, 1, 1, 1};
+  float y[1] = {};
+  launch(scaled_sum, {"scaled_sum", 1}, x, y, 4);
+  CHECK(trace.steps().empty());
+  CHECK_THROWS_AS(tile::Trace(tile::Index{}), InputError);
+}
+
+TEST_CASE("a stream notes each kernel's name; a dry one runs nothing") {
+  Stream stream;
+  const float x[4] = {1, 1, 1, 1};
+  float y[1] = {};
+  stream.dry = true;
+  launch(stream, scaled_sum, {"scaled_sum", 1}, x, y, 4);
+  CHECK(y[0] == 0);
+  stream.dry = false;
+  launch(stream, scaled_sum, {"scaled_sum", 1}, x, y, 4);
+  CHECK(y[0] == 8);
+  CHECK(stream.kernels() == std::vector<std::string>{"scaled_sum"});
+}
+
+}  // namespace ladder::LADDER_SIDE
