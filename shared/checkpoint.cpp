@@ -24,7 +24,8 @@ constexpr const char* kSecondMoment = "adam_v.";
 
 const std::string& metadata_value(const Safetensors& file, const char* key, const std::string& name) {
   const auto found = file.metadata.find(key);
-  require(found != file.metadata.end(), "{}: its metadata have no '{}': not written by this program", name, key);
+  require(found != file.metadata.end(), "{}: its metadata have no '{}': not written by this program", name,
+          key);
   return found->second;
 }
 
@@ -39,7 +40,8 @@ T field(const Json& json, const char* key, const std::string& name) {
   try {
     return json.at(key).get<T>();
   } catch (const Json::exception&) {
-    throw InputError(fmt::format("{}: '{}' of its metadata is missing or of another kind than expected", name, key));
+    throw InputError(
+        fmt::format("{}: '{}' of its metadata is missing or of another kind than expected", name, key));
   }
 }
 
@@ -90,11 +92,13 @@ std::string run_text(const Checkpoint& checkpoint) {
 void read_run(const Json& json, const std::string& name, Checkpoint& checkpoint) {
   checkpoint.stage = field<int>(json, "stage", name);
   checkpoint.train = train_config_from_json(field<Json>(json, "train", name), name);
-  checkpoint.data = {field<std::string>(json, "data_path", name), field<bool>(json, "character_stream", name)};
+  checkpoint.data = {field<std::string>(json, "data_path", name),
+                     field<bool>(json, "character_stream", name)};
   checkpoint.token_hash = parse_hex64(field<std::string>(json, "token_hash", name), name);
   checkpoint.data_hash = parse_hex64(field<std::string>(json, "data_hash", name), name);
   checkpoint.random.words = field<std::vector<std::uint32_t>>(json, "random_words", name);
-  if (json.contains("random_next_gauss")) checkpoint.random.next_gauss = field<double>(json, "random_next_gauss", name);
+  if (json.contains("random_next_gauss"))
+    checkpoint.random.next_gauss = field<double>(json, "random_next_gauss", name);
 }
 
 // ---- tensors -------------------------------------------------------------------------------------------------
@@ -110,8 +114,8 @@ TensorList take_parameters(Safetensors& file, const GptConfig& model, const std:
     require(found != by_name.end(), "{}: the tensor '{}{}' is missing", name, prefix, spec.name);
     NamedTensor& tensor = *found->second;
     const bool same_shape = tensor.shape == std::vector<int>{spec.rows, spec.cols};
-    require(same_shape, "{}: the tensor '{}' has another shape than the model's [{}, {}]", name, tensor.name, spec.rows,
-            spec.cols);
+    require(same_shape, "{}: the tensor '{}' has another shape than the model's [{}, {}]", name, tensor.name,
+            spec.rows, spec.cols);
     result.push_back({spec.name, std::move(tensor.shape), std::move(tensor.values)});
   }
   return result;
@@ -174,7 +178,8 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   const fs::path path = checkpoint_file(folder);
   const std::string name = path.string();
   std::error_code ignored;
-  require(fs::exists(path, ignored), "{}: there is no checkpoint: give the folder that --checkpoint named", name);
+  require(fs::exists(path, ignored), "{}: there is no checkpoint: give the folder that --checkpoint named",
+          name);
   Safetensors file = read_safetensors(path);
   require(metadata_value(file, "format", name) == kCheckpointFormat, "{}: its format is '{}', not {}", name,
           file.metadata["format"], kCheckpointFormat);
@@ -187,11 +192,13 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   checkpoint.parameters = std::move(weights.parameters);
   checkpoint.moments.m = take_parameters(file, checkpoint.model, kFirstMoment, name);
   checkpoint.moments.v = take_parameters(file, checkpoint.model, kSecondMoment, name);
-  const auto loss = std::find_if(file.tensors.begin(), file.tensors.end(), [](auto& t) { return t.name == "loss"; });
+  const auto loss =
+      std::find_if(file.tensors.begin(), file.tensors.end(), [](auto& t) { return t.name == "loss"; });
   require(loss != file.tensors.end(), "{}: the tensor 'loss' is missing", name);
   checkpoint.loss = std::move(loss->values);
-  require(field<std::int64_t>(run, "step", name) == checkpoint.steps_done(), "{}: it holds {} losses for {} steps",
-          name, checkpoint.loss.size(), field<std::int64_t>(run, "step", name));
+  require(field<std::int64_t>(run, "step", name) == checkpoint.steps_done(),
+          "{}: it holds {} losses for {} steps", name, checkpoint.loss.size(),
+          field<std::int64_t>(run, "step", name));
   return checkpoint;
 }
 

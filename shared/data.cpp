@@ -31,7 +31,8 @@ Sequence sequence_at(std::span<const std::int32_t> tokens, std::size_t begin, st
 
 std::u32string read_text(const std::string& path) {
   const std::string bytes = path.empty() ? std::string(embedded_names) : read_file(path);
-  require(!bytes.empty(), "{}: the file is empty: training needs at least one line of text", source_name(path));
+  require(!bytes.empty(), "{}: the file is empty: training needs at least one line of text",
+          source_name(path));
   return universal_newlines(decode_utf8(bytes, source_name(path)));
 }
 
@@ -43,7 +44,8 @@ std::vector<std::u32string> split_documents(std::u32string_view text, std::strin
     if (!line.empty()) documents.emplace_back(line);
     text.remove_prefix(std::min(end + 1, text.size()));
   }
-  require(!documents.empty(), "{}: holds nothing but white space: training needs at least one line of text", source);
+  require(!documents.empty(), "{}: holds nothing but white space: training needs at least one line of text",
+          source);
   return documents;
 }
 
@@ -53,14 +55,16 @@ TokenSource::TokenSource(Tokenizer tokenizer, const GptConfig& model, const Trai
       batch_size_(train.batch_size),
       grad_accum_(train.grad_accum) {
   require(std::int64_t{batch_size_} * grad_accum_ <= std::numeric_limits<std::int32_t>::max(),
-          "--batch-size {} times --grad-accum {}: a step has at most 2^31-1 sequences", batch_size_, grad_accum_);
+          "--batch-size {} times --grad-accum {}: a step has at most 2^31-1 sequences", batch_size_,
+          grad_accum_);
 }
 
 std::vector<Batch> TokenSource::step(std::int64_t s, Layout layout) const {
   std::vector<Batch> micro_batches;
   std::vector<Sequence> sequences(static_cast<std::size_t>(batch_size_));
   for (int g = 0; g < grad_accum_; ++g) {
-    for (int b = 0; b < batch_size_; ++b) sequences[static_cast<std::size_t>(b)] = sequence(s, g * batch_size_ + b);
+    for (int b = 0; b < batch_size_; ++b)
+      sequences[static_cast<std::size_t>(b)] = sequence(s, g * batch_size_ + b);
     micro_batches.push_back(make_batch(sequences, layout, block_size_));
   }
   return micro_batches;
@@ -95,7 +99,8 @@ DocumentSource::DocumentSource(const std::vector<std::u32string>& documents, con
 Sequence DocumentSource::sequence(std::int64_t s, int index) const {
   // Unsigned arithmetic of s mod D first: s * G * B itself could overflow.
   const std::uint64_t count = document_count();
-  const std::uint64_t first = static_cast<std::uint64_t>(s) % count * static_cast<std::uint64_t>(sequences_per_step());
+  const std::uint64_t first =
+      static_cast<std::uint64_t>(s) % count * static_cast<std::uint64_t>(sequences_per_step());
   const std::size_t document = (first + static_cast<std::uint64_t>(index)) % count;
   const std::size_t positions = starts_[document + 1] - starts_[document];
   return sequence_at(tokens_, starts_[document], std::min(positions, static_cast<std::size_t>(block_size_)));
@@ -109,8 +114,9 @@ std::string DocumentSource::describe() const {
 
 std::string DocumentSource::notice() const {
   if (too_long_ == 0) return {};
-  return fmt::format("{} of {} documents do not fit the block: of each, only the first {} positions are trained on",
-                     too_long_, document_count(), block_size_);
+  return fmt::format(
+      "{} of {} documents do not fit the block: of each, only the first {} positions are trained on",
+      too_long_, document_count(), block_size_);
 }
 
 // ---- character stream ----------------------------------------------------------------------------------------
@@ -122,24 +128,27 @@ StreamSource::StreamSource(const std::u32string& text, const Tokenizer& tokenize
       train_end_(tokens_.size() * 9 / 10),
       seed_(static_cast<std::uint64_t>(train.seed)) {
   const std::size_t window_size = static_cast<std::size_t>(block_size_) + 1;
-  require(tokens_.size() - train_end_ >= window_size,
-          "{}: {} characters are too few for --block-size {}: its last tenth must hold one window, {} characters",
-          source, tokens_.size(), block_size_, window_size);
+  require(
+      tokens_.size() - train_end_ >= window_size,
+      "{}: {} characters are too few for --block-size {}: its last tenth must hold one window, {} characters",
+      source, tokens_.size(), block_size_, window_size);
 }
 
 Sequence StreamSource::window(std::size_t begin, std::size_t end, std::int64_t s, int index,
                               std::uint32_t purpose) const {
   const auto step = static_cast<std::uint64_t>(s);
-  const std::array<std::uint32_t, 4> words = philox4x32(
-      {static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32), static_cast<std::uint32_t>(index),
-       purpose},
-      {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
+  const std::array<std::uint32_t, 4> words =
+      philox4x32({static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32),
+                  static_cast<std::uint32_t>(index), purpose},
+                 {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
   const std::uint64_t draw = (std::uint64_t{words[1]} << 32) | words[0];
   const std::size_t starts = end - begin - static_cast<std::size_t>(block_size_);
   return sequence_at(tokens_, begin + draw % starts, static_cast<std::size_t>(block_size_));
 }
 
-Sequence StreamSource::sequence(std::int64_t s, int index) const { return window(0, train_end_, s, index, 0); }
+Sequence StreamSource::sequence(std::int64_t s, int index) const {
+  return window(0, train_end_, s, index, 0);
+}
 
 Sequence StreamSource::held_out_sequence(std::int64_t s, int index) const {
   return window(train_end_, tokens_.size(), s, index, 1);
@@ -148,7 +157,8 @@ Sequence StreamSource::held_out_sequence(std::int64_t s, int index) const {
 std::uint64_t StreamSource::data_hash() const { return hash_tokens(tokens_); }
 
 std::string StreamSource::describe() const {
-  return fmt::format("a stream of {} characters, the last {} held out", tokens_.size(), tokens_.size() - train_end_);
+  return fmt::format("a stream of {} characters, the last {} held out", tokens_.size(),
+                     tokens_.size() - train_end_);
 }
 
 // ---- one run -------------------------------------------------------------------------------------------------
@@ -171,7 +181,8 @@ Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& da
   validate(model);
   run.model = model;
   if (data.character_stream)
-    run.source = std::make_unique<StreamSource>(texts.front(), tokenizer, model, train, source_name(data.path));
+    run.source =
+        std::make_unique<StreamSource>(texts.front(), tokenizer, model, train, source_name(data.path));
   else
     run.source = std::make_unique<DocumentSource>(texts, tokenizer, model, train);
   run.initial = initial_parameters(model, run.random);

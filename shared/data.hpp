@@ -68,8 +68,8 @@ class TokenSource {
 class DocumentSource final : public TokenSource {
  public:
   /// `documents` in the order in which they are trained on.
-  DocumentSource(const std::vector<std::u32string>& documents, const Tokenizer& tokenizer, const GptConfig& model,
-                 const TrainConfig& train);
+  DocumentSource(const std::vector<std::u32string>& documents, const Tokenizer& tokenizer,
+                 const GptConfig& model, const TrainConfig& train);
 
   Sequence sequence(std::int64_t s, int index) const override;
   std::uint64_t data_hash() const override;

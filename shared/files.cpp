@@ -17,7 +17,9 @@ namespace fs = std::filesystem;
 
 std::string reason() { return std::strerror(errno); }
 
-fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
 
 /// A rename is only durable once the folder itself has reached the disk.
 void flush_folder(const fs::path& folder) {
@@ -31,7 +33,8 @@ void flush_folder(const fs::path& folder) {
 
 std::string read_file(const fs::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  require(descriptor >= 0, "{}: cannot be read ({}): give the path of an existing file", path.string(), reason());
+  require(descriptor >= 0, "{}: cannot be read ({}): give the path of an existing file", path.string(),
+          reason());
   std::string bytes;
   std::string block(std::size_t{1} << 16, '\0');
   for (;;) {
@@ -39,7 +42,8 @@ std::string read_file(const fs::path& path) {
     if (count < 0) {
       const std::string why = reason();
       ::close(descriptor);
-      throw InputError(fmt::format("{}: cannot be read ({}): give the path of an existing file", path.string(), why));
+      throw InputError(
+          fmt::format("{}: cannot be read ({}): give the path of an existing file", path.string(), why));
     }
     if (count == 0) break;
     bytes.append(block, 0, static_cast<std::size_t>(count));
@@ -54,7 +58,8 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(path_
   require(!fs::exists(path_, ignored) || fs::is_regular_file(path_, ignored),
           "{}: is a folder or a device: name a plain file", path_.string());
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  require(descriptor_ >= 0, "{}: cannot be written ({}): name a file in an existing folder that you may write to",
+  require(descriptor_ >= 0,
+          "{}: cannot be written ({}): name a file in an existing folder that you may write to",
           path_.string(), reason());
 }
 

@@ -138,12 +138,19 @@ void compare_probes(const Probe& upper, const Probe& lower, Dtype dtype, std::in
 
 void compare_engines(Engine& upper, Engine& lower, const Run& run, std::int64_t step, const ParityLevels& levels,
                      ParityReport& report) {
+  const TensorList weights = lower.parameters();
   if (levels.model)
     compare_weights(upper, lower, step, report);
   else
-    upper.load_parameters(lower.parameters());
-  compare_probes(upper.probe(probe_batch(run, upper, step)), lower.probe(probe_batch(run, lower, step)), upper.dtype(),
-                 step, levels, report);
+    upper.load_parameters(weights);
+  const TensorList rounded = upper.parameters();
+  lower.load_parameters(rounded);
+  const Batch batch = probe_batch(run, lower, step);
+  const Probe want = lower.probe(batch);
+  const std::size_t first = report.findings.size();
+  compare_probes(upper.probe(probe_batch(run, upper, step)), want, upper.dtype(), step, levels, report);
+  allow_for_sensitivity(lower, rounded, batch, want, upper.dtype(), first, report);
+  lower.load_parameters(weights);
 }
 
 std::vector<std::string> texts_after_training(Engine& engine, const Run& run) {
@@ -158,10 +165,12 @@ void compare_with_interpreter(std::span<const double> stage0, std::span<const do
                                          {static_cast<int>(interpreter.size())}, row, compare(stage0, interpreter, row)));
 }
 
-void compare_losses(std::span<const double> upper, std::span<const double> lower, Dtype dtype, ParityReport& report) {
+const Comparison& compare_losses(std::span<const double> upper, std::span<const double> lower, Dtype dtype,
+                                 ParityReport& report) {
   const Tolerance& row = find_tolerance("losses", dtype);
   report.findings.push_back(make_finding("loss", "losses", static_cast<std::int64_t>(lower.size()),
                                          {static_cast<int>(lower.size())}, row, compare(upper, lower, row)));
+  return report.findings.back().comparison;
 }
 
 void compare_samples(const std::vector<std::string>& upper, const std::vector<std::string>& lower, Dtype dtype,
@@ -193,16 +202,12 @@ ParityReport compare_sides(const Side& upper, const Side& lower, const Run& run,
   restart(*lower_engine, run);
   if (levels.block || levels.model) compare_engines(*upper_engine, *lower_engine, run, 0, levels, report);
   if (run.train.steps == 0) return report;
-  const std::vector<double> lower_losses = train_curve(*lower_engine, run, run.train.steps);
-  if (levels.loss) {
-    const std::vector<double> upper_losses = train_curve(*upper_engine, run, run.train.steps);
-    compare_losses(upper_losses, lower_losses, upper.dtype, report);
-    const Finding losses = report.findings.back();
-    compare_samples(texts_after_training(*upper_engine, run), texts_after_training(*lower_engine, run), upper.dtype,
-                    report);
-    if (!losses.comparison.passed())
-      locate(upper, lower, run, static_cast<std::int64_t>(losses.comparison.first.index), report);
-  }
+  const auto trained = [&](Engine& engine) {
+    std::vector<double> loss = train_curve(engine, run, run.train.steps);
+    return Training{std::move(loss), texts_after_training(engine, run)};
+  };
+  const Training want = trained(*lower_engine);
+  if (levels.loss) compare_training(upper, lower, run, trained(*upper_engine), want, report);
   // Trained weights are harder than fresh ones: their activations are larger and their attention is sharper.
   if (levels.block || levels.model) compare_engines(*upper_engine, *lower_engine, run, run.train.steps, levels, report);
   return report;

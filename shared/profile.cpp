@@ -122,8 +122,9 @@ double Ceilings::bytes_per_second(double bytes) const {
   return copies.back().bytes_per_second;
 }
 
-std::string bound_of(double copy_share, double arithmetic_share) {
-  if (std::max(copy_share, arithmetic_share) < 0.1) return "launch";
+std::string bound_of(double copy_share, double arithmetic_share, double seconds) {
+  constexpr double kShort = 30e-6;  // a GPU launch with a clock around it takes some 10 us whatever it computes
+  if (std::max(copy_share, arithmetic_share) < 0.1 && seconds < kShort) return "launch";
   return copy_share > arithmetic_share ? "copy" : "arithmetic";
 }
 
@@ -171,7 +172,7 @@ Profile profile_stage(int stage, const Run& run, const EngineOptions& options, i
     const double arithmetic = flops / mean / profile.ceilings.flops_per_second;
     profile.rows.push_back({part.name, calls / steps, part.median_seconds,
                             part.total_seconds / steps / profile.parts_seconds, bytes, flops, copy, arithmetic,
-                            bound_of(copy, arithmetic), part.bytes_requested / calls});
+                            bound_of(copy, arithmetic, part.median_seconds), part.bytes_requested / calls});
   }
   return profile;
 }

@@ -38,7 +38,7 @@ struct ProfileRow {
   double share = 0.0;     ///< of the step's time
   double bytes = 0.0, flops = 0.0;  ///< that one launch needs by definition; 0 where that is not counted
   double copy_share = 0.0, arithmetic_share = 0.0;  ///< of the ceilings; above 1 where data of the previous operation was still nearer
-  std::string bound;  ///< "copy", "arithmetic", or "launch" when neither ceiling is within a factor of ten
+  std::string bound;  ///< "copy", "arithmetic", or "launch" for a short one within a factor of ten of neither
   double bytes_requested = 0.0;  ///< that one launch asked memory for; 0 where the stage does not count
 };
 
@@ -54,8 +54,8 @@ struct Profile {
 /// a step (forward; order and backward; Adam), taken from steps over one and two copies of the same batch.
 Profile profile_stage(int stage, const Run& run, const EngineOptions& options, int steps);
 
-/// Which ceiling a launch is nearest to, from its shares.
-std::string bound_of(double copy_share, double arithmetic_share);
+/// Which ceiling a launch of `seconds` is nearest to, from its shares of the two.
+std::string bound_of(double copy_share, double arithmetic_share, double seconds);
 
 /// As a record keeps them.
 std::vector<RecordRow> record_rows(const Profile& profile, int stage, bool hashes);

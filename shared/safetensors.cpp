@@ -16,7 +16,8 @@
 namespace ladder {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "safetensors are little-endian, as is this program's memory");
+static_assert(std::endian::native == std::endian::little,
+              "safetensors are little-endian, as is this program's memory");
 
 using Json = nlohmann::json;
 
@@ -42,27 +43,30 @@ Json parse_header(std::string_view text, const std::string& file) {
       repeated = parsed.get<std::string>();
     return true;
   };
-  const Json header = Json::parse(text, watch, false);
+  Json header = Json::parse(text, watch, false);
   require(header.is_object(), "{}: not a safetensors file: its header is not a JSON object", file);
   require(repeated.empty(), "{}: tensor '{}' occurs twice in the header", file, repeated);
   return header;
 }
 
 Dtype stored_dtype(const Json& entry, const std::string& file, const std::string& name) {
-  const std::string type = entry.contains("dtype") && entry["dtype"].is_string() ? entry["dtype"] : Json("none");
+  const std::string type =
+      entry.contains("dtype") && entry["dtype"].is_string() ? entry["dtype"] : Json("none");
   if (type == "F64") return Dtype::fp64;
   if (type == "F32") return Dtype::fp32;
   if (type == "F16") return Dtype::fp16;
   if (type == "BF16") return Dtype::bf16;
-  throw InputError(fmt::format("{}: tensor '{}' has dtype {}: valid are F64, F32, F16, BF16", file, name, type));
+  throw InputError(
+      fmt::format("{}: tensor '{}' has dtype {}: valid are F64, F32, F16, BF16", file, name, type));
 }
 
 /// The product of the shape, or an error where it does not fit.
 std::uint64_t element_count(const std::vector<int>& shape, const std::string& file, const std::string& name) {
   std::uint64_t count = 1;
   for (int extent : shape) {
-    require(extent == 0 || count <= std::numeric_limits<std::int32_t>::max() / static_cast<std::uint64_t>(extent),
-            "{}: tensor '{}' has a shape of more than 2^31 elements", file, name);
+    require(
+        extent == 0 || count <= std::numeric_limits<std::int32_t>::max() / static_cast<std::uint64_t>(extent),
+        "{}: tensor '{}' has a shape of more than 2^31 elements", file, name);
     count *= static_cast<std::uint64_t>(extent);
   }
   return count;
@@ -81,7 +85,8 @@ std::vector<int> stored_shape(const Json& entry, const std::string& file, const 
   return shape;
 }
 
-Entry checked_entry(const std::string& name, const Json& entry, std::uint64_t data_bytes, const std::string& file) {
+Entry checked_entry(const std::string& name, const Json& entry, std::uint64_t data_bytes,
+                    const std::string& file) {
   require(entry.is_object(), "{}: tensor '{}' has no description", file, name);
   Entry result{name, stored_dtype(entry, file, name), stored_shape(entry, file, name), 0, 0, 0};
   result.count = element_count(result.shape, file, name);
@@ -92,11 +97,12 @@ Entry checked_entry(const std::string& name, const Json& entry, std::uint64_t da
   result.begin = offsets[0];
   result.end = offsets[1];
   require(result.begin <= result.end && result.end <= data_bytes,
-          "{}: tensor '{}' lies at bytes {} to {}, outside the {} bytes of data: the file is truncated or damaged", file,
-          name, result.begin, result.end, data_bytes);
+          "{}: tensor '{}' lies at bytes {} to {}, outside the {} bytes of data: the file is truncated or "
+          "damaged",
+          file, name, result.begin, result.end, data_bytes);
   require(result.end - result.begin == result.count * size_of(result.dtype),
-          "{}: tensor '{}' has {} bytes, but its shape and dtype need {}", file, name, result.end - result.begin,
-          result.count * size_of(result.dtype));
+          "{}: tensor '{}' has {} bytes, but its shape and dtype need {}", file, name,
+          result.end - result.begin, result.count * size_of(result.dtype));
   return result;
 }
 
@@ -105,8 +111,9 @@ std::vector<Entry> checked_entries(const Json& header, std::uint64_t data_bytes,
   std::vector<Entry> entries;
   for (const auto& [name, entry] : header.items())
     if (name != "__metadata__") entries.push_back(checked_entry(name, entry, data_bytes, file));
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
   std::uint64_t position = 0;
   for (const Entry& entry : entries) {
     require(entry.begin == position, "{}: tensor '{}' {} the tensor before it", file, entry.name,
@@ -140,8 +147,8 @@ std::string header_text(std::span<const StoredTensor> tensors, const Metadata& m
   header["__metadata__"] = metadata;
   std::uint64_t begin = 0;
   for (const StoredTensor& stored : tensors) {
-    require(stored.dtype == Dtype::fp64 || stored.dtype == Dtype::fp32, "tensors are written as fp64 or fp32, not {}",
-            name_of(stored.dtype));
+    require(stored.dtype == Dtype::fp64 || stored.dtype == Dtype::fp32,
+            "tensors are written as fp64 or fp32, not {}", name_of(stored.dtype));
     const std::uint64_t end = begin + stored.tensor->values.size() * size_of(stored.dtype);
     header[stored.name] = {{"dtype", stored.dtype == Dtype::fp64 ? "F64" : "F32"},
                            {"shape", stored.tensor->shape},
@@ -171,18 +178,21 @@ void write_values(AtomicFile& file, const StoredTensor& stored) {
 Safetensors read_safetensors(const std::filesystem::path& path) {
   const std::string file = path.string();
   const std::string bytes = read_file(path);
-  require(bytes.size() >= kPrefixBytes, "{}: not a safetensors file: {} bytes are too few", file, bytes.size());
+  require(bytes.size() >= kPrefixBytes, "{}: not a safetensors file: {} bytes are too few", file,
+          bytes.size());
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), kPrefixBytes);
-  require(header_bytes <= kLongestHeader && header_bytes <= bytes.size() - kPrefixBytes,
-          "{}: not a safetensors file, or truncated: it announces a header of {} bytes and has {} bytes in all", file,
-          header_bytes, bytes.size());
+  require(
+      header_bytes <= kLongestHeader && header_bytes <= bytes.size() - kPrefixBytes,
+      "{}: not a safetensors file, or truncated: it announces a header of {} bytes and has {} bytes in all",
+      file, header_bytes, bytes.size());
   const std::string_view after_prefix = std::string_view(bytes).substr(kPrefixBytes);
   const Json header = parse_header(after_prefix.substr(0, header_bytes), file);
   const std::string_view data = after_prefix.substr(header_bytes);
   Safetensors result;
   result.metadata = checked_metadata(header, file);
-  for (const Entry& entry : checked_entries(header, data.size(), file)) result.tensors.push_back(decoded(entry, data));
+  for (const Entry& entry : checked_entries(header, data.size(), file))
+    result.tensors.push_back(decoded(entry, data));
   return result;
 }
 

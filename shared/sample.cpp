@@ -88,8 +88,8 @@ std::vector<std::int32_t> sample_tokens(Engine& engine, std::span<const std::int
   require(prompt_size <= block_size, "the prompt has {} tokens: this model's block holds {}", prompt.size(),
           block_size);
   for (std::int32_t token : prompt)
-    require(token >= 0 && token < engine.config().vocab_size, "token {} is not in the vocabulary: valid are 0 to {}",
-            token, engine.config().vocab_size - 1);
+    require(token >= 0 && token < engine.config().vocab_size,
+            "token {} is not in the vocabulary: valid are 0 to {}", token, engine.config().vocab_size - 1);
   const int limit = options.max_tokens > 0 ? options.max_tokens : block_size - prompt_size + 1;
 
   SlidingContext context(engine);
@@ -109,13 +109,15 @@ std::int32_t start_token(const Tokenizer& tokenizer) {
 }
 
 std::vector<std::string> sample_texts(Engine& engine, const Tokenizer& tokenizer, int count,
-                                      const SampleOptions& options, Random& random, std::u32string_view prompt) {
+                                      const SampleOptions& options, Random& random,
+                                      std::u32string_view prompt) {
   // A stream model goes on from a prompt as if it stood in the middle of the text, so it needs no start.
   std::vector<std::int32_t> start;
   if (tokenizer.has_bos() || prompt.empty()) start.push_back(start_token(tokenizer));
   const std::vector<std::int32_t> ids = tokenizer.encode(prompt);
   start.insert(start.end(), ids.begin(), ids.end());
   std::vector<std::string> texts;
+  texts.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i)
     texts.push_back(encode_utf8(prompt) +
                     tokenizer.decode(sample_tokens(engine, start, tokenizer.bos(), options, random)));

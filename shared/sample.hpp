@@ -40,6 +40,7 @@ std::int32_t start_token(const Tokenizer& tokenizer);
 
 /// `count` texts (UTF-8, the prompt included). Document models start from BOS and stop at it.
 std::vector<std::string> sample_texts(Engine& engine, const Tokenizer& tokenizer, int count,
-                                      const SampleOptions& options, Random& random, std::u32string_view prompt = {});
+                                      const SampleOptions& options, Random& random,
+                                      std::u32string_view prompt = {});
 
 }  // namespace ladder

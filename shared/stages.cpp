@@ -18,7 +18,7 @@ using OpsMaker = std::unique_ptr<Ops> (*)(const EngineOptions&);
 /// One row a stage: what the tables say about it, and how its engine is made.
 struct Entry {
   StageInfo info;
-  Maker make;            ///< where the stage has a model of its own
+  Maker make;                   ///< where the stage has a model of its own
   OpsMaker make_ops = nullptr;  ///< where it shares the model text
 };
 
@@ -26,12 +26,18 @@ const std::vector<Entry>& entries() {
   static const std::vector<Entry> all = {
       {{0, "scalar autograd", "one Value a number, backward over the tape", {Dtype::fp64}, false},
        [](const GptConfig& config, const EngineOptions&) { return stage0::make_engine(config); }},
-      {{1, "CPU tensors", "Eigen matrices, backward passes derived by hand", {Dtype::fp32, Dtype::fp64}, false},
+      {{1,
+        "CPU tensors",
+        "Eigen matrices, backward passes derived by hand",
+        {Dtype::fp32, Dtype::fp64},
+        false},
        nullptr,
        [](const EngineOptions& options) { return make_eigen_ops(options.dtype, options.threads); }},
       {{2, "naive CUDA", "one thread owns one number of the result", {Dtype::fp32, Dtype::fp64}, true},
        nullptr,
-       [](const EngineOptions& options) { return make_cuda_ops(options.dtype, options.device, options.threads); }},
+       [](const EngineOptions& options) {
+         return make_cuda_ops(options.dtype, options.device, options.threads);
+       }},
       {{3,
         "tiled kernels",
         "one block owns a tile; CUDA Tile C++",
@@ -79,7 +85,8 @@ const Entry& find_usable(int stage, const EngineOptions& options) {
   const Entry& entry = find_entry(stage);
   const auto& dtypes = entry.info.dtypes;
   require(std::find(dtypes.begin(), dtypes.end(), options.dtype) != dtypes.end(),
-          "stage {} does not compute in {}: valid are {}", stage, name_of(options.dtype), dtype_list(entry.info));
+          "stage {} does not compute in {}: valid are {}", stage, name_of(options.dtype),
+          dtype_list(entry.info));
   require(options.max_batch > 0, "the batch size is {}: it must be 1 or more", options.max_batch);
   if (options.device == Device::gpu && !entry.info.gpu)
     throw MachineError(fmt::format("stage {} ({}) has no kernels for a GPU: leave out --device gpu", stage,
@@ -98,8 +105,8 @@ std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const En
 
 std::unique_ptr<Ops> make_ops(int stage, const EngineOptions& options) {
   const Entry& entry = find_usable(stage, options);
-  require(entry.make_ops != nullptr, "stage {} ({}) has no operations on tensors: name a stage from 1 on", stage,
-          entry.info.name);
+  require(entry.make_ops != nullptr, "stage {} ({}) has no operations on tensors: name a stage from 1 on",
+          stage, entry.info.name);
   return entry.make_ops(options);
 }
 

@@ -41,7 +41,8 @@ std::vector<std::int32_t> Tokenizer::encode(std::u32string_view text) const {
 std::string Tokenizer::decode(std::span<const std::int32_t> tokens) const {
   std::string text;
   for (std::int32_t token : tokens) {
-    require(token >= 0 && token < vocab_size(), "token {} is not in the vocabulary of {}", token, vocab_size());
+    require(token >= 0 && token < vocab_size(), "token {} is not in the vocabulary of {}", token,
+            vocab_size());
     text += token == bos() ? "<BOS>" : encode_utf8(characters_[static_cast<std::size_t>(token)]);
   }
   return text;

@@ -23,9 +23,9 @@ T member(const Json& json, const char* name, std::string_view source) {
 }  // namespace
 
 void write_trace(const std::filesystem::path& path, const Trace& trace) {
-  const nlohmann::ordered_json json = {{"format", kFormat},   {"config", trace.config}, {"machine", trace.machine},
-                                       {"loss", trace.loss},  {"ms", trace.ms},         {"samples", trace.samples},
-                                       {"items", trace.items}};
+  const nlohmann::ordered_json json = {
+      {"format", kFormat}, {"config", trace.config},   {"machine", trace.machine}, {"loss", trace.loss},
+      {"ms", trace.ms},    {"samples", trace.samples}, {"items", trace.items}};
   write_file(path, json.dump(1) + "\n");
 }
 
@@ -43,16 +43,21 @@ Trace read_trace(const std::filesystem::path& path) {
 }
 
 Json to_json(const GptConfig& config) {
-  return {{"vocab_size", config.vocab_size}, {"n_layer", config.n_layer},       {"n_embd", config.n_embd},
-          {"n_head", config.n_head},         {"n_kv_head", config.kv_heads()}, {"block_size", config.block_size}};
+  return {{"vocab_size", config.vocab_size}, {"n_layer", config.n_layer},
+          {"n_embd", config.n_embd},         {"n_head", config.n_head},
+          {"n_kv_head", config.kv_heads()},  {"block_size", config.block_size}};
 }
 
 Json to_json(const TrainConfig& config) {
-  return {{"steps", config.steps},           {"schedule_steps", config.decay_steps()},
-          {"batch_size", config.batch_size}, {"grad_accum", config.grad_accum},
+  return {{"steps", config.steps},
+          {"schedule_steps", config.decay_steps()},
+          {"batch_size", config.batch_size},
+          {"grad_accum", config.grad_accum},
           {"learning_rate", config.learning_rate},
-          {"beta1", config.beta1},           {"beta2", config.beta2},
-          {"eps", config.eps},               {"seed", config.seed},
+          {"beta1", config.beta1},
+          {"beta2", config.beta2},
+          {"eps", config.eps},
+          {"seed", config.seed},
           {"dtype", std::string(name_of(config.dtype))}};
 }
 
@@ -63,7 +68,8 @@ GptConfig gpt_config_from_json(const Json& json, std::string_view source) {
   config.n_embd = member<int>(json, "n_embd", source);
   config.n_head = member<int>(json, "n_head", source);
   config.n_kv_head = member<int>(json, "n_kv_head", source);
-  if (config.n_kv_head == config.n_head) config.n_kv_head = 0;  // one way to say it, so that == compares models
+  if (config.n_kv_head == config.n_head)
+    config.n_kv_head = 0;  // one way to say it, so that == compares models
   config.block_size = member<int>(json, "block_size", source);
   return config;
 }

@@ -16,14 +16,15 @@ double milliseconds_since(std::chrono::steady_clock::time_point start) {
 
 void require_finite_loss(double loss, std::int64_t s, const TrainConfig& train) {
   if (std::isfinite(loss)) return;
-  throw CheckError(fmt::format("the loss of step {} of {} is {}: training stopped there; try a smaller --lr than {}",
-                               s + 1, train.steps, loss, train.learning_rate));
+  throw CheckError(
+      fmt::format("the loss of step {} of {} is {}: training stopped there; try a smaller --lr than {}",
+                  s + 1, train.steps, loss, train.learning_rate));
 }
 
 }  // namespace
 
-TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& train, const TrainHooks& hooks,
-                  std::vector<double> earlier_loss) {
+TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& train,
+                  const TrainHooks& hooks, std::vector<double> earlier_loss) {
   TrainResult result;
   result.loss = std::move(earlier_loss);
   result.token_hash = source.token_hash();
@@ -50,6 +51,7 @@ double held_out_loss(Engine& engine, const StreamSource& source, int windows, in
   for (int first = 0; first < windows; first += max_batch) {
     const int count = std::min(max_batch, windows - first);
     std::vector<Sequence> sequences;
+    sequences.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) sequences.push_back(source.held_out_sequence(0, first + i));
     total += count * engine.loss(make_batch(sequences, engine.layout(), engine.config().block_size));
   }

@@ -36,8 +36,8 @@ struct TrainHooks {
 /// Trains `engine`, which holds the parameters (and moments) to start from, from step earlier_loss.size() to
 /// train.steps. Throws CheckError naming the step when a loss is not finite; the hooks have not seen that step, so a
 /// checkpoint on the disk stays the last good one.
-TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& train, const TrainHooks& hooks = {},
-                  std::vector<double> earlier_loss = {});
+TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& train,
+                  const TrainHooks& hooks = {}, std::vector<double> earlier_loss = {});
 
 /// Mean loss over `windows` windows of the held-out part, in batches of at most `max_batch`; the same windows on every
 /// stage. The engine is not changed.

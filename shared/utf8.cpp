@@ -60,9 +60,9 @@ std::u32string decode_utf8(std::string_view bytes, std::string_view source) {
   for (std::size_t position = 0; position < bytes.size();) {
     char32_t character = 0;
     if (!decode_one(bytes, position, character)) {
-      throw InputError(fmt::format("{}: line {} is not UTF-8 (byte 0x{:02x} at offset {}): convert the file to UTF-8",
-                                   source, line_number(bytes.substr(0, position)),
-                                   static_cast<unsigned char>(bytes[position]), position));
+      throw InputError(fmt::format(
+          "{}: line {} is not UTF-8 (byte 0x{:02x} at offset {}): convert the file to UTF-8", source,
+          line_number(bytes.substr(0, position)), static_cast<unsigned char>(bytes[position]), position));
     }
     text.push_back(character);
   }
@@ -70,7 +70,9 @@ std::u32string decode_utf8(std::string_view bytes, std::string_view source) {
 }
 
 std::string encode_utf8(char32_t character) {
-  const auto tail = [character](int shift) { return static_cast<char>(0x80u | ((character >> shift) & 0x3Fu)); };
+  const auto tail = [character](int shift) {
+    return static_cast<char>(0x80u | ((character >> shift) & 0x3Fu));
+  };
   if (character < 0x80) return {static_cast<char>(character)};
   if (character < 0x800) return {static_cast<char>(0xC0u | (character >> 6)), tail(0)};
   if (character < 0x10000) return {static_cast<char>(0xE0u | (character >> 12)), tail(6), tail(0)};
@@ -85,7 +87,8 @@ std::string encode_utf8(std::u32string_view text) {
 }
 
 bool is_python_space(char32_t character) {
-  if (character < 0x80) return (character >= 0x09 && character <= 0x0D) || (character >= 0x1C && character <= 0x20);
+  if (character < 0x80)
+    return (character >= 0x09 && character <= 0x0D) || (character >= 0x1C && character <= 0x20);
   if (character >= 0x2000 && character <= 0x200A) return true;
   constexpr std::array<char32_t, 8> others = {0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000};
   return std::find(others.begin(), others.end(), character) != others.end();

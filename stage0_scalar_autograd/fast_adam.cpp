@@ -4,7 +4,10 @@
 
 // The proof needs glibc's bound and a fused multiply-add in hardware; elsewhere the plain loop of
 // optimizer.hpp runs.
-#if defined(__GLIBC__) && (defined(__FMA__) || defined(__ARM_FEATURE_FMA)) && __has_include(<experimental/simd>)
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define LADDER_HAS_FMA 1
+#endif
+#if defined(__GLIBC__) && defined(LADDER_HAS_FMA) && __has_include(<experimental/simd>)
 #define LADDER_PROVEN_POWERS 1
 // GCC 12's own intrinsics header initialises a variable with itself, on purpose.
 #pragma GCC diagnostic ignored "-Wuninitialized"

@@ -1,7 +1,8 @@
 // Stage 3's Ops: tile kernels, on the GPU or on the CPU model of its tiles.
 #pragma once
 
-#include "stage2_naive_cuda/ops_cuda.hpp"  // DeviceOps, CudaOptions, gpu_report(): what both stages know of a device
+// DeviceOps, CudaOptions, gpu_report(): what both stages know of a device.
+#include "stage2_naive_cuda/ops_cuda.hpp"
 
 namespace ladder {
 

@@ -71,11 +71,8 @@ void compare_with_below(std::vector<Climber>& climbers, Climber& climber, const 
   if (below == nullptr || !climber.engine) return;
   climber.parity.lower = below->rung.side.name;
   climber.parity.steps = run.train.steps;
-  compare_losses(climber.loss, below->loss, climber.rung.side.dtype, climber.parity);
-  const Comparison losses = climber.parity.findings.back().comparison;
-  compare_samples(climber.samples, below->samples, climber.rung.side.dtype, climber.parity);
-  if (!losses.passed())
-    locate(climber.rung.side, below->rung.side, run, static_cast<std::int64_t>(losses.first.index), climber.parity);
+  compare_training(climber.rung.side, below->rung.side, run, {climber.loss, climber.samples}, {below->loss, below->samples},
+                   climber.parity);
   compare_engines(*climber.engine, *below->engine, run, run.train.steps, kProbes, climber.parity);
 }
 
@@ -117,6 +114,7 @@ std::vector<ChainRow> race(const ClimbFlags& flags, const RunSettings& settings,
 /// The parity table: the interpreter's line, then one a rung.
 std::vector<RecordRow> parity_rows(const std::vector<Climber>& climbers, const std::vector<ChainRow>& chain, bool& passed) {
   std::vector<RecordRow> rows;
+  const auto nothing = nlohmann::ordered_json::object();
   const bool interpreter = !chain.empty() && chain.front().stage < 0 && chain.front().not_run.empty();
   for (const Climber& climber : climbers) {
     const std::string name = climber.rung.side.name;
@@ -127,9 +125,9 @@ std::vector<RecordRow> parity_rows(const std::vector<Climber>& climbers, const s
       compare_with_interpreter(std::span(climber.loss).first(std::min(want.size(), climber.loss.size())), want, report);
     }
     if (!climber.engine)
-      rows.push_back({name + ": not run, " + climber.not_run, "", "", {}});
+      rows.push_back({name + ": not run, " + climber.not_run, "", "", nothing});
     else if (report.findings.empty())
-      rows.push_back({name + ": nothing below it ran", "", "", {}});
+      rows.push_back({name + ": nothing below it ran", "", "", nothing});
     else
       rows.push_back({name + " against " + report.lower, "", "", summary_of(report)});
     if (climber.engine && !report.findings.empty() && !report.passed()) {
@@ -151,6 +149,7 @@ Report report_of(const std::vector<Climber>& climbers, const Run& run) {
       report.notes.push_back(climber.rung.side.name + " was not run: " + climber.not_run);
       continue;
     }
+    for (const std::string& note : climber.parity.notes) report.notes.push_back(climber.rung.side.name + ": " + note);
     ReportCurve curve{climber.rung.side.name, climber.loss, {}, 0.0, climber.samples, climber.engine->emulated()};
     if (climber.rung.below >= 0) {
       curve.below = climbers[static_cast<std::size_t>(climber.rung.below)].loss;
@@ -209,6 +208,7 @@ void run_climb(const ClimbFlags& flags) {
   fmt::print("Parity: largest difference from the stage below, of the limit for it\n{}\n", text_table(report.parity));
   fmt::print("Speed: the same {} documents on every stage, in turns\n{}\n", flags.interpreter_steps, text_table(report.speedup));
   print_samples(climbers);
+  for (const std::string& note : report.notes) fmt::print("note      {}\n", note);
   if (!flags.json.empty()) write_file(flags.json, json_of(report, climbers, parity).dump(1) + "\n");
   write_file(flags.report, html_of(report));
   fmt::print("\nreport    {}\n", flags.report);

@@ -31,15 +31,19 @@ std::string how_it_runs(const StageInfo& stage, Device device) {
   options.dtype = stage.dtypes.front();
   options.device = device;
   try {
-    return make_engine(stage.number, smallest, options)->emulated() ? "its own kernels, emulated on the CPU" : "yes";
+    return make_engine(stage.number, smallest, options)->emulated() ? "its own kernels, emulated on the CPU"
+                                                                    : "yes";
   } catch (const MachineError& error) {
     return std::string("no: ") + error.what();
   }
 }
 
 nlohmann::json stage_json(const StageInfo& stage) {
-  nlohmann::json json = {{"number", stage.number}, {"name", stage.name}, {"summary", stage.summary},
-                         {"dtypes", nlohmann::json::array()}, {"gpu", stage.gpu}};
+  nlohmann::json json = {{"number", stage.number},
+                         {"name", stage.name},
+                         {"summary", stage.summary},
+                         {"dtypes", nlohmann::json::array()},
+                         {"gpu", stage.gpu}};
   for (Dtype dtype : stage.dtypes) json["dtypes"].push_back(std::string(name_of(dtype)));
   json["runs"] = how_it_runs(stage, Device::automatic);
   if (stage.gpu) json["runs_on_gpu"] = how_it_runs(stage, Device::gpu);
@@ -52,7 +56,8 @@ void run_info(const std::string& path) {
   for (const StageInfo& stage : stages()) {
     const nlohmann::json json = stage_json(stage);
     fmt::print("stage {}  {}: {}\n", stage.number, stage.name, stage.summary);
-    fmt::print("         computes in {}; runs here: {}\n", dtype_list(stage), json["runs"].get<std::string>());
+    fmt::print("         computes in {}; runs here: {}\n", dtype_list(stage),
+               json["runs"].get<std::string>());
     if (stage.gpu) fmt::print("         on a GPU: {}\n", json["runs_on_gpu"].get<std::string>());
     stages_json.push_back(json);
   }
@@ -60,7 +65,8 @@ void run_info(const std::string& path) {
   const Build build = this_build();
   fmt::print("machine  {}\nbuild    {}\n", describe(machine), describe(build));
   if (path.empty()) return;
-  const nlohmann::json json = {{"stages", stages_json}, {"machine", to_json(machine)}, {"build", to_json(build)}};
+  const nlohmann::json json = {
+      {"stages", stages_json}, {"machine", to_json(machine)}, {"build", to_json(build)}};
   write_file(path, json.dump(1) + "\n");
 }
 

@@ -24,10 +24,11 @@ void run_logits(const LogitsFlags& flags) {
   const Weights weights = load_weights(flags.weights);
   const int vocabulary = weights.model.vocab_size;
   require(static_cast<int>(flags.tokens.size()) <= weights.model.block_size,
-          "--tokens: {} were given, this model's block holds {}", flags.tokens.size(), weights.model.block_size);
+          "--tokens: {} were given, this model's block holds {}", flags.tokens.size(),
+          weights.model.block_size);
   for (std::int32_t token : flags.tokens)
-    require(token >= 0 && token < vocabulary, "--tokens: {} is not in the vocabulary: valid are 0 to {}", token,
-            vocabulary - 1);
+    require(token >= 0 && token < vocabulary, "--tokens: {} is not in the vocabulary: valid are 0 to {}",
+            token, vocabulary - 1);
   const std::unique_ptr<Engine> engine = make_engine(place.stage, weights.model, place.options);
   engine->load_parameters(weights.parameters);
   const std::vector<double> logits = engine->logits(flags.tokens);
@@ -36,7 +37,8 @@ void run_logits(const LogitsFlags& flags) {
     const auto first = logits.begin() + static_cast<std::ptrdiff_t>(t) * vocabulary;
     const std::vector<double> row(first, first + vocabulary);
     fmt::print("{}", flags.tokens[t]);
-    for (double logit : row) fmt::print(" {}", logit);  // fmt prints the shortest text that reads as the same double
+    for (double logit : row)
+      fmt::print(" {}", logit);  // fmt prints the shortest text that reads as the same double
     fmt::print("\n");
     rows.push_back(row);
   }
@@ -52,7 +54,8 @@ void run_logits(const LogitsFlags& flags) {
 
 void add_logits(CLI::App& app) {
   const auto flags = std::make_shared<LogitsFlags>();
-  app.add_option("--weights", flags->weights, "a checkpoint, its folder, or a safetensors file of ladder train")
+  app.add_option("--weights", flags->weights,
+                 "a checkpoint, its folder, or a safetensors file of ladder train")
       ->type_name("FILE")
       ->required();
   add_token_list(app, flags->tokens, "token numbers of one sequence: 1,2,3")->required();

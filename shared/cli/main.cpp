@@ -21,7 +21,8 @@ struct Command {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
-      {"climb", "train the same GPT on every stage, check each against the one below, compare their speed", add_climb},
+      {"climb", "train the same GPT on every stage, check each against the one below, compare their speed",
+       add_climb},
       {"train", "train on one stage", add_train},
       {"sample", "generate text from a checkpoint or a safetensors file", add_sample},
       {"logits", "print logits, for comparison with other programs", add_logits},
@@ -45,7 +46,8 @@ std::string unknown_argument(const CLI::App& app, const std::vector<std::string>
   std::vector<std::string> known;
   if (!is_flag(unknown) && chosen.empty()) {
     for (const Command& command : commands()) known.emplace_back(command.name);
-    return "there is no subcommand '" + unknown + "'" + suggestion(unknown, known) + " (ladder --help lists them)";
+    return "there is no subcommand '" + unknown + "'" + suggestion(unknown, known) +
+           " (ladder --help lists them)";
   }
   const CLI::App& owner = chosen.empty() ? app : *chosen.front();
   const std::string path = chosen.empty() ? "ladder" : "ladder " + owner.get_name();
@@ -91,10 +93,12 @@ int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
 }  // namespace ladder::cli
 
 int main(int argc, char** argv) {
-  CLI::App app{"gpt-ladder: one GPT, climbed from scalar autograd to full speed. Without a subcommand: ladder climb.",
-               "ladder"};
+  CLI::App app{
+      "gpt-ladder: one GPT, climbed from scalar autograd to full speed. Without a subcommand: ladder climb.",
+      "ladder"};
   app.set_version_flag("--version", "ladder 0.1");
   app.footer("Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 this machine cannot.");
-  for (const auto& command : ladder::cli::commands()) command.add(*app.add_subcommand(command.name, command.summary));
+  for (const auto& command : ladder::cli::commands())
+    command.add(*app.add_subcommand(command.name, command.summary));
   return ladder::cli::parse_and_run(app, {argv + 1, argv + argc});
 }

@@ -37,13 +37,16 @@ CLI::Validator number_validator() {
 /// A flag that takes one number and sets `target`.
 template <class Target, class T = Target>
 CLI::Option* add_number(CLI::App& app, const std::string& flag, Target& target, const std::string& help) {
-  return app.add_option_function<T>(flag, [&target](const T& value) { target = value; }, help)
+  return app
+      .add_option_function<T>(
+          flag, [&target](const T& value) { target = value; }, help)
       ->type_name(std::is_integral_v<T> ? "N" : "X")
       ->transform(number_validator<T>());
 }
 
 template <class T>
-CLI::Option* add_number(CLI::App& app, const std::string& flag, std::optional<T>& target, const std::string& help) {
+CLI::Option* add_number(CLI::App& app, const std::string& flag, std::optional<T>& target,
+                        const std::string& help) {
   return add_number<std::optional<T>, T>(app, flag, target, help);
 }
 
@@ -61,7 +64,8 @@ inline CLI::Option* add_choice(CLI::App& app, const std::string& flag, std::stri
 }
 
 /// --tokens 1,2,3
-inline CLI::Option* add_token_list(CLI::App& app, std::vector<std::int32_t>& target, const std::string& help) {
+inline CLI::Option* add_token_list(CLI::App& app, std::vector<std::int32_t>& target,
+                                   const std::string& help) {
   return app.add_option("--tokens", target, help)
       ->type_name("N,N,...")
       ->delimiter(',')

@@ -29,7 +29,8 @@ void validate_flags(SampleFlags& flags) {
   require(!flags.top_k || *flags.top_k > 0, "--top-k is {}: it must be 1 or more", flags.top_k.value_or(0));
   require(!flags.max_tokens || *flags.max_tokens > 0, "--max-tokens is {}: it must be 1 or more",
           flags.max_tokens.value_or(0));
-  require(flags.seed >= 0 && flags.seed <= 0xffffffffLL, "--seed is {}: it must be from 0 to 4294967295", flags.seed);
+  require(flags.seed >= 0 && flags.seed <= 0xffffffffLL, "--seed is {}: it must be from 0 to 4294967295",
+          flags.seed);
   flags.options.top_k = flags.top_k.value_or(0);
   flags.options.max_tokens = flags.max_tokens.value_or(0);
   validate(flags.options);
@@ -64,10 +65,11 @@ void run_sample(SampleFlags& flags) {
     samples.push_back({{"text", text}, {"tokens", tokens}});
   }
   if (flags.json.empty()) return;
-  const nlohmann::json json = {{"stage", place.stage},   {"dtype", std::string(name_of(place.options.dtype))},
-                               {"prompt_tokens", prompt}, {"temperature", flags.options.temperature},
-                               {"top_k", flags.options.top_k}, {"greedy", flags.options.greedy},
-                               {"seed", flags.seed},      {"samples", samples}};
+  const nlohmann::json json = {
+      {"stage", place.stage},         {"dtype", std::string(name_of(place.options.dtype))},
+      {"prompt_tokens", prompt},      {"temperature", flags.options.temperature},
+      {"top_k", flags.options.top_k}, {"greedy", flags.options.greedy},
+      {"seed", flags.seed},           {"samples", samples}};
   write_file(flags.json, json.dump(1) + "\n");
 }
 
@@ -75,7 +77,8 @@ void run_sample(SampleFlags& flags) {
 
 void add_sample(CLI::App& app) {
   const auto flags = std::make_shared<SampleFlags>();
-  app.add_option("--weights", flags->weights, "a checkpoint, its folder, or a safetensors file of ladder train")
+  app.add_option("--weights", flags->weights,
+                 "a checkpoint, its folder, or a safetensors file of ladder train")
       ->type_name("FILE")
       ->required();
   add_place_flags(app, flags->place);

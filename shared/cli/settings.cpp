@@ -49,23 +49,28 @@ void apply(const RunFlags& flags, RunSettings& settings) {
 /// The first setting in which two runs differ, as an error.
 void require_equal_settings(const nlohmann::json& asked, const nlohmann::json& saved) {
   for (const auto& [name, value] : saved.items())
-    require(asked.at(name) == value, "--resume: {} {} was asked for, but the checkpoint was made with {}: leave it out",
-            name, asked.at(name).dump(), value.dump());
+    require(asked.at(name) == value,
+            "--resume: {} {} was asked for, but the checkpoint was made with {}: leave it out", name,
+            asked.at(name).dump(), value.dump());
 }
 
 }  // namespace
 
 void add_place_flags(CLI::App& app, PlaceFlags& flags) {
-  add_number(app, "--stage", flags.stage, "0 scalar autograd, 1 CPU tensors, ... (default 1; ladder info lists them)");
-  add_choice(app, "--dtype", flags.dtype, dtype_names(), "what to compute in (default fp64 at stage 0, else fp32)");
-  add_choice(app, "--device", flags.device, {"auto", "cpu", "gpu"}, "where stages with GPU kernels run (default auto)");
+  add_number(app, "--stage", flags.stage,
+             "0 scalar autograd, 1 CPU tensors, ... (default 1; ladder info lists them)");
+  add_choice(app, "--dtype", flags.dtype, dtype_names(),
+             "what to compute in (default fp64 at stage 0, else fp32)");
+  add_choice(app, "--device", flags.device, {"auto", "cpu", "gpu"},
+             "where stages with GPU kernels run (default auto)");
   add_number(app, "--threads", flags.threads, "CPU threads (default 0: all cores)");
 }
 
 Place resolve_place(const PlaceFlags& flags) {
   Place place{flags.stage.value_or(1), {}};
   const StageInfo& stage = find_stage(place.stage);
-  require(flags.threads >= 0 && flags.threads <= 4096, "--threads is {}: it must be from 0 to 4096", flags.threads);
+  require(flags.threads >= 0 && flags.threads <= 4096, "--threads is {}: it must be from 0 to 4096",
+          flags.threads);
   place.options.dtype = flags.dtype.empty() ? stage.dtypes.front() : parse_dtype(flags.dtype);
   place.options.threads = flags.threads;
   place.options.device = flags.device == "cpu"   ? Device::cpu
@@ -76,14 +81,17 @@ Place resolve_place(const PlaceFlags& flags) {
 
 void add_run_flags(CLI::App& app, RunFlags& flags) {
   add_choice(app, "--preset", flags.preset, preset_names(), "where all settings start from (default micro)");
-  app.add_option("--data", flags.data, "text file to train on (default: the embedded names)")->type_name("FILE");
+  app.add_option("--data", flags.data, "text file to train on (default: the embedded names)")
+      ->type_name("FILE");
   add_number(app, "--n-layer", flags.n_layer, "layers");
   add_number(app, "--n-embd", flags.n_embd, "width of the residual stream");
   add_number(app, "--n-head", flags.n_head, "attention heads; divides the width");
-  add_number(app, "--n-kv-head", flags.n_kv_head, "key/value heads, stage 1 and up; divides the heads (default: equal)");
+  add_number(app, "--n-kv-head", flags.n_kv_head,
+             "key/value heads, stage 1 and up; divides the heads (default: equal)");
   add_number(app, "--block-size", flags.block_size, "positions the model sees");
   add_number(app, "--steps", flags.steps, "training steps");
-  add_number(app, "--schedule-steps", flags.schedule_steps, "length of the learning rate's fall to 0 (default: steps)");
+  add_number(app, "--schedule-steps", flags.schedule_steps,
+             "length of the learning rate's fall to 0 (default: steps)");
   add_number(app, "--batch-size", flags.batch_size, "sequences in a micro-batch");
   add_number(app, "--grad-accum", flags.grad_accum, "micro-batches in a step");
   add_number(app, "--lr", flags.learning_rate, "learning rate of step 0");
@@ -121,17 +129,21 @@ std::string describe(const Place& place) {
 }
 
 std::string describe(const GptConfig& model) {
-  const std::string kv = model.kv_heads() == model.n_head ? "" : fmt::format(" over {} key/value heads", model.kv_heads());
-  return fmt::format("{} layer{}, width {}, {} head{}{}, {} positions, {} tokens: {} parameters", model.n_layer,
-                     model.n_layer == 1 ? "" : "s", model.n_embd, model.n_head, model.n_head == 1 ? "" : "s", kv,
-                     model.block_size, model.vocab_size, parameter_count(model));
+  const std::string kv =
+      model.kv_heads() == model.n_head ? "" : fmt::format(" over {} key/value heads", model.kv_heads());
+  return fmt::format("{} layer{}, width {}, {} head{}{}, {} positions, {} tokens: {} parameters",
+                     model.n_layer, model.n_layer == 1 ? "" : "s", model.n_embd, model.n_head,
+                     model.n_head == 1 ? "" : "s", kv, model.block_size, model.vocab_size,
+                     parameter_count(model));
 }
 
 std::string describe(const TrainConfig& train) {
-  const std::string accumulated = train.grad_accum == 1 ? "" : fmt::format(" x {} micro-batches", train.grad_accum);
-  return fmt::format("{} steps of {} sequence{}{}, lr {} falling to 0 over {} steps, betas {} {}, eps {}, seed {}",
-                     train.steps, train.batch_size, train.batch_size == 1 ? "" : "s", accumulated, train.learning_rate,
-                     train.decay_steps(), train.beta1, train.beta2, train.eps, train.seed);
+  const std::string accumulated =
+      train.grad_accum == 1 ? "" : fmt::format(" x {} micro-batches", train.grad_accum);
+  return fmt::format(
+      "{} steps of {} sequence{}{}, lr {} falling to 0 over {} steps, betas {} {}, eps {}, seed {}",
+      train.steps, train.batch_size, train.batch_size == 1 ? "" : "s", accumulated, train.learning_rate,
+      train.decay_steps(), train.beta1, train.beta2, train.eps, train.seed);
 }
 
 }  // namespace ladder::cli

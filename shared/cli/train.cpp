@@ -49,8 +49,10 @@ struct Session {
 
 void require_fresh_folder(const std::string& folder) {
   std::error_code ignored;
-  require(!fs::exists(checkpoint_file(folder), ignored),
-          "--checkpoint {}: it already holds a checkpoint: add --resume to continue it, or name another folder", folder);
+  require(
+      !fs::exists(checkpoint_file(folder), ignored),
+      "--checkpoint {}: it already holds a checkpoint: add --resume to continue it, or name another folder",
+      folder);
 }
 
 /// All outputs are proven writable now, so that no finished work is lost for want of a place to put it. The folder is
@@ -69,9 +71,10 @@ void require_writable_outputs(const TrainFlags& flags) {
 
 void load_initial_weights(const std::string& path, Run& run) {
   Weights weights = load_weights(path);
-  require(weights.tokenizer == run.source->tokenizer(), "--init-weights {}: its characters are not those of the data",
-          path);
-  require(weights.model == run.model, "--init-weights {}: it holds another model ({})", path, describe(weights.model));
+  require(weights.tokenizer == run.source->tokenizer(),
+          "--init-weights {}: its characters are not those of the data", path);
+  require(weights.model == run.model, "--init-weights {}: it holds another model ({})", path,
+          describe(weights.model));
   run.initial = std::move(weights.parameters);
 }
 
@@ -129,14 +132,16 @@ Session start(const TrainFlags& flags) {
 void print_configuration(const Session& session, const TrainFlags& flags) {
   const Run& run = session.run;
   const std::string name = run.data.path.empty() ? "embedded names" : run.data.path;
-  fmt::print("stage     {}{}\n", describe(session.place), session.engine->emulated() ? ", emulated on the CPU" : "");
+  fmt::print("stage     {}{}\n", describe(session.place),
+             session.engine->emulated() ? ", emulated on the CPU" : "");
   fmt::print("preset    {}\n", session.preset.empty() ? "that of the checkpoint" : session.preset);
   fmt::print("model     {}\n", describe(run.model));
   fmt::print("training  {}\n", describe(run.train));
   fmt::print("data      {}: {}\n", name, run.source->describe());
   fmt::print("tokens    step 0 has hash {}\n", hex64(run.source->token_hash()));
   if (session.checkpoint_every > 0)
-    fmt::print("saves     every {} steps to {}\n", session.checkpoint_every, checkpoint_file(flags.checkpoint).string());
+    fmt::print("saves     every {} steps to {}\n", session.checkpoint_every,
+               checkpoint_file(flags.checkpoint).string());
   if (!session.earlier_loss.empty()) fmt::print("resumes   after step {}\n", session.earlier_loss.size());
   std::fflush(stdout);
   if (!run.source->notice().empty()) fmt::print(stderr, "ladder: notice: {}\n", run.source->notice());
@@ -153,16 +158,19 @@ TrainResult run_steps(Session& session, const TrainFlags& flags, const Interrupt
   TrainHooks hooks;
   hooks.on_step = [&](std::int64_t done, double loss, double ms) { progress.step(done, loss, ms); };
   hooks.should_stop = [&] { return interrupt.requested(); };
-  if (session.checkpoint_every > 0) hooks.after_step = [&](const TrainResult& so_far) {
-    const bool last = so_far.steps_done() == session.run.train.steps;
-    if (last || so_far.steps_done() % session.checkpoint_every != 0) return;
-    try {
-      save(session, flags.checkpoint, so_far.loss);
-    } catch (const MachineError& error) {  // a disk that is full for a moment must not end a long run
-      fmt::print(stderr, "ladder: notice: no checkpoint after step {}: {}\n", so_far.steps_done(), error.what());
-    }
-  };
-  TrainResult result = train(*session.engine, *session.run.source, session.run.train, hooks, session.earlier_loss);
+  if (session.checkpoint_every > 0)
+    hooks.after_step = [&](const TrainResult& so_far) {
+      const bool last = so_far.steps_done() == session.run.train.steps;
+      if (last || so_far.steps_done() % session.checkpoint_every != 0) return;
+      try {
+        save(session, flags.checkpoint, so_far.loss);
+      } catch (const MachineError& error) {  // a disk that is full for a moment must not end a long run
+        fmt::print(stderr, "ladder: notice: no checkpoint after step {}: {}\n", so_far.steps_done(),
+                   error.what());
+      }
+    };
+  TrainResult result =
+      train(*session.engine, *session.run.source, session.run.train, hooks, session.earlier_loss);
   progress.finish();
   return result;
 }
@@ -195,11 +203,15 @@ void print_summary(Session& session, const TrainResult& result) {
   const std::size_t tail = std::min<std::size_t>(result.loss.size(), 50);
   double sum = 0.0;
   for (std::size_t i = result.loss.size() - tail; i < result.loss.size(); ++i) sum += result.loss[i];
-  if (tail > 0) fmt::print("loss      {:.4f}, mean of the last {} steps\n", sum / static_cast<double>(tail), tail);
-  if (!result.ms.empty()) fmt::print("time      {:.3g} ms a step, median of {}\n", median(result.ms), result.ms.size());
+  if (tail > 0)
+    fmt::print("loss      {:.4f}, mean of the last {} steps\n", sum / static_cast<double>(tail), tail);
+  if (!result.ms.empty())
+    fmt::print("time      {:.3g} ms a step, median of {}\n", median(result.ms), result.ms.size());
   if (const auto* stream = dynamic_cast<const StreamSource*>(session.run.source.get()))
-    fmt::print("held out  {:.4f}\n", held_out_loss(*session.engine, *stream, 16, session.run.train.batch_size));
-  for (std::size_t i = 0; i < result.samples.size(); ++i) fmt::print("sample {:2}: {}\n", i + 1, result.samples[i]);
+    fmt::print("held out  {:.4f}\n",
+               held_out_loss(*session.engine, *stream, 16, session.run.train.batch_size));
+  for (std::size_t i = 0; i < result.samples.size(); ++i)
+    fmt::print("sample {:2}: {}\n", i + 1, result.samples[i]);
 }
 
 nlohmann::json configuration_json(const Session& session) {
@@ -223,11 +235,13 @@ void write_reports(const Session& session, const TrainFlags& flags, const TrainR
   nlohmann::json config = configuration_json(session);
   config["temperature"] = flags.sampling.temperature;
   if (!flags.trace.empty())
-    write_trace(flags.trace, {config, machine, result.loss, result.ms, result.samples, nlohmann::json::array()});
+    write_trace(flags.trace,
+                {config, machine, result.loss, result.ms, result.samples, nlohmann::json::array()});
   if (flags.json.empty()) return;
-  nlohmann::json summary = {{"config", config}, {"machine", machine}, {"steps", result.loss.size()},
-                            {"samples", result.samples}};
-  if (!result.loss.empty()) summary["first_loss"] = result.loss.front(), summary["last_loss"] = result.loss.back();
+  nlohmann::json summary = {
+      {"config", config}, {"machine", machine}, {"steps", result.loss.size()}, {"samples", result.samples}};
+  if (!result.loss.empty())
+    summary["first_loss"] = result.loss.front(), summary["last_loss"] = result.loss.back();
   if (!result.ms.empty()) summary["median_ms"] = median(result.ms);
   write_file(flags.json, summary.dump(1) + "\n");
 }
@@ -243,7 +257,8 @@ void run_train(const TrainFlags& flags) {
   if (!flags.save_weights.empty())
     save_weights(flags.save_weights, {session.run.model, tokenizer, session.engine->parameters()},
                  Precision::of(session.place.options.dtype).master);
-  result.samples = sample_texts(*session.engine, tokenizer, session.samples, flags.sampling, session.run.random);
+  result.samples =
+      sample_texts(*session.engine, tokenizer, session.samples, flags.sampling, session.run.random);
   print_summary(session, result);
   write_reports(session, flags, result);
 }
@@ -254,17 +269,23 @@ void add_train(CLI::App& app) {
   const auto flags = std::make_shared<TrainFlags>();
   add_place_flags(app, flags->place);
   add_run_flags(app, flags->run);
-  add_number(app, "--samples", flags->samples, "texts to generate after training (default 5; 0 for character streams)");
+  add_number(app, "--samples", flags->samples,
+             "texts to generate after training (default 5; 0 for character streams)");
   add_number(app, "--temperature", flags->sampling.temperature, "of those texts (default 0.5)");
-  app.add_option("--trace", flags->trace, "write a ladder-trace/1 file: losses, times, samples")->type_name("FILE");
+  app.add_option("--trace", flags->trace, "write a ladder-trace/1 file: losses, times, samples")
+      ->type_name("FILE");
   app.add_option("--json", flags->json, "write a summary as JSON")->type_name("FILE");
-  app.add_option("--save-weights", flags->save_weights, "write the trained weights as safetensors")->type_name("FILE");
+  app.add_option("--save-weights", flags->save_weights, "write the trained weights as safetensors")
+      ->type_name("FILE");
   app.add_option("--init-weights", flags->init_weights, "start from these weights")->type_name("FILE");
   app.add_option("--checkpoint", flags->checkpoint, "folder for checkpoint.safetensors")->type_name("DIR");
-  add_number(app, "--checkpoint-every", flags->checkpoint_every, "steps between checkpoints (default: a tenth of the run)");
+  add_number(app, "--checkpoint-every", flags->checkpoint_every,
+             "steps between checkpoints (default: a tenth of the run)");
   app.add_flag("--resume", flags->resume, "continue the run in --checkpoint DIR, bit for bit");
-  app.footer("Ctrl-C finishes the step, saves a checkpoint (to --checkpoint DIR, else ./ladder-interrupted) and says how "
-             "to resume; a second Ctrl-C ends at once.");
+  app.footer(
+      "Ctrl-C finishes the step, saves a checkpoint (to --checkpoint DIR, else ./ladder-interrupted) and "
+      "says how "
+      "to resume; a second Ctrl-C ends at once.");
   app.callback([flags] { run_train(*flags); });
 }
 

@@ -67,7 +67,8 @@ class Runtime {
   /// Walks the body dry when its shape is new, then runs it. There is nothing to record on a CPU.
   void run_step(const StepKey& key, const std::function<void()>& body) {
     if (std::find(seen_.begin(), seen_.end(), key) == seen_.end()) {
-      walk_dry(body);
+      const DryWalk walk(stream_);
+      body();
       seen_.push_back(key);
     }
     body();
@@ -79,15 +80,6 @@ class Runtime {
   };
 
   static double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / 1048576.0; }
-
-  void walk_dry(const std::function<void()>& body) {
-    struct Dry {
-      Stream& stream;
-      explicit Dry(Stream& s) : stream(s) { stream.dry = true; }
-      ~Dry() { stream.dry = false; }
-    } dry(stream_);
-    body();
-  }
 
   WorkerPool workers_;
   Stream stream_;

@@ -50,8 +50,7 @@ class Runtime {
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
   ~Runtime() {
-    cudaStreamSynchronize(handle());
-    for (const Recorded& recorded : recorded_) cudaGraphExecDestroy(recorded.graph);
+    forget_graphs();
     for (void* chunk : chunks_) cudaFree(chunk);
     cudaStreamDestroy(handle());
   }
@@ -66,8 +65,9 @@ class Runtime {
   void* allocate(std::size_t bytes) {
     const std::size_t size = std::max<std::size_t>(256, (bytes + 255) / 256 * 256);
     if (size > chunk_left_) {
-      chunk_left_ = std::max(size, kChunk);
-      chunk_next_ = static_cast<std::byte*>(new_chunk(chunk_left_));
+      const std::size_t chunk = std::max(size, kChunk);
+      chunk_next_ = static_cast<std::byte*>(new_chunk(chunk));  // may throw: what is left of the last one stays usable
+      chunk_left_ = chunk;
     }
     void* result = chunk_next_;
     chunk_next_ += size;
@@ -101,9 +101,10 @@ class Runtime {
     auto found =
         std::find_if(recorded_.begin(), recorded_.end(), [&](const Recorded& r) { return r.key == key; });
     if (found == recorded_.end()) {
-      stream_.dry = true;
-      body();
-      stream_.dry = false;
+      {
+        const DryWalk walk(stream_);
+        body();
+      }
       if (recorded_.size() == kMaxGraphs) forget_graphs();
       recorded_.push_back({key, record_ ? record(body) : nullptr});
       found = std::prev(recorded_.end());
@@ -165,7 +166,8 @@ class Runtime {
 
   void forget_graphs() {
     cudaStreamSynchronize(handle());
-    for (const Recorded& recorded : recorded_) cudaGraphExecDestroy(recorded.graph);
+    for (const Recorded& recorded : recorded_)
+      if (recorded.graph != nullptr) cudaGraphExecDestroy(recorded.graph);
     recorded_.clear();
   }
 

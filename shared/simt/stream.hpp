@@ -68,4 +68,16 @@ class Stream {
       launched_;  // few: compared by address, no allocation in a step
 };
 
+/// Sets stream.dry for as long as it lives, also when what it walks through throws.
+class DryWalk {
+ public:
+  explicit DryWalk(Stream& stream) : stream_(stream) { stream_.dry = true; }
+  DryWalk(const DryWalk&) = delete;
+  DryWalk& operator=(const DryWalk&) = delete;
+  ~DryWalk() { stream_.dry = false; }
+
+ private:
+  Stream& stream_;
+};
+
 }  // namespace ladder

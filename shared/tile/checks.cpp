@@ -66,9 +66,11 @@ void note(Shadow& shadow, bool writes) {
 /// "load of tile 8x64 at index (0, 3)"; pointers have no index.
 std::string describe_operation(const detail::Access& access) {
   if (access.rank == 0) return fmt::format("{} of one element", access.operation);
-  std::string text = fmt::format("{} of tile {}", access.operation, fmt::join(access.extents, access.extents + access.rank, "x"));
+  std::string text = fmt::format("{} of tile {}", access.operation,
+                                 fmt::join(access.extents, access.extents + access.rank, "x"));
   if (access.tile_index != nullptr)
-    text += fmt::format(" at index ({})", fmt::join(access.tile_index, access.tile_index + access.rank, ", "));
+    text +=
+        fmt::format(" at index ({})", fmt::join(access.tile_index, access.tile_index + access.rank, ", "));
   return text;
 }
 
@@ -76,12 +78,18 @@ std::string describe_operation(const detail::Access& access) {
 
 std::string_view name_of(FaultKind kind) {
   switch (kind) {
-    case FaultKind::out_of_bounds: return "out of bounds";
-    case FaultKind::unmasked_tail: return "unmasked tail";
-    case FaultKind::race: return "race";
-    case FaultKind::unwritten_read: return "read of memory that nothing wrote";
-    case FaultKind::false_alignment: return "false alignment";
-    case FaultKind::false_divisibility: return "false divisibility";
+    case FaultKind::out_of_bounds:
+      return "out of bounds";
+    case FaultKind::unmasked_tail:
+      return "unmasked tail";
+    case FaultKind::race:
+      return "race";
+    case FaultKind::unwritten_read:
+      return "read of memory that nothing wrote";
+    case FaultKind::false_alignment:
+      return "false alignment";
+    case FaultKind::false_divisibility:
+      return "false divisibility";
   }
   return "fault";
 }
@@ -100,12 +108,14 @@ Checks::~Checks() { checking = false; }
 
 bool checks_on() { return checking; }
 
-Buffer::Buffer(std::string name, const void* data, std::size_t count, std::size_t element_bytes, Contents contents)
+Buffer::Buffer(std::string name, const void* data, std::size_t count, std::size_t element_bytes,
+               Contents contents)
     : data_(data) {
   const char* begin = static_cast<const char*>(data);
   const auto before = buffer_before(begin + (count == 0 ? 0 : count * element_bytes - 1));
   if (before != buffers.end())
-    require(before->first + before->second.bytes <= begin, "buffer '{}' overlaps buffer '{}'", name, before->second.name);
+    require(before->first + before->second.bytes <= begin, "buffer '{}' overlaps buffer '{}'", name,
+            before->second.name);
   Record record{std::move(name), count * element_bytes, element_bytes, std::vector<Shadow>(count)};
   for (Shadow& shadow : record.shadows) shadow.written = contents == Contents::written;
   buffers.insert_or_assign(begin, std::move(record));
@@ -140,19 +150,22 @@ std::string describe_tile(const Access& access) {
 
 void begin_checked_launch() { ++launch_number; }
 
-void check_element(const Access& access, std::size_t flat_element, const void* address, std::size_t bytes, bool writes) {
+void check_element(const Access& access, std::size_t flat_element, const void* address, std::size_t bytes,
+                   bool writes) {
   const char* at = static_cast<const char*>(address);
   // The buffer is the one that the view's tensor begins in: an element that lands in a neighbour is outside all the same.
   const auto found = buffer_before(access.tensor != nullptr ? static_cast<const char*>(access.tensor) : at);
   if (found == buffers.end())
-    fault(FaultKind::out_of_bounds, fmt::format("{}: the address is in no registered buffer", describe(access, flat_element)));
+    fault(FaultKind::out_of_bounds,
+          fmt::format("{}: the address is in no registered buffer", describe(access, flat_element)));
   Record& record = found->second;
   const std::ptrdiff_t offset = at - found->first;
   const auto element_bytes = static_cast<std::ptrdiff_t>(record.element_bytes);
   if (offset < 0 || offset + static_cast<std::ptrdiff_t>(bytes) > static_cast<std::ptrdiff_t>(record.bytes))
     fault(FaultKind::out_of_bounds,
           fmt::format("{}: element {} of buffer '{}', which has {}", describe(access, flat_element),
-                      (offset - (offset < 0 ? element_bytes - 1 : 0)) / element_bytes, record.name, record.shadows.size()));
+                      (offset - (offset < 0 ? element_bytes - 1 : 0)) / element_bytes, record.name,
+                      record.shadows.size()));
   const auto first = static_cast<std::size_t>(offset) / record.element_bytes;
   const std::size_t last = (static_cast<std::size_t>(offset) + bytes - 1) / record.element_bytes;
   for (std::size_t i = first; i <= last; ++i) {

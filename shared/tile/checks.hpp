@@ -88,7 +88,8 @@ std::string describe(const Access& access, std::size_t flat_element);
 std::string describe_tile(const Access& access);
 
 /// Checks one element of `bytes` at `address`, the flat_element-th of its tile, and notes it in the shadow.
-void check_element(const Access& access, std::size_t flat_element, const void* address, std::size_t bytes, bool writes);
+void check_element(const Access& access, std::size_t flat_element, const void* address, std::size_t bytes,
+                   bool writes);
 
 /// A new launch begins: what other launches read and wrote cannot race with it.
 void begin_checked_launch();

@@ -28,7 +28,9 @@ constexpr std::uint16_t bf16_from_float(float value) {
   return static_cast<std::uint16_t>(is_nan_pattern(pattern) ? 0x7fffU : rounded);
 }
 
-constexpr float float_from_bf16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U); }
+constexpr float float_from_bf16(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
+}
 
 /// fp32 to fp16: 1 sign, 5 exponent and 10 mantissa bits. No branches, so that loops over it become vector code.
 constexpr std::uint16_t half_from_float(float value) {
@@ -75,26 +77,38 @@ constexpr float float_round_to_odd(double value) {
 }
 
 // Scalars of the 16-bit types convert from and to float by themselves and compute with one rounding, as NVIDIA's do.
-#define LADDER_TILE_SCALAR_OPERATORS(Type)                                                                   \
-  friend constexpr Type operator+(Type a, Type b) { return Type(static_cast<float>(a) + static_cast<float>(b)); } \
-  friend constexpr Type operator-(Type a, Type b) { return Type(static_cast<float>(a) - static_cast<float>(b)); } \
-  friend constexpr Type operator*(Type a, Type b) { return Type(static_cast<float>(a) * static_cast<float>(b)); } \
-  friend constexpr Type operator/(Type a, Type b) { return Type(static_cast<float>(a) / static_cast<float>(b)); } \
-  friend constexpr Type operator-(Type a) { return Type(-static_cast<float>(a)); }                             \
-  friend constexpr bool operator==(Type a, Type b) { return static_cast<float>(a) == static_cast<float>(b); }     \
-  friend constexpr bool operator<(Type a, Type b) { return static_cast<float>(a) < static_cast<float>(b); }       \
-  friend constexpr bool operator>(Type a, Type b) { return static_cast<float>(a) > static_cast<float>(b); }       \
-  friend constexpr bool operator<=(Type a, Type b) { return static_cast<float>(a) <= static_cast<float>(b); }     \
+#define LADDER_TILE_SCALAR_OPERATORS(Type)                                                                  \
+  friend constexpr Type operator+(Type a, Type b) {                                                         \
+    return Type(static_cast<float>(a) + static_cast<float>(b));                                             \
+  }                                                                                                         \
+  friend constexpr Type operator-(Type a, Type b) {                                                         \
+    return Type(static_cast<float>(a) - static_cast<float>(b));                                             \
+  }                                                                                                         \
+  friend constexpr Type operator*(Type a, Type b) {                                                         \
+    return Type(static_cast<float>(a) * static_cast<float>(b));                                             \
+  }                                                                                                         \
+  friend constexpr Type operator/(Type a, Type b) {                                                         \
+    return Type(static_cast<float>(a) / static_cast<float>(b));                                             \
+  }                                                                                                         \
+  friend constexpr Type operator-(Type a) { return Type(-static_cast<float>(a)); }                          \
+  friend constexpr bool operator==(Type a, Type b) {                                                        \
+    return static_cast<float>(a) == static_cast<float>(b);                                                  \
+  }                                                                                                         \
+  friend constexpr bool operator<(Type a, Type b) { return static_cast<float>(a) < static_cast<float>(b); } \
+  friend constexpr bool operator>(Type a, Type b) { return static_cast<float>(a) > static_cast<float>(b); } \
+  friend constexpr bool operator<=(Type a, Type b) {                                                        \
+    return static_cast<float>(a) <= static_cast<float>(b);                                                  \
+  }                                                                                                         \
   friend constexpr bool operator>=(Type a, Type b) { return static_cast<float>(a) >= static_cast<float>(b); }
 
 struct Bf16 {
   std::uint16_t bits;
 
   Bf16() = default;
-  constexpr Bf16(float value) : bits(bf16_from_float(value)) {}                              // NOLINT: as NVIDIA's
+  constexpr Bf16(float value) : bits(bf16_from_float(value)) {}  // NOLINT: as NVIDIA's
   constexpr explicit Bf16(double value) : bits(bf16_from_float(float_round_to_odd(value))) {}
   constexpr explicit Bf16(int value) : Bf16(static_cast<double>(value)) {}
-  constexpr operator float() const { return float_from_bf16(bits); }                         // NOLINT: as NVIDIA's
+  constexpr operator float() const { return float_from_bf16(bits); }  // NOLINT: as NVIDIA's
   LADDER_TILE_SCALAR_OPERATORS(Bf16)
 };
 
@@ -102,10 +116,10 @@ struct Half {
   std::uint16_t bits;
 
   Half() = default;
-  constexpr Half(float value) : bits(half_from_float(value)) {}                              // NOLINT: as NVIDIA's
+  constexpr Half(float value) : bits(half_from_float(value)) {}  // NOLINT: as NVIDIA's
   constexpr explicit Half(double value) : bits(half_from_float(float_round_to_odd(value))) {}
   constexpr explicit Half(int value) : Half(static_cast<double>(value)) {}
-  constexpr operator float() const { return float_from_half(bits); }                         // NOLINT: as NVIDIA's
+  constexpr operator float() const { return float_from_half(bits); }  // NOLINT: as NVIDIA's
   LADDER_TILE_SCALAR_OPERATORS(Half)
 };
 #undef LADDER_TILE_SCALAR_OPERATORS

@@ -10,11 +10,14 @@ namespace ladder::tile {
 struct Grid {
   unsigned x = 1, y = 1, z = 1;
   constexpr Grid() = default;
-  constexpr Grid(std::integral auto size_x) : x(static_cast<unsigned>(size_x)) {}  // NOLINT: a number is a grid
+  constexpr Grid(std::integral auto size_x)
+      : x(static_cast<unsigned>(size_x)) {}  // NOLINT: a number is a grid
   constexpr Grid(std::integral auto size_x, std::integral auto size_y)
       : x(static_cast<unsigned>(size_x)), y(static_cast<unsigned>(size_y)) {}
   constexpr Grid(std::integral auto size_x, std::integral auto size_y, std::integral auto size_z)
-      : x(static_cast<unsigned>(size_x)), y(static_cast<unsigned>(size_y)), z(static_cast<unsigned>(size_z)) {}
+      : x(static_cast<unsigned>(size_x)),
+        y(static_cast<unsigned>(size_y)),
+        z(static_cast<unsigned>(size_z)) {}
   constexpr std::size_t count() const { return static_cast<std::size_t>(x) * y * z; }
 };
 

@@ -23,7 +23,8 @@
 #define LADDER_SIDE on_gpu
 #endif
 #include <cuda_runtime_api.h>
-// The element types first: the tile header only declares them.
+
+// The element types too: the tile header only declares them.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_tf32.h>
@@ -45,8 +46,8 @@ inline void check_launch(const char* name, cudaError_t code) {
 }
 
 template <class... Parameters>
-void start([[maybe_unused]] Stream* stream, const tile::Launch& where, [[maybe_unused]] void (*kernel)(Parameters...),
-           [[maybe_unused]] Parameters... arguments) {
+void start([[maybe_unused]] Stream* stream, const tile::Launch& where,
+           [[maybe_unused]] void (*kernel)(Parameters...), [[maybe_unused]] Parameters... arguments) {
 #ifdef __CUDACC__
   const dim3 grid(where.grid.x, where.grid.y, where.grid.z);
   const auto handle = static_cast<cudaStream_t>(stream == nullptr ? nullptr : stream->handle);
@@ -68,7 +69,8 @@ inline int sm_count() {
 
 namespace detail {
 template <class... Parameters>
-void start(Stream* stream, const tile::Launch& where, void (*kernel)(Parameters...), Parameters... arguments) {
+void start(Stream* stream, const tile::Launch& where, void (*kernel)(Parameters...),
+           Parameters... arguments) {
   tile::run_grid(where, stream == nullptr ? tile::shared_workers() : stream->workers,
                  [&] { kernel(arguments...); });
 }
@@ -95,10 +97,12 @@ void launch(Stream& stream, void (*kernel)(Parameters...), const tile::Launch& w
 
 /// The same without a stream.
 template <class... Parameters>
-void launch(void (*kernel)(Parameters...), const tile::Launch& where, std::type_identity_t<Parameters>... arguments) {
+void launch(void (*kernel)(Parameters...), const tile::Launch& where,
+            std::type_identity_t<Parameters>... arguments) {
   if (where.grid.count() == 0) return;
-  require(where.grid.y <= 65535U && where.grid.z <= 65535U, "kernel {}: grid ({}, {}, {}) is outside CUDA's limits",
-          where.name, where.grid.x, where.grid.y, where.grid.z);
+  require(where.grid.y <= 65535U && where.grid.z <= 65535U,
+          "kernel {}: grid ({}, {}, {}) is outside CUDA's limits", where.name, where.grid.x, where.grid.y,
+          where.grid.z);
   detail::start<Parameters...>(nullptr, where, kernel, arguments...);
 }
 

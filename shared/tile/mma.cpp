@@ -21,13 +21,15 @@ inline float multiply_add_one(float a, float b, float c) {
 
 /// Rows x Columns elements of acc are held in registers while k runs through. Rows * Columns is chosen so that they fit.
 template <std::size_t Rows, std::size_t Columns, class T>
-void block_of(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ acc, std::size_t n, std::size_t k) {
+void block_of(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ acc, std::size_t n,
+              std::size_t k) {
   T sums[Rows][Columns];
   for (std::size_t i = 0; i < Rows; ++i)
     for (std::size_t j = 0; j < Columns; ++j) sums[i][j] = acc[i * n + j];
   for (std::size_t p = 0; p < k; ++p)
     for (std::size_t i = 0; i < Rows; ++i)
-      for (std::size_t j = 0; j < Columns; ++j) sums[i][j] = multiply_add_one(a[i * k + p], b[p * n + j], sums[i][j]);
+      for (std::size_t j = 0; j < Columns; ++j)
+        sums[i][j] = multiply_add_one(a[i * k + p], b[p * n + j], sums[i][j]);
   for (std::size_t i = 0; i < Rows; ++i)
     for (std::size_t j = 0; j < Columns; ++j) acc[i * n + j] = sums[i][j];
 }
@@ -49,10 +51,12 @@ void product(const T* a, const T* b, T* acc, std::size_t m, std::size_t n, std::
 
 }  // namespace
 
-void multiply_add(const float* a_mk, const float* b_kn, float* acc_mn, std::size_t m, std::size_t n, std::size_t k) {
+void multiply_add(const float* a_mk, const float* b_kn, float* acc_mn, std::size_t m, std::size_t n,
+                  std::size_t k) {
   product<32>(a_mk, b_kn, acc_mn, m, n, k);
 }
-void multiply_add(const double* a_mk, const double* b_kn, double* acc_mn, std::size_t m, std::size_t n, std::size_t k) {
+void multiply_add(const double* a_mk, const double* b_kn, double* acc_mn, std::size_t m, std::size_t n,
+                  std::size_t k) {
   product<16>(a_mk, b_kn, acc_mn, m, n, k);
 }
 

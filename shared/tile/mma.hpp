@@ -12,8 +12,10 @@
 namespace ladder::tile {
 
 /// acc_mn += a_mk b_kn, all dense and row-major, over k in ascending order. Fused multiply-adds where the processor has them.
-void multiply_add(const float* a_mk, const float* b_kn, float* acc_mn, std::size_t m, std::size_t n, std::size_t k);
-void multiply_add(const double* a_mk, const double* b_kn, double* acc_mn, std::size_t m, std::size_t n, std::size_t k);
+void multiply_add(const float* a_mk, const float* b_kn, float* acc_mn, std::size_t m, std::size_t n,
+                  std::size_t k);
+void multiply_add(const double* a_mk, const double* b_kn, double* acc_mn, std::size_t m, std::size_t n,
+                  std::size_t k);
 
 }  // namespace ladder::tile
 
@@ -22,9 +24,9 @@ namespace cuda::tiles::inline on_cpu {
 namespace detail {
 
 template <class E, class Acc>
-inline constexpr bool mma_elements =
-    ((is_16bit<E> || std::is_same_v<E, __nv_tf32> || std::is_same_v<E, float>) && std::is_same_v<Acc, float>) ||
-    (std::is_same_v<E, double> && std::is_same_v<Acc, double>);
+inline constexpr bool mma_elements = ((is_16bit<E> || std::is_same_v<E, __nv_tf32> ||
+                                       std::is_same_v<E, float>)&&std::is_same_v<Acc, float>) ||
+                                     (std::is_same_v<E, double> && std::is_same_v<Acc, double>);
 
 /// Extents from the end: of (M, K), (K, N), (M, N), or the same behind a batch dimension.
 template <class A, class B, class C>
@@ -34,7 +36,8 @@ constexpr bool mma_shapes() {
   const bool batches = r == 2 || ((A::static_extent(0) == 1 || A::static_extent(0) == C::static_extent(0)) &&
                                   (B::static_extent(0) == 1 || B::static_extent(0) == C::static_extent(0)));
   return batches && A::static_extent(r - 1) == B::static_extent(r - 2) &&
-         A::static_extent(r - 2) == C::static_extent(r - 2) && B::static_extent(r - 1) == C::static_extent(r - 1);
+         A::static_extent(r - 2) == C::static_extent(r - 2) &&
+         B::static_extent(r - 1) == C::static_extent(r - 1);
 }
 
 /// `values` as fp32 or fp64: themselves, or converted into `scratch`.
@@ -51,14 +54,15 @@ const C* widened(const E* values, [[maybe_unused]] C* scratch, [[maybe_unused]] 
 }  // namespace detail
 
 template <numeric_tile A, numeric_tile B, numeric_tile Acc>
-  requires(std::is_same_v<tile_element_t<A>, tile_element_t<B>> &&
-           detail::mma_elements<tile_element_t<A>, tile_element_t<Acc>> &&
-           detail::mma_shapes<tile_shape_t<A>, tile_shape_t<B>, tile_shape_t<Acc>>())
-Acc mma(A a, B b, Acc acc) {
+requires(std::is_same_v<tile_element_t<A>, tile_element_t<B>>&&
+             detail::mma_elements<tile_element_t<A>, tile_element_t<Acc>>&&
+                 detail::mma_shapes<tile_shape_t<A>, tile_shape_t<B>, tile_shape_t<Acc>>()) Acc
+    mma(A a, B b, Acc acc) {
   using C = tile_element_t<Acc>;
   constexpr bool as_is = std::is_same_v<C, tile_element_t<A>>;
   constexpr std::size_t r = tile_rank_v<Acc>, m = tile_shape_t<Acc>::static_extent(r - 2);
-  constexpr std::size_t n = tile_shape_t<Acc>::static_extent(r - 1), k = tile_shape_t<A>::static_extent(r - 1);
+  constexpr std::size_t n = tile_shape_t<Acc>::static_extent(r - 1),
+                        k = tile_shape_t<A>::static_extent(r - 1);
   [[maybe_unused]] C a_scratch[as_is ? 1 : tile_size_v<A>], b_scratch[as_is ? 1 : tile_size_v<B>];
   const C* a_values = detail::widened<C>(a.model_values(), a_scratch, tile_size_v<A>);
   const C* b_values = detail::widened<C>(b.model_values(), b_scratch, tile_size_v<B>);

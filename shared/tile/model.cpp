@@ -13,7 +13,8 @@ int from_environment(const char* name, int fallback) {
   if (text == nullptr || *text == '\0') return fallback;
   char* end = nullptr;
   const long value = std::strtol(text, &end, 10);
-  require(*end == '\0' && value >= 0 && value <= 4096, "{}={}: a number from 0 to 4096 is needed", name, text);
+  require(*end == '\0' && value >= 0 && value <= 4096, "{}={}: a number from 0 to 4096 is needed", name,
+          text);
   return static_cast<int>(value);
 }
 
@@ -29,14 +30,16 @@ class BlockScope {
   Block before_;
 };
 
-void run_blocks(const Launch& launch, std::size_t begin, std::size_t end, const std::function<void()>& block) {
+void run_blocks(const Launch& launch, std::size_t begin, std::size_t end,
+                const std::function<void()>& block) {
   const BlockScope scope;
   const Grid& grid = launch.grid;
   Trace* trace = current_trace();
   for (std::size_t number = begin; number < end; ++number) {
     const auto n = static_cast<std::uint32_t>(number);
     const Index id{n % grid.x, n / grid.x % grid.y, n / grid.x / grid.y};
-    const bool traced = trace != nullptr && id.x == trace->block().x && id.y == trace->block().y && id.z == trace->block().z;
+    const bool traced =
+        trace != nullptr && id.x == trace->block().x && id.y == trace->block().y && id.z == trace->block().z;
     if (traced) trace->begin(launch.name);
     this_block = {launch.name, id, grid, n, checks_on(), traced ? trace : nullptr};
     block();
@@ -66,7 +69,8 @@ void run_grid(const Launch& launch, WorkerPool* workers, const std::function<voi
   if (workers == nullptr || count == 1 || checks_on() || current_trace() != nullptr)
     run_blocks(launch, 0, count, block);
   else
-    workers->parallel(count, [&](std::size_t begin, std::size_t end) { run_blocks(launch, begin, end, block); });
+    workers->parallel(count,
+                      [&](std::size_t begin, std::size_t end) { run_blocks(launch, begin, end, block); });
 }
 
 }  // namespace ladder::tile

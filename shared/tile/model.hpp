@@ -64,7 +64,7 @@ namespace ladder::tile {
 
 /// How the model runs. Set from LADDER_TILE_THREADS and LADDER_TILE_SMS when the program starts.
 struct Options {
-  int threads = 0;   ///< of a launch without a stream; 0: one for each core; 1: no other thread, for debuggers
+  int threads = 0;  ///< of a launch without a stream; 0: one for each core; 1: no other thread, for debuggers
   int sm_count = 4;  ///< multiprocessors that the emulated device claims to have, for persistent grids
 };
 Options& options();

@@ -18,23 +18,21 @@ P advance(P pointer, std::int64_t elements) {
 }  // namespace detail
 
 template <pointer_tile P, integral_tile I>
-  requires broadcast_compatible<P, I>
-mutual_broadcast_t<P, I, tile_element_t<P>> operator+(P pointers, I offsets) {
-  return detail::map<mutual_broadcast_t<P, I, tile_element_t<P>>>("address", [](auto p, auto i) {
-    return detail::advance(p, static_cast<std::int64_t>(i));
-  }, pointers, offsets);
+requires broadcast_compatible<P, I> mutual_broadcast_t<P, I, tile_element_t<P>>
+operator+(P pointers, I offsets) {
+  return detail::map<mutual_broadcast_t<P, I, tile_element_t<P>>>(
+      "address", [](auto p, auto i) { return detail::advance(p, static_cast<std::int64_t>(i)); }, pointers,
+      offsets);
 }
 template <integral_tile I, pointer_tile P>
-  requires broadcast_compatible<P, I>
-mutual_broadcast_t<I, P, tile_element_t<P>> operator+(I offsets, P pointers) {
-  return pointers + offsets;
-}
+requires broadcast_compatible<P, I> mutual_broadcast_t<I, P, tile_element_t<P>>
+operator+(I offsets, P pointers) { return pointers + offsets; }
 template <pointer_tile P, integral_tile I>
-  requires broadcast_compatible<P, I>
-mutual_broadcast_t<P, I, tile_element_t<P>> operator-(P pointers, I offsets) {
-  return detail::map<mutual_broadcast_t<P, I, tile_element_t<P>>>("address", [](auto p, auto i) {
-    return detail::advance(p, -static_cast<std::int64_t>(i));
-  }, pointers, offsets);
+requires broadcast_compatible<P, I> mutual_broadcast_t<P, I, tile_element_t<P>>
+operator-(P pointers, I offsets) {
+  return detail::map<mutual_broadcast_t<P, I, tile_element_t<P>>>(
+      "address", [](auto p, auto i) { return detail::advance(p, -static_cast<std::int64_t>(i)); }, pointers,
+      offsets);
 }
 
 namespace detail {
@@ -44,7 +42,8 @@ constexpr std::array<std::size_t, S::rank() + 1> extents_of(std::index_sequence<
   return {S::static_extent(I)..., 0};
 }
 template <class S>
-inline constexpr std::array<std::size_t, S::rank() + 1> extent_list = extents_of<S>(std::make_index_sequence<S::rank()>{});
+inline constexpr std::array<std::size_t, S::rank() + 1> extent_list =
+    extents_of<S>(std::make_index_sequence<S::rank()>{});
 
 /// For elements whose mask is true: checks them in checked mode, then calls f(i).
 template <class P, class Mask, class F>
@@ -55,14 +54,16 @@ void for_each_address(const char* operation, const P& pointers, const Mask& mask
   for (std::size_t i = 0; i < tile_size_v<P>; ++i) {
     if (!convert<bool>(values_of(mask)[broadcast_offset<tile_shape_t<Mask>, S>(i)])) continue;
     const auto pointer = values_of(pointers)[i];
-    if (checked) [[unlikely]] ladder::tile::detail::check_element(access, i, pointer, sizeof(*pointer), writes);
+    if (checked) [[unlikely]]
+      ladder::tile::detail::check_element(access, i, pointer, sizeof(*pointer), writes);
     f(i, pointer);
   }
 }
 
 template <class Result, class P, class Mask>
 Result load_into(const char* name, Result result, const P& pointers, const Mask& mask) {
-  for_each_address(name, pointers, mask, false, [&](std::size_t i, auto pointer) { values_of(result)[i] = *pointer; });
+  for_each_address(name, pointers, mask, false,
+                   [&](std::size_t i, auto pointer) { values_of(result)[i] = *pointer; });
   traced(name, result, nullptr, pointers);
   return result;
 }
@@ -93,20 +94,19 @@ tile_load_t<P> load(P pointers) {
 
 /// Where the mask is false nothing is read, and the element is NaN (on a GPU: whatever).
 template <loadable_tile P, bool_tile_convertible Mask>
-  requires broadcastable_to<Mask, tile_shape_t<P>>
-tile_load_t<P> load_masked(P pointers, Mask mask) {
+requires broadcastable_to<Mask, tile_shape_t<P>> tile_load_t<P> load_masked(P pointers, Mask mask) {
   return detail::load_into("load_masked", detail::poisoned<tile_load_t<P>>(), pointers, mask);
 }
 
 /// Where the mask is false nothing is read, and the element is `padding`.
 template <loadable_tile P, bool_tile_convertible Mask, tile_like Padding>
-  requires broadcastable_to<Mask, tile_shape_t<P>> && broadcastable_to<Padding, tile_shape_t<P>> &&
-           non_narrowing_scalar_convertible_to<tile_element_t<Padding>, tile_element_t<tile_load_t<P>>>
-tile_load_t<P> load_masked(P pointers, Mask mask, Padding padding) {
+requires broadcastable_to<Mask, tile_shape_t<P>> && broadcastable_to<Padding, tile_shape_t<P>> &&
+    non_narrowing_scalar_convertible_to<tile_element_t<Padding>, tile_element_t<tile_load_t<P>>>
+        tile_load_t<P> load_masked(P pointers, Mask mask, Padding padding) {
   using E = tile_element_t<tile_load_t<P>>;
   auto result = detail::unfilled<tile_load_t<P>>();
-  detail::map_elements<tile_shape_t<P>>(detail::values_of(result), [](auto x) { return detail::convert<E>(x); },
-                                        detail::operand(padding));
+  detail::map_elements<tile_shape_t<P>>(
+      detail::values_of(result), [](auto x) { return detail::convert<E>(x); }, detail::operand(padding));
   return detail::load_into("load_masked", result, pointers, mask);
 }
 
@@ -114,8 +114,9 @@ template <storeable_tile P, non_narrowing_tile_convertible_to<tile_load_t<P>> Va
 void store(P pointers, Value value) {
   detail::store_from("store", pointers, value, true);
 }
-template <storeable_tile P, non_narrowing_tile_convertible_to<tile_load_t<P>> Value, bool_tile_convertible Mask>
-  requires broadcastable_to<Mask, tile_shape_t<P>>
+template <storeable_tile P, non_narrowing_tile_convertible_to<tile_load_t<P>> Value,
+          bool_tile_convertible Mask>
+requires broadcastable_to<Mask, tile_shape_t<P>>
 void store_masked(P pointers, Value value, Mask mask) {
   detail::store_from("store_masked", pointers, value, mask);
 }
@@ -124,22 +125,23 @@ void store_masked(P pointers, Value value, Mask mask) {
 
 /// The address is a multiple of Alignment bytes.
 template <integral auto Alignment, pointer_tile P>
-  requires(Alignment > 0 && (Alignment & (Alignment - 1)) == 0)
-[[nodiscard]] P assume_aligned(P pointers, integral_constant<Alignment> = {}) {
+requires(Alignment > 0 && (Alignment & (Alignment - 1)) == 0) [[nodiscard]] P
+    assume_aligned(P pointers, integral_constant<Alignment> = {}) {
   for (std::size_t i = 0; i < tile_size_v<P>; ++i) {
     const auto address = reinterpret_cast<std::uintptr_t>(detail::values_of(pointers)[i]);
     if (address % static_cast<std::uintptr_t>(Alignment) != 0)
-      ladder::tile::fault(ladder::tile::FaultKind::false_alignment,
-                          fmt::format("assume_aligned<{}> of an address that is {} bytes past such a boundary", Alignment,
-                                      address % static_cast<std::uintptr_t>(Alignment)));
+      ladder::tile::fault(
+          ladder::tile::FaultKind::false_alignment,
+          fmt::format("assume_aligned<{}> of an address that is {} bytes past such a boundary", Alignment,
+                      address % static_cast<std::uintptr_t>(Alignment)));
   }
   return pointers;
 }
 
 /// The number is a multiple of Divisor.
 template <integral auto Divisor, integral_tile T>
-  requires(Divisor > 0 && (Divisor & (Divisor - 1)) == 0)
-[[nodiscard]] T assume_divisible(T numbers, integral_constant<Divisor> = {}) {
+requires(Divisor > 0 && (Divisor & (Divisor - 1)) == 0) [[nodiscard]] T
+    assume_divisible(T numbers, integral_constant<Divisor> = {}) {
   for (std::size_t i = 0; i < tile_size_v<T>; ++i) {
     const auto number = static_cast<std::int64_t>(detail::values_of(numbers)[i]);
     if (number % static_cast<std::int64_t>(Divisor) != 0)

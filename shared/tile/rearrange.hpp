@@ -9,30 +9,33 @@ namespace cuda::tiles::inline on_cpu {
 
 template <tile_like T>
 T full(tile_element_t<T> value) {
-  return detail::map<T>("full", [](auto x) { return x; }, value);
+  return detail::map<T>(
+      "full", [](auto x) { return x; }, value);
 }
 template <numeric_tile T>
 T zeros() {
-  return detail::map<T>("zeros", [](auto x) { return x; }, detail::convert<tile_element_t<T>>(0));
+  return detail::map<T>(
+      "zeros", [](auto x) { return x; }, detail::convert<tile_element_t<T>>(0));
 }
 template <numeric_tile T>
 T ones() {
-  return detail::map<T>("ones", [](auto x) { return x; }, detail::convert<tile_element_t<T>>(1));
+  return detail::map<T>(
+      "ones", [](auto x) { return x; }, detail::convert<tile_element_t<T>>(1));
 }
 
 /// 0, 1, 2, ... in row-major order, as integers.
 template <integral_tile T>
 T iota() {
   T result = detail::unfilled<T>();
-  for (std::size_t i = 0; i < tile_size_v<T>; ++i) detail::values_of(result)[i] = static_cast<tile_element_t<T>>(i);
+  for (std::size_t i = 0; i < tile_size_v<T>; ++i)
+    detail::values_of(result)[i] = static_cast<tile_element_t<T>>(i);
   detail::traced("iota", result, nullptr);
   return result;
 }
 
 /// The same elements in the same row-major order, under another shape of the same size.
 template <tile_shape Shape, tile_like T>
-  requires(tile_size_v<T> == shape_size_v<Shape>)
-tile<tile_element_t<T>, Shape> reshape(T a, Shape = {}) {
+requires(tile_size_v<T> == shape_size_v<Shape>) tile<tile_element_t<T>, Shape> reshape(T a, Shape = {}) {
   tile<tile_element_t<T>, Shape> result{detail::Unfilled{}};
   for (std::size_t i = 0; i < tile_size_v<T>; ++i) result.model_values()[i] = detail::values_of(a)[i];
   detail::traced("reshape", result, nullptr, a);
@@ -41,9 +44,9 @@ tile<tile_element_t<T>, Shape> reshape(T a, Shape = {}) {
 
 /// Repeated along dimensions of extent 1 and along new leading ones.
 template <tile_shape Shape, tile_like T>
-  requires broadcastable_to<T, Shape>
-tile<tile_element_t<T>, Shape> broadcast(T a, Shape = {}) {
-  return detail::map<tile<tile_element_t<T>, Shape>>("broadcast", [](auto x) { return x; }, a);
+requires broadcastable_to<T, Shape> tile<tile_element_t<T>, Shape> broadcast(T a, Shape = {}) {
+  return detail::map<tile<tile_element_t<T>, Shape>>(
+      "broadcast", [](auto x) { return x; }, a);
 }
 
 // ---- permutation -----------------------------------------------------------------------------------------------
@@ -53,10 +56,11 @@ template <std::size_t... Map>
 struct dimension_map {
   constexpr dimension_map() noexcept = default;
   template <class... T>
-    requires(sizeof...(T) > 0)
-  constexpr explicit dimension_map(T...) noexcept {}
+  requires(sizeof...(T) > 0) constexpr explicit dimension_map(T...) noexcept {}
   static constexpr std::size_t rank() noexcept { return sizeof...(Map); }
-  static constexpr std::size_t mapping(std::size_t i) noexcept { return std::array<std::size_t, sizeof...(Map)>{Map...}[i]; }
+  static constexpr std::size_t mapping(std::size_t i) noexcept {
+    return std::array<std::size_t, sizeof...(Map)>{Map...}[i];
+  }
 };
 template <auto... V>
 dimension_map(integral_constant<V>...) -> dimension_map<static_cast<std::size_t>(V)...>;
@@ -73,7 +77,8 @@ template <class S, class R, class Map, class E>
 void permute_elements(E* __restrict__ out, const E* __restrict__ in) {
   if constexpr (R::rank() == 2) {
     constexpr std::size_t rows = R::static_extent(0), columns = R::static_extent(1);
-    constexpr std::size_t row_step = dense_stride<S>(Map::mapping(0)), column_step = dense_stride<S>(Map::mapping(1));
+    constexpr std::size_t row_step = dense_stride<S>(Map::mapping(0)),
+                          column_step = dense_stride<S>(Map::mapping(1));
     for (std::size_t i = 0; i < rows; ++i)
       for (std::size_t j = 0; j < columns; ++j) out[i * columns + j] = in[i * row_step + j * column_step];
   } else {
@@ -105,8 +110,7 @@ constexpr auto swap_first_two(std::index_sequence<I...>) {
 }  // namespace detail
 
 template <class Map, tile_like T>
-  requires(Map::rank() == tile_rank_v<T> && tile_rank_v<T> > 0)
-auto permute(T a, Map = {}) {
+requires(Map::rank() == tile_rank_v<T> && tile_rank_v<T> > 0) auto permute(T a, Map = {}) {
   return detail::permuted<Map>("permute", a);
 }
 
@@ -116,7 +120,8 @@ auto transpose(T a) {
   if constexpr (tile_rank_v<T> < 2)
     return a;
   else
-    return detail::permuted<decltype(detail::swap_first_two(std::make_index_sequence<tile_rank_v<T>>{}))>("transpose", a);
+    return detail::permuted<decltype(detail::swap_first_two(std::make_index_sequence<tile_rank_v<T>>{}))>(
+        "transpose", a);
 }
 
 // ---- cutting and joining ---------------------------------------------------------------------------------------
@@ -142,7 +147,8 @@ std::array<std::size_t, Large::rank()> corner_of(Index... index) {
   std::array<std::size_t, Large::rank()> corner{static_cast<std::size_t>(index)...};
   for (std::size_t d = 0; d < Large::rank(); ++d) {
     corner[d] *= Small::static_extent(d);
-    ladder::require(corner[d] < Large::static_extent(d), "kernel {}: part {} along dimension {} of a tile that has {}",
+    ladder::require(corner[d] < Large::static_extent(d),
+                    "kernel {}: part {} along dimension {} of a tile that has {}",
                     ladder::tile::this_block.kernel, corner[d] / Small::static_extent(d), d,
                     Large::static_extent(d) / Small::static_extent(d));
   }
@@ -158,8 +164,8 @@ constexpr auto joined_shape(std::index_sequence<I...>) {
 
 /// The part of shape Shape at `index`, counted in parts: extract(t, shape<4, 8>{}, 1, 0) begins at element (4, 0).
 template <tile_shape Shape, tile_like T, class... Index>
-  requires(sizeof...(Index) == Shape::rank() && Shape::rank() == tile_rank_v<T>)
-tile<tile_element_t<T>, Shape> extract(T a, Shape, Index... index) {
+requires(sizeof...(Index) == Shape::rank() &&
+         Shape::rank() == tile_rank_v<T>) tile<tile_element_t<T>, Shape> extract(T a, Shape, Index... index) {
   tile<tile_element_t<T>, Shape> result{detail::Unfilled{}};
   const auto corner = detail::corner_of<tile_shape_t<T>, Shape>(index...);
   detail::for_each_in_part<tile_shape_t<T>, Shape>(
@@ -193,7 +199,8 @@ constexpr auto reduced_shape(std::index_sequence<I...>) {
   return shape<(I == Dim ? 1 : S::static_extent(I))...>{};
 }
 template <class T, std::size_t Dim>
-using reduced_shape_t = decltype(reduced_shape<tile_shape_t<T>, Dim>(std::make_index_sequence<tile_rank_v<T>>{}));
+using reduced_shape_t =
+    decltype(reduced_shape<tile_shape_t<T>, Dim>(std::make_index_sequence<tile_rank_v<T>>{}));
 
 /// Folds `length` slices of `inner` elements into the first: halves are added until one is left, so that the rounding
 /// error grows with log2(length), as it does where the lanes of a warp add in pairs.
@@ -217,7 +224,8 @@ tile<Element, reduced_shape_t<T, Dim>> reduce(const char* name, const T& a, F f)
     for (std::size_t i = 0; i < length * inner; ++i)
       scratch[i] = convert<Compute>(a.model_values()[outer * length * inner + i]);
     fold_halves(scratch, length, inner, f);
-    for (std::size_t i = 0; i < inner; ++i) result.model_values()[outer * inner + i] = convert<Element>(scratch[i]);
+    for (std::size_t i = 0; i < inner; ++i)
+      result.model_values()[outer * inner + i] = convert<Element>(scratch[i]);
   }
   traced(name, result, nullptr, a);
   return result;
@@ -228,13 +236,13 @@ concept Dimension = tile_like<T> && Dim >= 0 && static_cast<std::size_t>(Dim) < 
 
 }  // namespace detail
 
-#define LADDER_TILE_REDUCTION(name, expression)                                                          \
-  template <integral auto Dim, arithmetic_tile T>                                                        \
-    requires detail::Dimension<Dim, T>                                                                   \
-  auto name(T a, integral_constant<Dim> = {}) {                                                          \
-    using E = tile_element_t<T>;                                                                         \
-    return detail::reduce<static_cast<std::size_t>(Dim), E, detail::compute_t<E>>(                       \
-        #name, a, [](auto x, auto y) { return expression; });                                            \
+#define LADDER_TILE_REDUCTION(name, expression)                                    \
+  template <integral auto Dim, arithmetic_tile T>                                  \
+  requires detail::Dimension<Dim, T>                                               \
+  auto name(T a, integral_constant<Dim> = {}) {                                    \
+    using E = tile_element_t<T>;                                                   \
+    return detail::reduce<static_cast<std::size_t>(Dim), E, detail::compute_t<E>>( \
+        #name, a, [](auto x, auto y) { return expression; });                      \
   }
 LADDER_TILE_REDUCTION(sum, detail::wrapping([](auto u, auto v) { return u + v; }, x, y))
 LADDER_TILE_REDUCTION(prod, detail::wrapping([](auto u, auto v) { return u * v; }, x, y))
@@ -243,14 +251,16 @@ LADDER_TILE_REDUCTION(reduce_min, (detail::extreme<-1, false>(x, y)))
 #undef LADDER_TILE_REDUCTION
 
 template <integral auto Dim, bool_tile_convertible T>
-  requires detail::Dimension<Dim, T>
+requires detail::Dimension<Dim, T>
 auto any_of(T a, integral_constant<Dim> = {}) {
-  return detail::reduce<static_cast<std::size_t>(Dim), bool, bool>("any_of", a, [](bool x, bool y) { return x || y; });
+  return detail::reduce<static_cast<std::size_t>(Dim), bool, bool>("any_of", a,
+                                                                   [](bool x, bool y) { return x || y; });
 }
 template <integral auto Dim, bool_tile_convertible T>
-  requires detail::Dimension<Dim, T>
+requires detail::Dimension<Dim, T>
 auto all_of(T a, integral_constant<Dim> = {}) {
-  return detail::reduce<static_cast<std::size_t>(Dim), bool, bool>("all_of", a, [](bool x, bool y) { return x && y; });
+  return detail::reduce<static_cast<std::size_t>(Dim), bool, bool>("all_of", a,
+                                                                   [](bool x, bool y) { return x && y; });
 }
 
 }  // namespace cuda::tiles::inline on_cpu

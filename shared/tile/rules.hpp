@@ -16,7 +16,8 @@ namespace detail {
 template <class T>
 inline constexpr bool is_16bit = std::is_same_v<T, __nv_bfloat16> || std::is_same_v<T, __half>;
 template <class T>
-inline constexpr bool is_computing_float = is_16bit<T> || std::is_same_v<T, float> || std::is_same_v<T, double>;
+inline constexpr bool is_computing_float =
+    is_16bit<T> || std::is_same_v<T, float> || std::is_same_v<T, double>;
 template <class T>
 inline constexpr bool is_any_float = is_computing_float<T> || std::is_same_v<T, __nv_tf32>;
 template <class T>
@@ -31,7 +32,7 @@ inline constexpr bool is_scalar = is_number<std::remove_cv_t<T>> || is_data_poin
 }  // namespace detail
 
 template <class Element, class Shape>
-  requires detail::is_scalar<Element> && tile_shape<Shape>
+requires detail::is_scalar<Element> && tile_shape<Shape>
 class tile;
 
 namespace detail {
@@ -82,17 +83,19 @@ concept arithmetic_tile = integral_tile<T> || basic_floating_point_tile<T>;
 namespace detail {
 
 template <class T>
-inline constexpr int float_rank = is_16bit<T> ? 0 : std::is_same_v<T, __nv_tf32> ? 1 : std::is_same_v<T, float> ? 2 : 3;
+inline constexpr int float_rank = is_16bit<T>                    ? 0
+                                  : std::is_same_v<T, __nv_tf32> ? 1
+                                  : std::is_same_v<T, float>     ? 2
+                                                                 : 3;
 
 template <class T>
-inline constexpr int integer_rank = std::is_same_v<T, bool> ? 0
-                                    : sizeof(T) == 1        ? 1
-                                    : sizeof(T) == 2        ? 2
-                                    : sizeof(T) == 4        ? 3
-                                    : std::is_same_v<std::make_signed_t<std::conditional_t<std::is_same_v<T, bool>, int, T>>,
-                                                     long long>
-                                        ? 5
-                                        : 4;
+inline constexpr int integer_rank =
+    std::is_same_v<T, bool>                                                                              ? 0
+    : sizeof(T) == 1                                                                                     ? 1
+    : sizeof(T) == 2                                                                                     ? 2
+    : sizeof(T) == 4                                                                                     ? 3
+    : std::is_same_v<std::make_signed_t<std::conditional_t<std::is_same_v<T, bool>, int, T>>, long long> ? 5
+                                                                                                         : 4;
 
 /// Values of Src that Dst cannot hold exist.
 template <class Src, class Dst>
@@ -130,7 +133,7 @@ constexpr auto common_scalar() {
   } else {
     using Signed = std::conditional_t<std::is_signed_v<A>, A, B>;
     using Unsigned = std::conditional_t<std::is_signed_v<A>, B, A>;
-    if constexpr ((integer_rank<Unsigned> > integer_rank<Signed>))
+    if constexpr ((integer_rank < Unsigned >> integer_rank<Signed>))
       return Unsigned{};
     else if constexpr (!narrows<Unsigned, Signed>())
       return Signed{};
@@ -143,7 +146,7 @@ using common_scalar_t = decltype(common_scalar<A, B>());
 
 template <class A, class B>
 inline constexpr bool unordered_floats =
-    is_any_float<A> && is_any_float<B> && !std::is_same_v<A, B> && float_rank<A> == float_rank<B>;
+    is_any_float<A>&& is_any_float<B> && !std::is_same_v<A, B> && float_rank<A> == float_rank<B>;
 
 /// An operand may become the result's type: without loss, or an integer that becomes floating point.
 template <class Src, class Dst>
@@ -162,8 +165,7 @@ struct WithElement {
   using type = tile<Element, tile_shape_t<T>>;
 };
 template <class T, class Element>
-  requires(!is_tile<T>)
-struct WithElement<T, Element> {
+requires(!is_tile<T>) struct WithElement<T, Element> {
   using type = Element;
 };
 
@@ -172,15 +174,14 @@ struct MutualBroadcast {
   using type = tile<Element, shape_broadcast_t<tile_shape_t<A>, tile_shape_t<B>>>;
 };
 template <class A, class B, class Element>
-  requires(!is_tile<A> && !is_tile<B>)
-struct MutualBroadcast<A, B, Element> {
+requires(!is_tile<A> && !is_tile<B>) struct MutualBroadcast<A, B, Element> {
   using type = Element;
 };
 
 template <class A, class B>
-concept ArithmeticElements =
-    !unordered_floats<tile_element_t<A>, tile_element_t<B>> &&
-    may_become<tile_element_t<A>, arithmetic_element_t<A, B>> && may_become<tile_element_t<B>, arithmetic_element_t<A, B>>;
+concept ArithmeticElements = !unordered_floats<tile_element_t<A>, tile_element_t<B>> &&
+                             may_become<tile_element_t<A>, arithmetic_element_t<A, B>> &&
+                             may_become<tile_element_t<B>, arithmetic_element_t<A, B>>;
 
 template <class A, class B>
 concept ComparableElements =
@@ -189,39 +190,41 @@ concept ComparableElements =
     may_become<tile_element_t<B>, common_scalar_t<tile_element_t<A>, tile_element_t<B>>>;
 
 template <class Src, class Dst>
-inline constexpr bool scalar_converts =
-    (is_number<Src> && is_number<Dst>) || (is_data_pointer<Src> && std::is_same_v<Dst, bool>) ||
-    (is_data_pointer<Src> && is_data_pointer<Dst> && std::is_convertible_v<Src, Dst>);
+inline constexpr bool scalar_converts = (is_number<Src> && is_number<Dst>) ||
+                                        (is_data_pointer<Src> && std::is_same_v<Dst, bool>) ||
+                                        (is_data_pointer<Src> && is_data_pointer<Dst> &&
+                                         std::is_convertible_v<Src, Dst>);
 
 }  // namespace detail
 
 template <class A, class B>
-concept broadcast_compatible =
-    tile_like<A> && tile_like<B> && detail::can_broadcast<tile_shape_t<A>, tile_shape_t<B>>();
+concept broadcast_compatible = tile_like<A> && tile_like<B> &&
+    detail::can_broadcast<tile_shape_t<A>, tile_shape_t<B>>();
 template <class T, class S>
 concept broadcastable_to = tile_like<T> && tile_shape<S> && detail::can_broadcast_to<tile_shape_t<T>, S>();
 
 template <class A, class B>
-concept arithmetic_tile_convertible =
-    arithmetic_tile<A> && arithmetic_tile<B> && broadcast_compatible<A, B> && detail::ArithmeticElements<A, B>;
+concept arithmetic_tile_convertible = arithmetic_tile<A> && arithmetic_tile<B> &&
+    broadcast_compatible<A, B> && detail::ArithmeticElements<A, B>;
 template <class A, class B>
-concept arithmetic_tile_comparable =
-    arithmetic_tile<A> && arithmetic_tile<B> && broadcast_compatible<A, B> && detail::ComparableElements<A, B>;
+concept arithmetic_tile_comparable = arithmetic_tile<A> && arithmetic_tile<B> && broadcast_compatible<A, B> &&
+    detail::ComparableElements<A, B>;
 
 template <tile_like T, class Element>
-using tile_with_element_t = typename detail::WithElement<std::remove_cv_t<T>, std::remove_cv_t<Element>>::type;
+using tile_with_element_t =
+    typename detail::WithElement<std::remove_cv_t<T>, std::remove_cv_t<Element>>::type;
 template <tile_like A, tile_like B, class Element>
-  requires broadcast_compatible<A, B>
-using mutual_broadcast_t =
-    typename detail::MutualBroadcast<std::remove_cv_t<A>, std::remove_cv_t<B>, std::remove_cv_t<Element>>::type;
+requires broadcast_compatible<A, B>
+using mutual_broadcast_t = typename detail::MutualBroadcast<std::remove_cv_t<A>, std::remove_cv_t<B>,
+                                                            std::remove_cv_t<Element>>::type;
 template <arithmetic_tile A, arithmetic_tile B>
-  requires arithmetic_tile_convertible<A, B>
+requires arithmetic_tile_convertible<A, B>
 using arithmetic_tile_conversion_t = mutual_broadcast_t<A, B, detail::arithmetic_element_t<A, B>>;
 
 template <class A, class B>
-concept tile_convertible_to = tile_like<A> && tile_like<B> &&
-                              std::is_same_v<tile_shape_t<A>, tile_shape_t<B>> &&
-                              detail::scalar_converts<tile_element_t<A>, tile_element_t<B>>;
+concept tile_convertible_to =
+    tile_like<A> && tile_like<B> && std::is_same_v<tile_shape_t<A>, tile_shape_t<B>> &&
+    detail::scalar_converts<tile_element_t<A>, tile_element_t<B>>;
 template <class A, class B>
 concept non_narrowing_tile_convertible_to =
     tile_convertible_to<A, B> && !detail::narrows<tile_element_t<A>, tile_element_t<B>>();

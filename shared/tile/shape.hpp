@@ -41,13 +41,21 @@ constexpr auto operator""_ic() noexcept {
 
 // Arithmetic on such numbers stays known at compile time.
 template <auto X, auto Y>
-constexpr integral_constant<X + Y> operator+(integral_constant<X>, integral_constant<Y>) noexcept { return {}; }
+constexpr integral_constant<X + Y> operator+(integral_constant<X>, integral_constant<Y>) noexcept {
+  return {};
+}
 template <auto X, auto Y>
-constexpr integral_constant<X - Y> operator-(integral_constant<X>, integral_constant<Y>) noexcept { return {}; }
+constexpr integral_constant<X - Y> operator-(integral_constant<X>, integral_constant<Y>) noexcept {
+  return {};
+}
 template <auto X, auto Y>
-constexpr integral_constant<X * Y> operator*(integral_constant<X>, integral_constant<Y>) noexcept { return {}; }
+constexpr integral_constant<X * Y> operator*(integral_constant<X>, integral_constant<Y>) noexcept {
+  return {};
+}
 template <auto X, auto Y>
-constexpr integral_constant<X / Y> operator/(integral_constant<X>, integral_constant<Y>) noexcept { return {}; }
+constexpr integral_constant<X / Y> operator/(integral_constant<X>, integral_constant<Y>) noexcept {
+  return {};
+}
 
 inline constexpr std::size_t dynamic_extent = static_cast<std::size_t>(-1);
 inline constexpr std::size_t dynamic_stride = static_cast<std::size_t>(-1);
@@ -99,11 +107,15 @@ struct extents {
   using rank_type = std::size_t;
   constexpr extents() = default;
   template <class... Given>
-    requires(std::is_convertible_v<Given, index_type> && ...) &&
-            detail::GivesAll<sizeof...(Given), sizeof...(Extents), detail::Numbers<IndexType, Extents...>::unknown>
-  constexpr explicit extents(Given... given) noexcept : numbers_(std::in_place, given...) {}
+  requires(std::is_convertible_v<Given, index_type>&&...) &&
+      detail::GivesAll<
+          sizeof...(Given), sizeof...(Extents),
+          detail::Numbers<IndexType, Extents...>::unknown> constexpr explicit extents(Given... given) noexcept
+      : numbers_(std::in_place, given...) {}
   static constexpr rank_type rank() noexcept { return sizeof...(Extents); }
-  static constexpr rank_type rank_dynamic() noexcept { return detail::Numbers<IndexType, Extents...>::unknown; }
+  static constexpr rank_type rank_dynamic() noexcept {
+    return detail::Numbers<IndexType, Extents...>::unknown;
+  }
   static constexpr std::size_t static_extent(rank_type i) noexcept {
     return detail::Numbers<IndexType, Extents...>::known_at(i);
   }
@@ -122,9 +134,11 @@ struct strides {
   using rank_type = std::size_t;
   constexpr strides() = default;
   template <class... Given>
-    requires(std::is_convertible_v<Given, stride_type> && ...) &&
-            detail::GivesAll<sizeof...(Given), sizeof...(Strides), detail::Numbers<StrideType, Strides...>::unknown>
-  constexpr explicit strides(Given... given) noexcept : numbers_(std::in_place, given...) {}
+  requires(std::is_convertible_v<Given, stride_type>&&...) &&
+      detail::GivesAll<sizeof...(Given), sizeof...(Strides),
+                       detail::Numbers<StrideType, Strides...>::
+                           unknown> constexpr explicit strides(Given... given) noexcept
+      : numbers_(std::in_place, given...) {}
   static constexpr rank_type rank() noexcept { return sizeof...(Strides); }
   static constexpr std::size_t static_stride(rank_type i) noexcept {
     return detail::Numbers<StrideType, Strides...>::known_at(i);
@@ -161,8 +175,9 @@ inline constexpr std::size_t shape_size_v = detail::size_of_shape<std::remove_cv
 
 /// What a tile can have as its shape: all extents known, each a power of two.
 template <class T>
-concept tile_shape = detail::is_shape<std::remove_cv_t<T>> && detail::powers_of_two<std::remove_cv_t<T>> &&
-                     shape_size_v<T> <= 16777216;
+concept tile_shape =
+    detail::is_shape<std::remove_cv_t<T>> && detail::powers_of_two<std::remove_cv_t<T>> && shape_size_v<T>
+<= 16777216;
 
 namespace detail {
 
@@ -179,7 +194,8 @@ inline constexpr std::size_t broadcast_rank = A::rank() < B::rank() ? B::rank() 
 template <class A, class B>
 constexpr bool can_broadcast() {
   for (std::size_t i = 0; i < broadcast_rank<A, B>; ++i) {
-    const std::size_t a = aligned_extent<A>(broadcast_rank<A, B>, i), b = aligned_extent<B>(broadcast_rank<A, B>, i);
+    const std::size_t a = aligned_extent<A>(broadcast_rank<A, B>, i),
+                      b = aligned_extent<B>(broadcast_rank<A, B>, i);
     if (a != b && a != 1 && b != 1) return false;
   }
   return true;
@@ -198,7 +214,8 @@ constexpr bool can_broadcast_to() {
 template <class A, class B, std::size_t... I>
 constexpr auto broadcast_shape(std::index_sequence<I...>) {
   constexpr std::size_t rank = broadcast_rank<A, B>;
-  return shape<(aligned_extent<A>(rank, I) == 1 ? aligned_extent<B>(rank, I) : aligned_extent<A>(rank, I))...>{};
+  return shape<(aligned_extent<A>(rank, I) == 1 ? aligned_extent<B>(rank, I)
+                                                : aligned_extent<A>(rank, I))...>{};
 }
 
 /// Distance in elements between neighbours along dimension i of a dense tile of shape S.
@@ -225,8 +242,7 @@ constexpr std::size_t broadcast_offset(std::size_t flat) {
 }  // namespace detail
 
 template <class A, class B>
-  requires(detail::can_broadcast<A, B>())
-using shape_broadcast_t =
+requires(detail::can_broadcast<A, B>()) using shape_broadcast_t =
     decltype(detail::broadcast_shape<A, B>(std::make_index_sequence<detail::broadcast_rank<A, B>>{}));
 
 }  // namespace cuda::tiles::inline on_cpu

@@ -59,9 +59,10 @@ using compute_t = std::conditional_t<is_16bit<E> || std::is_same_v<E, __nv_tf32>
 
 /// Elements in row-major order. Operations take and return tiles by value; there is no += and no [].
 template <class Element, class Shape>
-  requires detail::is_scalar<Element> && tile_shape<Shape>
+requires detail::is_scalar<Element> && tile_shape<Shape>
 class tile final {
-  static_assert(!std::is_const_v<Element> && !std::is_volatile_v<Element>, "a tile's element type has no const");
+  static_assert(!std::is_const_v<Element> && !std::is_volatile_v<Element>,
+                "a tile's element type has no const");
 
  public:
   using element_type = Element;
@@ -77,8 +78,9 @@ class tile final {
 
   /// From a tile of another element type (or, for a tile of rank 0, a scalar): implicit where nothing can be lost.
   template <tile_like Other>
-    requires tile_convertible_to<Other, tile> && (!std::is_same_v<Other, tile>)
-  explicit(!non_narrowing_tile_convertible_to<Other, tile>) tile(Other other) noexcept {
+  requires tile_convertible_to<Other, tile> &&
+      (!std::is_same_v<Other, tile>)explicit(!non_narrowing_tile_convertible_to<Other, tile>)
+          tile(Other other) noexcept {
     if constexpr (detail::is_tile<Other>) {
       for (std::size_t i = 0; i < shape_size_v<Shape>; ++i)
         values_[i] = detail::convert<Element>(other.model_values()[i]);
@@ -89,8 +91,8 @@ class tile final {
 
   /// A tile of one element is a number when asked: float(t).
   template <scalar Other>
-    requires(shape_size_v<Shape> == 1) && (detail::scalar_converts<Element, Other>)
-  explicit operator Other() const noexcept {
+  requires(shape_size_v<Shape> == 1) &&
+      (detail::scalar_converts<Element, Other>)explicit operator Other() const noexcept {
     return detail::convert<Other>(values_[0]);
   }
 
@@ -128,15 +130,24 @@ std::uint32_t id_of(const T& operand) {
 
 template <class E>
 constexpr const char* type_name() {
-  if constexpr (std::is_same_v<E, bool>) return "bool";
-  else if constexpr (std::is_same_v<E, __nv_bfloat16>) return "bf16";
-  else if constexpr (std::is_same_v<E, __half>) return "fp16";
-  else if constexpr (std::is_same_v<E, __nv_tf32>) return "tf32";
-  else if constexpr (std::is_same_v<E, float>) return "fp32";
-  else if constexpr (std::is_same_v<E, double>) return "fp64";
-  else if constexpr (is_data_pointer<E>) return "pointer";
-  else if constexpr (std::is_signed_v<E>) return sizeof(E) == 8 ? "int64" : sizeof(E) == 4 ? "int32" : "int";
-  else return sizeof(E) == 8 ? "uint64" : sizeof(E) == 4 ? "uint32" : "uint";
+  if constexpr (std::is_same_v<E, bool>)
+    return "bool";
+  else if constexpr (std::is_same_v<E, __nv_bfloat16>)
+    return "bf16";
+  else if constexpr (std::is_same_v<E, __half>)
+    return "fp16";
+  else if constexpr (std::is_same_v<E, __nv_tf32>)
+    return "tf32";
+  else if constexpr (std::is_same_v<E, float>)
+    return "fp32";
+  else if constexpr (std::is_same_v<E, double>)
+    return "fp64";
+  else if constexpr (is_data_pointer<E>)
+    return "pointer";
+  else if constexpr (std::is_signed_v<E>)
+    return sizeof(E) == 8 ? "int64" : sizeof(E) == 4 ? "int32" : "int";
+  else
+    return sizeof(E) == 8 ? "uint64" : sizeof(E) == 4 ? "uint32" : "uint";
 }
 
 template <class T>
@@ -152,7 +163,8 @@ template <class T, class... From>
 void traced(const char* operation, T& result, const std::int64_t* at, const From&... from) {
   using S = tile_shape_t<T>;
   ladder::tile::Trace* trace = ladder::tile::this_block.trace;
-  if (trace == nullptr) [[likely]] return;
+  if (trace == nullptr) [[likely]]
+    return;
   ladder::tile::Trace::Step step{0, operation, {id_of(from)...}, type_name<tile_element_t<T>>(), {}, {}, {}};
   for (std::size_t d = 0; d < S::rank(); ++d) {
     step.shape.push_back(S::static_extent(d));
@@ -204,7 +216,8 @@ void map_flat(E* __restrict__ out, std::size_t count, F f, Operand<S, In>... in)
 
 template <class R, class E, class F, class... S, class... In>
 void map_row(E* __restrict__ out, F f, Operand<S, In>... in) {
-  for (std::size_t j = 0; j < last_extent<R>(); ++j) out[j] = f(in.values[j * Operand<S, In>::template step<R>]...);
+  for (std::size_t j = 0; j < last_extent<R>(); ++j)
+    out[j] = f(in.values[j * Operand<S, In>::template step<R>]...);
 }
 
 /// out[i] = f(a[i], b[i], ...) for every element of shape R, operands broadcast to it.

@@ -26,7 +26,8 @@ class Trace {
     const char* type;
     std::vector<std::size_t> shape;
     std::vector<double> values;
-    std::vector<std::int64_t> at;  ///< index of the tile in its partition view, for loads and stores through one
+    std::vector<std::int64_t>
+        at;  ///< index of the tile in its partition view, for loads and stores through one
   };
 
   /// Follows block `id` of every launch until this object ends. At most one Trace exists at a time; while it does,

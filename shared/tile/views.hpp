@@ -47,7 +47,9 @@ struct layout_strided_mapping {
   using layout_type = layout_strided<Strides>;
   constexpr layout_strided_mapping(const Extents& e, const Strides& s) noexcept : extents_(e), strides_(s) {}
   constexpr const Extents& extents() const noexcept { return extents_; }
-  constexpr index_type stride(rank_type i) const noexcept { return static_cast<index_type>(strides_.stride(i)); }
+  constexpr index_type stride(rank_type i) const noexcept {
+    return static_cast<index_type>(strides_.stride(i));
+  }
 
  private:
   Extents extents_;
@@ -61,9 +63,13 @@ struct layout_strided {
 
 namespace detail {
 template <class T>
-concept Mapping = requires { typename T::layout_type; };
+concept Mapping = requires {
+  typename T::layout_type;
+};
 template <class T>
-concept Extents = requires(const T& e) { e.extent(0); };
+concept Extents = requires(const T& e) {
+  e.extent(0);
+};
 }  // namespace detail
 
 /// A pointer, and the extents and strides of the tensor that begins there.
@@ -77,8 +83,7 @@ struct tensor_span {
   using index_type = typename Extents::index_type;
   using rank_type = typename Extents::rank_type;
   constexpr tensor_span(E* data, const mapping_type& mapping) noexcept : mapping_(mapping), data_(data) {}
-  constexpr tensor_span(E* data, const Extents& e) noexcept
-    requires std::is_same_v<Layout, layout_right>
+  constexpr tensor_span(E* data, const Extents& e) noexcept requires std::is_same_v<Layout, layout_right>
       : mapping_(e), data_(data) {}
   constexpr const Extents& extents() const noexcept { return mapping_.extents(); }
   constexpr index_type extent(rank_type i) const noexcept { return extents().extent(i); }
@@ -152,7 +157,8 @@ template <class S, class F>
 void for_each_row(const Window<S::rank()>& window, F row) {
   constexpr std::size_t length = last_extent<S>();
   for (std::size_t first = 0; first < shape_size_v<S>; first += length) {
-    std::int64_t offset = window.offset, inside = S::rank() == 0 ? 1 : window.inside[S::rank() - (S::rank() != 0)];
+    std::int64_t offset = window.offset,
+                 inside = S::rank() == 0 ? 1 : window.inside[S::rank() - (S::rank() != 0)];
     std::size_t rest = first / length;
     for (std::size_t d = S::rank(); d-- > 1;) {
       const auto i = static_cast<std::int64_t>(rest % S::static_extent(d - 1));
@@ -169,8 +175,7 @@ void for_each_row(const Window<S::rank()>& window, F row) {
 /// A tensor cut into tiles of shape Shape. Indices count tiles. Whatever the tensor's size, a tile may hang over its
 /// end: then only the masked forms may touch it.
 template <class Span, tile_shape Shape>
-  requires(Shape::rank() == Span::rank())
-struct partition_view {
+requires(Shape::rank() == Span::rank()) struct partition_view {
   using span_type = Span;
   using index_type = typename Span::index_type;
   using element_type = typename Span::element_type;
@@ -183,34 +188,29 @@ struct partition_view {
 
   /// The whole tile must lie inside the tensor.
   template <std::integral... Index>
-    requires(sizeof...(Index) == Shape::rank())
-  view_tile_type load(Index... index) const {
-    return read("load", detail::poison<value_type>(), true, index...);
-  }
+  requires(sizeof...(Index) == Shape::rank()) view_tile_type load(Index... index)
+  const { return read("load", detail::poison<value_type>(), true, index...); }
 
   /// Elements outside the tensor are not read; they are zero, or what Padding says.
   template <view_padding Padding = view_padding::zero, std::integral... Index>
-    requires(sizeof...(Index) == Shape::rank())
-  view_tile_type load_masked(Index... index) const {
-    return read("load_masked", detail::padding_value<value_type, Padding>(), false, index...);
-  }
+  requires(sizeof...(Index) == Shape::rank()) view_tile_type load_masked(Index... index)
+  const { return read("load_masked", detail::padding_value<value_type, Padding>(), false, index...); }
   template <view_padding Padding, std::integral... Index>
-    requires(sizeof...(Index) == Shape::rank())
-  view_tile_type load_masked(view_padding_constant<Padding>, Index... index) const {
-    return load_masked<Padding>(index...);
-  }
+  requires(sizeof...(Index) == Shape::rank()) view_tile_type
+      load_masked(view_padding_constant<Padding>, Index... index)
+  const { return load_masked<Padding>(index...); }
 
   /// The whole tile must lie inside the tensor.
   template <non_narrowing_tile_convertible_to<view_tile_type> Value, std::integral... Index>
-    requires(sizeof...(Index) == Shape::rank() && !std::is_const_v<element_type>)
-  void store(Value value, Index... index) const {
+  requires(sizeof...(Index) == Shape::rank() &&
+           !std::is_const_v<element_type>) void store(Value value, Index... index) const {
     write("store", value, true, index...);
   }
 
   /// Elements outside the tensor are left out.
   template <non_narrowing_tile_convertible_to<view_tile_type> Value, std::integral... Index>
-    requires(sizeof...(Index) == Shape::rank() && !std::is_const_v<element_type>)
-  void store_masked(Value value, Index... index) const {
+  requires(sizeof...(Index) == Shape::rank() &&
+           !std::is_const_v<element_type>) void store_masked(Value value, Index... index) const {
     write("store_masked", value, false, index...);
   }
 
@@ -258,8 +258,10 @@ struct partition_view {
   }
 
   /// In checked mode: a tail that no mask excludes, then every element that is touched.
-  void check(const char* name, const detail::Window<Shape::rank()>& window, bool must_be_whole, bool writes) const {
-    if (!ladder::tile::this_block.checked) [[likely]] return;
+  void check(const char* name, const detail::Window<Shape::rank()>& window, bool must_be_whole,
+             bool writes) const {
+    if (!ladder::tile::this_block.checked) [[likely]]
+      return;
     const ladder::tile::detail::Access access{name, detail::extent_list<Shape>.data(), Shape::rank(),
                                               window.index.data(), span_.data_handle()};
     if (must_be_whole && !window.whole) report_tail(access, window);
@@ -267,19 +269,22 @@ struct partition_view {
     detail::for_each_row<Shape>(window, [&](std::size_t first, std::int64_t offset, std::size_t inside) {
       for (std::size_t j = 0; j < inside; ++j)
         ladder::tile::detail::check_element(
-            access, first + j, detail::advance(span_.data_handle(), offset + static_cast<std::int64_t>(j) * step),
+            access, first + j,
+            detail::advance(span_.data_handle(), offset + static_cast<std::int64_t>(j) * step),
             sizeof(value_type), writes);
     });
   }
 
-  void report_tail(const ladder::tile::detail::Access& access, const detail::Window<Shape::rank()>& window) const {
+  void report_tail(const ladder::tile::detail::Access& access,
+                   const detail::Window<Shape::rank()>& window) const {
     for (std::size_t d = 0; d < Shape::rank(); ++d)
       if (window.inside[d] < static_cast<std::int64_t>(Shape::static_extent(d)))
-        ladder::tile::fault(ladder::tile::FaultKind::unmasked_tail,
-                            fmt::format("{}: the tensor has {} elements along dimension {}, so only {} of the tile's {} are "
-                                        "inside; use {}_masked",
-                                        ladder::tile::detail::describe_tile(access), span_.extent(d), d, window.inside[d],
-                                        Shape::static_extent(d), access.operation));
+        ladder::tile::fault(
+            ladder::tile::FaultKind::unmasked_tail,
+            fmt::format("{}: the tensor has {} elements along dimension {}, so only {} of the tile's {} are "
+                        "inside; use {}_masked",
+                        ladder::tile::detail::describe_tile(access), span_.extent(d), d, window.inside[d],
+                        Shape::static_extent(d), access.operation));
   }
 
   Span span_;

@@ -18,7 +18,8 @@ struct Bad {
 
 std::size_t entries(const std::filesystem::path& folder) {
   std::size_t count = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) count += entry.exists() ? 1 : 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    count += entry.exists() ? 1 : 0;
   return count;
 }
 
@@ -97,7 +98,8 @@ TEST_CASE("training settings out of range") {
            {{"train", "--eps", "0"}, {"--eps is 0"}},
            {{"train", "--seed", "-1"}, {"--seed is -1", "4294967295"}},
            {{"train", "--seed", "4294967296"}, {"--seed is 4294967296", "4294967295"}},
-           {{"train", "--seed", "123456789012345678901234567890"}, {"--seed", "123456789012345678901234567890"}},
+           {{"train", "--seed", "123456789012345678901234567890"},
+            {"--seed", "123456789012345678901234567890"}},
            {{"train", "--samples", "-1"}, {"--samples is -1"}},
            {{"train", "--temperature", "0"}, {"--temperature is 0"}},
            {{"train", "--temperature", "nan"}, {"--temperature is nan"}},

@@ -21,7 +21,8 @@ struct Case {
 const std::vector<Case> kCases = {{"0", "fp64", "3000"}, {"1", "fp64", "20000"}, {"1", "fp32", "20000"}};
 
 std::vector<std::string> train_call(const Case& c, std::vector<std::string> more) {
-  std::vector<std::string> call = {"train", "--stage", c.stage, "--dtype", c.dtype, "--steps", c.steps, "--threads", "1"};
+  std::vector<std::string> call = {"train",   "--stage", c.stage,     "--dtype", c.dtype,
+                                   "--steps", c.steps,   "--threads", "1"};
   call.insert(call.end(), more.begin(), more.end());
   return call;
 }
@@ -38,8 +39,8 @@ Json uninterrupted(const TemporaryFolder& folder, const Case& c) {
 }
 
 Json resumed(const TemporaryFolder& folder, const std::string& checkpoint) {
-  const test::Outcome outcome =
-      test::run_program(folder.path(), {"train", "--checkpoint", checkpoint, "--resume", "--trace", "resumed.json"});
+  const test::Outcome outcome = test::run_program(
+      folder.path(), {"train", "--checkpoint", checkpoint, "--resume", "--trace", "resumed.json"});
   INFO(outcome.err);
   REQUIRE(outcome.code == 0);
   CHECK_THAT(outcome.out, Contains("resumes   after step"));
@@ -54,7 +55,8 @@ TEST_CASE("after kill -9 at a random moment, resume equals the uninterrupted run
     const TemporaryFolder folder;
     const Json expected = uninterrupted(folder, c);
     {
-      test::Program program(folder.path(), train_call(c, {"--checkpoint", "run", "--checkpoint-every", "25"}));
+      test::Program program(folder.path(),
+                            train_call(c, {"--checkpoint", "run", "--checkpoint-every", "25"}));
       REQUIRE(program.wait_until([&] { return exists(folder / "run/checkpoint.safetensors"); }));
       std::this_thread::sleep_for(std::chrono::milliseconds(generator() % 60));
       program.send(SIGKILL);
@@ -75,7 +77,8 @@ TEST_CASE("Ctrl-C saves, says how to resume, and resuming equals the uninterrupt
     const test::Outcome outcome = program.wait();
     if (outcome.signal != 0) {  // otherwise it was faster than the signal, and resume only samples again
       CHECK(outcome.signal == SIGINT);
-      CHECK_THAT(outcome.out, Contains("stopped after step") && Contains("ladder train --checkpoint run --resume"));
+      CHECK_THAT(outcome.out,
+                 Contains("stopped after step") && Contains("ladder train --checkpoint run --resume"));
     }
     CHECK(resumed(folder, "run") == expected);
   }
@@ -98,7 +101,8 @@ TEST_CASE("Ctrl-C without --checkpoint saves to a folder of its own") {
 TEST_CASE("a finished run resumes to its own samples") {
   const TemporaryFolder folder;
   const Case c = {"1", "fp64", "50"};
-  REQUIRE(test::run_program(folder.path(), train_call(c, {"--checkpoint", "run", "--trace", "whole.json"})).code == 0);
+  REQUIRE(test::run_program(folder.path(), train_call(c, {"--checkpoint", "run", "--trace", "whole.json"}))
+              .code == 0);
   CHECK(resumed(folder, "run") == trace_of(folder / "whole.json"));
 }
 
@@ -116,7 +120,8 @@ TEST_CASE("a folder that holds a checkpoint is not overwritten by a new run") {
 TEST_CASE("a resumed run refuses settings that are not its own") {
   const TemporaryFolder folder;
   test::write_text(folder / "other", "ann\nbob\n");
-  REQUIRE(test::run_program(folder.path(), train_call({"1", "fp64", "20"}, {"--checkpoint", "run"})).code == 0);
+  REQUIRE(test::run_program(folder.path(), train_call({"1", "fp64", "20"}, {"--checkpoint", "run"})).code ==
+          0);
   const std::string saved = test::text_of(folder / "run/checkpoint.safetensors");
   struct Other {
     std::vector<std::string> flags;
@@ -139,15 +144,19 @@ TEST_CASE("a resumed run refuses settings that are not its own") {
     CHECK_THAT(outcome.err, Contains(other.named));
   }
   CHECK(test::text_of(folder / "run/checkpoint.safetensors") == saved);
-  CHECK(test::run_program(folder.path(), {"train", "--checkpoint", "run", "--resume", "--steps", "20"}).code == 0);
+  CHECK(
+      test::run_program(folder.path(), {"train", "--checkpoint", "run", "--resume", "--steps", "20"}).code ==
+      0);
 }
 
 TEST_CASE("a damaged checkpoint is refused and kept") {
   const TemporaryFolder folder;
-  REQUIRE(test::run_program(folder.path(), train_call({"1", "fp64", "20"}, {"--checkpoint", "run"})).code == 0);
+  REQUIRE(test::run_program(folder.path(), train_call({"1", "fp64", "20"}, {"--checkpoint", "run"})).code ==
+          0);
   const std::string good = test::text_of(folder / "run/checkpoint.safetensors");
   test::write_text(folder / "run/checkpoint.safetensors", good.substr(0, good.size() - 100));
-  const test::Outcome outcome = test::run_program(folder.path(), {"train", "--checkpoint", "run", "--resume"});
+  const test::Outcome outcome =
+      test::run_program(folder.path(), {"train", "--checkpoint", "run", "--resume"});
   CHECK(outcome.code == 2);
   CHECK_THAT(outcome.err, Contains("checkpoint.safetensors") && Contains("truncated"));
   CHECK(test::text_of(folder / "run/checkpoint.safetensors").size() == good.size() - 100);

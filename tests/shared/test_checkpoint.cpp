@@ -21,8 +21,8 @@ struct Case {
   bool stream;
 };
 
-const std::vector<Case> kCases = {{0, Dtype::fp64, false}, {1, Dtype::fp64, false}, {1, Dtype::fp32, false},
-                                  {1, Dtype::fp32, true}};
+const std::vector<Case> kCases = {
+    {0, Dtype::fp64, false}, {1, Dtype::fp64, false}, {1, Dtype::fp32, false}, {1, Dtype::fp32, true}};
 
 Run run_for(const Case& c, std::int64_t steps = 40) {
   TrainConfig train;
@@ -139,11 +139,13 @@ TEST_CASE("a missing, truncated or foreign checkpoint is refused with its reason
   CHECK_THROWS_WITH(load_checkpoint(folder.path()), Contains("there is no checkpoint"));
   save_checkpoint(folder.path(), checkpoint_after({0, Dtype::fp64, false}, 1));
   const std::string good = test::text_of(checkpoint_file(folder.path()));
-  for (std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{100}, good.size() / 2, good.size() - 1}) {
+  for (std::size_t size :
+       {std::size_t{0}, std::size_t{5}, std::size_t{100}, good.size() / 2, good.size() - 1}) {
     test::write_text(checkpoint_file(folder.path()), good.substr(0, size));
     CHECK_THROWS_AS(load_checkpoint(folder.path()), InputError);
   }
-  test::write_text(checkpoint_file(folder.path()), "PK\x03\x04 this is a zip file, as other programs write them");
+  test::write_text(checkpoint_file(folder.path()),
+                   "PK\x03\x04 this is a zip file, as other programs write them");
   CHECK_THROWS_AS(load_checkpoint(folder.path()), InputError);
 }
 

@@ -54,7 +54,10 @@ TEST_CASE("lines are cut and stripped as the original does") {
 TEST_CASE("carriage returns end lines, a byte order mark stays a character") {
   CHECK(run_of("ann\r\nbob\r\n").source->tokenizer().characters() == U"abno");
   CHECK(run_of("ann\rbob").source->tokenizer().characters() == U"abno");
-  CHECK(run_of("\xEF\xBB\xBF" "ann").source->tokenizer().characters() == U"an\uFEFF");
+  CHECK(run_of("\xEF\xBB\xBF"
+               "ann")
+            .source->tokenizer()
+            .characters() == U"an\uFEFF");
 }
 
 TEST_CASE("files that cannot be trained on are refused by name") {
@@ -64,7 +67,9 @@ TEST_CASE("files that cannot be trained on are refused by name") {
   };
   test::write_text(folder / "empty", "");
   test::write_text(folder / "blank", " \n\n");
-  test::write_text(folder / "latin", "ann\nb\xE9" "a\n");
+  test::write_text(folder / "latin",
+                   "ann\nb\xE9"
+                   "a\n");
   CHECK_THROWS_WITH(prepare("missing"), Contains("missing") && Contains("No such file"));
   CHECK_THROWS_WITH(prepare("empty"), Contains("empty"));
   CHECK_THROWS_WITH(prepare("blank"), Contains("blank"));
@@ -111,7 +116,8 @@ TEST_CASE("batches and micro-batches count through the documents in order") {
 
 TEST_CASE("the layout changes the rows, not the sequences") {
   const DocumentSource source = documents({U"ab", U"abcd"}, 6, batches(2));
-  const Batch packed = source.step(0, Layout::packed).front(), padded = source.step(0, Layout::padded).front();
+  const Batch packed = source.step(0, Layout::packed).front(),
+              padded = source.step(0, Layout::padded).front();
   CHECK(packed.rows() == 3 + 5);
   CHECK(padded.rows() == 12);
   CHECK(packed.lengths_b == padded.lengths_b);
@@ -185,7 +191,8 @@ TEST_CASE("held-out windows never meet training windows") {
 }
 
 TEST_CASE("every start of a stream can be drawn, the last one included") {
-  const Run run = run_of("abcdefghijklmnopqrst", 1, batches(1), true);  // 18 to train on: windows start at 0 .. 16
+  const Run run =
+      run_of("abcdefghijklmnopqrst", 1, batches(1), true);  // 18 to train on: windows start at 0 .. 16
   std::set<std::int32_t> starts;
   for (std::int64_t s = 0; s < 2000; ++s) starts.insert(run.source->sequence(s, 0).tokens.front());
   CHECK(starts.size() == 17);
@@ -193,7 +200,8 @@ TEST_CASE("every start of a stream can be drawn, the last one included") {
 }
 
 TEST_CASE("a stream that is too short says how long it must be") {
-  CHECK_THROWS_WITH(run_of("abcdefghij", 4, {}, true), Contains("10 characters") && Contains("--block-size 4"));
+  CHECK_THROWS_WITH(run_of("abcdefghij", 4, {}, true),
+                    Contains("10 characters") && Contains("--block-size 4"));
 }
 
 TEST_CASE("settings are refused before the data are read") {

@@ -28,7 +28,8 @@ TEST_CASE("a file is read whole, zero bytes included") {
 
 TEST_CASE("what cannot be read is named") {
   const TemporaryFolder folder;
-  CHECK_THROWS_WITH(read_file(folder / "none"), Contains((folder / "none").string()) && Contains("No such file"));
+  CHECK_THROWS_WITH(read_file(folder / "none"),
+                    Contains((folder / "none").string()) && Contains("No such file"));
   CHECK_THROWS_WITH(read_file(folder.path()), Contains("directory"));
 }
 

@@ -94,14 +94,18 @@ TEST_CASE("tensors longer than one block of the writer survive") {
 
 TEST_CASE("16-bit tensors are read") {
   const std::string data("\x00\x3C\x00\xC0\x01\x00", 6);  // fp16: 1, -2, 2^-24
-  CHECK(read_bytes(file_of(R"({"w":{"dtype":"F16","shape":[3],"data_offsets":[0,6]}})", data)).tensors[0].values ==
-        std::vector<double>{1.0, -2.0, 0x1p-24});
+  CHECK(read_bytes(file_of(R"({"w":{"dtype":"F16","shape":[3],"data_offsets":[0,6]}})", data))
+            .tensors[0]
+            .values == std::vector<double>{1.0, -2.0, 0x1p-24});
   const std::string brain("\x80\x3F\x00\xC0\x80\x7F", 6);  // bf16: 1, -2, infinity
-  CHECK(read_bytes(file_of(R"({"w":{"dtype":"BF16","shape":[3],"data_offsets":[0,6]}})", brain)).tensors[0].values ==
-        std::vector<double>{1.0, -2.0, std::numeric_limits<double>::infinity()});
+  CHECK(read_bytes(file_of(R"({"w":{"dtype":"BF16","shape":[3],"data_offsets":[0,6]}})", brain))
+            .tensors[0]
+            .values == std::vector<double>{1.0, -2.0, std::numeric_limits<double>::infinity()});
 }
 
-TEST_CASE("a header without tensors is a file without tensors") { CHECK(read_bytes(file_of("{}", "")).tensors.empty()); }
+TEST_CASE("a header without tensors is a file without tensors") {
+  CHECK(read_bytes(file_of("{}", "")).tensors.empty());
+}
 
 TEST_CASE("headers that are none are refused") {
   refused("", "too few");
@@ -140,7 +144,9 @@ TEST_CASE("offsets that do not fit the data are refused") {
   refused(one_tensor(R"("dtype":"F64","shape":[1],"data_offsets":[8,0])", 8), "'w'");
   refused(one_tensor(R"("dtype":"F64","shape":[2],"data_offsets":[0,8])", 8), "shape and dtype need 16");
   refused(one_tensor(R"("dtype":"F64","shape":[1],"data_offsets":[8,16])", 16), "gap");
-  refused(one_tensor(R"("dtype":"F64","shape":[1],"data_offsets":[18446744073709551608,18446744073709551615])", 8), "'w'");
+  refused(one_tensor(
+              R"("dtype":"F64","shape":[1],"data_offsets":[18446744073709551608,18446744073709551615])", 8),
+          "'w'");
   const std::string overlap = R"({"v":{"dtype":"F64","shape":[2],"data_offsets":[0,16]},)"
                               R"("w":{"dtype":"F64","shape":[2],"data_offsets":[8,24]}})";
   refused(file_of(overlap, std::string(24, '\0')), "overlaps");
@@ -166,7 +172,8 @@ TEST_CASE("a file with any byte changed reads or is refused, and never more") {
   for (int i = 0; i < 2000; ++i) {
     std::string bytes = good;
     for (int changes = 0; changes < 3; ++changes)
-      bytes[random.randbelow(static_cast<std::uint32_t>(bytes.size()))] = static_cast<char>(random.getrandbits(8));
+      bytes[random.randbelow(static_cast<std::uint32_t>(bytes.size()))] =
+          static_cast<char>(random.getrandbits(8));
     try {
       read_bytes(bytes);
       ++read;

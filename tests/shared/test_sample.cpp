@@ -24,17 +24,19 @@ const std::vector<Vector>& vectors() {
   static const std::vector<Vector> all = {
       {0.5,
        {0.0, -0.1, 0.2, -0.30000000000000004, 0.4, -0.5, 0.6000000000000001},
-       {0x1.a31e345341acdp-4, 0x1.572510947984dp-4, 0x1.38a0126f9a156p-3, 0x1.cc089d9f8459cp-5, 0x1.d261d256bc86ep-3,
-        0x1.345ea9f5dcf84p-5, 0x1.5be1537039bb6p-2}},
+       {0x1.a31e345341acdp-4, 0x1.572510947984dp-4, 0x1.38a0126f9a156p-3, 0x1.cc089d9f8459cp-5,
+        0x1.d261d256bc86ep-3, 0x1.345ea9f5dcf84p-5, 0x1.5be1537039bb6p-2}},
       {0.7,
        {3.0, -2.5, 0.75, 0.001, 7.25},
        {0x1.2dc36b9cca84fp-9, 0x1.de5043c2e34aap-21, 0x1.8408bd646db94p-14, 0x1.0a32b219395ccp-15,
         0x1.fec1d59eab710p-1}},
       {1.0, {-50.0, 0.0, 50.0}, {0x1.a8c1f14e2af5dp-145, 0x1.d257d547e083fp-73, 0x1.0000000000000p+0}},
       {1.3,
-       {0.3333333333333333, 0.6666666666666666, -0.14285714285714285, 0.45454545454545453, 0.9, -3.3, 2.2, 1.1, -0.01},
-       {0x1.48957dfa9318dp-4, 0x1.a89f964b8ebb8p-4, 0x1.c79c64d7102aap-5, 0x1.68b1e55960fdbp-4, 0x1.fc1b19802ed43p-4,
-        0x1.4157d347d271ap-8, 0x1.594b31e5247e7p-2, 0x1.284e09d469960p-3, 0x1.f8a2c405c7eeap-5}},
+       {0.3333333333333333, 0.6666666666666666, -0.14285714285714285, 0.45454545454545453, 0.9, -3.3, 2.2,
+        1.1, -0.01},
+       {0x1.48957dfa9318dp-4, 0x1.a89f964b8ebb8p-4, 0x1.c79c64d7102aap-5, 0x1.68b1e55960fdbp-4,
+        0x1.fc1b19802ed43p-4, 0x1.4157d347d271ap-8, 0x1.594b31e5247e7p-2, 0x1.284e09d469960p-3,
+        0x1.f8a2c405c7eeap-5}},
   };
   return all;
 }
@@ -59,7 +61,8 @@ class FakeEngine final : public Engine {
     seen.emplace_back(tokens.begin(), tokens.end());
     std::vector<double> all;
     for (std::int32_t token : tokens)
-      for (int v = 0; v < config_.vocab_size; ++v) all.push_back(v == (token + 1) % config_.vocab_size ? 50.0 : 0.0);
+      for (int v = 0; v < config_.vocab_size; ++v)
+        all.push_back(v == (token + 1) % config_.vocab_size ? 50.0 : 0.0);
     return all;
   }
 
@@ -179,7 +182,8 @@ TEST_CASE("prompts that the model cannot take are refused") {
   CHECK_THROWS_AS(sample_tokens(engine, std::vector<std::int32_t>{}, 4, greedy(), random), InputError);
   CHECK_THROWS_AS(sample_tokens(engine, std::vector<std::int32_t>{5}, 4, greedy(), random), InputError);
   CHECK_THROWS_AS(sample_tokens(engine, std::vector<std::int32_t>{-1}, 4, greedy(), random), InputError);
-  CHECK_THROWS_AS(sample_tokens(engine, std::vector<std::int32_t>{0, 1, 2, 3, 0}, 4, greedy(), random), InputError);
+  CHECK_THROWS_AS(sample_tokens(engine, std::vector<std::int32_t>{0, 1, 2, 3, 0}, 4, greedy(), random),
+                  InputError);
 }
 
 TEST_CASE("texts start with the prompt; a stream starts at a line break where there is one") {

@@ -17,7 +17,8 @@ Trace example() {
   Trace trace;
   trace.config = {{"stage", 0}};
   trace.machine = {{"cpu", "x"}};
-  trace.loss = {3.3659669475848504, 0.1 + 0.2, 1.0 / 3, std::numeric_limits<double>::denorm_min(), 1e300, 2.0};
+  trace.loss = {
+      3.3659669475848504, 0.1 + 0.2, 1.0 / 3, std::numeric_limits<double>::denorm_min(), 1e300, 2.0};
   trace.ms = {0.25, 1.5, 2, 3, 4, 5};
   trace.samples = {"ann", "\xC3\xA9\"\\\n"};
   return trace;

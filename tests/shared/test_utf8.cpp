@@ -35,7 +35,8 @@ TEST_CASE("bytes that are not UTF-8 are refused") {
       "\xED\xBF\xBF",      // surrogate
       "\xF4\x90\x80\x80",  // above U+10FFFF
       "\xF8\x88\x80\x80\x80",
-      "\xFE", "\xFF",
+      "\xFE",
+      "\xFF",
   };
   for (const std::string& bytes : wrong) CHECK_THROWS_AS(decode_utf8("ok" + bytes, "f"), InputError);
 }

@@ -115,7 +115,7 @@ TEST_CASE("gradients of the rows' operations by finite differences", "[value]") 
 TEST_CASE("gradients of linear by finite differences", "[value]") {
   for (auto [n_out, n_in] : {std::pair{1u, 1u}, {5u, 3u}, {3u, 17u}, {27u, 4u}}) {
     check_gradient(
-        [=](const Row& x) {
+        [n_out = n_out, n_in = n_in](const Row& x) {
           const Matrix w{x.slice(n_in, n_out * n_in), n_out, n_in};
           return weighted(linear(x.slice(0, n_in), w));
         },
@@ -127,7 +127,7 @@ TEST_CASE("gradients of attention by finite differences", "[value]") {
   for (auto [positions, heads, size] : {std::tuple{1u, 1u, 1u}, {3u, 1u, 5u}, {2u, 3u, 2u}, {7u, 2u, 3u}}) {
     const std::uint32_t width = heads * size;
     check_gradient(
-        [=](const Row& x) {
+        [=, positions = positions, heads = heads](const Row& x) {
           std::vector<Row> keys, values;
           for (std::uint32_t t = 0; t < positions; ++t) {
             keys.push_back(x.slice((1 + 2 * t) * width, width));

@@ -71,7 +71,7 @@ if has bench; then
   log=$out/bench.log
   stream=
   [ -n "$text" ] && stream="--data $text"
-  try "$log" 60 "parity" "$ladder" parity --from 1 --to 2 --device gpu --record --name parity-h200
+  try "$log" 60 "parity" "$ladder" parity --from 1 --to 2 --dtype fp32 --record --name parity-h200
   try "$log" 60 "profile micro" "$ladder" profile --stage 2 --device gpu --record --name profile-stage2-micro-h200
   # shellcheck disable=SC2086
   {

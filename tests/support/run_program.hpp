@@ -31,8 +31,8 @@ inline void write_text(const std::filesystem::path& path, std::string_view text)
 }
 
 struct Outcome {
-  int code = -1;    ///< exit code, or -1 when a signal ended it
-  int signal = 0;   ///< that signal, or 0
+  int code = -1;   ///< exit code, or -1 when a signal ended it
+  int signal = 0;  ///< that signal, or 0
   std::string out, err;
 };
 
@@ -49,7 +49,8 @@ class Program {
     process_ = fork();
     if (process_ == 0) {
       const int flags = O_WRONLY | O_CREAT | O_TRUNC;
-      const bool ready = chdir(folder.c_str()) == 0 && dup2(open(out.c_str(), flags, 0600), STDOUT_FILENO) >= 0 &&
+      const bool ready = chdir(folder.c_str()) == 0 &&
+                         dup2(open(out.c_str(), flags, 0600), STDOUT_FILENO) >= 0 &&
                          dup2(open(err.c_str(), flags, 0600), STDERR_FILENO) >= 0;
       if (ready) execv(argv[0], argv.data());
       _exit(126);

@@ -136,10 +136,13 @@ __tile_global__ void subset_shapes(const T* a_, const T* b_, T* out) {
   auto b = square_at(b_);
   put(out, 0, ct::transpose(a));
   put(out, 1, ct::reshape<ct::shape<8, 8>>(ct::transpose(ct::reshape<ct::shape<16, 4>>(a))));
-  put(out, 2, ct::reshape<ct::shape<8, 8>>(ct::permute<ct::dimension_map<2, 0, 1>>(ct::reshape<ct::shape<2, 8, 4>>(a))));
+  put(out, 2,
+      ct::reshape<ct::shape<8, 8>>(
+          ct::permute<ct::dimension_map<2, 0, 1>>(ct::reshape<ct::shape<2, 8, 4>>(a))));
   put(out, 3, ct::broadcast<ct::shape<8, 8>>(ct::extract(a, ct::shape<1, 8>{}, 3, 0)));
   put(out, 4, ct::cat<0>(ct::extract(a, ct::shape<4, 8>{}, 1, 0), ct::extract(b, ct::shape<4, 8>{}, 0, 0)));
-  put(out, 5, ct::cat(ct::extract(a, ct::shape<8, 4>{}, 0, 1), ct::extract(b, ct::shape<8, 4>{}, 0, 0), 1_ic));
+  put(out, 5,
+      ct::cat(ct::extract(a, ct::shape<8, 4>{}, 0, 1), ct::extract(b, ct::shape<8, 4>{}, 0, 0), 1_ic));
   put(out, 6, ct::zeros<Square<T>>());
   put(out, 7, ct::ones<Square<T>>());
   put(out, 8, ct::full<Square<T>>(T(2.5F)));
@@ -183,11 +186,14 @@ __tile_global__ void subset_memory(const float* in, float* out, int five, int se
   put(out, 1, dense.load_masked<ct::view_padding::negative_inf>(0, 0));
   put(out, 2, dense.load_masked(ct::view_padding_nan_t{}, 0, 0));
   auto strided = ct::partition_view{
-      ct::tensor_span{in, ct::layout_strided_mapping{ct::extents{seven, five}, ct::strides{eight, 1_ic}}}, ct::shape<4, 4>{}};
-  put(out, 3, ct::cat<0>(ct::cat<1>(strided.load_masked(0, 0), strided.load_masked(0, 1)),
-                         ct::cat<1>(strided.load_masked(1, 0), strided.load_masked(1, 1))));
+      ct::tensor_span{in, ct::layout_strided_mapping{ct::extents{seven, five}, ct::strides{eight, 1_ic}}},
+      ct::shape<4, 4>{}};
+  put(out, 3,
+      ct::cat<0>(ct::cat<1>(strided.load_masked(0, 0), strided.load_masked(0, 1)),
+                 ct::cat<1>(strided.load_masked(1, 0), strided.load_masked(1, 1))));
   auto turned = ct::partition_view{
-      ct::tensor_span{in, ct::layout_strided_mapping{ct::extents{eight, eight}, ct::strides{1_ic, eight}}}, ct::shape<8, 8>{}};
+      ct::tensor_span{in, ct::layout_strided_mapping{ct::extents{eight, eight}, ct::strides{1_ic, eight}}},
+      ct::shape<8, 8>{}};
   put(out, 4, turned.load(0, 0));
   auto mixed = ct::partition_view{ct::tensor_span{in, ct::extents{five, 8_ic}}, ct::shape<8, 8>{}};
   put(out, 5, mixed.load_masked(0, 0));
@@ -195,7 +201,8 @@ __tile_global__ void subset_memory(const float* in, float* out, int five, int se
   auto i = ct::iota<Square<int>>();
   put(out, 6, ct::load_masked(in + i, i % 3 == 0, 7.0F));
   ct::store_masked(out + 7 * 64 + i, ct::full<Square<float>>(3.0F), i % 2 == 0);
-  auto target = ct::partition_view{ct::tensor_span{out + 8 * 64, ct::extents{seven, eight}}, ct::shape<4, 8>{}};
+  auto target =
+      ct::partition_view{ct::tensor_span{out + 8 * 64, ct::extents{seven, eight}}, ct::shape<4, 8>{}};
   target.store_masked(ct::extract(square_at(in), ct::shape<4, 8>{}, 1, 0), 1, 0);
   target.store(ct::extract(square_at(in), ct::shape<4, 8>{}, 0, 0), 0, 0);
   int sum = 0;

@@ -19,6 +19,6 @@ std::vector<SubsetSlot> run_subset();
 namespace on_gpu {
 /// Throws MachineError when there is no GPU to run on.
 std::vector<SubsetSlot> run_subset();
-}
+}  // namespace on_gpu
 
 }  // namespace ladder

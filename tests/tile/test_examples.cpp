@@ -96,8 +96,8 @@ TEST_CASE("the example of views: alignment, tails and strides") {
   const tile::Checks checks;
   const Buffer x_known("x", x, 48), y_known("y", y, 64, Contents::unwritten);
   launch(example_views, {"example_views", 1}, x, y, 4, 12, 16);
-  CHECK(y[0] == 8.0F + 8.0F);   // t = 8, u = 8, v = 0
-  CHECK(y[4] == 0.0F + 4.0F);   // outside the tensor: t = 0, u = -inf, v = 4
+  CHECK(y[0] == 8.0F + 8.0F);  // t = 8, u = 8, v = 0
+  CHECK(y[4] == 0.0F + 4.0F);  // outside the tensor: t = 0, u = -inf, v = 4
   CHECK(y[16] == 20.0F + 20.0F);
 }
 
@@ -110,7 +110,8 @@ TEST_CASE("the example of mma, over a run-time k with a tail") {
   std::vector<float> c(256);
   launch(example_mma, {"example_mma", 1}, a.data(), b.data(), c.data(), 40);
   float expected = 0;
-  for (std::size_t k = 0; k < 40; ++k) expected += static_cast<float>(a[2 * 40 + k]) * static_cast<float>(b[7 * 40 + k]);
+  for (std::size_t k = 0; k < 40; ++k)
+    expected += static_cast<float>(a[2 * 40 + k]) * static_cast<float>(b[7 * 40 + k]);
   CHECK(c[2 * 16 + 7] == expected);
 }
 

@@ -44,14 +44,19 @@ void expect_fault(FaultKind kind, const std::vector<std::string>& parts, Body bo
 
 TEST_CASE("out of bounds through pointers: read past the end") {
   Arrays arrays(12, 16);
-  expect_fault(FaultKind::out_of_bounds, {"kernel add_one_unmasked", "block (1, 0, 0)", "load of tile 8", "element (4)", "'x'", "element 12"},
-               [&] { launch(add_one_unmasked, {"add_one_unmasked", 2}, arrays.x.data(), arrays.y.data()); });
+  expect_fault(
+      FaultKind::out_of_bounds,
+      {"kernel add_one_unmasked", "block (1, 0, 0)", "load of tile 8", "element (4)", "'x'", "element 12"},
+      [&] {
+        launch(add_one_unmasked, {"add_one_unmasked", 2}, arrays.x.data(), arrays.y.data());
+      });
 }
 
 TEST_CASE("out of bounds through pointers: write past the end") {
   Arrays arrays(16, 12);
-  expect_fault(FaultKind::out_of_bounds, {"block (1, 0, 0)", "store of tile 8", "'y'", "element 12"},
-               [&] { launch(add_one_unmasked, {"add_one_unmasked", 2}, arrays.x.data(), arrays.y.data()); });
+  expect_fault(FaultKind::out_of_bounds, {"block (1, 0, 0)", "store of tile 8", "'y'", "element 12"}, [&] {
+    launch(add_one_unmasked, {"add_one_unmasked", 2}, arrays.x.data(), arrays.y.data());
+  });
 }
 
 TEST_CASE("out of bounds before the beginning, and of memory that is in no buffer") {
@@ -67,24 +72,36 @@ TEST_CASE("out of bounds before the beginning, and of memory that is in no buffe
 
 TEST_CASE("out of bounds through a view that claims too much: names the tile's index") {
   Arrays arrays(8, 8);
-  expect_fault(FaultKind::out_of_bounds, {"block (1, 0, 0)", "load of tile 1x4 at index (2, 0)", "element (0, 0)", "'x'", "element 8"},
-               [&] { launch(one_row_too_many, {"one_row_too_many", 2}, arrays.x.data(), arrays.y.data(), 2); });
+  expect_fault(FaultKind::out_of_bounds,
+               {"block (1, 0, 0)", "load of tile 1x4 at index (2, 0)", "element (0, 0)", "'x'", "element 8"},
+               [&] {
+                 launch(one_row_too_many, {"one_row_too_many", 2}, arrays.x.data(), arrays.y.data(), 2);
+               });
 }
 
 TEST_CASE("a view that runs from one buffer into its neighbour is out of bounds") {
   std::vector<float> memory(16, 1.0F), y(8);
   const Checks checks;
-  const Buffer first("first", memory.data(), 8), second("second", memory.data() + 8, 8), out("y", y.data(), 8, Contents::unwritten);
-  expect_fault(FaultKind::out_of_bounds, {"'first'", "element 8"},
-               [&] { launch(one_row_too_many, {"one_row_too_many", 2}, memory.data(), y.data(), 2); });
+  const Buffer first("first", memory.data(), 8), second("second", memory.data() + 8, 8),
+      out("y", y.data(), 8, Contents::unwritten);
+  expect_fault(FaultKind::out_of_bounds, {"'first'", "element 8"}, [&] {
+    launch(one_row_too_many, {"one_row_too_many", 2}, memory.data(), y.data(), 2);
+  });
 }
 
 TEST_CASE("unmasked tail: load and store") {
   Arrays arrays(12, 12);
-  expect_fault(FaultKind::unmasked_tail, {"unmasked_tail_load", "block (1, 0, 0)", "load of tile 8 at index (1)", "'x'", "12 elements", "load_masked"},
-               [&] { launch(unmasked_tail_load, {"unmasked_tail_load", 2}, arrays.x.data(), arrays.y.data(), 12); });
-  expect_fault(FaultKind::unmasked_tail, {"unmasked_tail_store", "block (1, 0, 0)", "store of tile 8 at index (1)", "'y'", "store_masked"},
-               [&] { launch(unmasked_tail_store, {"unmasked_tail_store", 2}, arrays.x.data(), arrays.y.data(), 12); });
+  expect_fault(FaultKind::unmasked_tail,
+               {"unmasked_tail_load", "block (1, 0, 0)", "load of tile 8 at index (1)", "'x'", "12 elements",
+                "load_masked"},
+               [&] {
+                 launch(unmasked_tail_load, {"unmasked_tail_load", 2}, arrays.x.data(), arrays.y.data(), 12);
+               });
+  expect_fault(
+      FaultKind::unmasked_tail,
+      {"unmasked_tail_store", "block (1, 0, 0)", "store of tile 8 at index (1)", "'y'", "store_masked"}, [&] {
+        launch(unmasked_tail_store, {"unmasked_tail_store", 2}, arrays.x.data(), arrays.y.data(), 12);
+      });
 }
 
 TEST_CASE("unmasked tail without checks: NaN reaches the result") {
@@ -97,14 +114,16 @@ TEST_CASE("unmasked tail without checks: NaN reaches the result") {
 
 TEST_CASE("race: two blocks write one element") {
   Arrays arrays;
-  expect_fault(FaultKind::race, {"all_write_one", "block (1, 0, 0)", "'y'", "block (0, 0, 0) writes"},
-               [&] { launch(all_write_one, {"all_write_one", 2}, arrays.x.data(), arrays.y.data()); });
+  expect_fault(FaultKind::race, {"all_write_one", "block (1, 0, 0)", "'y'", "block (0, 0, 0) writes"}, [&] {
+    launch(all_write_one, {"all_write_one", 2}, arrays.x.data(), arrays.y.data());
+  });
 }
 
 TEST_CASE("race: a block reads what another writes, whichever comes first") {
   Arrays arrays(17, 1);
-  expect_fault(FaultKind::race, {"shift_in_place", "'x'", "element 8", "block (0, 0, 0) reads"},
-               [&] { launch(shift_in_place, {"shift_in_place", 2}, arrays.x.data()); });
+  expect_fault(FaultKind::race, {"shift_in_place", "'x'", "element 8", "block (0, 0, 0) reads"}, [&] {
+    launch(shift_in_place, {"shift_in_place", 2}, arrays.x.data());
+  });
 }
 
 TEST_CASE("no race between launches, nor within a block") {
@@ -116,7 +135,9 @@ TEST_CASE("no race between launches, nor within a block") {
 
 TEST_CASE("read of memory that nothing wrote; the host can say that it did") {
   Arrays arrays(8, 8);
-  const auto run = [&] { launch(accumulate_onto_nothing, {"accumulate_onto_nothing", 1}, arrays.x.data(), arrays.y.data()); };
+  const auto run = [&] {
+    launch(accumulate_onto_nothing, {"accumulate_onto_nothing", 1}, arrays.x.data(), arrays.y.data());
+  };
   expect_fault(FaultKind::unwritten_read, {"accumulate_onto_nothing", "element 0", "'y'"}, run);
   tile::mark_written(arrays.y.data(), 4 * sizeof(float));
   expect_fault(FaultKind::unwritten_read, {"element 4", "'y'"}, run);
@@ -129,8 +150,10 @@ TEST_CASE("false promises are reported with and without checks") {
   alignas(16) float x[16] = {}, y[16] = {};
   const auto align = [&] { launch(false_alignment, {"false_alignment", 1}, x, y); };
   const auto divide = [&] { launch(false_divisibility, {"false_divisibility", 1}, x, y, 7); };
-  expect_fault(FaultKind::false_alignment, {"kernel false_alignment", "assume_aligned<16>", "4 bytes"}, align);
-  expect_fault(FaultKind::false_divisibility, {"kernel false_divisibility", "assume_divisible<8> of 7"}, divide);
+  expect_fault(FaultKind::false_alignment, {"kernel false_alignment", "assume_aligned<16>", "4 bytes"},
+               align);
+  expect_fault(FaultKind::false_divisibility, {"kernel false_divisibility", "assume_divisible<8> of 7"},
+               divide);
   launch(false_divisibility, {"false_divisibility", 1}, x, y, 8);
 }
 
@@ -149,8 +172,9 @@ TEST_CASE("an error in a block reaches the caller whatever the threads") {
   const int before = tile::options().threads;
   for (const int threads : {1, 4}) {
     tile::options().threads = threads;
-    expect_fault(FaultKind::false_divisibility, {"block (0, 0, 0)"},
-                 [&] { launch(false_divisibility, {"false_divisibility", 16}, x, y, 7); });
+    expect_fault(FaultKind::false_divisibility, {"block (0, 0, 0)"}, [&] {
+      launch(false_divisibility, {"false_divisibility", 16}, x, y, 7);
+    });
   }
   tile::options().threads = before;
 }

@@ -24,7 +24,8 @@ struct Format {
     const int exponent = static_cast<int>(pattern >> mantissa_bits);
     const double mantissa = static_cast<double>(pattern & ((1U << mantissa_bits) - 1U));
     const double scale = std::ldexp(1.0, mantissa_bits);
-    return exponent == 0 ? std::ldexp(mantissa / scale, 1 - bias) : std::ldexp(1 + mantissa / scale, exponent - bias);
+    return exponent == 0 ? std::ldexp(mantissa / scale, 1 - bias)
+                         : std::ldexp(1 + mantissa / scale, exponent - bias);
   }
 };
 
@@ -61,16 +62,18 @@ void check_all(Format format, std::uint32_t sign, FromFloat from_float, FromDoub
 }  // namespace
 
 TEST_CASE("bf16: every pattern, tie and neighbour") {
-  check_all({8, 7}, 0x8000U, [](float x) -> std::uint32_t { return bf16_from_float(x); },
-            [](double x) -> std::uint32_t { return Bf16(x).bits; });
+  check_all(
+      {8, 7}, 0x8000U, [](float x) -> std::uint32_t { return bf16_from_float(x); },
+      [](double x) -> std::uint32_t { return Bf16(x).bits; });
   CHECK(bf16_from_float(std::numeric_limits<float>::quiet_NaN()) == 0x7fff);
   CHECK(bf16_from_float(std::bit_cast<float>(0x7f800001U)) == 0x7fff);  // must not round to infinity
   CHECK(bf16_from_float(std::bit_cast<float>(0xffffffffU)) == 0x7fff);  // must not wrap around
 }
 
 TEST_CASE("fp16: every pattern, tie and neighbour, subnormals among them") {
-  check_all({5, 10}, 0x8000U, [](float x) -> std::uint32_t { return half_from_float(x); },
-            [](double x) -> std::uint32_t { return Half(x).bits; });
+  check_all(
+      {5, 10}, 0x8000U, [](float x) -> std::uint32_t { return half_from_float(x); },
+      [](double x) -> std::uint32_t { return Half(x).bits; });
   CHECK(half_from_float(std::numeric_limits<float>::quiet_NaN()) == 0x7fff);
   CHECK(half_from_float(std::bit_cast<float>(0xff800001U)) == 0x7fff);
   CHECK(half_from_float(std::numeric_limits<float>::denorm_min()) == 0);
@@ -78,8 +81,9 @@ TEST_CASE("fp16: every pattern, tie and neighbour, subnormals among them") {
 }
 
 TEST_CASE("tf32: every pattern, tie and neighbour") {
-  check_all({8, 10}, 0x40000U, [](float x) { return tf32_from_float(x) >> 13U; },
-            [](double x) { return Tf32(x).bits >> 13U; });
+  check_all(
+      {8, 10}, 0x40000U, [](float x) { return tf32_from_float(x) >> 13U; },
+      [](double x) { return Tf32(x).bits >> 13U; });
   CHECK(tf32_from_float(std::numeric_limits<float>::quiet_NaN()) == 0x7fffffffU);
   CHECK((tf32_from_float(1.0F + 0x1p-23F) & 0x1fffU) == 0);
 }
@@ -91,14 +95,15 @@ TEST_CASE("from 16 bits to fp32 and back is the identity, at every pattern") {
     const bool bf16_nan = (p & 0x7fffU) > 0x7f80U, half_nan = (p & 0x7fffU) > 0x7c00U;
     if (bf16_from_float(float_from_bf16(bits)) != (bf16_nan ? 0x7fffU : p)) ++wrong;
     if (half_from_float(float_from_half(bits)) != (half_nan ? 0x7fffU : p)) ++wrong;
-    if (std::isnan(float_from_bf16(bits)) != bf16_nan || std::isnan(float_from_half(bits)) != half_nan) ++wrong;
+    if (std::isnan(float_from_bf16(bits)) != bf16_nan || std::isnan(float_from_half(bits)) != half_nan)
+      ++wrong;
   }
   CHECK(wrong == 0);
 }
 
 TEST_CASE("scalars of 16 bits compute with one rounding") {
   const Half one(1.0F), tiny(0x1p-11F);
-  CHECK((one + tiny).bits == one.bits);                       // a tie goes to the even neighbour
+  CHECK((one + tiny).bits == one.bits);  // a tie goes to the even neighbour
   CHECK((one + Half(0x1.8p-11F)).bits == one.bits + 1);
   CHECK((Bf16(3.0F) * Bf16(0.5F)).bits == Bf16(1.5F).bits);
   CHECK((Bf16(1.0F) / Bf16(3.0F)).bits == bf16_from_float(1.0F / 3.0F));

@@ -15,7 +15,8 @@ namespace {
 
 /// The same bits; all NaNs count as one.
 bool same_bits(double a, double b) {
-  return (std::isnan(a) && std::isnan(b)) || std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+  return (std::isnan(a) && std::isnan(b)) ||
+         std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
 
 /// Where the two sides first differ, in words, or nothing.
@@ -26,7 +27,8 @@ std::string difference(const SubsetSlot& cpu, const SubsetSlot& gpu) {
   for (std::size_t i = 0; i < cpu.values.size(); ++i) {
     const double a = cpu.values[i], b = gpu.values[i];
     const bool near = same_bits(a, b) || std::abs(a - b) <= cpu.tolerance * (std::abs(a) + rms);
-    if (!near) return "element " + std::to_string(i) + ": CPU " + std::to_string(a) + ", GPU " + std::to_string(b);
+    if (!near)
+      return "element " + std::to_string(i) + ": CPU " + std::to_string(a) + ", GPU " + std::to_string(b);
   }
   return "";
 }

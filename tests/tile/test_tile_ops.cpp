@@ -18,9 +18,13 @@ const auto kA = [] { return tile_of<float, 2, 2>({1, 2, 3, 4}); };
 const auto kB = [] { return tile_of<float, 2, 2>({5, -6, 7, -8}); };
 
 template <class T, class U>
-concept Addable = requires(T t, U u) { t + u; };
+concept Addable = requires(T t, U u) {
+  t + u;
+};
 template <class T, class U>
-concept Comparable = requires(T t, U u) { t < u; };
+concept Comparable = requires(T t, U u) {
+  t < u;
+};
 template <class T, class S>
 using tile_t = ct::tile<T, S>;
 
@@ -45,11 +49,11 @@ TEST_CASE("a scalar takes the tile's element type") {
   expect<float, 2, 2>(1.0F / kA(), {1, 0.5, 1.0F / 3.0F, 0.25});
   expect<double, 2>(tile_of<double, 2>({1, 2}) * 0.1, {0.1, 0.2});
   expect<__nv_bfloat16, 2>(tile_of<__nv_bfloat16, 2>({1, 2}) * 3, {3, 6});
-  STATIC_REQUIRE(!Addable<tile_t<float, ct::shape<2>>, double>);          // would lose digits
-  STATIC_REQUIRE(!Addable<tile_t<__nv_bfloat16, ct::shape<2>>, float>);   // would lose digits
+  STATIC_REQUIRE(!Addable<tile_t<float, ct::shape<2>>, double>);         // would lose digits
+  STATIC_REQUIRE(!Addable<tile_t<__nv_bfloat16, ct::shape<2>>, float>);  // would lose digits
   STATIC_REQUIRE(!Addable<tile_t<int, ct::shape<2>>, float>);
   STATIC_REQUIRE(!Addable<tile_t<int, ct::shape<2>>, unsigned>);
-  STATIC_REQUIRE(Comparable<tile_t<float, ct::shape<2>>, double>);        // comparisons widen
+  STATIC_REQUIRE(Comparable<tile_t<float, ct::shape<2>>, double>);  // comparisons widen
   STATIC_REQUIRE(!Comparable<tile_t<int, ct::shape<2>>, unsigned>);
 }
 
@@ -60,7 +64,8 @@ TEST_CASE("two tiles meet in the wider type") {
   expect<std::int64_t, 2>(tile_of<int, 2>({1, 2}) + tile_of<std::int64_t, 2>({1, 1}), {2, 3});
   STATIC_REQUIRE(!Addable<tile_t<__half, ct::shape<2>>, tile_t<__nv_bfloat16, ct::shape<2>>>);
   STATIC_REQUIRE(!Addable<tile_t<int, ct::shape<2>>, tile_t<unsigned, ct::shape<2>>>);
-  STATIC_REQUIRE(!Addable<tile_t<__nv_tf32, ct::shape<2>>, tile_t<__nv_tf32, ct::shape<2>>>);  // only cast and mma
+  STATIC_REQUIRE(
+      !Addable<tile_t<__nv_tf32, ct::shape<2>>, tile_t<__nv_tf32, ct::shape<2>>>);  // only cast and mma
 }
 
 TEST_CASE("broadcasting: extents of one, and missing leading dimensions") {
@@ -71,15 +76,18 @@ TEST_CASE("broadcasting: extents of one, and missing leading dimensions") {
   expect<float, 2, 4>(flat * column, {10, 20, 30, 40, 20, 40, 60, 80});
   const auto cube = tile_of<float, 2, 2, 2>({1, 2, 3, 4, 5, 6, 7, 8});
   expect<float, 2, 2, 2>(cube + tile_of<float, 2, 1>({100, 200}), {101, 102, 203, 204, 105, 106, 207, 208});
-  expect<float, 2, 2, 2>(cube + tile_of<float, 2, 1, 1>({100, 200}), {101, 102, 103, 104, 205, 206, 207, 208});
+  expect<float, 2, 2, 2>(cube + tile_of<float, 2, 1, 1>({100, 200}),
+                         {101, 102, 103, 104, 205, 206, 207, 208});
   STATIC_REQUIRE(!Addable<tile_t<float, ct::shape<4>>, tile_t<float, ct::shape<2>>>);
 }
 
 TEST_CASE("16-bit arithmetic rounds once, to even") {
   // In bf16 the neighbours of 256 are 255 and 258: 257 is a tie and goes to 256, 259 goes to 260.
-  expect<__nv_bfloat16, 2>(tile_of<__nv_bfloat16, 2>({256, 256}) + tile_of<__nv_bfloat16, 2>({1, 3}), {256, 260});
+  expect<__nv_bfloat16, 2>(tile_of<__nv_bfloat16, 2>({256, 256}) + tile_of<__nv_bfloat16, 2>({1, 3}),
+                           {256, 260});
   // In fp16 the step at 2048 is 2: 2049 goes to 2048 and 2051 to 2052; 65504 + 32 overflows.
-  expect<__half, 4>(tile_of<__half, 4>({2048, 2048, 65504, 65504}) + tile_of<__half, 4>({1, 3, 15, 32}), {2048, 2052, 65504, kInf});
+  expect<__half, 4>(tile_of<__half, 4>({2048, 2048, 65504, 65504}) + tile_of<__half, 4>({1, 3, 15, 32}),
+                    {2048, 2052, 65504, kInf});
   // fma rounds once where a product and a sum round twice.
   const auto x = tile_of<__half, 1>({1.0 + 1.0 / 1024});
   expect<__half, 1>(ct::fma(x, x, -(x * x)), {std::pow(2.0, -20)});
@@ -156,7 +164,8 @@ TEST_CASE("mathematical functions") {
   expect<float, 2>(ct::cos(tile_of<float, 2>({0, 1})), {1, std::cos(1.0F)});
   expect<float, 2>(ct::pow(tile_of<float, 2>({2, 9}), tile_of<float, 2>({10, 0.5})), {1024, 3});
   expect<float, 1>(ct::exp(tile_of<float, 1>({0}), ct::round_approximate_t{}), {1});
-  expect<float, 2>(ct::exp2(tile_of<float, 2>({-130, -126}), ct::round_subnormals_to_zero_t{}), {0, std::pow(2.0, -126)});
+  expect<float, 2>(ct::exp2(tile_of<float, 2>({-130, -126}), ct::round_subnormals_to_zero_t{}),
+                   {0, std::pow(2.0, -126)});
   expect<__nv_bfloat16, 1>(ct::exp(tile_of<__nv_bfloat16, 1>({1})), {2.71875});  // e in bf16
 }
 
@@ -170,7 +179,8 @@ TEST_CASE("select, casts and bits") {
   expect<__nv_tf32, 2>(ct::element_cast<__nv_tf32>(tile_of<float, 2>({2049, 2051})), {2048, 2052});
   expect<float, 2>(ct::element_cast<float>(ct::element_cast<__nv_tf32>(tile_of<float, 2>({1, 3}))), {1, 3});
   expect<int, 2>(ct::element_bitcast<int>(tile_of<float, 2>({1, 0})), {0x3f800000, 0});
-  const ct::tile<float, ct::shape<2>> widened = tile_of<__nv_bfloat16, 2>({1.5, 2});  // implicit: nothing is lost
+  const ct::tile<float, ct::shape<2>> widened =
+      tile_of<__nv_bfloat16, 2>({1.5, 2});  // implicit: nothing is lost
   expect<float, 2>(widened, {1.5, 2});
   CHECK(static_cast<float>(tile_of<float, 1, 1>({2.5})) == 2.5F);
   expect<float>(ct::tile{2.5F}, {2.5});

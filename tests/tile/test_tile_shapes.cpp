@@ -67,10 +67,12 @@ TEST_CASE("mma: acc + a b in every type") {
   const std::vector<double> a = {1, 2, 3, 4}, b = {5, 6, 7, 8}, expected = {119, 122, 143, 150};
   const auto acc = tile_of<float, 2, 2>({100, 100, 100, 100});
   expect<float, 2, 2>(ct::mma(tile_of<float, 2, 2>(a), tile_of<float, 2, 2>(b), acc), expected);
-  expect<float, 2, 2>(ct::mma(tile_of<__nv_bfloat16, 2, 2>(a), tile_of<__nv_bfloat16, 2, 2>(b), acc), expected);
+  expect<float, 2, 2>(ct::mma(tile_of<__nv_bfloat16, 2, 2>(a), tile_of<__nv_bfloat16, 2, 2>(b), acc),
+                      expected);
   expect<float, 2, 2>(ct::mma(tile_of<__half, 2, 2>(a), tile_of<__half, 2, 2>(b), acc), expected);
   expect<float, 2, 2>(ct::mma(tile_of<__nv_tf32, 2, 2>(a), tile_of<__nv_tf32, 2, 2>(b), acc), expected);
-  expect<double, 2, 2>(ct::mma(tile_of<double, 2, 2>(a), tile_of<double, 2, 2>(b), ct::element_cast<double>(acc)), expected);
+  expect<double, 2, 2>(
+      ct::mma(tile_of<double, 2, 2>(a), tile_of<double, 2, 2>(b), ct::element_cast<double>(acc)), expected);
 }
 
 TEST_CASE("mma accumulates in fp32: 256 + 1 survives in bf16 operands") {
@@ -118,7 +120,8 @@ TEST_CASE("pointers: load and store, whole and masked") {
   ct::store_masked(p + (even + 1), ct::full<ct::tile<float, ct::shape<4>>>(8.0F), even >= 4);
   ct::store(p + 1, 5.0F);
   CHECK(std::vector<float>(memory, memory + 8) == std::vector<float>{9, 5, 9, 3, 9, 8, 9, 8});
-  const auto grid = ct::reshape<ct::shape<2, 1>>(ct::iota<ct::tile<int, ct::shape<2>>>()) * 4 + ct::iota<ct::tile<int, ct::shape<2>>>();
+  const auto grid = ct::reshape<ct::shape<2, 1>>(ct::iota<ct::tile<int, ct::shape<2>>>()) * 4 +
+                    ct::iota<ct::tile<int, ct::shape<2>>>();
   expect<float, 2, 2>(ct::load(p + grid), {9, 5, 9, 8});
 }
 
@@ -130,7 +133,8 @@ TEST_CASE("views: indices count tiles; tails are zero or what the padding says")
   expect<int, 2, 4>(view.load_masked(1, 1), {16, 17, 0, 0, 22, 23, 0, 0});
   expect<int, 2, 4>(view.load_masked(2, 0), {0, 0, 0, 0, 0, 0, 0, 0});
   view.store_masked(ct::full<ct::tile<int, ct::shape<2, 4>>>(-1), 0, 1);
-  CHECK(std::vector<int>(memory.begin(), memory.begin() + 12) == std::vector<int>{0, 1, 2, 3, -1, -1, 6, 7, 8, 9, -1, -1});
+  CHECK(std::vector<int>(memory.begin(), memory.begin() + 12) ==
+        std::vector<int>{0, 1, 2, 3, -1, -1, 6, 7, 8, 9, -1, -1});
   std::vector<float> five = {1, 2, 3, 4, 5};
   const auto line = ct::partition_view{ct::tensor_span{five.data(), ct::extents{5_ic}}, ct::shape<4>{}};
   expect<float, 4>(line.load_masked<ct::view_padding::negative_inf>(1), {5, -INFINITY, -INFINITY, -INFINITY});
@@ -143,19 +147,23 @@ TEST_CASE("views with strides: a leading dimension, a transposed tensor, mixed e
   for (std::size_t i = 0; i < memory.size(); ++i) memory[i] = static_cast<float>(i);
   const int ld = 8;
   const auto padded = ct::partition_view{
-      ct::tensor_span{memory.data(), ct::layout_strided_mapping{ct::extents{3, 5}, ct::strides{ld, 1_ic}}}, ct::shape<2, 4>{}};
+      ct::tensor_span{memory.data(), ct::layout_strided_mapping{ct::extents{3, 5}, ct::strides{ld, 1_ic}}},
+      ct::shape<2, 4>{}};
   expect<float, 2, 4>(padded.load_masked(1, 1), {20, 0, 0, 0, 0, 0, 0, 0});
   const auto turned = ct::partition_view{
-      ct::tensor_span{memory.data(), ct::layout_strided_mapping{ct::extents{8, 3}, ct::strides{1_ic, ld}}}, ct::shape<4, 2>{}};
+      ct::tensor_span{memory.data(), ct::layout_strided_mapping{ct::extents{8, 3}, ct::strides{1_ic, ld}}},
+      ct::shape<4, 2>{}};
   expect<float, 4, 2>(turned.load(1, 0), {4, 12, 5, 13, 6, 14, 7, 15});
   turned.store(ct::zeros<ct::tile<float, ct::shape<4, 2>>>(), 0, 0);
   CHECK(memory[1] == 0);
   CHECK(memory[8] == 0);
   CHECK(memory[4] == 4);
-  const auto mixed = ct::partition_view{ct::tensor_span{memory.data(), ct::extents{3, ct::integral_constant<8>{}}}, ct::shape<1, 8>{}};
+  const auto mixed = ct::partition_view{
+      ct::tensor_span{memory.data(), ct::extents{3, ct::integral_constant<8>{}}}, ct::shape<1, 8>{}};
   STATIC_REQUIRE(decltype(mixed)::span_type::extents_type::static_extent(1) == 8);
   expect<float, 1, 8>(mixed.load(2, 0), {16, 17, 18, 19, 20, 21, 22, 23});
-  const auto cube = ct::partition_view{ct::tensor_span{memory.data(), ct::extents{2, 3, 4}}, ct::shape<1, 2, 4>{}};
+  const auto cube =
+      ct::partition_view{ct::tensor_span{memory.data(), ct::extents{2, 3, 4}}, ct::shape<1, 2, 4>{}};
   expect<float, 1, 2, 4>(cube.load_masked(1, 1, 0), {20, 21, 22, 23, 0, 0, 0, 0});
 }
 

@@ -50,7 +50,8 @@ TEST_CASE("infinities and NaN are written as words") {
   float y[1] = {};
   tile::Trace trace(tile::Index{0, 0, 0});
   launch(scaled_sum, {"scaled_sum", 1}, x, y, 4);
-  CHECK(nlohmann::json::parse(trace.json())["steps"][0]["values"] == nlohmann::json({"inf", "-inf", "nan", 0.0}));
+  CHECK(nlohmann::json::parse(trace.json())["steps"][0]["values"] ==
+        nlohmann::json({"inf", "-inf", "nan", 0.0}));
 }
 
 TEST_CASE("without a trace nothing is written down, and only one can exist") {

@@ -55,7 +55,8 @@ void run_rmsnorm(int rows, int columns) {
   std::vector<double> reference(x.size());
   for (int r = 0; r < rows; ++r) {
     double squares = 0;
-    for (int c = 0; c < columns; ++c) squares += std::pow(static_cast<double>(x[static_cast<std::size_t>(r * columns + c)]), 2);
+    for (int c = 0; c < columns; ++c)
+      squares += std::pow(static_cast<double>(x[static_cast<std::size_t>(r * columns + c)]), 2);
     for (int c = 0; c < columns; ++c) {
       const auto i = static_cast<std::size_t>(r * columns + c);
       reference[i] = static_cast<double>(x[i]) / std::sqrt(squares / columns + 1e-5);
@@ -66,20 +67,23 @@ void run_rmsnorm(int rows, int columns) {
 
 template <class T, class Acc>
 void run_matmul(int m, int n, int k) {
-  const auto a = random_values<T>(static_cast<std::size_t>(m * k), 2), b = random_values<T>(static_cast<std::size_t>(n * k), 3);
+  const auto a = random_values<T>(static_cast<std::size_t>(m * k), 2),
+             b = random_values<T>(static_cast<std::size_t>(n * k), 3);
   std::vector<Acc> c(static_cast<std::size_t>(m * n));
   std::vector<double> reference(c.size());
   for (int i = 0; i < m; ++i)
     for (int j = 0; j < n; ++j)
       for (int p = 0; p < k; ++p)
-        reference[static_cast<std::size_t>(i * n + j)] += static_cast<double>(a[static_cast<std::size_t>(i * k + p)]) *
-                                                          static_cast<double>(b[static_cast<std::size_t>(j * k + p)]);
+        reference[static_cast<std::size_t>(i * n + j)] +=
+            static_cast<double>(a[static_cast<std::size_t>(i * k + p)]) *
+            static_cast<double>(b[static_cast<std::size_t>(j * k + p)]);
   const tile::Checks checks;
   const Buffer a_known("a", a.data(), a.size()), b_known("b", b.data(), b.size());
   const Buffer c_known("c", c.data(), c.size(), Contents::unwritten);
-  launch(trial_matmul_nt<T, Acc, 32, 16, 8>, {"trial_matmul_nt", {(n + 15) / 16, (m + 31) / 32}}, a.data(), b.data(),
-         c.data(), m, n, k);
-  expect_close(c, reference, std::is_same_v<T, double> ? 1e-12 : 1e-5);  // sums are in fp32 whatever the elements
+  launch(trial_matmul_nt<T, Acc, 32, 16, 8>, {"trial_matmul_nt", {(n + 15) / 16, (m + 31) / 32}}, a.data(),
+         b.data(), c.data(), m, n, k);
+  expect_close(c, reference,
+               std::is_same_v<T, double> ? 1e-12 : 1e-5);  // sums are in fp32 whatever the elements
 }
 
 template <class T>
@@ -97,7 +101,8 @@ void run_attention(int length) {
     for (int s = 0; s <= t; ++s) {
       double score = 0;
       for (int d = 0; d < kHead; ++d)
-        score += static_cast<double>(q[static_cast<std::size_t>(t * kHead + d)]) * static_cast<double>(k[static_cast<std::size_t>(s * kHead + d)]);
+        score += static_cast<double>(q[static_cast<std::size_t>(t * kHead + d)]) *
+                 static_cast<double>(k[static_cast<std::size_t>(s * kHead + d)]);
       weights.push_back(std::exp(score * scale));
       sum += weights.back();
     }
@@ -105,13 +110,15 @@ void run_attention(int length) {
     for (int s = 0; s <= t; ++s)
       for (int d = 0; d < kHead; ++d)
         reference[static_cast<std::size_t>(t * kHead + d)] +=
-            weights[static_cast<std::size_t>(s)] / sum * static_cast<double>(v[static_cast<std::size_t>(s * kHead + d)]);
+            weights[static_cast<std::size_t>(s)] / sum *
+            static_cast<double>(v[static_cast<std::size_t>(s * kHead + d)]);
   }
   const tile::Checks checks;
   const Buffer q_known("q", q.data(), count), k_known("k", k.data(), count), v_known("v", v.data(), count);
-  const Buffer out_known("out", out.data(), count, Contents::unwritten), lse_known("lse", lse.data(), lse.size(), Contents::unwritten);
-  launch(trial_attention<T, kHead, 16, 32>, {"trial_attention", (length + 15) / 16}, q.data(), k.data(), v.data(), out.data(),
-         lse.data(), length, static_cast<float>(scale));
+  const Buffer out_known("out", out.data(), count, Contents::unwritten),
+      lse_known("lse", lse.data(), lse.size(), Contents::unwritten);
+  launch(trial_attention<T, kHead, 16, 32>, {"trial_attention", (length + 15) / 16}, q.data(), k.data(),
+         v.data(), out.data(), lse.data(), length, static_cast<float>(scale));
   expect_close(out, reference, tolerance_of<T>());
   expect_close(lse, lse_reference, tolerance_of<float>());
 }
@@ -152,9 +159,11 @@ TEST_CASE("blocks over the cores give the bits that one thread gives") {
   std::vector<float> one(n * n), many(n * n);
   const int before = tile::options().threads;
   tile::options().threads = 1;
-  launch(trial_matmul_nt<float, float, 32, 16, 8>, {"trial_matmul_nt", {6, 3}}, a.data(), b.data(), one.data(), n, n, n);
+  launch(trial_matmul_nt<float, float, 32, 16, 8>, {"trial_matmul_nt", {6, 3}}, a.data(), b.data(),
+         one.data(), n, n, n);
   tile::options().threads = 4;
-  launch(trial_matmul_nt<float, float, 32, 16, 8>, {"trial_matmul_nt", {6, 3}}, a.data(), b.data(), many.data(), n, n, n);
+  launch(trial_matmul_nt<float, float, 32, 16, 8>, {"trial_matmul_nt", {6, 3}}, a.data(), b.data(),
+         many.data(), n, n, n);
   tile::options().threads = before;
   CHECK(one == many);
 }

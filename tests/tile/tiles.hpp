@@ -17,7 +17,8 @@ template <class E, std::size_t... Extents>
 ct::tile<E, ct::shape<Extents...>> tile_of(const std::vector<double>& numbers) {
   ct::tile<E, ct::shape<Extents...>> result;
   REQUIRE(numbers.size() == (Extents * ... * 1U));
-  for (std::size_t i = 0; i < numbers.size(); ++i) result.model_values()[i] = ct::detail::convert<E>(numbers[i]);
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    result.model_values()[i] = ct::detail::convert<E>(numbers[i]);
   return result;
 }
 

@@ -26,9 +26,8 @@ __tile_global__ void trial_rmsnorm(const T* __restrict__ x_, T* __restrict__ y_,
 
 /// c_mn = a_mk b_nk^T for any m and n; k a multiple of 8, so that rows start at 16-byte boundaries.
 template <class T, class Acc, int TM, int TN, int TK>
-[[using cutile : hint(900, num_worker_warps_per_cta=4)]]
-__tile_global__ void trial_matmul_nt(const T* __restrict__ a_, const T* __restrict__ b_, Acc* __restrict__ c_, int m,
-                                     int n, int k_) {
+[[using cutile: hint(900, num_worker_warps_per_cta = 4)]] __tile_global__ void trial_matmul_nt(
+    const T* __restrict__ a_, const T* __restrict__ b_, Acc* __restrict__ c_, int m, int n, int k_) {
   auto a = ct::assume_aligned<16>(a_);
   auto b = ct::assume_aligned<16>(b_);
   auto c = ct::assume_aligned<16>(c_);
@@ -51,15 +50,17 @@ __tile_global__ void trial_matmul_nt(const T* __restrict__ a_, const T* __restri
 /// out = softmax(q k^T / sqrt(D)) v for one head, causal, by online softmax in base 2. One block for TQ queries.
 /// q, k, v and out are (length, D), dense; lse is the natural logarithm of each row's sum of exponentials.
 template <class T, int D, int TQ, int TK>
-__tile_global__ void trial_attention(const T* __restrict__ q_, const T* __restrict__ k_, const T* __restrict__ v_,
-                                     T* __restrict__ out_, float* __restrict__ lse_, int length, float scale) {
+__tile_global__ void trial_attention(const T* __restrict__ q_, const T* __restrict__ k_,
+                                     const T* __restrict__ v_, T* __restrict__ out_, float* __restrict__ lse_,
+                                     int length, float scale) {
   using Rows = ct::shape<TQ, 1>;
   using Scores = ct::shape<TQ, TK>;
   auto extents = ct::extents{length, ct::integral_constant<D>{}};
   auto q_view = ct::partition_view{ct::tensor_span{ct::assume_aligned<16>(q_), extents}, ct::shape<TQ, D>{}};
   auto k_view = ct::partition_view{ct::tensor_span{ct::assume_aligned<16>(k_), extents}, ct::shape<TK, D>{}};
   auto v_view = ct::partition_view{ct::tensor_span{ct::assume_aligned<16>(v_), extents}, ct::shape<TK, D>{}};
-  auto out_view = ct::partition_view{ct::tensor_span{ct::assume_aligned<16>(out_), extents}, ct::shape<TQ, D>{}};
+  auto out_view =
+      ct::partition_view{ct::tensor_span{ct::assume_aligned<16>(out_), extents}, ct::shape<TQ, D>{}};
   const int block = static_cast<int>(ct::bid().x);
   const float scale_log2 = scale * 1.44269504F;
 
