@@ -21,7 +21,8 @@ Batch make_batch(std::span<const Sequence> sequences, Layout layout, int block_s
     batch.targets_n.insert(batch.targets_n.end(), targets.begin(), targets.end());
     batch.sequence_n.insert(batch.sequence_n.end(), tokens.size(), static_cast<std::int32_t>(b));
     const std::size_t padding = layout == Layout::padded ? static_cast<std::size_t>(block_size - length) : 0;
-    for (auto* rows : {&batch.tokens_n, &batch.targets_n, &batch.sequence_n}) rows->insert(rows->end(), padding, -1);
+    for (auto* rows : {&batch.tokens_n, &batch.targets_n, &batch.sequence_n})
+      rows->insert(rows->end(), padding, -1);
   }
   return batch;
 }

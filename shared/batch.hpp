@@ -35,8 +35,8 @@ struct Batch {
   int batch() const { return static_cast<int>(lengths_b.size()); }
   int rows() const { return static_cast<int>(tokens_n.size()); }
   BatchView view() const {
-    return {batch(),          rows(),           max_length,           tokens_n.data(),
-            targets_n.data(), sequence_n.data(), starts_b.data(), lengths_b.data()};
+    return {batch(),           rows(),          max_length,      tokens_n.data(), targets_n.data(),
+            sequence_n.data(), starts_b.data(), lengths_b.data()};
   }
 };
 

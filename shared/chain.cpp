@@ -56,8 +56,9 @@ void prepare_engine(Entry& entry, const ChainSettings& settings) {
     const bool on_gpu = find_stage(entry.row.stage).gpu && !entry.row.emulated;
     if (on_gpu) entry.row.device = gpu_report().device;
     if (!on_gpu && entry.row.stage > 0)
-      entry.row.not_run = too_slow(tensor_seconds(*entry.run, entry.side.dtype, entry.row.emulated, settings.threads),
-                                   static_cast<double>(settings.documents), settings.patience);
+      entry.row.not_run =
+          too_slow(tensor_seconds(*entry.run, entry.side.dtype, entry.row.emulated, settings.threads),
+                   static_cast<double>(settings.documents), settings.patience);
     if (!entry.row.not_run.empty()) {
       entry.engine.reset();
       return;
@@ -82,7 +83,9 @@ void prepare_interpreter(Entry& entry, const ChainSettings& settings) {
 Contestant contestant_of(Entry& entry, const ChainSettings& settings) {
   Contestant contestant{entry.row.name, static_cast<double>(settings.documents), {}, {}, {}, 0};
   if (entry.row.stage < 0) {
-    contestant.slice = [&entry, &settings] { entry.interpreter = run_interpreter(*entry.run, settings.documents, 0); };
+    contestant.slice = [&entry, &settings] {
+      entry.interpreter = run_interpreter(*entry.run, settings.documents, 0);
+    };
     contestant.seconds = [&entry] {
       return std::accumulate(entry.interpreter.ms.begin(), entry.interpreter.ms.end(), 0.0) / 1000.0;
     };
@@ -96,18 +99,18 @@ Contestant contestant_of(Entry& entry, const ChainSettings& settings) {
   };
   contestant.slice = [&entry] {
     for (std::size_t s = 0; s < entry.batches.size(); ++s)
-      entry.row.loss.push_back(
-          entry.engine->train_step(entry.batches[s], adam_step(entry.run->train, static_cast<std::int64_t>(s))));
+      entry.row.loss.push_back(entry.engine->train_step(
+          entry.batches[s], adam_step(entry.run->train, static_cast<std::int64_t>(s))));
   };
   return contestant;
 }
 
 /// Puts the interpreter first, then one entry per rung, then the rows at another batch size with their own reference.
-std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<Rung>& chain, bool with_interpreter,
-                              const Run& run, const Run* batched) {
+std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<Rung>& chain,
+                              bool with_interpreter, const Run& run, const Run* batched) {
   std::vector<Entry> entries;
-  const auto add = [&](std::string name, std::string sources, const Run& on, const Side& side, int stage, int below,
-                       int ladder_below) -> Entry& {
+  const auto add = [&](std::string name, std::string sources, const Run& on, const Side& side, int stage,
+                       int below, int ladder_below) -> Entry& {
     Entry& entry = entries.emplace_back();
     entry.row.name = std::move(name);
     entry.row.sources = std::move(sources);
@@ -137,8 +140,9 @@ std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<R
       const int same_rung = static_cast<int>(i) + first;
       for (int threads : {1, all_threads}) {
         if (threads == 1 || all_threads > 1)
-          add(fmt::format("{}{}, {} {}", rung.side.name, suffix, threads, threads == 1 ? "thread" : "threads"), "stage1",
-              *batched, side_of(1, Dtype::fp32, settings.device, threads), 1, reference, same_rung);
+          add(fmt::format("{}{}, {} {}", rung.side.name, suffix, threads,
+                          threads == 1 ? "thread" : "threads"),
+              "stage1", *batched, side_of(1, Dtype::fp32, settings.device, threads), 1, reference, same_rung);
       }
     }
   }
@@ -168,17 +172,21 @@ void keep_proven_times(std::vector<ChainRow>& rows) {
   }
 }
 
-std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector<Rung>& chain, bool with_interpreter,
+std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector<Rung>& chain,
+                                bool with_interpreter,
                                 const std::function<void(const std::string&)>& progress) {
   const int own_batch = settings.train.batch_size * settings.train.grad_accum;
-  require(settings.documents % own_batch == 0 && (settings.batch == 0 || settings.documents % settings.batch == 0),
-          "{} documents do not divide into batches of {} and {}", settings.documents, own_batch, settings.batch);
+  require(settings.documents % own_batch == 0 &&
+              (settings.batch == 0 || settings.documents % settings.batch == 0),
+          "{} documents do not divide into batches of {} and {}", settings.documents, own_batch,
+          settings.batch);
   const Run run = prepare_run(settings.model, settings.train, settings.data);
   TrainConfig batched_train = settings.train;
   batched_train.batch_size = settings.batch;
   std::optional<Run> batched;
   if (settings.batch > 0) batched = prepare_run(settings.model, batched_train, settings.data);
-  std::vector<Entry> entries = entries_of(settings, chain, with_interpreter, run, batched ? &*batched : nullptr);
+  std::vector<Entry> entries =
+      entries_of(settings, chain, with_interpreter, run, batched ? &*batched : nullptr);
   std::vector<Contestant> contestants;
   std::vector<std::size_t> racing;
   for (std::size_t i = 0; i < entries.size(); ++i) {

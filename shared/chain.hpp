@@ -24,25 +24,25 @@ struct ChainSettings {
   std::int64_t documents = 32;  ///< in one slice; a multiple of every batch size
   int batch = 16;               ///< extra rows of stage 1 and up at this batch size; 0: none
   int rounds = 5;
-  int interpreter_rounds = 0;   ///< 0: as many as the others
-  double patience = 60.0;       ///< seconds: a rung whose slice is expected to take longer is not run
+  int interpreter_rounds = 0;  ///< 0: as many as the others
+  double patience = 60.0;      ///< seconds: a rung whose slice is expected to take longer is not run
   Device device = Device::automatic;
-  int threads = 1;              ///< of every rung on a CPU; 0: all cores
+  int threads = 1;  ///< of every rung on a CPU; 0: all cores
 };
 
 struct ChainRow {
-  std::string name;     ///< "interpreter", "stage 1 fp32", "stage 1 fp32, batch 16, 2 threads"
-  std::string sources;  ///< which files its time depends on; see source_hash() in records.hpp
-  int stage = -1;       ///< -1: the interpreter
-  int below = -1;       ///< index of the row it is compared with
+  std::string name;       ///< "interpreter", "stage 1 fp32", "stage 1 fp32, batch 16, 2 threads"
+  std::string sources;    ///< which files its time depends on; see source_hash() in records.hpp
+  int stage = -1;         ///< -1: the interpreter
+  int below = -1;         ///< index of the row it is compared with
   int ladder_below = -1;  ///< index of the row its speed is compared with
   std::string compared_with;
-  bool shown = true;    ///< rows of the bottom of the chain at another batch size serve as a reference only
+  bool shown = true;  ///< rows of the bottom of the chain at another batch size serve as a reference only
   bool emulated = false;
-  std::string device;   ///< the GPU it ran on; empty for a CPU
-  std::string not_run;  ///< the reason; empty when it ran
+  std::string device;        ///< the GPU it ran on; empty for a CPU
+  std::string not_run;       ///< the reason; empty when it ran
   std::vector<double> loss;  ///< of the last slice
-  Comparison parity;    ///< of its losses with the row below
+  Comparison parity;         ///< of its losses with the row below
   double limit = 0.0;
   bool proven = false;  ///< its parity and that of every row below it passed
   Timing time;          ///< seconds per document; empty unless proven
@@ -53,7 +53,8 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings,
                                 const std::function<void(const std::string&)>& progress = {});
 
 /// The same over given rungs (tests put broken ones here); the interpreter is not part of it.
-std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector<Rung>& rungs, bool with_interpreter,
+std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector<Rung>& rungs,
+                                bool with_interpreter,
                                 const std::function<void(const std::string&)>& progress);
 
 /// Drops the time of every row whose parity, or that of a row below it, did not pass. Part of run_chain.

@@ -17,10 +17,14 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-bool same_bits(double a, double b) { return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b); }
+bool same_bits(double a, double b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+}
 
 /// What the tolerance multiplies at an element with this reference value.
-double scale_of(Rule rule, double want, double rms) { return rule == Rule::scaled ? std::abs(want) + rms : 1.0; }
+double scale_of(Rule rule, double want, double rms) {
+  return rule == Rule::scaled ? std::abs(want) + rms : 1.0;
+}
 
 /// Error over scale, where a zero error is zero on any scale (a reference of zeros has scale 0).
 double relative(double error, double scale) { return error == 0.0 ? 0.0 : error / scale; }
@@ -54,9 +58,12 @@ std::size_t first_not_finite(std::span<const double> got, std::span<const double
 
 std::string name_of(Rule rule) {
   switch (rule) {
-    case Rule::scaled: return "|e| <= tol (|ref| + rms)";
-    case Rule::absolute: return "|e| <= tol";
-    case Rule::bits: return "same bits";
+    case Rule::scaled:
+      return "|e| <= tol (|ref| + rms)";
+    case Rule::absolute:
+      return "|e| <= tol";
+    case Rule::bits:
+      return "same bits";
   }
   return "?";
 }
@@ -118,14 +125,17 @@ double relative_distance(std::span<const double> got, std::span<const double> wa
 
 std::string Comparison::describe() const {
   switch (verdict) {
-    case Verdict::passed: return fmt::format("passed, largest error {:.2g} at element {}", max_error, worst.index);
-    case Verdict::wrong_length: return fmt::format("{} values where {} were expected", got_size, want_size);
-    case Verdict::empty: return "nothing to compare";
+    case Verdict::passed:
+      return fmt::format("passed, largest error {:.2g} at element {}", max_error, worst.index);
+    case Verdict::wrong_length:
+      return fmt::format("{} values where {} were expected", got_size, want_size);
+    case Verdict::empty:
+      return "nothing to compare";
     case Verdict::not_finite:
       return fmt::format("element {} is not finite: got {}, want {}", first.index, first.got, first.want);
     case Verdict::too_far:
-      return fmt::format("element {}: got {:.17g}, want {:.17g}, error {:.3g}, allowed {:.3g}", first.index, first.got,
-                         first.want, std::abs(first.got - first.want), first.budget);
+      return fmt::format("element {}: got {:.17g}, want {:.17g}, error {:.3g}, allowed {:.3g}", first.index,
+                         first.got, first.want, std::abs(first.got - first.want), first.budget);
   }
   return "?";
 }

@@ -13,7 +13,7 @@ namespace ladder {
 
 /// How an element's budget follows from the tolerance.
 enum class Rule {
-  scaled,    ///< |got - want| <= tolerance * (|want| + rms(want)): for tensors, where one element may be near zero
+  scaled,  ///< |got - want| <= tolerance * (|want| + rms(want)): for tensors, where one element may be near zero
   absolute,  ///< |got - want| <= tolerance: for losses, which are numbers of order one
   bits,      ///< the same 64 bits (so -0 differs from 0); the tolerance must be 0
 };

@@ -24,7 +24,8 @@ std::vector<Preset> build_presets() {
   small_train.learning_rate = 1e-3;
   small_train.steps = 20;
   return {
-      make_preset("micro", "the original: 1 layer, width 16, 16 positions, one document a step", micro, {}, false),
+      make_preset("micro", "the original: 1 layer, width 16, 16 positions, one document a step", micro, {},
+                  false),
       make_preset("micro-batch", "1 layer, width 64, 64 documents a step", wide, batch64, false),
       make_preset("small", "6 layers, width 384, 256 positions, 64 windows of character data a step", small,
                   small_train, true),
@@ -66,8 +67,8 @@ void validate(const GptConfig& config) {
   require(config.n_embd % config.n_head == 0, "--n-embd {} is not divisible by --n-head {}", config.n_embd,
           config.n_head);
   require(config.n_kv_head >= 0, "--n-kv-head is {}: it must be 1 or more", config.n_kv_head);
-  require(config.n_head % config.kv_heads() == 0, "--n-head {} is not divisible by --n-kv-head {}", config.n_head,
-          config.kv_heads());
+  require(config.n_head % config.kv_heads() == 0, "--n-head {} is not divisible by --n-kv-head {}",
+          config.n_head, config.kv_heads());
   const double parameters = 12.0 * config.n_layer * config.n_embd * config.n_embd +
                             (2.0 * config.vocab_size + config.block_size) * config.n_embd;
   require(parameters < 2e9, "this shape has about {:.3g} parameters: the limit is 2e9", parameters);
@@ -83,7 +84,8 @@ void validate(const TrainConfig& config) {
   require_finite_range(config.learning_rate, 0.0, 1e6, false, "--lr");
   require_finite_range(config.beta1, 0.0, 1.0, true, "--beta1");
   require_finite_range(config.beta2, 0.0, 1.0, true, "--beta2");
-  require(std::isfinite(config.eps) && config.eps > 0, "--eps is {}: it must be a positive number", config.eps);
+  require(std::isfinite(config.eps) && config.eps > 0, "--eps is {}: it must be a positive number",
+          config.eps);
 }
 
 }  // namespace ladder

@@ -11,8 +11,8 @@ class PrefixDecoder final : public Decoder {
 
   std::vector<double> next(int token) override {
     const std::size_t vocabulary = static_cast<std::size_t>(engine_.config().vocab_size);
-    require(static_cast<int>(tokens_.size()) < engine_.config().block_size, "more than block_size = {} tokens",
-            engine_.config().block_size);
+    require(static_cast<int>(tokens_.size()) < engine_.config().block_size,
+            "more than block_size = {} tokens", engine_.config().block_size);
     tokens_.push_back(token);
     const std::vector<double> all = engine_.logits(tokens_);
     return {all.end() - static_cast<std::ptrdiff_t>(vocabulary), all.end()};
@@ -28,8 +28,12 @@ class PrefixDecoder final : public Decoder {
 AdamStep adam_step(const TrainConfig& config, std::int64_t s) {
   const double done = static_cast<double>(s) / static_cast<double>(config.decay_steps());
   const double count = static_cast<double>(s + 1);
-  return {config.learning_rate * (1.0 - done),   config.beta1, config.beta2, config.eps,
-          1.0 - std::pow(config.beta1, count), 1.0 - std::pow(config.beta2, count)};
+  return {config.learning_rate * (1.0 - done),
+          config.beta1,
+          config.beta2,
+          config.eps,
+          1.0 - std::pow(config.beta1, count),
+          1.0 - std::pow(config.beta2, count)};
 }
 
 std::unique_ptr<Decoder> Engine::decoder() { return std::make_unique<PrefixDecoder>(*this); }

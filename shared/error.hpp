@@ -30,7 +30,8 @@ struct MachineError : std::runtime_error {
 /// Throws InputError with the formatted message unless `ok`. Stays on in every build, unlike assert().
 template <class... Args>
 void require(bool ok, fmt::format_string<Args...> message, Args&&... args) {
-  if (!ok) [[unlikely]] throw InputError(fmt::format(message, std::forward<Args>(args)...));
+  if (!ok) [[unlikely]]
+    throw InputError(fmt::format(message, std::forward<Args>(args)...));
 }
 
 }  // namespace ladder

@@ -15,15 +15,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string command_for(const Run& run, std::int64_t steps, int samples, const fs::path& script, const fs::path& data,
-                        const fs::path& trace) {
+std::string command_for(const Run& run, std::int64_t steps, int samples, const fs::path& script,
+                        const fs::path& data, const fs::path& trace) {
   const GptConfig& m = run.model;
   const TrainConfig& t = run.train;
   return fmt::format(
-      "python3 {} --data {} --trace {} --seed {} --n-layer {} --n-embd {} --n-head {} --block-size {} --steps {} "
-      "--schedule-steps {} --samples {} --lr {:.17g} --beta1 {:.17g} --beta2 {:.17g} --eps {:.17g} && echo done",
-      shell_quoted(script.string()), shell_quoted(data.string()), shell_quoted(trace.string()), t.seed, m.n_layer,
-      m.n_embd, m.n_head, m.block_size, steps, t.decay_steps(), samples, t.learning_rate, t.beta1, t.beta2, t.eps);
+      "python3 {} --data {} --trace {} --seed {} --n-layer {} --n-embd {} --n-head {} --block-size {} "
+      "--steps {} "
+      "--schedule-steps {} --samples {} --lr {:.17g} --beta1 {:.17g} --beta2 {:.17g} --eps {:.17g} && echo "
+      "done",
+      shell_quoted(script.string()), shell_quoted(data.string()), shell_quoted(trace.string()), t.seed,
+      m.n_layer, m.n_embd, m.n_head, m.block_size, steps, t.decay_steps(), samples, t.learning_rate, t.beta1,
+      t.beta2, t.eps);
 }
 
 }  // namespace
@@ -45,7 +48,8 @@ InterpreterResult run_interpreter(const Run& run, std::int64_t steps, int sample
   write_file(folder / "microgpt.py", interpreter_script);
   if (run.data.path.empty()) write_file(folder / "names.txt", embedded_names);
   const fs::path data = run.data.path.empty() ? folder / "names.txt" : fs::absolute(run.data.path);
-  const std::string command = command_for(run, steps, samples, folder / "microgpt.py", data, folder / "trace.json");
+  const std::string command =
+      command_for(run, steps, samples, folder / "microgpt.py", data, folder / "trace.json");
   if (output_of(command).empty()) {
     result.not_run = "python3 ended with an error";
     return result;

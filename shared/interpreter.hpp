@@ -14,8 +14,8 @@ namespace ladder {
 extern const std::string_view interpreter_script;
 
 struct InterpreterResult {
-  std::string not_run;  ///< the reason, in a few words; empty when it ran
-  std::string version;  ///< "CPython 3.11.7"
+  std::string not_run;           ///< the reason, in a few words; empty when it ran
+  std::string version;           ///< "CPython 3.11.7"
   std::vector<double> loss, ms;  ///< one per step
   std::vector<std::string> samples;
 

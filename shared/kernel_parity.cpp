@@ -9,8 +9,13 @@ void compare_kernels(int stage, const EngineOptions& options, ParityReport& repo
   if (stage == 0) return;
   const auto ops = make_ops(stage, options);
   const auto add = [&](const cases::CaseResult& result) {
-    Finding finding{"kernel", result.name + ", " + result.tensor, 0, {}, "operation " + std::string(name_of(options.dtype)),
-                    result.comparison.tolerance, result.comparison};
+    Finding finding{"kernel",
+                    result.name + ", " + result.tensor,
+                    0,
+                    {},
+                    "operation " + std::string(name_of(options.dtype)),
+                    result.comparison.tolerance,
+                    result.comparison};
     if (!result.damage.empty()) {
       finding.comparison.verdict = Verdict::too_far;
       report.notes.push_back(result.name + ": " + result.damage);

@@ -101,7 +101,8 @@ std::filesystem::path source_folder() {
 }
 
 Machine this_machine() {
-  const double bytes = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  const double bytes =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   const double gib = bytes / (1024.0 * 1024.0 * 1024.0);
   return {cpu_name(), usable_cores(), std::round(gib * 10.0) / 10.0, os_name(), gpu_report().device};
 }
@@ -126,8 +127,9 @@ std::string utc_now() {
 }
 
 std::string describe(const Machine& machine) {
-  return fmt::format("{}, {} {}, {:.1f} GiB, {}{}", machine.cpu, machine.cores, machine.cores == 1 ? "core" : "cores",
-                     machine.memory_gib, machine.os, machine.gpu.empty() ? "" : ", " + machine.gpu);
+  return fmt::format("{}, {} {}, {:.1f} GiB, {}{}", machine.cpu, machine.cores,
+                     machine.cores == 1 ? "core" : "cores", machine.memory_gib, machine.os,
+                     machine.gpu.empty() ? "" : ", " + machine.gpu);
 }
 
 std::string describe(const Build& build) {
@@ -143,17 +145,19 @@ nlohmann::json to_json(const Machine& machine) {
 }
 
 nlohmann::json to_json(const Build& build) {
-  return {{"compiler", build.compiler}, {"flags", build.flags}, {"commit", build.commit}, {"dirty", build.dirty}};
+  return {
+      {"compiler", build.compiler}, {"flags", build.flags}, {"commit", build.commit}, {"dirty", build.dirty}};
 }
 
 Machine machine_from(const nlohmann::json& json) {
   return {field<std::string>(json, "cpu"), field<int>(json, "cores"), field<double>(json, "memory_gib"),
-          field<std::string>(json, "os"), json.contains("gpu") ? field<std::string>(json, "gpu") : std::string()};
+          field<std::string>(json, "os"),
+          json.contains("gpu") ? field<std::string>(json, "gpu") : std::string()};
 }
 
 Build build_from(const nlohmann::json& json) {
-  return {field<std::string>(json, "compiler"), field<std::string>(json, "flags"), field<std::string>(json, "commit"),
-          field<bool>(json, "dirty")};
+  return {field<std::string>(json, "compiler"), field<std::string>(json, "flags"),
+          field<std::string>(json, "commit"), field<bool>(json, "dirty")};
 }
 
 }  // namespace ladder

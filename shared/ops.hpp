@@ -41,14 +41,16 @@ struct Ref {
     return static_cast<T*>(data);
   }
   /// The same tensor from element `offset` on.
-  Ref at(std::size_t offset) const { return {static_cast<std::byte*>(data) + offset * size_of(dtype), dtype}; }
+  Ref at(std::size_t offset) const {
+    return {static_cast<std::byte*>(data) + offset * size_of(dtype), dtype};
+  }
 };
 
-using Act = Ref<struct ActivationRole>;    ///< activations and their gradients
-using Param = Ref<struct ParameterRole>;   ///< parameters as the kernels read them
-using Grad = Ref<struct GradientRole>;     ///< gradients of parameters
-using Master = Ref<struct MasterRole>;     ///< master weights and Adam's moments
-using Stat = Ref<struct StatisticRole>;    ///< per-row statistics and losses: fp32, or fp64 for fp64
+using Act = Ref<struct ActivationRole>;   ///< activations and their gradients
+using Param = Ref<struct ParameterRole>;  ///< parameters as the kernels read them
+using Grad = Ref<struct GradientRole>;    ///< gradients of parameters
+using Master = Ref<struct MasterRole>;    ///< master weights and Adam's moments
+using Stat = Ref<struct StatisticRole>;   ///< per-row statistics and losses: fp32, or fp64 for fp64
 
 // ---- embedding -----------------------------------------------------------------------------------------------
 

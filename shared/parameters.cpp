@@ -42,12 +42,15 @@ void require_parameters(const TensorList& tensors, const GptConfig& config) {
   for (std::size_t i = 0; i < specs.size(); ++i) {
     require(i < tensors.size(), "parameter '{}' is missing", specs[i].name);
     const NamedTensor& tensor = tensors[i];
-    require(tensor.name == specs[i].name, "parameter {} is '{}': expected '{}'", i, tensor.name, specs[i].name);
+    require(tensor.name == specs[i].name, "parameter {} is '{}': expected '{}'", i, tensor.name,
+            specs[i].name);
     const bool same_shape = tensor.shape == std::vector<int>{specs[i].rows, specs[i].cols};
     require(same_shape && tensor.values.size() == specs[i].size(),
-            "parameter '{}' has the wrong shape: this model needs [{}, {}]", tensor.name, specs[i].rows, specs[i].cols);
+            "parameter '{}' has the wrong shape: this model needs [{}, {}]", tensor.name, specs[i].rows,
+            specs[i].cols);
   }
-  require(tensors.size() == specs.size(), "{} parameters given: this model has {}", tensors.size(), specs.size());
+  require(tensors.size() == specs.size(), "{} parameters given: this model has {}", tensors.size(),
+          specs.size());
 }
 
 }  // namespace ladder

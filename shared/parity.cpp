@@ -20,8 +20,13 @@ Batch probe_batch(const Run& run, const Engine& engine, std::int64_t step) {
 
 Finding make_finding(std::string level, std::string what, std::int64_t step, std::vector<int> shape,
                      const Tolerance& row, const Comparison& comparison) {
-  return {std::move(level), std::move(what), step,      std::move(shape), fmt::format("{} {}", row.what, name_of(row.dtype)),
-          row.limit(),      comparison};
+  return {std::move(level),
+          std::move(what),
+          step,
+          std::move(shape),
+          fmt::format("{} {}", row.what, name_of(row.dtype)),
+          row.limit(),
+          comparison};
 }
 
 /// The tensors after a journey through a file, as they move between stages and programs.
@@ -46,18 +51,21 @@ void compare_weights(Engine& upper, Engine& lower, std::int64_t step, ParityRepo
       for (double& value : want) value = static_cast<double>(static_cast<float>(value));
     const bool named = i < imported.size() && imported[i].name == exported[i].name;
     const Comparison comparison =
-        compare(named ? std::span<const double>(imported[i].values) : std::span<const double>(), want, 0.0, Rule::bits);
+        compare(named ? std::span<const double>(imported[i].values) : std::span<const double>(), want, 0.0,
+                Rule::bits);
     report.findings.push_back({"model", exported[i].name, step, exported[i].shape, "", 0.0, comparison});
   }
 }
 
 void compare_tensors(const TensorList& upper, const TensorList& lower, const std::string& prefix,
-                     const std::string& level, std::int64_t step, const Tolerance& row, ParityReport& report) {
+                     const std::string& level, std::int64_t step, const Tolerance& row,
+                     ParityReport& report) {
   for (std::size_t i = 0; i < lower.size(); ++i) {
     const bool named = i < upper.size() && upper[i].name == lower[i].name;
-    const std::span<const double> got = named ? std::span<const double>(upper[i].values) : std::span<const double>();
-    report.findings.push_back(
-        make_finding(level, prefix + lower[i].name, step, lower[i].shape, row, compare(got, lower[i].values, row)));
+    const std::span<const double> got =
+        named ? std::span<const double>(upper[i].values) : std::span<const double>();
+    report.findings.push_back(make_finding(level, prefix + lower[i].name, step, lower[i].shape, row,
+                                           compare(got, lower[i].values, row)));
   }
 }
 
@@ -67,9 +75,10 @@ void compare_tensors(const TensorList& upper, const TensorList& lower, const std
 
 Side side_of(int stage, Dtype dtype, Device device, int threads) {
   const std::vector<Dtype>& known = find_stage(stage).dtypes;
-  require(std::find(known.begin(), known.end(), dtype) != known.end(), "stage {} does not compute in {}", stage,
-          name_of(dtype));
-  return {fmt::format("stage {} {}", stage, name_of(dtype)), dtype, [=](const GptConfig& config, int max_batch) {
+  require(std::find(known.begin(), known.end(), dtype) != known.end(), "stage {} does not compute in {}",
+          stage, name_of(dtype));
+  return {fmt::format("stage {} {}", stage, name_of(dtype)), dtype,
+          [=](const GptConfig& config, int max_batch) {
             return make_engine(stage, config, {dtype, max_batch, device, threads});
           }};
 }
@@ -85,7 +94,8 @@ std::vector<Rung> rungs(Device device, int threads) {
       chain.push_back({1, side_of(1, Dtype::fp32, device, threads), double_rung});
     }
     if (stage.number >= 2)
-      chain.push_back({stage.number, side_of(stage.number, stage.dtypes.front(), device, threads), double_rung});
+      chain.push_back(
+          {stage.number, side_of(stage.number, stage.dtypes.front(), device, threads), double_rung});
   }
   return chain;
 }
@@ -118,8 +128,8 @@ std::vector<double> train_curve(Engine& engine, const Run& run, std::int64_t ste
 
 // ---- comparing -----------------------------------------------------------------------------------------------
 
-void compare_probes(const Probe& upper, const Probe& lower, Dtype dtype, std::int64_t step, const ParityLevels& levels,
-                    ParityReport& report) {
+void compare_probes(const Probe& upper, const Probe& lower, Dtype dtype, std::int64_t step,
+                    const ParityLevels& levels, ParityReport& report) {
   TensorList upper_blocks = upper.activations, lower_blocks = lower.activations, upper_logits, lower_logits;
   const auto split = [](TensorList& blocks, TensorList& logits) {
     if (blocks.empty() || blocks.back().name != "logits") return;
@@ -132,12 +142,12 @@ void compare_probes(const Probe& upper, const Probe& lower, Dtype dtype, std::in
   if (levels.block) compare_tensors(upper_blocks, lower_blocks, "", "block", step, activations, report);
   if (!levels.model) return;
   compare_tensors(upper_logits, lower_logits, "", "model", step, activations, report);
-  compare_tensors(upper.gradients, lower.gradients, "gradient of ", "model", step, find_tolerance("gradients", dtype),
-                  report);
+  compare_tensors(upper.gradients, lower.gradients, "gradient of ", "model", step,
+                  find_tolerance("gradients", dtype), report);
 }
 
-void compare_engines(Engine& upper, Engine& lower, const Run& run, std::int64_t step, const ParityLevels& levels,
-                     ParityReport& report) {
+void compare_engines(Engine& upper, Engine& lower, const Run& run, std::int64_t step,
+                     const ParityLevels& levels, ParityReport& report) {
   const TensorList weights = lower.parameters();
   if (levels.model)
     compare_weights(upper, lower, step, report);
@@ -162,7 +172,8 @@ void compare_with_interpreter(std::span<const double> stage0, std::span<const do
                               ParityReport& report) {
   const Tolerance& row = find_tolerance("baseline losses", Dtype::fp64);
   report.findings.push_back(make_finding("loss", "losses", static_cast<std::int64_t>(interpreter.size()),
-                                         {static_cast<int>(interpreter.size())}, row, compare(stage0, interpreter, row)));
+                                         {static_cast<int>(interpreter.size())}, row,
+                                         compare(stage0, interpreter, row)));
 }
 
 const Comparison& compare_losses(std::span<const double> upper, std::span<const double> lower, Dtype dtype,
@@ -173,8 +184,8 @@ const Comparison& compare_losses(std::span<const double> upper, std::span<const 
   return report.findings.back().comparison;
 }
 
-void compare_samples(const std::vector<std::string>& upper, const std::vector<std::string>& lower, Dtype dtype,
-                     ParityReport& report) {
+void compare_samples(const std::vector<std::string>& upper, const std::vector<std::string>& lower,
+                     Dtype dtype, ParityReport& report) {
   std::size_t same = 0;
   while (same < std::min(upper.size(), lower.size()) && upper[same] == lower[same]) ++same;
   const bool equal = upper == lower;
@@ -189,7 +200,9 @@ void compare_samples(const std::vector<std::string>& upper, const std::vector<st
     comparison.verdict = Verdict::too_far;
     comparison.first = comparison.worst = {same, 0.0, 0.0, 0.0};
     comparison.max_error = 1.0;
-    const auto text = [&](const std::vector<std::string>& texts) { return same < texts.size() ? texts[same] : "nothing"; };
+    const auto text = [&](const std::vector<std::string>& texts) {
+      return same < texts.size() ? texts[same] : "nothing";
+    };
     report.notes.push_back(fmt::format("sample {}: got '{}', want '{}'", same + 1, text(upper), text(lower)));
   }
   report.findings.push_back({"loss", "samples", 0, {static_cast<int>(lower.size())}, "", 0.0, comparison});
@@ -209,7 +222,8 @@ ParityReport compare_sides(const Side& upper, const Side& lower, const Run& run,
   const Training want = trained(*lower_engine);
   if (levels.loss) compare_training(upper, lower, run, trained(*upper_engine), want, report);
   // Trained weights are harder than fresh ones: their activations are larger and their attention is sharper.
-  if (levels.block || levels.model) compare_engines(*upper_engine, *lower_engine, run, run.train.steps, levels, report);
+  if (levels.block || levels.model)
+    compare_engines(*upper_engine, *lower_engine, run, run.train.steps, levels, report);
   return report;
 }
 

@@ -40,7 +40,8 @@ Side side_of(int stage, Dtype dtype, Device device = Device::automatic, int thre
 struct Rung {
   int stage;
   Side side;
-  int below = -1;  ///< index of the rung it is proven against; -1 for stage 0, whose oracle is the interpreter
+  int below =
+      -1;  ///< index of the rung it is proven against; -1 for stage 0, whose oracle is the interpreter
 };
 
 /// Stage 0; stage 1 in fp64 against it; stage 1 in fp32 against fp64; every later stage in its default type against
@@ -104,8 +105,8 @@ ParityReport compare_sides(const Side& upper, const Side& lower, const Run& run,
 TensorList nudged(const TensorList& weights, Dtype dtype, double units);
 /// Passes those findings from `first` on that are not beyond ten times the sensitivity of `lower`, which holds
 /// `weights` before and after, on `batch`. `reference` is the lower one's probe.
-void allow_for_sensitivity(Engine& lower, const TensorList& weights, const Batch& batch, const Probe& reference,
-                           Dtype dtype, std::size_t first, ParityReport& report);
+void allow_for_sensitivity(Engine& lower, const TensorList& weights, const Batch& batch,
+                           const Probe& reference, Dtype dtype, std::size_t first, ParityReport& report);
 
 /// What training left: one loss a step, and the texts after it.
 struct Training {
@@ -115,28 +116,29 @@ struct Training {
 
 /// Losses by the row "losses", then samples. Where the losses fail: only over the steps before the reference's own
 /// sensitivity reaches a tenth of the limit, if they pass there; otherwise locates the divergence.
-void compare_training(const Side& upper, const Side& lower, const Run& run, const Training& got, const Training& want,
-                      ParityReport& report);
+void compare_training(const Side& upper, const Side& lower, const Run& run, const Training& got,
+                      const Training& want, ParityReport& report);
 
 // The pieces, for climb, which trains every stage once and compares afterwards.
 
 /// Puts the lower engine's weights onto the upper one (at level model through a safetensors file, and compares what
 /// arrived), then compares probes of both on the data of `step`, both from the weights as the upper one rounds them.
-void compare_engines(Engine& upper, Engine& lower, const Run& run, std::int64_t step, const ParityLevels& levels,
-                     ParityReport& report);
+void compare_engines(Engine& upper, Engine& lower, const Run& run, std::int64_t step,
+                     const ParityLevels& levels, ParityReport& report);
 /// 20 texts after training, drawn as the original program draws them.
 std::vector<std::string> texts_after_training(Engine& engine, const Run& run);
 /// Activations, logits and gradients of one batch with the same weights, at the levels asked for.
-void compare_probes(const Probe& upper, const Probe& lower, Dtype dtype, std::int64_t step, const ParityLevels& levels,
-                    ParityReport& report);
+void compare_probes(const Probe& upper, const Probe& lower, Dtype dtype, std::int64_t step,
+                    const ParityLevels& levels, ParityReport& report);
 /// Two loss curves by the row "losses" of `dtype`. Finding::step names the first step beyond its limit.
 const Comparison& compare_losses(std::span<const double> upper, std::span<const double> lower, Dtype dtype,
                                  ParityReport& report);
 /// Stage 0's losses against the interpreter's: the same bits.
-void compare_with_interpreter(std::span<const double> stage0, std::span<const double> interpreter, ParityReport& report);
+void compare_with_interpreter(std::span<const double> stage0, std::span<const double> interpreter,
+                              ParityReport& report);
 /// Texts must be equal, at least in fp64 and fp32.
-void compare_samples(const std::vector<std::string>& upper, const std::vector<std::string>& lower, Dtype dtype,
-                     ParityReport& report);
+void compare_samples(const std::vector<std::string>& upper, const std::vector<std::string>& lower,
+                     Dtype dtype, ParityReport& report);
 /// One training step of both from the lower one's weights and moments, rounded to the upper one's type: probes, loss, moments, and the upper one's
 /// update by its own moments. The lower one moves on.
 ParityReport compare_step(Engine& upper, Engine& lower, const Run& run, std::int64_t step);

@@ -20,8 +20,8 @@ bool add_first_failure(const ParityReport& part, ParityReport& report) {
   return true;
 }
 
-void compare_lists(const TensorList& upper, const TensorList& lower, const std::string& prefix, std::int64_t step,
-                   const Tolerance& row, ParityReport& part) {
+void compare_lists(const TensorList& upper, const TensorList& lower, const std::string& prefix,
+                   std::int64_t step, const Tolerance& row, ParityReport& part) {
   for (std::size_t i = 0; i < lower.size(); ++i)
     part.findings.push_back({"step", prefix + lower[i].name, step, lower[i].shape, row.what, row.limit(),
                              compare(upper.at(i).values, lower[i].values, row)});
@@ -45,9 +45,10 @@ void compare_update(const TensorList& before, Engine& upper, const AdamStep& ada
   const TensorList after = upper.parameters();
   const Tolerance& row = find_tolerance("update", upper.dtype());
   for (std::size_t i = 0; i < after.size(); ++i) {
-    const std::vector<double> want = updated(before[i].values, moments.m[i].values, moments.v[i].values, adam);
-    part.findings.push_back({"step", "update of " + after[i].name, step, after[i].shape, row.what, row.limit(),
-                             compare(after[i].values, want, row)});
+    const std::vector<double> want =
+        updated(before[i].values, moments.m[i].values, moments.v[i].values, adam);
+    part.findings.push_back({"step", "update of " + after[i].name, step, after[i].shape, row.what,
+                             row.limit(), compare(after[i].values, want, row)});
   }
 }
 
@@ -63,13 +64,19 @@ ParityReport compare_step(Engine& upper, Engine& lower, const Run& run, std::int
   const auto upper_batches = run.source->step(step, upper.layout());
   const auto lower_batches = run.source->step(step, lower.layout());
   const Probe want = lower.probe(lower_batches.front());
-  compare_probes(upper.probe(upper_batches.front()), want, upper.dtype(), step, {false, true, true, false}, part);
+  compare_probes(upper.probe(upper_batches.front()), want, upper.dtype(), step, {false, true, true, false},
+                 part);
   allow_for_sensitivity(lower, before, lower_batches.front(), want, upper.dtype(), 0, part);
   const AdamStep adam = adam_step(run.train, step);
   const double upper_loss = upper.train_step(upper_batches, adam);
   const double lower_loss = lower.train_step(lower_batches, adam);
   const Tolerance& losses = find_tolerance("losses", upper.dtype());
-  part.findings.push_back({"step", "loss of this step from equal weights", step, {1}, losses.what, losses.limit(),
+  part.findings.push_back({"step",
+                           "loss of this step from equal weights",
+                           step,
+                           {1},
+                           losses.what,
+                           losses.limit(),
                            compare(std::span(&upper_loss, 1), std::span(&lower_loss, 1), losses)});
   const Tolerance& moments = find_tolerance("moments", upper.dtype());
   compare_lists(upper.moments().m, lower.moments().m, "first moment of ", step, moments, part);
@@ -85,7 +92,8 @@ void locate(const Side& upper, const Side& lower, const Run& run, std::int64_t l
   for (std::int64_t step = 0; step <= last; ++step)
     if (add_first_failure(compare_step(*upper_engine, *lower_engine, run, step), report)) return;
   report.notes.push_back(fmt::format(
-      "each of the first {} steps alone stays within its limits: rounding, or a difference that builds up", last + 1));
+      "each of the first {} steps alone stays within its limits: rounding, or a difference that builds up",
+      last + 1));
 }
 
 }  // namespace ladder

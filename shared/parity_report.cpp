@@ -30,8 +30,9 @@ double severity(const Finding& finding) {
 
 nlohmann::json to_json(const Finding& finding) {
   const Comparison& c = finding.comparison;
-  nlohmann::json json = {{"level", finding.level},       {"what", finding.what},   {"step", finding.step + 1},
-                         {"passed", c.passed()},         {"limit", finding.limit}, {"max_error", c.max_error},
+  nlohmann::json json = {{"level", finding.level},        {"what", finding.what},
+                         {"step", finding.step + 1},      {"passed", c.passed()},
+                         {"limit", finding.limit},        {"max_error", c.max_error},
                          {"tolerance", finding.tolerance}};
   if (c.passed()) return json;
   // JSON has no NaN and no infinity, and those are the values worth reading here: printed as text.
@@ -61,13 +62,14 @@ std::string Finding::describe() const {
                                : fmt::format("number {} differs", comparison.first.index + 1);
   const bool placed = comparison.verdict == Verdict::too_far || comparison.verdict == Verdict::not_finite;
   if (what == "losses" && placed)
-    return fmt::format("loss of step {}: got {:.17g}, want {:.17g}, allowed error {:.3g}", comparison.first.index + 1,
-                       comparison.first.got, comparison.first.want, comparison.first.budget);
+    return fmt::format("loss of step {}: got {:.17g}, want {:.17g}, allowed error {:.3g}",
+                       comparison.first.index + 1, comparison.first.got, comparison.first.want,
+                       comparison.first.budget);
   std::string text = level == "kernel" ? what : fmt::format("step {}{}, {}", step + 1, layer_of(what), what);
   if (!placed) return text + ": " + comparison.describe();
   const Element& e = comparison.first;
-  return text + fmt::format(", {}: got {:.17g}, want {:.17g}, allowed error {:.3g}", place_in(shape, e.index), e.got,
-                            e.want, e.budget);
+  return text + fmt::format(", {}: got {:.17g}, want {:.17g}, allowed error {:.3g}", place_in(shape, e.index),
+                            e.got, e.want, e.budget);
 }
 
 bool ParityReport::passed() const {
@@ -88,22 +90,25 @@ const Finding* ParityReport::divergence() const {
 const Finding* ParityReport::worst(const std::string& level) const {
   const Finding* worst = nullptr;
   for (const Finding& finding : findings)
-    if (finding.level == level && finding.what != "samples" && (worst == nullptr || severity(finding) > severity(*worst))) worst = &finding;
+    if (finding.level == level && finding.what != "samples" &&
+        (worst == nullptr || severity(finding) > severity(*worst)))
+      worst = &finding;
   return worst;
 }
 
 std::string text_of(const ParityReport& report) {
-  std::string text = fmt::format("{} against {}: {}\n", report.upper, report.lower,
-                                 report.passed() ? "passed" : "FAILED");
+  std::string text =
+      fmt::format("{} against {}: {}\n", report.upper, report.lower, report.passed() ? "passed" : "FAILED");
   for (const char* level : {"kernel", "block", "model", "loss"}) {
     const Finding* worst = report.worst(level);
     if (worst == nullptr) continue;
     const auto count = std::count_if(report.findings.begin(), report.findings.end(),
                                      [&](const Finding& f) { return f.level == level; });
-    text += fmt::format("  {:<7} {:3} compared, largest error {:.2g} where {:.2g} is allowed ({})\n", level, count,
-                        worst->comparison.max_error, worst->limit, worst->what);
+    text += fmt::format("  {:<7} {:3} compared, largest error {:.2g} where {:.2g} is allowed ({})\n", level,
+                        count, worst->comparison.max_error, worst->limit, worst->what);
   }
-  if (const Finding* finding = report.divergence()) text += "  first divergence: " + finding->describe() + "\n";
+  if (const Finding* finding = report.divergence())
+    text += "  first divergence: " + finding->describe() + "\n";
   for (const std::string& note : report.notes) text += "  " + note + "\n";
   return text;
 }
@@ -113,12 +118,15 @@ nlohmann::ordered_json summary_of(const ParityReport& report) {
   for (const char* level : {"kernel", "block", "model", "loss"}) {
     const Finding* worst = report.worst(level);
     if (worst == nullptr) continue;
-    const bool passed = std::all_of(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
-      return finding.level != level || finding.what == "samples" || finding.comparison.passed();
-    });
+    const bool passed =
+        std::all_of(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
+          return finding.level != level || finding.what == "samples" || finding.comparison.passed();
+        });
     const double error = worst->comparison.max_error;
     summary[level] = {{"error", std::isfinite(error) ? error : 1e300},  // JSON has no infinity
-                      {"limit", worst->limit}, {"passed", passed}, {"what", worst->what}};
+                      {"limit", worst->limit},
+                      {"passed", passed},
+                      {"what", worst->what}};
   }
   for (const Finding& finding : report.findings)
     if (finding.what == "samples") summary["samples"] = finding.describe();
@@ -126,8 +134,9 @@ nlohmann::ordered_json summary_of(const ParityReport& report) {
 }
 
 nlohmann::json to_json(const ParityReport& report) {
-  nlohmann::json json = {{"upper", report.upper},   {"lower", report.lower}, {"steps", report.steps},
-                         {"passed", report.passed()}, {"notes", report.notes}, {"findings", nlohmann::json::array()}};
+  nlohmann::json json = {{"upper", report.upper}, {"lower", report.lower},
+                         {"steps", report.steps}, {"passed", report.passed()},
+                         {"notes", report.notes}, {"findings", nlohmann::json::array()}};
   for (const Finding& finding : report.findings) json["findings"].push_back(to_json(finding));
   if (const Finding* first = report.divergence()) json["divergence"] = to_json(*first);
   return json;

@@ -8,16 +8,21 @@
 namespace ladder {
 namespace {
 
-constexpr double kAllowance = 10.0;  ///< times the reference's own sensitivity, as limits are ten times what was measured
+constexpr double kAllowance =
+    10.0;  ///< times the reference's own sensitivity, as limits are ten times what was measured
 
 /// One unit in the last place of 1.
 double unit_of(Dtype dtype) {
   switch (dtype) {
-    case Dtype::fp64: return 0x1p-52;
-    case Dtype::fp32: return 0x1p-23;
+    case Dtype::fp64:
+      return 0x1p-52;
+    case Dtype::fp32:
+      return 0x1p-23;
     case Dtype::tf32:
-    case Dtype::fp16: return 0x1p-10;
-    case Dtype::bf16: return 0x1p-7;
+    case Dtype::fp16:
+      return 0x1p-10;
+    case Dtype::bf16:
+      return 0x1p-7;
   }
   return 0x1p-52;
 }
@@ -28,19 +33,21 @@ const NamedTensor* tensor_of(const Probe& probe, const std::string& what) {
   const bool gradient = what.rfind(prefix, 0) == 0;
   const std::string name = gradient ? what.substr(prefix.size()) : what;
   const TensorList& list = gradient ? probe.gradients : probe.activations;
-  const auto found = std::find_if(list.begin(), list.end(), [&](const NamedTensor& t) { return t.name == name; });
+  const auto found =
+      std::find_if(list.begin(), list.end(), [&](const NamedTensor& t) { return t.name == name; });
   return found == list.end() ? nullptr : &*found;
 }
 
 /// The number of steps before the reference, started from nudged weights, differs from itself by a tenth of the limit.
-std::size_t steps_before_chaos(const Side& lower, const Run& run, const std::vector<double>& reference, Dtype dtype,
-                               double limit) {
+std::size_t steps_before_chaos(const Side& lower, const Run& run, const std::vector<double>& reference,
+                               Dtype dtype, double limit) {
   const auto engine = lower.make(run.model, run.train.batch_size);
   engine->load_parameters(nudged(run.initial, dtype, 1.0));
   std::size_t s = 0;
   for (; s < reference.size(); ++s) {
     const auto step = static_cast<std::int64_t>(s);
-    const double loss = engine->train_step(run.source->step(step, engine->layout()), adam_step(run.train, step));
+    const double loss =
+        engine->train_step(run.source->step(step, engine->layout()), adam_step(run.train, step));
     if (!(std::abs(loss - reference[s]) <= limit / kAllowance)) break;
   }
   return s;
@@ -60,8 +67,8 @@ TensorList nudged(const TensorList& weights, Dtype dtype, double units) {
   return result;
 }
 
-void allow_for_sensitivity(Engine& lower, const TensorList& weights, const Batch& batch, const Probe& reference,
-                           Dtype dtype, std::size_t first, ParityReport& report) {
+void allow_for_sensitivity(Engine& lower, const TensorList& weights, const Batch& batch,
+                           const Probe& reference, Dtype dtype, std::size_t first, ParityReport& report) {
   const auto failed = [](const Finding& f) { return f.comparison.verdict == Verdict::too_far; };
   const auto begin = report.findings.begin() + static_cast<std::ptrdiff_t>(first);
   if (std::none_of(begin, report.findings.end(), failed)) return;
@@ -79,22 +86,27 @@ void allow_for_sensitivity(Engine& lower, const TensorList& weights, const Batch
     ++allowed;
   }
   if (allowed > 0)
-    report.notes.push_back(fmt::format("{} tensors beyond their limits, but within ten times what rounding does "
-                                       "to {} alone", allowed, report.lower.empty() ? "the reference" : report.lower));
+    report.notes.push_back(
+        fmt::format("{} tensors beyond their limits, but within ten times what rounding does "
+                    "to {} alone",
+                    allowed, report.lower.empty() ? "the reference" : report.lower));
 }
 
-void compare_training(const Side& upper, const Side& lower, const Run& run, const Training& got, const Training& want,
-                      ParityReport& report) {
+void compare_training(const Side& upper, const Side& lower, const Run& run, const Training& got,
+                      const Training& want, ParityReport& report) {
   const Comparison losses = compare_losses(got.loss, want.loss, upper.dtype, report);
   if (!losses.passed() && losses.verdict == Verdict::too_far) {
     const double limit = report.findings.back().limit;
     const std::size_t steps = steps_before_chaos(lower, run, want.loss, upper.dtype, limit);
     if (steps > 0 && losses.first.index >= steps) {
       report.findings.pop_back();
-      compare_losses(std::span(got.loss).first(steps), std::span(want.loss).first(steps), upper.dtype, report);
-      report.notes.push_back(fmt::format(
-          "losses compared over the first {} of {} steps: after them this run makes one rounding of the initial weights "
-          "grow beyond a tenth of the limit in {} alone; samples are not compared", steps, want.loss.size(), lower.name));
+      compare_losses(std::span(got.loss).first(steps), std::span(want.loss).first(steps), upper.dtype,
+                     report);
+      report.notes.push_back(
+          fmt::format("losses compared over the first {} of {} steps: after them this run makes one rounding "
+                      "of the initial weights "
+                      "grow beyond a tenth of the limit in {} alone; samples are not compared",
+                      steps, want.loss.size(), lower.name));
       return;
     }
   }

@@ -34,7 +34,9 @@ double fastest(int tries, Work&& work) {
 
 double median(std::vector<double> values) { return Timing{std::move(values)}.median(); }
 
-int threads_of(const EngineOptions& options) { return options.threads > 0 ? options.threads : this_machine().cores; }
+int threads_of(const EngineOptions& options) {
+  return options.threads > 0 ? options.threads : this_machine().cores;
+}
 
 /// The rate of copies of `bytes` bytes (so twice as many move) on `threads` threads. Small copies run on one, as small
 /// operations do, and are repeated so that the clock sees at least some ten microseconds.
@@ -43,7 +45,8 @@ CopyCeiling copy_ceiling(std::size_t bytes, int threads) {
   const int parts = bytes < (std::size_t{1} << 20) ? 1 : threads;
   const int repeats = static_cast<int>(std::max<std::size_t>(1, (std::size_t{1} << 19) / bytes));
   const auto copy_part = [&](int part) {
-    const std::size_t size = bytes / static_cast<std::size_t>(parts), begin = size * static_cast<std::size_t>(part);
+    const std::size_t size = bytes / static_cast<std::size_t>(parts),
+                      begin = size * static_cast<std::size_t>(part);
     for (int i = 0; i < repeats; ++i) {
       std::memcpy(to.data() + begin, from.data() + begin, size);
       __asm__ volatile("" : : "r"(to.data()) : "memory");  // else a compiler may keep only the last copy
@@ -72,7 +75,11 @@ double product_rate(Ops& ops, int size) {
   const std::size_t count = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
   const Dtype dtype = ops.dtype();
   const auto make = [&] { return ops.allocate(count * size_of(Precision::of(dtype).master)); };
-  const LinearForward product{size, size, size, {make(), Precision::of(dtype).activation}, {make(), Precision::of(dtype).parameter},
+  const LinearForward product{size,
+                              size,
+                              size,
+                              {make(), Precision::of(dtype).activation},
+                              {make(), Precision::of(dtype).parameter},
                               {make(), Precision::of(dtype).activation}};
   const double seconds = fastest(8, [&] {
     ops.run(product);
@@ -123,7 +130,8 @@ double Ceilings::bytes_per_second(double bytes) const {
 }
 
 std::string bound_of(double copy_share, double arithmetic_share, double seconds) {
-  constexpr double kShort = 30e-6;  // a GPU launch with a clock around it takes some 10 us whatever it computes
+  constexpr double kShort =
+      30e-6;  // a GPU launch with a clock around it takes some 10 us whatever it computes
   if (std::max(copy_share, arithmetic_share) < 0.1 && seconds < kShort) return "launch";
   return copy_share > arithmetic_share ? "copy" : "arithmetic";
 }
@@ -167,12 +175,14 @@ Profile profile_stage(int stage, const Run& run, const EngineOptions& options, i
   for (const OpProfile& part : parts) profile.parts_seconds += part.total_seconds / steps;
   for (const OpProfile& part : parts) {
     const double calls = part.calls, bytes = part.cost.bytes / calls, flops = part.cost.flops / calls;
-    const double mean = part.total_seconds / calls;  // costs are means over calls of several shapes, so is the rate
+    const double mean =
+        part.total_seconds / calls;  // costs are means over calls of several shapes, so is the rate
     const double copy = bytes / mean / profile.ceilings.bytes_per_second(bytes);
     const double arithmetic = flops / mean / profile.ceilings.flops_per_second;
     profile.rows.push_back({part.name, calls / steps, part.median_seconds,
-                            part.total_seconds / steps / profile.parts_seconds, bytes, flops, copy, arithmetic,
-                            bound_of(copy, arithmetic, part.median_seconds), part.bytes_requested / calls});
+                            part.total_seconds / steps / profile.parts_seconds, bytes, flops, copy,
+                            arithmetic, bound_of(copy, arithmetic, part.median_seconds),
+                            part.bytes_requested / calls});
   }
   return profile;
 }
@@ -183,7 +193,9 @@ std::vector<RecordRow> record_rows(const Profile& profile, int stage, bool hashe
   std::vector<RecordRow> rows;
   for (const ProfileRow& row : profile.rows) {
     RecordRow record{row.name, sources, hash, {}};
-    record.values = {{"launches", row.launches}, {"seconds", row.seconds}, {"share_of_step", row.share},
+    record.values = {{"launches", row.launches},
+                     {"seconds", row.seconds},
+                     {"share_of_step", row.share},
                      {"emulated", profile.emulated}};
     if (row.bytes > 0.0) {
       record.values["bytes"] = row.bytes;

@@ -14,7 +14,7 @@ namespace ladder {
 /// Measured by this program when it profiles, on the threads and in the type of the stage.
 /// What a copy reaches depends on where its data lie: caches are several times faster than memory.
 struct CopyCeiling {
-  double bytes = 0.0;             ///< moved by one copy, read plus written
+  double bytes = 0.0;  ///< moved by one copy, read plus written
   double bytes_per_second = 0.0;
 };
 
@@ -33,18 +33,20 @@ Ceilings measure_ceilings(int stage, const EngineOptions& options);
 /// One line of the profile.
 struct ProfileRow {
   std::string name;
-  double launches = 0.0;  ///< a step
-  double seconds = 0.0;   ///< median of one launch
-  double share = 0.0;     ///< of the step's time
+  double launches = 0.0;            ///< a step
+  double seconds = 0.0;             ///< median of one launch
+  double share = 0.0;               ///< of the step's time
   double bytes = 0.0, flops = 0.0;  ///< that one launch needs by definition; 0 where that is not counted
-  double copy_share = 0.0, arithmetic_share = 0.0;  ///< of the ceilings; above 1 where data of the previous operation was still nearer
+  double copy_share = 0.0,
+         arithmetic_share =
+             0.0;     ///< of the ceilings; above 1 where data of the previous operation was still nearer
   std::string bound;  ///< "copy", "arithmetic", or "launch" for a short one within a factor of ten of neither
   double bytes_requested = 0.0;  ///< that one launch asked memory for; 0 where the stage does not count
 };
 
 struct Profile {
   Ceilings ceilings;
-  double step_seconds = 0.0;  ///< median of undisturbed steps, without a clock around each operation
+  double step_seconds = 0.0;   ///< median of undisturbed steps, without a clock around each operation
   double parts_seconds = 0.0;  ///< mean of the profiled steps
   std::vector<ProfileRow> rows;
   bool emulated = false;

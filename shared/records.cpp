@@ -31,7 +31,8 @@ std::vector<std::string> files_of(const fs::path& folder, const std::string& ent
     for (const char* suffix : {"", ".hpp", ".cpp"})
       if (fs::is_regular_file(folder / (entry + suffix))) files.push_back(entry + suffix);
   }
-  require(!files.empty(), "{}: no such source file or folder: hashes need the folder that the program was built from",
+  require(!files.empty(),
+          "{}: no such source file or folder: hashes need the folder that the program was built from",
           (folder / entry).string());
   std::sort(files.begin(), files.end());
   return files;
@@ -63,7 +64,8 @@ std::vector<std::string> source_set(const std::string& name) {
   if (const std::size_t plus = name.find('+'); plus != std::string::npos) {
     std::vector<std::string> entries = source_set(name.substr(0, plus));
     for (std::string& entry : source_set(name.substr(plus + 1)))
-      if (std::find(entries.begin(), entries.end(), entry) == entries.end()) entries.push_back(std::move(entry));
+      if (std::find(entries.begin(), entries.end(), entry) == entries.end())
+        entries.push_back(std::move(entry));
     return entries;
   }
   std::vector<std::string> entries;
@@ -71,9 +73,11 @@ std::vector<std::string> source_set(const std::string& name) {
   if (name == "stage0") return {"stage0_scalar_autograd"};
   if (name == "stage1") entries = {"stage1_cpu_tensor"};
   if (name == "stage2") entries = {"stage2_naive_cuda", "shared/simt"};
-  require(!entries.empty(), "unknown source set '{}': valid are interpreter, stage0, stage1, stage2", name);
-  for (const char* model : {"shared/activation_plan", "shared/batch", "shared/dtype_convert", "shared/microgpt",
-                            "shared/ops", "shared/ops_engine"})
+  if (name == "stage3") entries = {"stage3_tiled_kernels", "shared/simt", "shared/tile"};
+  require(!entries.empty(), "unknown source set '{}': valid are interpreter, stage0, stage1, stage2, stage3",
+          name);
+  for (const char* model : {"shared/activation_plan", "shared/batch", "shared/dtype_convert",
+                            "shared/microgpt", "shared/ops", "shared/ops_engine"})
     entries.emplace_back(model);
   return entries;
 }
@@ -97,8 +101,12 @@ bool is_stale(const RecordRow& row, const fs::path& folder) {
 fs::path records_folder(const fs::path& folder) { return folder / "tests" / "bench" / "results"; }
 
 void write_record(const fs::path& path, const Record& record) {
-  Json json = {{"format", kFormat},       {"name", record.name}, {"command", record.command},
-               {"work", record.work},     {"date", record.date}, {"machine", to_json(record.machine)},
+  Json json = {{"format", kFormat},
+               {"name", record.name},
+               {"command", record.command},
+               {"work", record.work},
+               {"date", record.date},
+               {"machine", to_json(record.machine)},
                {"build", to_json(record.build)}};
   json["rows"] = Json::array();
   for (const RecordRow& row : record.rows)

@@ -54,9 +54,11 @@ std::string loss_plot(const Report& report) {
   const int window = 25;
   if (!report.curves.empty()) lines.push_back({"", report.curves.front().loss, 0, true, false});
   for (std::size_t i = 0; i < report.curves.size(); ++i)
-    lines.push_back({report.curves[i].name, smoothed(report.curves[i].loss, window), static_cast<int>(i % 6), false, i > 0});
-  return line_plot(lines, {fmt::format("Loss of every stage, mean over {} steps; faint: single steps", window), "step",
-                           "cross-entropy (nats)", false});
+    lines.push_back({report.curves[i].name, smoothed(report.curves[i].loss, window), static_cast<int>(i % 6),
+                     false, i > 0});
+  return line_plot(
+      lines, {fmt::format("Loss of every stage, mean over {} steps; faint: single steps", window), "step",
+              "cross-entropy (nats)", false});
 }
 
 std::string difference_plot(const Report& report) {
@@ -65,10 +67,11 @@ std::string difference_plot(const Report& report) {
     const ReportCurve& curve = report.curves[i];
     if (curve.below.size() != curve.loss.size() || curve.loss.empty()) continue;
     PlotLine line{curve.name, {}, static_cast<int>(i % 6), false, false};
-    for (std::size_t s = 0; s < curve.loss.size(); ++s) line.values.push_back(std::abs(curve.loss[s] - curve.below[s]));
+    for (std::size_t s = 0; s < curve.loss.size(); ++s)
+      line.values.push_back(std::abs(curve.loss[s] - curve.below[s]));
     lines.push_back(std::move(line));
-    lines.push_back({curve.name + ", limit", std::vector<double>(curve.loss.size(), curve.limit), static_cast<int>(i % 6),
-                     false, true});
+    lines.push_back({curve.name + ", limit", std::vector<double>(curve.loss.size(), curve.limit),
+                     static_cast<int>(i % 6), false, true});
   }
   if (lines.empty()) return {};
   return card(line_plot(lines, {"Difference of each loss from the rung below (gaps: exactly equal)", "step",
@@ -80,7 +83,8 @@ std::string bars(const Report& report) {
   for (const RecordRow& row : report.rows)
     if (row.values.contains("seconds")) {
       const double seconds = row.values["seconds"].get<double>();
-      all.push_back({row.name + (row.values.value("emulated", false) ? " (emulated)" : ""), format_seconds(seconds), seconds});
+      all.push_back({row.name + (row.values.value("emulated", false) ? " (emulated)" : ""),
+                     format_seconds(seconds), seconds});
     }
   return all.empty() ? std::string() : card(bar_chart(all, "Time per document, logarithmic"));
 }
@@ -88,7 +92,8 @@ std::string bars(const Report& report) {
 std::string samples(const Report& report) {
   if (report.curves.empty() || report.curves.front().samples.empty()) return {};
   const std::vector<std::string>& first = report.curves.front().samples;
-  std::string html = "<h2>Samples</h2>\n<p class='soft'>Drawn after training by " + html_escaped(report.curves.front().name);
+  std::string html =
+      "<h2>Samples</h2>\n<p class='soft'>Drawn after training by " + html_escaped(report.curves.front().name);
   for (std::size_t i = 1; i < report.curves.size(); ++i)
     html += fmt::format("; {}: {}", html_escaped(report.curves[i].name),
                         report.curves[i].samples == first ? "the same" : "<span class='bad'>others</span>");
@@ -100,20 +105,27 @@ std::string samples(const Report& report) {
 }  // namespace
 
 std::string html_of(const Report& report) {
-  std::string html = "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>\n"
-                     "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
-                     "<meta name='color-scheme' content='light dark'>\n<title>ladder climb</title>\n<style>";
+  std::string html =
+      "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>\n"
+      "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
+      "<meta name='color-scheme' content='light dark'>\n<title>ladder climb</title>\n<style>";
   html += std::string(kStyle) + "</style></head>\n<body><main>\n<h1>One GPT, climbed stage by stage</h1>\n";
   html += "<p>" + html_escaped(report.work) + "</p>\n<p>";
-  html += report.passed ? "<span class='good'>Every stage agrees with the one below it.</span>"
-                        : "<span class='bad'>A stage differs from the one below it: see the parity table.</span>";
-  html += "</p>\n<p class='soft'>" + html_escaped(describe(report.machine)) + "<br>" + html_escaped(describe(report.build)) +
-          "<br>" + html_escaped(report.date) + "</p>\n";
+  html += report.passed
+              ? "<span class='good'>Every stage agrees with the one below it.</span>"
+              : "<span class='bad'>A stage differs from the one below it: see the parity table.</span>";
+  html += "</p>\n<p class='soft'>" + html_escaped(describe(report.machine)) + "<br>" +
+          html_escaped(describe(report.build)) + "<br>" + html_escaped(report.date) + "</p>\n";
   html += "<h2>Loss</h2>\n" + card(loss_plot(report)) + difference_plot(report);
-  html += "<h2>Parity</h2>\n<p class='soft'>Largest difference of the limit for it, each stage against the one below.</p>\n" +
-          html_table(report.parity);
-  html += "<h2>Speed</h2>\n<p class='soft'>The same steps on the same data, taken in turns; medians. A time is printed only "
-          "where the parity of that run passed.</p>\n" + html_table(report.speedup) + bars(report) + samples(report);
+  html +=
+      "<h2>Parity</h2>\n<p class='soft'>Largest difference of the limit for it, each stage against the one "
+      "below.</p>\n" +
+      html_table(report.parity);
+  html +=
+      "<h2>Speed</h2>\n<p class='soft'>The same steps on the same data, taken in turns; medians. A time is "
+      "printed only "
+      "where the parity of that run passed.</p>\n" +
+      html_table(report.speedup) + bars(report) + samples(report);
   if (!report.notes.empty()) {
     html += "<h2>Notes</h2>\n";
     for (const std::string& note : report.notes) html += "<p>" + html_escaped(note) + "</p>\n";

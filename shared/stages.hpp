@@ -14,10 +14,10 @@ enum class Device { automatic, cpu, gpu };
 
 struct StageInfo {
   int number;
-  std::string name;            ///< "scalar autograd"
-  std::string summary;         ///< one clause for tables
-  std::vector<Dtype> dtypes;   ///< the first is the default
-  bool gpu;                    ///< has kernels for a GPU
+  std::string name;           ///< "scalar autograd"
+  std::string summary;        ///< one clause for tables
+  std::vector<Dtype> dtypes;  ///< the first is the default
+  bool gpu;                   ///< has kernels for a GPU
 };
 
 /// All stages that this build contains, by number.
@@ -30,7 +30,7 @@ struct EngineOptions {
   Dtype dtype = Dtype::fp32;
   int max_batch = 1;  ///< most sequences in one micro-batch; decides the memory taken before the first step
   Device device = Device::automatic;
-  int threads = 0;    ///< 0: all cores
+  int threads = 0;  ///< 0: all cores
 };
 
 /// Throws InputError when the stage does not compute in options.dtype or does not know a setting of `config` (stage 0

@@ -55,17 +55,19 @@ std::string number(double value) {
 
 std::string grid(const Axis& x, const Axis& y, std::size_t steps) {
   std::string svg;
-  const double y_step = y.log ? std::fmax(1.0, std::ceil((y.high - y.low) / 8.0)) : nice_step(y.high - y.low, 5);
+  const double y_step =
+      y.log ? std::fmax(1.0, std::ceil((y.high - y.low) / 8.0)) : nice_step(y.high - y.low, 5);
   for (double v = y.low; v <= y.high + 1e-9 * y_step; v += y_step) {
     const double place = y.from + (y.to - y.from) * (v - y.low) / (y.high - y.low);
-    svg += fmt::format("<line class='grid' x1='{}' x2='{}' y1='{:.1f}' y2='{:.1f}'/>", kLeft, kWidth - kRight, place, place);
-    svg += fmt::format("<text class='tick' text-anchor='end' x='{}' y='{:.1f}'>{}</text>", kLeft - 8, place + 4,
-                       y.log ? fmt::format("1e{:.0f}", v) : number(v));
+    svg += fmt::format("<line class='grid' x1='{}' x2='{}' y1='{:.1f}' y2='{:.1f}'/>", kLeft, kWidth - kRight,
+                       place, place);
+    svg += fmt::format("<text class='tick' text-anchor='end' x='{}' y='{:.1f}'>{}</text>", kLeft - 8,
+                       place + 4, y.log ? fmt::format("1e{:.0f}", v) : number(v));
   }
   const double x_step = std::fmax(1.0, nice_step(std::fmax(static_cast<double>(steps), 1.0), 8));
   for (double v = 0; v <= static_cast<double>(steps); v += x_step)
-    svg += fmt::format("<text class='tick' text-anchor='middle' x='{:.1f}' y='{}'>{}</text>", x.at(v), kHeight - kBottom + 18,
-                       number(v));
+    svg += fmt::format("<text class='tick' text-anchor='middle' x='{:.1f}' y='{}'>{}</text>", x.at(v),
+                       kHeight - kBottom + 18, number(v));
   return svg;
 }
 
@@ -77,11 +79,12 @@ std::string path_of(const PlotLine& line, const Axis& x, const Axis& y) {
       drawing = false;
       continue;
     }
-    d += fmt::format("{}{:.1f} {:.1f}", drawing ? "L" : "M", x.at(static_cast<double>(i + 1)), y.at(line.values[i]));
+    d += fmt::format("{}{:.1f} {:.1f}", drawing ? "L" : "M", x.at(static_cast<double>(i + 1)),
+                     y.at(line.values[i]));
     drawing = true;
   }
-  return fmt::format("<path class='line{}' style='stroke:var(--series-{})'{} d='{}'/>", line.faint ? " faint" : "",
-                     line.color, line.dashed ? " stroke-dasharray='6 4'" : "", d);
+  return fmt::format("<path class='line{}' style='stroke:var(--series-{})'{} d='{}'/>",
+                     line.faint ? " faint" : "", line.color, line.dashed ? " stroke-dasharray='6 4'" : "", d);
 }
 
 std::string legend(const std::vector<PlotLine>& lines) {
@@ -89,17 +92,20 @@ std::string legend(const std::vector<PlotLine>& lines) {
   double place = kTop + 14;
   for (const PlotLine& line : lines) {
     if (line.faint) continue;
-    svg += fmt::format("<line class='line' style='stroke:var(--series-{})'{} x1='{}' x2='{}' y1='{:.1f}' y2='{:.1f}'/>",
-                       line.color, line.dashed ? " stroke-dasharray='6 4'" : "", kWidth - 250, kWidth - 226, place, place);
-    svg += fmt::format("<text class='key' x='{}' y='{:.1f}'>{}</text>", kWidth - 218, place + 4, html_escaped(line.name));
+    svg += fmt::format(
+        "<line class='line' style='stroke:var(--series-{})'{} x1='{}' x2='{}' y1='{:.1f}' y2='{:.1f}'/>",
+        line.color, line.dashed ? " stroke-dasharray='6 4'" : "", kWidth - 250, kWidth - 226, place, place);
+    svg += fmt::format("<text class='key' x='{}' y='{:.1f}'>{}</text>", kWidth - 218, place + 4,
+                       html_escaped(line.name));
     place += 18;
   }
   return svg;
 }
 
 std::string opened(double height, const std::string& title) {
-  return fmt::format("<svg viewBox='0 0 {} {}' role='img' aria-label='{}'><text class='title' x='0' y='16'>{}</text>",
-                     kWidth, height, html_escaped(title), html_escaped(title));
+  return fmt::format(
+      "<svg viewBox='0 0 {} {}' role='img' aria-label='{}'><text class='title' x='0' y='16'>{}</text>",
+      kWidth, height, html_escaped(title), html_escaped(title));
 }
 
 }  // namespace
@@ -108,12 +114,23 @@ std::string html_escaped(const std::string& text) {
   std::string escaped;
   for (char c : text) {
     switch (c) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '\'': escaped += "&#39;"; break;
-      case '"': escaped += "&quot;"; break;
-      default: escaped += c;
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '\'':
+        escaped += "&#39;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        escaped += c;
     }
   }
   return escaped;
@@ -139,8 +156,8 @@ std::string line_plot(const std::vector<PlotLine>& lines, const PlotSettings& se
   std::string svg = opened(kHeight, settings.title) + grid(x, y, steps);
   for (const PlotLine& line : lines) svg += path_of(line, x, y);
   svg += legend(lines);
-  svg += fmt::format("<text class='tick' text-anchor='middle' x='{}' y='{}'>{}</text>", (kLeft + kWidth - kRight) / 2,
-                     kHeight - 6, html_escaped(settings.x_label));
+  svg += fmt::format("<text class='tick' text-anchor='middle' x='{}' y='{}'>{}</text>",
+                     (kLeft + kWidth - kRight) / 2, kHeight - 6, html_escaped(settings.x_label));
   return svg + fmt::format("<text class='tick' x='{}' y='{}'>{}</text></svg>\n", kLeft, kTop - 6,
                            html_escaped(settings.y_label));
 }
@@ -152,17 +169,19 @@ std::string bar_chart(const std::vector<Bar>& bars, const std::string& title) {
     low = std::fmin(low, std::log10(bar.value));
     high = std::fmax(high, std::log10(bar.value));
   }
-  const Axis axis{std::floor(low - 0.5), std::fmax(high, std::floor(low - 0.5) + 1.0), left, kWidth - right, true};
+  const Axis axis{std::floor(low - 0.5), std::fmax(high, std::floor(low - 0.5) + 1.0), left, kWidth - right,
+                  true};
   const double height = kTop + row * static_cast<double>(bars.size()) + 6;
   std::string svg = opened(height, title);
   for (std::size_t i = 0; i < bars.size(); ++i) {
     const double top = kTop + row * static_cast<double>(i);
     svg += fmt::format("<text class='key' text-anchor='end' x='{}' y='{:.1f}'>{}</text>", left - 10, top + 15,
                        html_escaped(bars[i].name));
-    svg += fmt::format("<rect style='fill:var(--series-{})' rx='3' x='{}' y='{:.1f}' width='{:.1f}' height='20'/>",
-                       i % 6, left, top, axis.at(bars[i].value) - left);
-    svg += fmt::format("<text class='key' x='{:.1f}' y='{:.1f}'>{}</text>", axis.at(bars[i].value) + 8, top + 15,
-                       html_escaped(bars[i].label));
+    svg += fmt::format(
+        "<rect style='fill:var(--series-{})' rx='3' x='{}' y='{:.1f}' width='{:.1f}' height='20'/>", i % 6,
+        left, top, axis.at(bars[i].value) - left);
+    svg += fmt::format("<text class='key' x='{:.1f}' y='{:.1f}'>{}</text>", axis.at(bars[i].value) + 8,
+                       top + 15, html_escaped(bars[i].label));
   }
   return svg + "</svg>\n";
 }

@@ -8,9 +8,10 @@ namespace ladder {
 
 struct PlotLine {
   std::string name;
-  std::vector<double> values;  ///< one per step; values that are not finite (or, on a log axis, not positive) are gaps
-  int color = 0;               ///< number of a CSS variable --series-N
-  bool faint = false;          ///< thin, transparent and without an entry in the legend
+  std::vector<double>
+      values;     ///< one per step; values that are not finite (or, on a log axis, not positive) are gaps
+  int color = 0;  ///< number of a CSS variable --series-N
+  bool faint = false;  ///< thin, transparent and without an entry in the legend
   bool dashed = false;
 };
 

@@ -21,7 +21,8 @@ bool starts_with(const std::string& text, std::string_view prefix) { return text
 std::string with_mark(const RecordRow& row, std::size_t i, const std::vector<bool>& stale) {
   std::string name = row.name;
   if (row.values.value("emulated", false)) name += " (emulated)";
-  if (const std::string device = row.values.value("device", std::string()); !device.empty()) name += " (" + device + ")";
+  if (const std::string device = row.values.value("device", std::string()); !device.empty())
+    name += " (" + device + ")";
   if (i < stale.size() && stale[i]) name += " (stale)";
   return name;
 }
@@ -89,9 +90,9 @@ Cells speedup_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
     const RecordRow& row = rows[i];
     const std::string low = cell(row, "q1", format_seconds), high = cell(row, "q3", format_seconds);
     const std::string median = cell(row, "seconds", format_seconds);
-    cells.push_back({with_mark(row, i, stale), median.empty() ? "-" : median, low.empty() ? "" : low + " to " + high,
-                     cell(row, "times_interpreter", format_count), cell(row, "times_below", format_count),
-                     parity_text(row)});
+    cells.push_back({with_mark(row, i, stale), median.empty() ? "-" : median,
+                     low.empty() ? "" : low + " to " + high, cell(row, "times_interpreter", format_count),
+                     cell(row, "times_below", format_count), parity_text(row)});
   }
   return cells;
 }
@@ -103,9 +104,10 @@ Cells parity_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& 
     std::vector<std::string> line = {with_mark(row, i, stale)};
     for (const char* level : {"kernel", "block", "model", "loss"}) {
       const auto found = row.values.find(level);
-      line.push_back(found == row.values.end() ? std::string()
-                                               : error_of_limit(found->value("error", 0.0), found->value("limit", 0.0)) +
-                                                     (found->value("passed", false) ? "" : " FAILED"));
+      line.push_back(found == row.values.end()
+                         ? std::string()
+                         : error_of_limit(found->value("error", 0.0), found->value("limit", 0.0)) +
+                               (found->value("passed", false) ? "" : " FAILED"));
     }
     line.push_back(text_cell(row, "samples"));
     cells.push_back(std::move(line));
@@ -117,35 +119,46 @@ Cells tolerance_cells() {
   Cells cells = {{"what", "type", "compared with", "rule", "measured", "limit", "ceiling", "why"}};
   for (const Tolerance& row : tolerances())
     cells.push_back({row.what, std::string(name_of(row.dtype)), row.reference,
-                     row.rule == Rule::absolute ? "absolute" : row.rule == Rule::bits ? "bits" : "scaled",
-                     row.measured ? fmt::format("{:.1e}", *row.measured) : "-", fmt::format("{:.1e}", row.limit()),
-                     fmt::format("{:.0e}", row.ceiling), row.reason});
+                     row.rule == Rule::absolute ? "absolute"
+                     : row.rule == Rule::bits   ? "bits"
+                                                : "scaled",
+                     row.measured ? fmt::format("{:.1e}", *row.measured) : "-",
+                     fmt::format("{:.1e}", row.limit()), fmt::format("{:.0e}", row.ceiling), row.reason});
   return cells;
 }
 
 Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
-  Cells cells = {{"", "launches", "each", "of the step", "bytes", "asked for", "FLOPs", "of copy", "of arithmetic", "nearest to"}};
-  const bool counted = std::any_of(rows.begin(), rows.end(), [](const RecordRow& row) { return row.values.contains("bytes_requested"); });
+  Cells cells = {{"", "launches", "each", "of the step", "bytes", "asked for", "FLOPs", "of copy",
+                  "of arithmetic", "nearest to"}};
+  const bool counted = std::any_of(
+      rows.begin(), rows.end(), [](const RecordRow& row) { return row.values.contains("bytes_requested"); });
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const RecordRow& row = rows[i];
-    cells.push_back({with_mark(row, i, stale), cell(row, "launches", format_count), cell(row, "seconds", format_seconds),
-                     cell(row, "share_of_step", percent), cell(row, "bytes", format_count),
-                     cell(row, "bytes_requested", format_count), cell(row, "flops", format_count), cell(row, "share_of_copy", percent),
+    cells.push_back({with_mark(row, i, stale), cell(row, "launches", format_count),
+                     cell(row, "seconds", format_seconds), cell(row, "share_of_step", percent),
+                     cell(row, "bytes", format_count), cell(row, "bytes_requested", format_count),
+                     cell(row, "flops", format_count), cell(row, "share_of_copy", percent),
                      cell(row, "share_of_arithmetic", percent), text_cell(row, "bound")});
   }
   if (!counted)
-    for (auto& line : cells) line.erase(line.begin() + 5);  // a stage that counts no requests has no such column
+    for (auto& line : cells)
+      line.erase(line.begin() + 5);  // a stage that counts no requests has no such column
   return cells;
 }
 
-std::string render_block(const std::string& name, const std::vector<Record>& records, const fs::path& folder) {
+std::string render_block(const std::string& name, const std::vector<Record>& records,
+                         const fs::path& folder) {
   if (name == "tolerances") return markdown_table(tolerance_cells());
-  const auto found = std::find_if(records.begin(), records.end(), [&](const Record& r) { return r.name == name; });
+  const auto found =
+      std::find_if(records.begin(), records.end(), [&](const Record& r) { return r.name == name; });
   require(found != records.end(), "there is no record '{}' in {}", name, records_folder(folder).string());
   const std::vector<bool> stale = staleness(*found, folder);
-  if (starts_with(name, "speedup-")) return markdown_table(speedup_cells(found->rows, stale)) + "\n" + caption(*found);
-  if (starts_with(name, "parity")) return markdown_table(parity_cells(found->rows, stale)) + "\n" + caption(*found);
-  if (starts_with(name, "profile-")) return markdown_table(profile_cells(found->rows, stale)) + "\n" + caption(*found);
+  if (starts_with(name, "speedup-"))
+    return markdown_table(speedup_cells(found->rows, stale)) + "\n" + caption(*found);
+  if (starts_with(name, "parity"))
+    return markdown_table(parity_cells(found->rows, stale)) + "\n" + caption(*found);
+  if (starts_with(name, "profile-"))
+    return markdown_table(profile_cells(found->rows, stale)) + "\n" + caption(*found);
   const bool any_stale = std::find(stale.begin(), stale.end(), true) != stale.end();
   return output_block(*found) + (any_stale ? "\n(stale: the program has changed since)\n" : "");
 }
@@ -156,14 +169,15 @@ std::string replace_blocks(const std::string& text, const std::string& source,
   std::size_t at = 0;
   for (;;) {
     const std::size_t open = text.find(kOpen, at), close = text.find(kClose, at);
-    require(open != std::string::npos || close == std::string::npos, "{}: a '{}' without its opening line", source,
-            kClose);
-    if (open == std::string::npos) return result + text.substr(at);
-    require(close != std::string::npos && open < close, "{}: a '{}' that does not belong to an open block, or none",
+    require(open != std::string::npos || close == std::string::npos, "{}: a '{}' without its opening line",
             source, kClose);
+    if (open == std::string::npos) return result + text.substr(at);
+    require(close != std::string::npos && open < close,
+            "{}: a '{}' that does not belong to an open block, or none", source, kClose);
     const std::size_t name_start = open + kOpen.size(), name_end = text.find(kOpenEnd, name_start);
     const std::size_t next_open = text.find(kOpen, name_start);
-    require(name_end != std::string::npos && name_end < close && (next_open == std::string::npos || next_open > close),
+    require(name_end != std::string::npos && name_end < close &&
+                (next_open == std::string::npos || next_open > close),
             "{}: the block opened at byte {} is not closed before the next one", source, open);
     const std::string name = text.substr(name_start, name_end - name_start);
     result += text.substr(at, name_end + kOpenEnd.size() - at) + "\n" + render(name) + std::string(kClose);
@@ -190,7 +204,8 @@ TablesReport update_tables(const fs::path& folder, bool write) {
   for (const Record& record : records)
     for (const RecordRow& row : record.rows)
       if (is_stale(row, folder))
-        report.stale.push_back(fmt::format("{}: row '{}' timed other sources than these", record.name, row.name));
+        report.stale.push_back(
+            fmt::format("{}: row '{}' timed other sources than these", record.name, row.name));
   return report;
 }
 

@@ -17,8 +17,9 @@
 namespace ladder {
 
 struct Tolerance {
-  std::string what;  ///< "operation", "activations", "gradients", "losses", ...; with dtype, the key of the row
-  Dtype dtype;       ///< what the side under test computes in
+  std::string
+      what;     ///< "operation", "activations", "gradients", "losses", ...; with dtype, the key of the row
+  Dtype dtype;  ///< what the side under test computes in
   std::string reference;  ///< what it is compared with
   Rule rule;
   double ceiling;

@@ -46,6 +46,7 @@ class TileOps final : public DeviceOps {
     runtime_.download(host, source, bytes);
   }
   void zero(void* destination, std::size_t bytes) override { runtime_.zero(destination, bytes); }
+  void synchronize() override { runtime_.synchronize(); }
   /// None: scores never reach memory.
   std::size_t attention_scratch_bytes(int, int, int) const override { return 0; }
   void run_step(const StepKey& key, const std::function<void()>& body) override {

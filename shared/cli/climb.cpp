@@ -71,8 +71,8 @@ void compare_with_below(std::vector<Climber>& climbers, Climber& climber, const 
   if (below == nullptr || !climber.engine) return;
   climber.parity.lower = below->rung.side.name;
   climber.parity.steps = run.train.steps;
-  compare_training(climber.rung.side, below->rung.side, run, {climber.loss, climber.samples}, {below->loss, below->samples},
-                   climber.parity);
+  compare_training(climber.rung.side, below->rung.side, run, {climber.loss, climber.samples},
+                   {below->loss, below->samples}, climber.parity);
   compare_engines(*climber.engine, *below->engine, run, run.train.steps, kProbes, climber.parity);
 }
 
@@ -88,12 +88,18 @@ std::vector<Climber> climb_all(const Run& run, Device device, Status& status) {
       compare_engines(*climber.engine, *fresh, run, 0, kProbes, climber.parity);
     }
     climber.loss = train_curve(*climber.engine, run, run.train.steps, [&](std::int64_t s) {
-      if (s % 20 == 0) status.show(fmt::format("{}: step {} of {}", climber.rung.side.name, s, run.train.steps));
+      if (s % 20 == 0)
+        status.show(fmt::format("{}: step {} of {}", climber.rung.side.name, s, run.train.steps));
     });
     climber.samples = texts_after_training(*climber.engine, run);
   }
   for (Climber& climber : climbers) compare_with_below(climbers, climber, run);
   return climbers;
+}
+
+/// Steps of one round: the interpreter's, if it takes part.
+std::int64_t race_steps(const ClimbFlags& flags) {
+  return flags.interpreter_steps > 0 ? flags.interpreter_steps : 30;
 }
 
 std::vector<ChainRow> race(const ClimbFlags& flags, const RunSettings& settings, Status& status) {
@@ -102,7 +108,7 @@ std::vector<ChainRow> race(const ClimbFlags& flags, const RunSettings& settings,
   chain.train = settings.train;
   chain.data = settings.data;
   const std::int64_t own = std::int64_t{settings.train.batch_size} * settings.train.grad_accum;
-  chain.documents = std::max<std::int64_t>(1, flags.interpreter_steps) * own;
+  chain.documents = race_steps(flags) * own;
   chain.batch = 0;
   chain.rounds = flags.rounds;
   chain.interpreter_rounds = 1;
@@ -112,7 +118,8 @@ std::vector<ChainRow> race(const ClimbFlags& flags, const RunSettings& settings,
 }
 
 /// The parity table: the interpreter's line, then one a rung.
-std::vector<RecordRow> parity_rows(const std::vector<Climber>& climbers, const std::vector<ChainRow>& chain, bool& passed) {
+std::vector<RecordRow> parity_rows(const std::vector<Climber>& climbers, const std::vector<ChainRow>& chain,
+                                   bool& passed) {
   std::vector<RecordRow> rows;
   const auto nothing = nlohmann::ordered_json::object();
   const bool interpreter = !chain.empty() && chain.front().stage < 0 && chain.front().not_run.empty();
@@ -122,7 +129,8 @@ std::vector<RecordRow> parity_rows(const std::vector<Climber>& climbers, const s
     if (climber.rung.stage == 0 && interpreter && climber.engine) {
       const std::vector<double>& want = chain.front().loss;
       report = {name, "interpreter", static_cast<std::int64_t>(want.size()), {}, {}};
-      compare_with_interpreter(std::span(climber.loss).first(std::min(want.size(), climber.loss.size())), want, report);
+      compare_with_interpreter(std::span(climber.loss).first(std::min(want.size(), climber.loss.size())),
+                               want, report);
     }
     if (!climber.engine)
       rows.push_back({name + ": not run, " + climber.not_run, "", "", nothing});
@@ -143,14 +151,17 @@ Report report_of(const std::vector<Climber>& climbers, const Run& run) {
   report.date = utc_now();
   report.machine = this_machine();
   report.build = this_build();
-  report.work = fmt::format("{} Training: {}. Data: {}.", describe(run.model) + ".", describe(run.train), run.source->describe());
+  report.work = fmt::format("{} Training: {}. Data: {}.", describe(run.model) + ".", describe(run.train),
+                            run.source->describe());
   for (const Climber& climber : climbers) {
     if (!climber.engine) {
       report.notes.push_back(climber.rung.side.name + " was not run: " + climber.not_run);
       continue;
     }
-    for (const std::string& note : climber.parity.notes) report.notes.push_back(climber.rung.side.name + ": " + note);
-    ReportCurve curve{climber.rung.side.name, climber.loss, {}, 0.0, climber.samples, climber.engine->emulated()};
+    for (const std::string& note : climber.parity.notes)
+      report.notes.push_back(climber.rung.side.name + ": " + note);
+    ReportCurve curve{climber.rung.side.name,    climber.loss, {}, 0.0, climber.samples,
+                      climber.engine->emulated()};
     if (climber.rung.below >= 0) {
       curve.below = climbers[static_cast<std::size_t>(climber.rung.below)].loss;
       curve.limit = find_tolerance("losses", climber.rung.side.dtype).limit();
@@ -164,32 +175,43 @@ void print_samples(const std::vector<Climber>& climbers) {
   for (const Climber& climber : climbers) {
     if (climber.samples.empty()) continue;
     std::string line;
-    for (std::size_t i = 0; i < std::min<std::size_t>(climber.samples.size(), 6); ++i) line += (i == 0 ? "" : ", ") + climber.samples[i];
+    for (std::size_t i = 0; i < std::min<std::size_t>(climber.samples.size(), 6); ++i)
+      line += (i == 0 ? "" : ", ") + climber.samples[i];
     fmt::print("{:<13} {}, ...\n", climber.rung.side.name, line);
   }
 }
 
-nlohmann::ordered_json json_of(const Report& report, const std::vector<Climber>& climbers, const std::vector<RecordRow>& parity) {
-  nlohmann::ordered_json json = {{"format", "ladder-climb/1"}, {"work", report.work}, {"date", report.date},
-                                 {"machine", to_json(report.machine)}, {"build", to_json(report.build)}, {"passed", report.passed}};
+nlohmann::ordered_json json_of(const Report& report, const std::vector<Climber>& climbers,
+                               const std::vector<RecordRow>& parity) {
+  nlohmann::ordered_json json = {{"format", "ladder-climb/1"},
+                                 {"work", report.work},
+                                 {"date", report.date},
+                                 {"machine", to_json(report.machine)},
+                                 {"build", to_json(report.build)},
+                                 {"passed", report.passed}};
   for (const RecordRow& row : parity) json["parity"].push_back({{"name", row.name}, {"values", row.values}});
-  for (const RecordRow& row : report.rows) json["speedup"].push_back({{"name", row.name}, {"values", row.values}});
+  for (const RecordRow& row : report.rows)
+    json["speedup"].push_back({{"name", row.name}, {"values", row.values}});
   for (const Climber& climber : climbers)
-    json["stages"].push_back({{"name", climber.rung.side.name}, {"not_run", climber.not_run}, {"loss", climber.loss},
+    json["stages"].push_back({{"name", climber.rung.side.name},
+                              {"not_run", climber.not_run},
+                              {"loss", climber.loss},
                               {"samples", climber.samples}});
   return json;
 }
 
 void run_climb(const ClimbFlags& flags) {
   require(flags.rounds > 0, "--rounds is {}: it must be 1 or more", flags.rounds);
-  require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more", flags.interpreter_steps);
+  require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more",
+          flags.interpreter_steps);
   require_writable_file(flags.report);
   require_writable_file(flags.json);
   const RunSettings settings = resolve_run(flags.run);
   require(settings.train.steps > 0, "--steps is {}: it must be 1 or more", settings.train.steps);
   const Run run = prepare_run(settings.model, settings.train, settings.data);
-  fmt::print("model     {}\ntraining  {}\ndata      {}: {}\ntokens    step 0 has hash {}\n", describe(run.model),
-             describe(run.train), run.data.path.empty() ? "embedded names" : run.data.path, run.source->describe(),
+  fmt::print("model     {}\ntraining  {}\ndata      {}: {}\ntokens    step 0 has hash {}\n",
+             describe(run.model), describe(run.train),
+             run.data.path.empty() ? "embedded names" : run.data.path, run.source->describe(),
              hex64(run.source->token_hash()));
   fmt::print("machine   {}\nbuild     {}\n\n", describe(this_machine()), describe(this_build()));
   std::fflush(stdout);
@@ -205,8 +227,10 @@ void run_climb(const ClimbFlags& flags) {
   report.rows = record_rows(chain, false);
   report.parity = parity_cells(parity);
   report.speedup = speedup_cells(report.rows);
-  fmt::print("Parity: largest difference from the stage below, of the limit for it\n{}\n", text_table(report.parity));
-  fmt::print("Speed: the same {} documents on every stage, in turns\n{}\n", flags.interpreter_steps, text_table(report.speedup));
+  fmt::print("Parity: largest difference from the stage below, of the limit for it\n{}\n",
+             text_table(report.parity));
+  fmt::print("Speed: the same {} steps on every stage, in turns\n{}\n", race_steps(flags),
+             text_table(report.speedup));
   print_samples(climbers);
   for (const std::string& note : report.notes) fmt::print("note      {}\n", note);
   if (!flags.json.empty()) write_file(flags.json, json_of(report, climbers, parity).dump(1) + "\n");
@@ -220,10 +244,13 @@ void run_climb(const ClimbFlags& flags) {
 void add_climb(CLI::App& app) {
   const auto flags = std::make_shared<ClimbFlags>();
   add_run_flags(app, flags->run);
-  add_choice(app, "--device", flags->device, {"auto", "cpu", "gpu"}, "where stages with GPU kernels run (default auto)");
-  add_number(app, "--interpreter-steps", flags->interpreter_steps, "steps that the interpreter runs; 0: none (default 30)");
+  add_choice(app, "--device", flags->device, {"auto", "cpu", "gpu"},
+             "where stages with GPU kernels run (default auto)");
+  add_number(app, "--interpreter-steps", flags->interpreter_steps,
+             "steps that the interpreter runs; 0: none (default 30)");
   add_number(app, "--rounds", flags->rounds, "rounds of the race (default 5)");
-  app.add_option("--report", flags->report, "the HTML report (default ladder-report.html)")->type_name("FILE");
+  app.add_option("--report", flags->report, "the HTML report (default ladder-report.html)")
+      ->type_name("FILE");
   app.add_option("--json", flags->json, "write tables, losses and samples as JSON")->type_name("FILE");
   app.callback([flags] { run_climb(*flags); });
 }

@@ -64,10 +64,12 @@ std::vector<Pair> pairs_of(const ParityFlags& flags) {
   }
   require(flags.from && flags.to, "--from and --to go together: name the two stages to compare");
   const int lower = std::min(*flags.from, *flags.to), upper = std::max(*flags.from, *flags.to);
-  const Dtype dtype = flags.dtype.empty() ? (lower == upper ? find_stage(upper).dtypes.front() : reference_dtype(upper))
-                                          : parse_dtype(flags.dtype);
+  const Dtype dtype = flags.dtype.empty()
+                          ? (lower == upper ? find_stage(upper).dtypes.front() : reference_dtype(upper))
+                          : parse_dtype(flags.dtype);
   pairs.push_back({upper, side_of(upper, dtype, device_of(flags), flags.threads),
-                   side_of(lower, reference_dtype(lower), device_of(flags), flags.threads), sources_of(lower, upper)});
+                   side_of(lower, reference_dtype(lower), device_of(flags), flags.threads),
+                   sources_of(lower, upper)});
   return pairs;
 }
 
@@ -88,7 +90,8 @@ struct Outcome {
   std::vector<ParityReport> reports;
   std::vector<RecordRow> rows;
   void add(ParityReport report, const std::string& sources, bool hash) {
-    rows.push_back({report.upper + " against " + report.lower, sources, hash ? source_hash(sources) : "", summary_of(report)});
+    rows.push_back({report.upper + " against " + report.lower, sources, hash ? source_hash(sources) : "",
+                    summary_of(report)});
     reports.push_back(std::move(report));
   }
 };
@@ -107,24 +110,28 @@ Outcome compare_all(const ParityFlags& flags, const Run& run, Status& status) {
   for (const Pair& pair : pairs_of(flags)) {
     status.show(pair.upper.name + " against " + pair.lower.name);
     ParityReport report{pair.upper.name, pair.lower.name, 0, {}, {}};
-    if (levels.block || levels.model || levels.loss) report = compare_sides(pair.upper, pair.lower, run, levels);
+    if (levels.block || levels.model || levels.loss)
+      report = compare_sides(pair.upper, pair.lower, run, levels);
     if (levels.kernel)
       compare_kernels(pair.upper_stage, {pair.upper.dtype, 1, device_of(flags), flags.threads}, report);
-    require(!report.findings.empty(), "nothing to compare: stage {} has no operations on tensors", pair.upper_stage);
+    require(!report.findings.empty(), "nothing to compare: stage {} has no operations on tensors",
+            pair.upper_stage);
     outcome.add(std::move(report), pair.sources, flags.record);
   }
   return outcome;
 }
 
 void write_json(const std::string& path, const Outcome& outcome) {
-  nlohmann::json json = {{"format", "ladder-parity/1"}, {"machine", to_json(this_machine())}, {"build", to_json(this_build())}};
+  nlohmann::json json = {
+      {"format", "ladder-parity/1"}, {"machine", to_json(this_machine())}, {"build", to_json(this_build())}};
   json["pairs"] = nlohmann::json::array();
   for (const ParityReport& report : outcome.reports) json["pairs"].push_back(to_json(report));
   write_file(path, json.dump(1) + "\n");
 }
 
 void run_parity(const ParityFlags& flags) {
-  require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more", flags.interpreter_steps);
+  require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more",
+          flags.interpreter_steps);
   require_writable_file(flags.json);
   const RunSettings settings = resolve_run(flags.run);
   const Run run = prepare_run(settings.model, settings.train, settings.data);
@@ -146,20 +153,26 @@ void run_parity(const ParityFlags& flags) {
   }
   for (const ParityReport& report : outcome.reports)
     if (!report.passed())
-      throw CheckError(fmt::format("{} differs from {}: {}", report.upper, report.lower, report.divergence()->describe()));
+      throw CheckError(
+          fmt::format("{} differs from {}: {}", report.upper, report.lower, report.divergence()->describe()));
 }
 
 }  // namespace
 
 void add_parity(CLI::App& app) {
   const auto flags = std::make_shared<ParityFlags>();
-  add_choice(app, "--level", flags->level, {"kernel", "block", "model", "loss", "all"}, "what to compare (default all)");
-  add_number(app, "--from", flags->from, "one stage (default: the whole chain, each rung against the one below)");
+  add_choice(app, "--level", flags->level, {"kernel", "block", "model", "loss", "all"},
+             "what to compare (default all)");
+  add_number(app, "--from", flags->from,
+             "one stage (default: the whole chain, each rung against the one below)");
   add_number(app, "--to", flags->to, "the other stage; the higher one is under test");
-  add_choice(app, "--dtype", flags->dtype, {"fp64", "fp32", "tf32", "bf16", "fp16"}, "what the higher stage computes in");
-  add_choice(app, "--device", flags->device, {"auto", "cpu", "gpu"}, "where stages with GPU kernels run (default auto)");
+  add_choice(app, "--dtype", flags->dtype, {"fp64", "fp32", "tf32", "bf16", "fp16"},
+             "what the higher stage computes in");
+  add_choice(app, "--device", flags->device, {"auto", "cpu", "gpu"},
+             "where stages with GPU kernels run (default auto)");
   add_number(app, "--threads", flags->threads, "CPU threads (default 0: all cores)");
-  add_number(app, "--interpreter-steps", flags->interpreter_steps, "steps the interpreter runs; 0: none (default 30)");
+  add_number(app, "--interpreter-steps", flags->interpreter_steps,
+             "steps the interpreter runs; 0: none (default 30)");
   add_run_flags(app, flags->run);
   app.add_option("--json", flags->json, "write every comparison as JSON")->type_name("FILE");
   app.add_flag("--record", flags->record, "write the record to tests/bench/results of the source folder");

@@ -26,8 +26,8 @@ struct ProfileFlags {
 std::string ceilings_text(const Ceilings& ceilings) {
   double fastest = 0.0;
   for (const CopyCeiling& copy : ceilings.copies) fastest = std::max(fastest, copy.bytes_per_second);
-  return fmt::format("copy {:.0f} GB/s in cache, {:.1f} GB/s in memory, arithmetic {:.1f} GFLOP/s", fastest / 1e9,
-                     ceilings.memory() / 1e9, ceilings.flops_per_second / 1e9);
+  return fmt::format("copy {:.0f} GB/s in cache, {:.1f} GB/s in memory, arithmetic {:.1f} GFLOP/s",
+                     fastest / 1e9, ceilings.memory() / 1e9, ceilings.flops_per_second / 1e9);
 }
 
 void run_profile(const ProfileFlags& flags) {
@@ -38,15 +38,15 @@ void run_profile(const ProfileFlags& flags) {
   require(steps > 0 && steps <= 1000000, "--steps is {}: it must be from 1 to 1000000", steps);
   place.options.max_batch = settings.train.batch_size;
   const Run run = prepare_run(settings.model, settings.train, settings.data);
-  fmt::print("stage     {}\nmodel     {}\nsteps     {} of {} {}\nmachine   {}\nbuild     {}\n", describe(place),
-             describe(run.model), steps, run.train.batch_size, run.train.batch_size == 1 ? "sequence" : "sequences",
-             describe(this_machine()), describe(this_build()));
+  fmt::print("stage     {}\nmodel     {}\nsteps     {} of {} {}\nmachine   {}\nbuild     {}\n",
+             describe(place), describe(run.model), steps, run.train.batch_size,
+             run.train.batch_size == 1 ? "sequence" : "sequences", describe(this_machine()),
+             describe(this_build()));
   std::fflush(stdout);
   const Profile profile = profile_stage(place.stage, run, place.options, static_cast<int>(steps));
-  if (place.stage > 0)
-    fmt::print("ceilings  {}, measured now\n", ceilings_text(profile.ceilings));
-  fmt::print("step      {} undisturbed, {} with a clock around every part\n\n", format_seconds(profile.step_seconds),
-             format_seconds(profile.parts_seconds));
+  if (place.stage > 0) fmt::print("ceilings  {}, measured now\n", ceilings_text(profile.ceilings));
+  fmt::print("step      {} undisturbed, {} with a clock around every part\n\n",
+             format_seconds(profile.step_seconds), format_seconds(profile.parts_seconds));
   Record record = new_record(
       flags.name.empty() ? fmt::format("profile-stage{}", place.stage) : flags.name,
       fmt::format("./ladder profile --stage {} --record", place.stage),
@@ -67,8 +67,10 @@ void run_profile(const ProfileFlags& flags) {
 void add_profile(CLI::App& app) {
   const auto flags = std::make_shared<ProfileFlags>();
   add_place_flags(app, flags->place);
-  add_choice(app, "--preset", flags->run.preset, {"micro", "micro-batch", "small"}, "where all settings start from (default micro)");
-  app.add_option("--data", flags->run.data, "text file to train on (default: the embedded names)")->type_name("FILE");
+  add_choice(app, "--preset", flags->run.preset, {"micro", "micro-batch", "small"},
+             "where all settings start from (default micro)");
+  app.add_option("--data", flags->run.data, "text file to train on (default: the embedded names)")
+      ->type_name("FILE");
   add_number(app, "--n-layer", flags->run.n_layer, "layers");
   add_number(app, "--n-embd", flags->run.n_embd, "width of the residual stream");
   add_number(app, "--n-head", flags->run.n_head, "attention heads; divides the width");

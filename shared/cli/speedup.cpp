@@ -24,7 +24,9 @@ struct SpeedupFlags {
   bool record = false;
 };
 
-std::int64_t round_up(std::int64_t value, std::int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 ChainSettings settings_of(const SpeedupFlags& flags) {
   RunFlags run = flags.run;
@@ -37,11 +39,12 @@ ChainSettings settings_of(const SpeedupFlags& flags) {
   settings.rounds = flags.rounds;
   settings.patience = flags.patience;
   const std::int64_t own = std::int64_t{settings.train.batch_size} * settings.train.grad_accum;
-  settings.batch = own == 1 ? 16 : 0;  // a size that has batches of its own needs no further ones
+  settings.batch = own == 1 ? 16 : 0;   // a size that has batches of its own needs no further ones
   settings.threads = own == 1 ? 1 : 0;  // and has work for all cores
   settings.documents = round_up(flags.documents > 0 ? flags.documents : 32, own == 1 ? 16 : own);
-  settings.device = flags.place.device == "cpu" ? Device::cpu
-                    : flags.place.device == "gpu" ? Device::gpu : Device::automatic;
+  settings.device = flags.place.device == "cpu"   ? Device::cpu
+                    : flags.place.device == "gpu" ? Device::gpu
+                                                  : Device::automatic;
   return settings;
 }
 
@@ -56,7 +59,8 @@ std::string command_of(const SpeedupFlags& flags) {
   add("--block-size", flags.run.block_size);
   add("--batch-size", flags.run.batch_size);
   if (!flags.run.data.empty())
-    command += " --data " + std::filesystem::path(flags.run.data).filename().string();  // no path of this machine
+    command +=
+        " --data " + std::filesystem::path(flags.run.data).filename().string();  // no path of this machine
   return command + " --record";
 }
 
@@ -67,12 +71,16 @@ void run_speedup(const SpeedupFlags& flags) {
   require_writable_file(flags.json);
   const ChainSettings settings = settings_of(flags);
   const Run run = prepare_run(settings.model, settings.train, settings.data);
-  const std::string data = run.data.path.empty() ? "the embedded names" : std::filesystem::path(run.data.path).filename().string();
-  const std::string work = fmt::format("{}; the first {} documents of {} from the initial weights, seed {}, median of {} rounds, {}",
-                                       describe(run.model), settings.documents, data, run.train.seed, settings.rounds,
-                                       settings.threads == 1 ? "one core" : "all cores");
-  const Record described = new_record(flags.name.empty() ? "speedup-" + flags.size : flags.name, command_of(flags), work);
-  fmt::print("work     {}\nmachine  {}\nbuild    {}\n\n", work, describe(described.machine), describe(described.build));
+  const std::string data =
+      run.data.path.empty() ? "the embedded names" : std::filesystem::path(run.data.path).filename().string();
+  const std::string work = fmt::format(
+      "{}; the first {} documents of {} from the initial weights, seed {}, median of {} rounds, {}",
+      describe(run.model), settings.documents, data, run.train.seed, settings.rounds,
+      settings.threads == 1 ? "one core" : "all cores");
+  const Record described =
+      new_record(flags.name.empty() ? "speedup-" + flags.size : flags.name, command_of(flags), work);
+  fmt::print("work     {}\nmachine  {}\nbuild    {}\n\n", work, describe(described.machine),
+             describe(described.build));
   Status status;
   const std::vector<ChainRow> rows = run_chain(settings, [&](const std::string& text) { status.show(text); });
   status.show("");
@@ -87,7 +95,8 @@ void run_speedup(const SpeedupFlags& flags) {
   }
   for (const ChainRow& row : rows)
     if (row.not_run.empty() && !row.proven)
-      throw CheckError(fmt::format("{} did not pass its parity with {}: no time is printed for it", row.name, row.compared_with));
+      throw CheckError(fmt::format("{} did not pass its parity with {}: no time is printed for it", row.name,
+                                   row.compared_with));
 }
 
 }  // namespace
@@ -97,17 +106,21 @@ void add_speedup(CLI::App& app) {
   std::vector<std::string> sizes;
   for (const Preset& preset : presets()) sizes.push_back(preset.name);
   add_choice(app, "--size", flags->size, sizes, "the preset to race (default micro)");
-  app.add_option("--data", flags->run.data, "text file to train on (default: the embedded names)")->type_name("FILE");
+  app.add_option("--data", flags->run.data, "text file to train on (default: the embedded names)")
+      ->type_name("FILE");
   add_number(app, "--n-layer", flags->run.n_layer, "layers");
   add_number(app, "--n-embd", flags->run.n_embd, "width of the residual stream");
   add_number(app, "--n-head", flags->run.n_head, "attention heads; divides the width");
   add_number(app, "--block-size", flags->run.block_size, "positions the model sees");
   add_number(app, "--batch-size", flags->run.batch_size, "sequences in a micro-batch");
   add_number(app, "--seed", flags->run.seed, "0 to 4294967295");
-  add_choice(app, "--device", flags->place.device, {"auto", "cpu", "gpu"}, "where stages with GPU kernels run (default auto)");
-  add_number(app, "--documents", flags->documents, "documents in one round, rounded up to whole batches (default 32)");
+  add_choice(app, "--device", flags->place.device, {"auto", "cpu", "gpu"},
+             "where stages with GPU kernels run (default auto)");
+  add_number(app, "--documents", flags->documents,
+             "documents in one round, rounded up to whole batches (default 32)");
   add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 5)");
-  add_number(app, "--patience", flags->patience, "seconds a round may take on a rung before it is left out (default 60)");
+  add_number(app, "--patience", flags->patience,
+             "seconds a round may take on a rung before it is left out (default 60)");
   app.add_option("--json", flags->json, "write the record to this file")->type_name("FILE");
   app.add_flag("--record", flags->record, "write the record to tests/bench/results of the source folder");
   app.add_option("--name", flags->name, "of the record (default speedup-SIZE)")->type_name("NAME");

@@ -34,10 +34,12 @@ void run_tables(const TablesFlags& flags) {
   for (const std::string& file : report.changed)
     fmt::print("{} {}\n", flags.check ? "differs from the records:" : "rewrote", file);
   for (const std::string& row : report.stale) fmt::print("stale: {}\n", row);
-  if (report.changed.empty() && report.stale.empty()) fmt::print("all generated parts agree with the records; no row is stale\n");
+  if (report.changed.empty() && report.stale.empty())
+    fmt::print("all generated parts agree with the records; no row is stale\n");
   if (flags.check && !(report.changed.empty() && report.stale.empty()))
-    throw CheckError("generated tables are out of date: measure again (ladder speedup --record, ladder parity --record), "
-                     "then run ladder tables");
+    throw CheckError(
+        "generated tables are out of date: measure again (ladder speedup --record, ladder parity --record), "
+        "then run ladder tables");
 }
 
 struct CaptureFlags {
@@ -49,7 +51,8 @@ void run_capture(const CaptureFlags& flags) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
   std::string words, command = shell_quoted(program);
   for (const std::string& argument : flags.arguments) {
-    words += " " + (argument.find_first_of(" *?()|'\"") == std::string::npos ? argument : shell_quoted(argument));
+    words +=
+        " " + (argument.find_first_of(" *?()|'\"") == std::string::npos ? argument : shell_quoted(argument));
     command += " " + shell_quoted(argument);
   }
   const std::string output = output_of(command);
@@ -68,13 +71,16 @@ void run_capture(const CaptureFlags& flags) {
 void add_tables(CLI::App& app) {
   const auto flags = std::make_shared<TablesFlags>();
   const auto capture = std::make_shared<CaptureFlags>();
-  app.add_flag("--check", flags->check, "write nothing; exit 1 if a table differs from its record or a row is stale");
-  app.add_option("--source-dir", flags->folder, "the source folder (default: the one this program was built from)")
+  app.add_flag("--check", flags->check,
+               "write nothing; exit 1 if a table differs from its record or a row is stale");
+  app.add_option("--source-dir", flags->folder,
+                 "the source folder (default: the one this program was built from)")
       ->type_name("DIR");
   CLI::App* sub = app.add_subcommand("capture", "record the output of a call of this program, for a README");
   sub->add_option("name", capture->name, "of the record and the block")->required()->type_name("NAME");
   sub->add_option("arguments", capture->arguments, "the call, after --")->required()->type_name("ARGS");
-  sub->add_option("--sources", capture->sources, "source set whose change makes the output stale")->type_name("SET");
+  sub->add_option("--sources", capture->sources, "source set whose change makes the output stale")
+      ->type_name("SET");
   sub->callback([capture] { run_capture(*capture); });
   app.callback([flags, &app] {
     if (app.get_subcommands().empty()) run_tables(*flags);

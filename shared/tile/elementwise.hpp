@@ -6,7 +6,8 @@
 
 #include "shared/tile/tile.hpp"
 
-namespace cuda::tiles::inline on_cpu {
+namespace cuda::tiles {
+inline namespace on_cpu {
 
 // ---- named choices that some operations take as a last argument ------------------------------------------------
 
@@ -359,4 +360,5 @@ requires(sizeof(Element) == sizeof(tile_element_t<T>) &&
       "element_bitcast", [](auto x) { return std::bit_cast<Element>(x); }, a);
 }
 
-}  // namespace cuda::tiles::inline on_cpu
+}  // namespace on_cpu
+}  // namespace cuda::tiles

@@ -19,7 +19,8 @@ void multiply_add(const double* a_mk, const double* b_kn, double* acc_mn, std::s
 
 }  // namespace ladder::tile
 
-namespace cuda::tiles::inline on_cpu {
+namespace cuda::tiles {
+inline namespace on_cpu {
 
 namespace detail {
 
@@ -74,4 +75,5 @@ requires(std::is_same_v<tile_element_t<A>, tile_element_t<B>>&&
   return acc;
 }
 
-}  // namespace cuda::tiles::inline on_cpu
+}  // namespace on_cpu
+}  // namespace cuda::tiles

@@ -17,7 +17,8 @@
 #define __tile__
 // NOLINTEND(bugprone-reserved-identifier)
 
-namespace cuda::tiles::inline on_cpu {
+namespace cuda::tiles {
+inline namespace on_cpu {
 
 /// Which block of the grid this is.
 inline ladder::tile::Index bid() noexcept { return ladder::tile::this_block.id; }
@@ -54,7 +55,8 @@ irange(A, B) -> irange<arithmetic_tile_conversion_t<A, B>>;
 template <class A, class B, class C>
 irange(A, B, C) -> irange<arithmetic_tile_conversion_t<arithmetic_tile_conversion_t<A, B>, C>>;
 
-}  // namespace cuda::tiles::inline on_cpu
+}  // namespace on_cpu
+}  // namespace cuda::tiles
 
 namespace ladder {
 class WorkerPool;

@@ -4,7 +4,8 @@
 #include "shared/tile/checks.hpp"
 #include "shared/tile/rearrange.hpp"
 
-namespace cuda::tiles::inline on_cpu {
+namespace cuda::tiles {
+inline namespace on_cpu {
 
 // ---- pointer arithmetic: pointer + integers gives a tile of pointers --------------------------------------------
 
@@ -168,4 +169,5 @@ template <integral auto Low, integral_tile T>
   return assume_bounded(numbers, integral_constant<Low>{}, integral_constant<highest>{});
 }
 
-}  // namespace cuda::tiles::inline on_cpu
+}  // namespace on_cpu
+}  // namespace cuda::tiles

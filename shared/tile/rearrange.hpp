@@ -5,7 +5,8 @@
 #include "shared/error.hpp"
 #include "shared/tile/elementwise.hpp"
 
-namespace cuda::tiles::inline on_cpu {
+namespace cuda::tiles {
+inline namespace on_cpu {
 
 template <tile_like T>
 T full(tile_element_t<T> value) {
@@ -263,4 +264,5 @@ auto all_of(T a, integral_constant<Dim> = {}) {
                                                                    [](bool x, bool y) { return x && y; });
 }
 
-}  // namespace cuda::tiles::inline on_cpu
+}  // namespace on_cpu
+}  // namespace cuda::tiles

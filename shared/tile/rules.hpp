@@ -9,7 +9,8 @@
 #include "shared/tile/element.hpp"
 #include "shared/tile/shape.hpp"
 
-namespace cuda::tiles::inline on_cpu {
+namespace cuda::tiles {
+inline namespace on_cpu {
 
 namespace detail {
 
@@ -241,4 +242,5 @@ concept storeable_tile = loadable_tile<T> && !std::is_const_v<std::remove_pointe
 template <loadable_tile T>
 using tile_load_t = tile_with_element_t<T, std::remove_cv_t<std::remove_pointer_t<tile_element_t<T>>>>;
 
-}  // namespace cuda::tiles::inline on_cpu
+}  // namespace on_cpu
+}  // namespace cuda::tiles

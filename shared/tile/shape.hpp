@@ -8,7 +8,8 @@
 #include <type_traits>
 #include <utility>
 
-namespace cuda::tiles::inline on_cpu {
+namespace cuda::tiles {
+inline namespace on_cpu {
 
 using std::integral;
 
@@ -245,4 +246,5 @@ template <class A, class B>
 requires(detail::can_broadcast<A, B>()) using shape_broadcast_t =
     decltype(detail::broadcast_shape<A, B>(std::make_index_sequence<detail::broadcast_rank<A, B>>{}));
 
-}  // namespace cuda::tiles::inline on_cpu
+}  // namespace on_cpu
+}  // namespace cuda::tiles

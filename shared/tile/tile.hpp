@@ -9,7 +9,8 @@
 #include "shared/tile/rules.hpp"
 #include "shared/tile/trace.hpp"
 
-namespace cuda::tiles::inline on_cpu {
+namespace cuda::tiles {
+inline namespace on_cpu {
 
 namespace detail {
 
@@ -242,4 +243,5 @@ Result map(const char* name, F f, const T&... operands) {
 }
 
 }  // namespace detail
-}  // namespace cuda::tiles::inline on_cpu
+}  // namespace on_cpu
+}  // namespace cuda::tiles

@@ -9,7 +9,8 @@
 
 #include "shared/tile/pointers.hpp"
 
-namespace cuda::tiles::inline on_cpu {
+namespace cuda::tiles {
+inline namespace on_cpu {
 
 // ---- layouts: how an index becomes an offset ---------------------------------------------------------------------
 
@@ -290,4 +291,5 @@ requires(Shape::rank() == Span::rank()) struct partition_view {
   Span span_;
 };
 
-}  // namespace cuda::tiles::inline on_cpu
+}  // namespace on_cpu
+}  // namespace cuda::tiles

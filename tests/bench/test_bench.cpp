@@ -21,7 +21,8 @@ TEST_CASE("median and quartiles interpolate between sorted samples") {
 TEST_CASE("contestants take turns, each reset before each slice") {
   std::string calls;
   const auto contestant = [&](char name) {
-    return Contestant{std::string(1, name), 2.0, [&, name] { calls += name; }, [&] { calls += '.'; }, [] { return 6.0; }, 0};
+    return Contestant{std::string(1, name), 2.0, [&, name] { calls += name; }, [&] { calls += '.'; },
+                      [] { return 6.0; },   0};
   };
   std::vector<Contestant> pair = {contestant('a'), contestant('b')};
   pair[1].rounds = 2;
@@ -66,7 +67,8 @@ TEST_CASE("tables align code points, not bytes") {
 }
 
 TEST_CASE("plots skip what cannot be drawn and escape names") {
-  const std::string svg = line_plot({{"a<b", {1.0, 0.0, 2.0, NAN, 4.0}, 0, false, false}}, {"t & u", "step", "y", true});
+  const std::string svg =
+      line_plot({{"a<b", {1.0, 0.0, 2.0, NAN, 4.0}, 0, false, false}}, {"t & u", "step", "y", true});
   CHECK(svg.find("a&lt;b") != std::string::npos);
   CHECK(svg.find("t &amp; u") != std::string::npos);
   CHECK(svg.find("nan") == std::string::npos);

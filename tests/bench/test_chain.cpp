@@ -71,7 +71,9 @@ TEST_CASE("a wrong stage loses its time, and so does the stage proven against it
 
 TEST_CASE("a stage that cannot run says why, and the others still race") {
   std::vector<Rung> chain = foot();
-  chain[2].side.make = [](const GptConfig&, int) -> std::unique_ptr<Engine> { throw MachineError("no such device here"); };
+  chain[2].side.make = [](const GptConfig&, int) -> std::unique_ptr<Engine> {
+    throw MachineError("no such device here");
+  };
   const std::vector<ChainRow> rows = race_with(chain);
   CHECK(rows[2].not_run == "no such device here");
   CHECK(rows[2].time.empty());

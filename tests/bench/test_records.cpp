@@ -36,7 +36,8 @@ std::string refusal(const fs::path& path) {
 TEST_CASE("a record comes back as it was written") {
   const TemporaryFolder folder;
   Record record = new_record("speedup-micro", "./ladder speedup", "nothing");
-  record.rows.push_back({"interpreter", "interpreter", "0123456789abcdef", {{"seconds", 0.1 + 0.2}, {"note", "é"}}});
+  record.rows.push_back(
+      {"interpreter", "interpreter", "0123456789abcdef", {{"seconds", 0.1 + 0.2}, {"note", "é"}}});
   write_record(folder / "speedup-micro.json", record);
   const Record again = read_record(folder / "speedup-micro.json");
   CHECK(again.name == record.name);

@@ -29,7 +29,9 @@ void make_project(const fs::path& folder) {
   write_file(folder / "shared" / "baseline" / "microgpt.py", "print(1)\n");
   write_file(folder / "README.md", "before\n" + kOpen + "typed by hand\n" + kClose + "after\n");
   Record record = new_record("speedup-micro", "./ladder speedup --record", "one step");
-  record.rows.push_back({"interpreter", "interpreter", source_hash("interpreter", folder),
+  record.rows.push_back({"interpreter",
+                         "interpreter",
+                         source_hash("interpreter", folder),
                          {{"seconds", 0.142}, {"q1", 0.14}, {"q3", 0.15}, {"proven", true}}});
   write_record(records_folder(folder) / "speedup-micro.json", record);
 }
@@ -37,10 +39,12 @@ void make_project(const fs::path& folder) {
 }  // namespace
 
 TEST_CASE("blocks are replaced and the rest stays") {
-  CHECK(replaced("a\n" + kOpen + "old\n" + kClose + "b\n") == "a\n" + kOpen + "[speedup-micro]\n" + kClose + "b\n");
+  CHECK(replaced("a\n" + kOpen + "old\n" + kClose + "b\n") ==
+        "a\n" + kOpen + "[speedup-micro]\n" + kClose + "b\n");
   CHECK(replaced("no blocks\n") == "no blocks\n");
   const std::string twice = kOpen + kClose + "mid\n" + kOpen + kClose;
-  CHECK(replaced(twice) == kOpen + "[speedup-micro]\n" + kClose + "mid\n" + kOpen + "[speedup-micro]\n" + kClose);
+  CHECK(replaced(twice) ==
+        kOpen + "[speedup-micro]\n" + kClose + "mid\n" + kOpen + "[speedup-micro]\n" + kClose);
   CHECK(replaced(replaced(twice)) == replaced(twice));
 }
 
@@ -56,7 +60,8 @@ TEST_CASE("tables are written from the record, and a second time nothing changes
   make_project(folder.path());
   const TablesReport check = update_tables(folder.path(), false);
   CHECK(check.changed == std::vector<std::string>{"README.md"});
-  CHECK(read_file(folder / "README.md").find("typed by hand") != std::string::npos);  // a check writes nothing
+  CHECK(read_file(folder / "README.md").find("typed by hand") !=
+        std::string::npos);  // a check writes nothing
   update_tables(folder.path(), true);
   const std::string text = read_file(folder / "README.md");
   CHECK(text.find("| interpreter | 142 ms | 140 ms to 150 ms |") != std::string::npos);
@@ -101,7 +106,8 @@ TEST_CASE("blocks in a stage's README are found too") {
   make_project(folder.path());
   fs::create_directories(folder / "stage7_example");
   write_file(folder / "stage7_example/README.md", kOpen + kClose);
-  CHECK(update_tables(folder.path(), true).changed == std::vector<std::string>{"README.md", "stage7_example/README.md"});
+  CHECK(update_tables(folder.path(), true).changed ==
+        std::vector<std::string>{"README.md", "stage7_example/README.md"});
 }
 
 TEST_CASE("the table of tolerances lists every row") {

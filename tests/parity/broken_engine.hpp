@@ -18,7 +18,8 @@ struct Damage {
 
 class BrokenEngine final : public Engine {
  public:
-  BrokenEngine(std::unique_ptr<Engine> inner, Damage damage) : inner_(std::move(inner)), damage_(std::move(damage)) {}
+  BrokenEngine(std::unique_ptr<Engine> inner, Damage damage)
+      : inner_(std::move(inner)), damage_(std::move(damage)) {}
 
   const GptConfig& config() const override { return inner_->config(); }
   Dtype dtype() const override { return inner_->dtype(); }

@@ -25,7 +25,9 @@ ParityReport against_double(const Damage& damage, std::int64_t steps, const Pari
   return compare_sides(broken(good, damage), good, small_run(steps), levels);
 }
 
-bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool mentions(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -33,7 +35,9 @@ TEST_CASE("an undamaged decorator passes") { CHECK(against_double({}, 5, kAll).p
 
 TEST_CASE("one wrong gradient element is named with its place") {
   Damage damage;
-  damage.probe = [](Probe& probe) { tensor_of(probe.gradients, "layer1.mlp_fc1").values[5 * 16 + 3] *= 1.001; };
+  damage.probe = [](Probe& probe) {
+    tensor_of(probe.gradients, "layer1.mlp_fc1").values[5 * 16 + 3] *= 1.001;
+  };
   const ParityReport report = against_double(damage, 0, kAll);
   CHECK_FALSE(report.passed());
   REQUIRE(report.divergence() != nullptr);
@@ -61,7 +65,9 @@ TEST_CASE("a wrong activation is named before the gradients it spoils") {
 
 TEST_CASE("NaN in an activation fails") {
   Damage damage;
-  damage.probe = [](Probe& probe) { probe.activations[1].values[4] = std::numeric_limits<double>::quiet_NaN(); };
+  damage.probe = [](Probe& probe) {
+    probe.activations[1].values[4] = std::numeric_limits<double>::quiet_NaN();
+  };
   const ParityReport report = against_double(damage, 0, kAll);
   REQUIRE(report.divergence() != nullptr);
   CHECK(report.divergence()->comparison.verdict == Verdict::not_finite);
@@ -70,9 +76,15 @@ TEST_CASE("NaN in an activation fails") {
 
 TEST_CASE("a missing tensor and a tensor of another name fail") {
   Damage damage;
-  SECTION("missing") { damage.probe = [](Probe& probe) { probe.gradients.pop_back(); }; }
-  SECTION("renamed") { damage.probe = [](Probe& probe) { probe.gradients.back().name = "layer1.other"; }; }
-  SECTION("short") { damage.probe = [](Probe& probe) { probe.gradients.back().values.pop_back(); }; }
+  SECTION("missing") {
+    damage.probe = [](Probe& probe) { probe.gradients.pop_back(); };
+  }
+  SECTION("renamed") {
+    damage.probe = [](Probe& probe) { probe.gradients.back().name = "layer1.other"; };
+  }
+  SECTION("short") {
+    damage.probe = [](Probe& probe) { probe.gradients.back().values.pop_back(); };
+  }
   const ParityReport report = against_double(damage, 0, kAll);
   REQUIRE(report.divergence() != nullptr);
   CHECK(report.divergence()->what == "gradient of layer1.mlp_fc2");

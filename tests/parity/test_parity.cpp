@@ -84,6 +84,7 @@ TEST_CASE("the chain proves every rung against one below it") {
   for (std::size_t i = 1; i < chain.size(); ++i) {
     CHECK(chain[i].below >= 0);
     CHECK(chain[i].below < static_cast<int>(i));
-    if (chain[i].stage >= 2) CHECK(chain[static_cast<std::size_t>(chain[i].below)].side.name == "stage 1 fp64");
+    if (chain[i].stage >= 2)
+      CHECK(chain[static_cast<std::size_t>(chain[i].below)].side.name == "stage 1 fp64");
   }
 }

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
-#include <cmath>
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -68,7 +69,8 @@ TEST_CASE("doubles survive bit for bit, with order, shapes and metadata") {
     REQUIRE(found != back.tensors.end());
     CHECK(found->shape == tensor.shape);
     REQUIRE(found->values.size() == tensor.values.size());
-    CHECK(std::memcmp(found->values.data(), tensor.values.data(), tensor.values.size() * 8) == 0);
+    for (std::size_t k = 0; k < tensor.values.size(); ++k)
+      CHECK(std::bit_cast<std::uint64_t>(found->values[k]) == std::bit_cast<std::uint64_t>(tensor.values[k]));
   }
 }
 
