@@ -13,9 +13,8 @@ namespace ladder {
 
 struct RecordRow {
   std::string name;
-  std::string
-      sources;       ///< name of a source set, see source_sets(); empty: depends on no source that is timed
-  std::string hash;  ///< of that set when this row was measured
+  std::string sources;  ///< source_set() it depends on; empty: depends on no source that is timed
+  std::string hash;     ///< of that set when this row was measured
   nlohmann::ordered_json values = nlohmann::ordered_json::object();
 };
 

@@ -28,7 +28,7 @@ th, td { padding: .35rem .7rem; text-align: right; border-bottom: 1px solid var(
 th { color: var(--soft); font-weight: 600; } th:first-child, td:first-child { text-align: left; } tr:last-child td { border-bottom: 0; }
 svg { display: block; width: 100%; height: auto; } svg text { font-family: inherit; fill: var(--text); font-size: 12px; }
 svg .title { font-size: 14px; font-weight: 600; } svg .tick { fill: var(--soft); font-size: 11px; }
-.grid { stroke: var(--rule); stroke-width: 1; } .line { fill: none; stroke-width: 2; stroke-linejoin: round; } .faint { stroke-width: 1; opacity: .25; }
+.grid { stroke: var(--rule); stroke-width: 1; } .line { fill: none; stroke-width: 2; stroke-linejoin: round; } .faint { stroke-width: 1; opacity: .35; }
 .names { columns: 10rem; margin: 0; padding: 0; list-style: none; }
 )css";
 
@@ -58,7 +58,7 @@ std::string loss_plot(const Report& report) {
                      false, i > 0});
   return line_plot(
       lines, {fmt::format("Loss of every stage, mean over {} steps; faint: single steps", window), "step",
-              "cross-entropy (nats)", false});
+              "cross-entropy (nats)", false, 0.0});
 }
 
 std::string difference_plot(const Report& report) {
@@ -70,12 +70,13 @@ std::string difference_plot(const Report& report) {
     for (std::size_t s = 0; s < curve.loss.size(); ++s)
       line.values.push_back(std::abs(curve.loss[s] - curve.below[s]));
     lines.push_back(std::move(line));
-    lines.push_back({curve.name + ", limit", std::vector<double>(curve.loss.size(), curve.limit),
-                     static_cast<int>(i % 6), false, true});
+    lines.push_back(
+        {"", std::vector<double>(curve.loss.size(), curve.limit), static_cast<int>(i % 6), true, true});
   }
   if (lines.empty()) return {};
-  return card(line_plot(lines, {"Difference of each loss from the rung below (gaps: exactly equal)", "step",
-                                "absolute difference", true}));
+  return card(line_plot(
+      lines, {"Difference of each loss from the rung below (dashed: its limit; gaps: exactly equal)", "step",
+              "absolute difference", true, 0.35}));
 }
 
 std::string bars(const Report& report) {

@@ -87,9 +87,9 @@ std::string path_of(const PlotLine& line, const Axis& x, const Axis& y) {
                      line.faint ? " faint" : "", line.color, line.dashed ? " stroke-dasharray='6 4'" : "", d);
 }
 
-std::string legend(const std::vector<PlotLine>& lines) {
+std::string legend(const std::vector<PlotLine>& lines, double at) {
   std::string svg;
-  double place = kTop + 14;
+  double place = kTop + 14 + at * (kHeight - kTop - kBottom);
   for (const PlotLine& line : lines) {
     if (line.faint) continue;
     svg += fmt::format(
@@ -155,7 +155,7 @@ std::string line_plot(const std::vector<PlotLine>& lines, const PlotSettings& se
   const Axis y = y_axis(lines, settings.log_y);
   std::string svg = opened(kHeight, settings.title) + grid(x, y, steps);
   for (const PlotLine& line : lines) svg += path_of(line, x, y);
-  svg += legend(lines);
+  svg += legend(lines, settings.legend_at);
   svg += fmt::format("<text class='tick' text-anchor='middle' x='{}' y='{}'>{}</text>",
                      (kLeft + kWidth - kRight) / 2, kHeight - 6, html_escaped(settings.x_label));
   return svg + fmt::format("<text class='tick' x='{}' y='{}'>{}</text></svg>\n", kLeft, kTop - 6,

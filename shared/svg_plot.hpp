@@ -18,6 +18,7 @@ struct PlotLine {
 struct PlotSettings {
   std::string title, x_label, y_label;
   bool log_y = false;
+  double legend_at = 0.0;  ///< how far down the legend starts, as a share of the plot's height
 };
 
 /// One SVG element with axes, grid and legend, 760 x 320 units, scaling with its container.

@@ -69,6 +69,11 @@ std::vector<bool> staleness(const Record& record, const fs::path& folder) {
   return stale;
 }
 
+bool has_record(const std::string& block, const std::vector<Record>& records) {
+  return block == "tolerances" || std::any_of(records.begin(), records.end(),
+                                              [&](const Record& record) { return record.name == block; });
+}
+
 /// The files that may hold blocks: the README of the project and of each stage.
 std::vector<fs::path> documents(const fs::path& folder) {
   std::vector<fs::path> files;
@@ -190,12 +195,10 @@ TablesReport update_tables(const fs::path& folder, bool write) {
   TablesReport report;
   for (const fs::path& path : documents(folder)) {
     const std::string text = read_file(path), name = fs::relative(path, folder).generic_string();
-    const std::string updated = replace_blocks(text, name, [&](const std::string& block) {
-      try {
-        return render_block(block, records, folder);
-      } catch (const InputError& error) {
-        throw InputError(fmt::format("{}: block '{}': {}", name, block, error.what()));
-      }
+    const std::string updated = replace_blocks(text, name, [&](const std::string& block) -> std::string {
+      if (has_record(block, records)) return render_block(block, records, folder);
+      report.missing.push_back(fmt::format("{}: block '{}' has no record", name, block));
+      return fmt::format("*Not measured yet: there is no record `{}`.*\n", block);
     });
     if (updated == text) continue;
     report.changed.push_back(name);

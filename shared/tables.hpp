@@ -34,7 +34,11 @@ std::string replace_blocks(const std::string& text, const std::string& source,
 
 struct TablesReport {
   std::vector<std::string> changed;  ///< files whose blocks differ from what the records give
-  std::vector<std::string> stale;    ///< "speedup-micro: row 'stage 0 fp64' timed other sources than these"
+  std::vector<std::string>
+      missing;  ///< "README.md: block 'speedup-micro' has no record", and the block says so too
+  std::vector<std::string> stale;  ///< "speedup-micro: row 'stage 0 fp64' timed other sources than these"
+
+  bool clean() const { return changed.empty() && missing.empty() && stale.empty(); }
 };
 
 /// The README.md of `folder` and of each of its stage folders. Rewrites those that differ if `write`.

@@ -1,9 +1,11 @@
 // The one table of tolerances: every comparison of the project takes its limit from here.
 //
 // A row says what is compared, in which type, by which rule; the ceiling that the project allows itself at most; the
-// largest error measured so far over the runs that the reason names (both compilers, with and without
-// -march=native); and the limit in force, which follows from the two: the smaller of the ceiling and ten times the
-// measured maximum. So a change that loses a decimal digit fails, even far below the ceiling.
+// largest error measured so far; and the limit in force, which follows from the two: the smaller of the
+// ceiling and ten times the measured maximum. Measured over: losses, 1,000 steps of preset micro on names.txt and on the
+// embedded names with four seeds, also in batches of 5 accumulated twice, with 3 layers, and at width 12 with blocks of
+// 5; tensors, those runs' first 300 steps, each from equal weights; operations, every case of tests/ops. Built by
+// g++ with -march=native and by clang++ without. So a change that loses a decimal digit fails, even far below the ceiling.
 #pragma once
 
 #include <optional>
@@ -17,9 +19,9 @@
 namespace ladder {
 
 struct Tolerance {
-  std::string
-      what;     ///< "operation", "activations", "gradients", "losses", ...; with dtype, the key of the row
-  Dtype dtype;  ///< what the side under test computes in
+  /// "operation", "activations", "gradients", "losses", ...; with dtype, the key of the row
+  std::string what;
+  Dtype dtype;            ///< what the side under test computes in
   std::string reference;  ///< what it is compared with
   Rule rule;
   double ceiling;

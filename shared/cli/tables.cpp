@@ -33,10 +33,10 @@ void run_tables(const TablesFlags& flags) {
   const TablesReport report = update_tables(flags.folder, !flags.check);
   for (const std::string& file : report.changed)
     fmt::print("{} {}\n", flags.check ? "differs from the records:" : "rewrote", file);
+  for (const std::string& block : report.missing) fmt::print("missing: {}\n", block);
   for (const std::string& row : report.stale) fmt::print("stale: {}\n", row);
-  if (report.changed.empty() && report.stale.empty())
-    fmt::print("all generated parts agree with the records; no row is stale\n");
-  if (flags.check && !(report.changed.empty() && report.stale.empty()))
+  if (report.clean()) fmt::print("all generated parts agree with the records; no row is stale\n");
+  if (flags.check && !report.clean())
     throw CheckError(
         "generated tables are out of date: measure again (ladder speedup --record, ladder parity --record), "
         "then run ladder tables");

@@ -68,12 +68,12 @@ TEST_CASE("tables align code points, not bytes") {
 
 TEST_CASE("plots skip what cannot be drawn and escape names") {
   const std::string svg =
-      line_plot({{"a<b", {1.0, 0.0, 2.0, NAN, 4.0}, 0, false, false}}, {"t & u", "step", "y", true});
+      line_plot({{"a<b", {1.0, 0.0, 2.0, NAN, 4.0}, 0, false, false}}, {"t & u", "step", "y", true, 0.0});
   CHECK(svg.find("a&lt;b") != std::string::npos);
   CHECK(svg.find("t &amp; u") != std::string::npos);
   CHECK(svg.find("nan") == std::string::npos);
   CHECK(svg.find("inf") == std::string::npos);
-  CHECK(line_plot({}, {"empty", "", "", false}).find("</svg>") != std::string::npos);
+  CHECK(line_plot({}, {"empty", "", "", false, 0.0}).find("</svg>") != std::string::npos);
   CHECK(bar_chart({{"x", "1 s", 1.0}}, "one").find("nan") == std::string::npos);
   CHECK(smoothed({1.0, 2.0, 3.0, 4.0}, 3) == std::vector<double>{1.5, 2.0, 3.0, 3.5});
 }

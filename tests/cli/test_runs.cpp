@@ -195,3 +195,13 @@ TEST_CASE("weights of another model or alphabet are not taken to start from") {
   CHECK(other_text.code == 2);
   CHECK_THAT(other_text.err, Contains("characters"));
 }
+
+TEST_CASE("a loss that is not finite ends with exit code 1, names the step and writes no weights") {
+  const TemporaryFolder folder;
+  const test::Outcome outcome = test::run_program(
+      folder.path(), {"train", "--stage", "0", "--lr", "1e6", "--eps", "1e-300", "--beta1", "0.999",
+                      "--steps", "300", "--save-weights", "w.safetensors", "--trace", "t.json"});
+  CHECK(outcome.code == 1);
+  CHECK_THAT(outcome.err, Contains("the loss of step") && Contains("of 300 is") && Contains("--lr"));
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
