@@ -16,7 +16,7 @@ TEST_CASE("records name no path of the machine they were made on") {
   for (const Record& record : read_records(records_folder(LADDER_SOURCE_DIR))) {
     CAPTURE(record.name);
     CHECK(record.command.find("/home") == std::string::npos);
-    CHECK(record.command.rfind("./ladder", 0) == 0);
+    CHECK(record.command.front() != '/');  // a call from the repository root
     CHECK_FALSE(record.machine.cpu.empty());
     CHECK_FALSE(record.build.compiler.empty());
   }
