@@ -45,7 +45,7 @@ std::string error_of_limit(double error, double limit) {
 std::string percent(double share) { return fmt::format("{:.0f}%", 100.0 * share); }
 
 std::string parity_text(const RecordRow& row) {
-  if (const std::string reason = text_cell(row, "not_run"); !reason.empty()) return reason;
+  if (std::string reason = text_cell(row, "not_run"); !reason.empty()) return reason;
   if (!row.values.contains("parity_error")) return text_cell(row, "parity_note");
   return error_of_limit(row.values.value("parity_error", 0.0), row.values.value("parity_limit", 0.0)) +
          (row.values.value("proven", false) ? "" : " FAILED");
@@ -96,8 +96,9 @@ Cells speedup_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
     const std::string low = cell(row, "q1", format_seconds), high = cell(row, "q3", format_seconds);
     const std::string median = cell(row, "seconds", format_seconds);
     cells.push_back({with_mark(row, i, stale), median.empty() ? "-" : median,
-                     low.empty() ? "" : low + " to " + high, cell(row, "times_interpreter", format_count),
-                     cell(row, "times_below", format_count), parity_text(row)});
+                     low.empty() ? "" : fmt::format("{} to {}", low, high),
+                     cell(row, "times_interpreter", format_count), cell(row, "times_below", format_count),
+                     parity_text(row)});
   }
   return cells;
 }

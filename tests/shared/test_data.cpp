@@ -107,7 +107,7 @@ TEST_CASE("batches and micro-batches count through the documents in order") {
     for (const Batch& batch : step) {
       REQUIRE(batch.batch() == 3);
       CHECK(batch.rows() == 6);
-      for (int b = 0; b < 3; ++b) seen.push_back(batch.targets_n[static_cast<std::size_t>(2 * b)]);
+      for (int b = 0; b < 3; ++b) seen.push_back(batch.targets_n[2 * static_cast<std::size_t>(b)]);
     }
   }
   REQUIRE(seen.size() == 30);
