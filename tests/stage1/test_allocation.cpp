@@ -29,10 +29,10 @@ std::atomic<int> allocations{0};
 }
 
 // glibc's own entry points, for whoever replaces malloc.
-extern "C" void* __libc_malloc(
-    std::size_t);  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
-extern "C" void* __libc_memalign(
-    std::size_t, std::size_t);  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
+extern "C" void* __libc_malloc(std::size_t);
+extern "C" void* __libc_memalign(std::size_t, std::size_t);
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 extern "C" void* malloc(std::size_t size) {
   ++allocations;
