@@ -16,7 +16,9 @@ TEST_CASE("records name no path of the machine they were made on") {
   for (const Record& record : read_records(records_folder(LADDER_SOURCE_DIR))) {
     CAPTURE(record.name);
     CHECK(record.command.find("/home") == std::string::npos);
-    CHECK(record.command.front() != '/');  // a call from the repository root
+    const bool by_program = record.command.rfind("./ladder", 0) == 0;
+    const bool by_benchmark = record.command == "linear_variants";  // tests/stage2: a program of its own
+    CHECK((by_program || by_benchmark));
     CHECK_FALSE(record.machine.cpu.empty());
     CHECK_FALSE(record.build.compiler.empty());
   }
