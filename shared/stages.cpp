@@ -7,9 +7,7 @@
 #include "stage0_scalar_autograd/engine.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "stage2_naive_cuda/ops_cuda.hpp"
-#ifdef LADDER_STAGE3
 #include "stage3_tiled_kernels/ops_tile.hpp"
-#endif
 
 namespace ladder {
 namespace {
@@ -40,7 +38,6 @@ const std::vector<Entry>& entries() {
        [](const EngineOptions& options) {
          return make_cuda_ops(options.dtype, options.device, options.threads);
        }},
-#ifdef LADDER_STAGE3
       {{3,
         "tiled kernels",
         "one block owns a tile; CUDA Tile C++",
@@ -50,7 +47,6 @@ const std::vector<Entry>& entries() {
        [](const EngineOptions& options) {
          return std::unique_ptr<Ops>(make_tile_ops(options.dtype, options.device, options.threads));
        }},
-#endif
   };
   return all;
 }

@@ -96,13 +96,6 @@ static_checks() {
   done | xargs -0 -n 1 -P "$jobs" "$tool" -p "$commands" --quiet --warnings-as-errors='*'
 }
 
-# Stage 3 and the CPU tile model take minutes to compile, so only this part builds them.
-tiles() {
-  compiler=$cxx
-  build_preset tiles "$build-tiles" tests/tile/all tests/stage3/all ladder &&
-    ctest_in "$build-tiles" -j "$jobs" -R '^(test_tile_|stage3_)'
-}
-
 mutants() {
   [ "$(count_tests "$build" -L '^mutants$')" -ge 10 ] || { echo "fewer than ten mutants are registered"; return 1; }
   ctest_in "$build" -j "$jobs" -L '^mutants$'
@@ -118,7 +111,6 @@ full_checks() {
   part "clang-format" layout
   part "clang-tidy" static_checks
   part "mutants" mutants
-  part "tile model, stage 3" tiles
   echo "$passed passed, $failed failed"
   [ "$failed" = 0 ]
 }
