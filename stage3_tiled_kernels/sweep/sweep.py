@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""Compiles and measures configurations of stage 3's kernels, and keeps what came out.
+
+    sweep.py compile PLAN.json... --bundle DIR     here: one cubin a configuration, with the compiler's report
+    sweep.py run --bundle DIR --out DIR            on a machine with a GPU and PyTorch: checks, then times each
+    sweep.py ingest DIR...                         here: appends the results to knowledge/traces/
+
+A plan names an operation (a module in works/) and lists configurations:
+
+    {"operation": "gemm", "arch": 90, "works": ["8192^3 NT"],
+     "configurations": [{"rows": 128, "columns": 256, "inner": 64, "warps": 8, "occupancy": 1, "why": "..."}]}
+
+A value that is a list stands for each of its members, so one entry can be a grid. Every configuration ends as a trace
+item, also those that do not compile, do not launch or are wrong. Exit codes: 0 done, 2 bad input, 3 this machine cannot.
+"""
+import argparse
+import datetime
+import importlib
+import itertools
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+TRACES = HERE.parent / "knowledge" / "traces"
+sys.path.insert(0, str(HERE))
+
+
+def fail(message, code=2):
+    print(f"sweep: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def work_module(operation):
+    if not (HERE / "works" / f"{operation}.py").is_file():
+        known = sorted(p.stem for p in (HERE / "works").glob("[a-z]*.py"))
+        fail(f"there is no operation '{operation}' (known: {', '.join(known)})")
+    return importlib.import_module(f"works.{operation}")
+
+
+def expanded(configuration):
+    """The grid that a configuration with lists stands for."""
+    keys = list(configuration)
+    values = [v if isinstance(v, list) else [v] for v in configuration.values()]
+    return [dict(zip(keys, choice)) for choice in itertools.product(*values)]
+
+
+# ---- compile ------------------------------------------------------------------------------------------------------
+
+
+def tool(name, environment):
+    """An nvcc or cuobjdump: the one that the environment variable names, else that of the toolchain script."""
+    if os.environ.get(environment):
+        return os.environ[environment]
+    found = subprocess.run(["sh", str(ROOT / "shared/scripts/cuda_toolchain.sh")], capture_output=True, text=True)
+    if found.returncode != 0:
+        fail(found.stderr.strip().splitlines()[-1], 3)
+    beside = pathlib.Path(found.stdout.strip()).with_name(name)
+    return str(beside) if beside.exists() else shutil.which(name) or fail(f"{name} is missing", 3)
+
+
+def resources(cubin, cuobjdump):
+    """{kernel: {registers, stack, shared, local, threads}} as the compiler reports them."""
+    usage = subprocess.run([cuobjdump, "-res-usage", cubin], capture_output=True, text=True).stdout
+    elf = subprocess.run([cuobjdump, "-elf", cubin], capture_output=True, text=True).stdout
+    report = {}
+    for name, numbers in re.findall(r"Function (\S+):\s*\n\s*(.*)", usage):
+        facts = {k.lower(): int(v) for k, v in re.findall(r"(REG|STACK|SHARED|LOCAL):(\d+)", numbers)}
+        section = elf.split(f".nv.info.{name}", 1)[-1]
+        threads = re.search(r"EIATTR_REQNTID\s+Format:\s*\S+\s+Value:\s*(0x[0-9a-f]+)", section)
+        facts["threads"] = int(threads.group(1), 16) if threads else 0
+        report[name] = facts
+    return report
+
+
+def compile_one(item, arch, bundle, tools):
+    stem = item["id"]
+    source = bundle / f"{stem}.cu"
+    source.write_text(work_module(item["operation"]).source(item["configuration"]))
+    command = [tools["nvcc"], "-std=c++20", "-O3", "-enable-tile", f"-arch=sm_{arch}", "-tilecubin",
+               f"-DLADDER_TILE_ARCHITECTURES={arch}", "-I", str(ROOT), "-DFMT_HEADER_ONLY", str(source), "-o",
+               str(bundle / f"{stem}.cubin")]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        failure = (done.stderr or done.stdout).strip() if done.returncode != 0 else None
+    except subprocess.TimeoutExpired:
+        failure = "the compiler ran for more than 300 s"
+    if failure is not None:
+        item["compile_failure"] = next((l for l in failure.splitlines() if "error" in l.lower()), failure[:300])[:300]
+    else:
+        item["resources"] = resources(str(bundle / f"{stem}.cubin"), tools["cuobjdump"])
+    return item
+
+
+def toolkit(nvcc):
+    text = subprocess.run([nvcc, "--version"], capture_output=True, text=True).stdout
+    return re.search(r"V(\d+\.\d+\.\d+)", text).group(1)
+
+
+def command_compile(options):
+    bundle = pathlib.Path(options.bundle)
+    bundle.mkdir(parents=True, exist_ok=True)
+    tools = {"nvcc": tool("nvcc", "CUDACXX"), "cuobjdump": tool("cuobjdump", "CUOBJDUMP")}
+    items = []
+    arch = None
+    for path in options.plans:
+        plan = json.loads(pathlib.Path(path).read_text())
+        if arch not in (None, plan["arch"]):
+            fail("the plans of one bundle must name one architecture")
+        arch = plan["arch"]
+        for entry in plan["configurations"]:
+            for configuration in expanded(entry):
+                why = configuration.pop("why", "")
+                items.append({"id": f"{plan['operation']}_{len(items):03}", "operation": plan["operation"],
+                              "works": plan["works"], "configuration": configuration, "why": why})
+    with ThreadPoolExecutor(options.jobs) as pool:
+        items = list(pool.map(lambda item: compile_one(item, arch, bundle, tools), items))
+    commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    (bundle / "plan.json").write_text(json.dumps(
+        {"arch": arch, "toolkit": toolkit(tools["nvcc"]), "commit": commit.stdout.strip(), "items": items}, indent=1))
+    shutil.copytree(HERE, bundle / "sweep", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "plans"))
+    failed = sum("compile_failure" in item for item in items)
+    print(f"sweep: {len(items)} configurations, {failed} did not compile; bundle in {bundle}")
+
+
+# ---- run ----------------------------------------------------------------------------------------------------------
+
+
+def run_item(item, work, tensors, want, rivals, module, timer, repeats):
+    """One configuration on one work: the trace item's changing part."""
+    import device
+    import torch
+    operation = work_module(item["operation"])
+    call = operation.call(module, item["configuration"], work, tensors)
+    operation.poison(tensors)
+    call()
+    torch.cuda.synchronize()
+    errors = {name: device.error_of(operation.result(tensors, name), value) for name, value in want.items()}
+    outcome = {"max_error": max(errors.values()), "limit": operation.LIMIT}
+    outcome["passed"] = outcome["max_error"] <= operation.LIMIT
+    if not outcome["passed"]:
+        return {"outcome": "wrong result", **outcome}
+    times = timer.race({"ours": call, **rivals}, repeats)
+    outcome.update(device.summary(times["ours"]))
+    outcome.update(operation.rates(work, outcome["us"]))
+    outcome["rivals"] = {name: {**device.summary(times[name]), **operation.rates(work, device.summary(times[name])["us"])}
+                         for name in rivals}
+    return {"outcome": "measured", **outcome}
+
+
+def command_run(options):
+    import device
+    import torch
+    bundle, out = pathlib.Path(options.bundle), pathlib.Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    plan = json.loads((bundle / "plan.json").read_text())
+    machine = device.describe()
+    if machine["architecture"] != plan["arch"]:
+        fail(f"the bundle is for sm_{plan['arch']}, this card is sm_{machine['architecture']}", 3)
+    timer, lines = device.Timer(), []
+    works = sorted({(item["operation"], name) for item in plan["items"] for name in item["works"]})
+    for operation_name, work_name in works:
+        operation = work_module(operation_name)
+        work = operation.WORKS[work_name]
+        torch.manual_seed(1)
+        tensors = operation.tensors(work)
+        want = operation.reference(work, tensors)
+        rivals = operation.rivals(work, tensors)
+        for item in plan["items"]:
+            if item["operation"] != operation_name or work_name not in item["works"]:
+                continue
+            trace = {"type": "Performance", "operation": operation_name, "work": work_name, **item["configuration"],
+                     "why": item["why"], "cold_cache": True, "toolkit": plan["toolkit"], "commit": plan["commit"]}
+            if "compile_failure" in item:
+                trace.update(outcome="compile failure", reason=item["compile_failure"])
+            else:
+                trace["resources"] = list(item["resources"].values())
+                try:
+                    module = device.Module(str(bundle / f"{item['id']}.cubin"), list(item["resources"]))
+                    trace.update(run_item(item, work, tensors, want, rivals, module, timer, options.repeats))
+                except device.LaunchError as error:
+                    trace.update(outcome="launch failure", reason=str(error))
+            trace.update(device.describe(), when=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"))
+            lines.append(trace)
+            print_line(trace)
+            with open(out / f"{operation_name}.jsonl", "a") as file:
+                file.write(json.dumps(trace) + "\n")
+        del tensors, want, rivals
+        torch.cuda.empty_cache()
+
+
+def print_line(trace):
+    shown = {k: v for k, v in trace.items() if k in ("us", "tflops", "tbps", "max_error", "reason")}
+    rivals = {name: round(r["us"], 1) for name, r in trace.get("rivals", {}).items()}
+    first = list(trace).index("work") + 1
+    configuration = {k: trace[k] for k in list(trace)[first:list(trace).index("why")]}
+    print(trace["operation"], trace["work"], configuration, trace["outcome"], shown, rivals, flush=True)
+
+
+# ---- ingest -------------------------------------------------------------------------------------------------------
+
+
+def command_ingest(options):
+    TRACES.mkdir(parents=True, exist_ok=True)
+    for folder in options.folders:
+        for path in sorted(pathlib.Path(folder).rglob("*.jsonl")):
+            target = TRACES / path.name
+            known = target.read_text().splitlines() if target.exists() else []
+            fresh = []
+            for line in path.read_text().splitlines():
+                item = json.loads(line)
+                item = {"id": f"{path.stem}-{len(known) + len(fresh) + 1:04}", **{k: v for k, v in item.items() if k != "id"}}
+                fresh.append(json.dumps(item))
+            with open(target, "a") as file:
+                file.writelines(line + "\n" for line in fresh)
+            print(f"sweep: {len(fresh)} items added to {target.name}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="sweep.py", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    compiling = commands.add_parser("compile")
+    compiling.add_argument("plans", nargs="+")
+    compiling.add_argument("--bundle", required=True)
+    compiling.add_argument("--jobs", type=int, default=os.cpu_count())
+    running = commands.add_parser("run")
+    running.add_argument("--bundle", required=True)
+    running.add_argument("--out", required=True)
+    running.add_argument("--repeats", type=int, default=20)
+    ingesting = commands.add_parser("ingest")
+    ingesting.add_argument("folders", nargs="+")
+    options = parser.parse_args()
+    {"compile": command_compile, "run": command_run, "ingest": command_ingest}[options.command](options)
+
+
+if __name__ == "__main__":
+    main()
