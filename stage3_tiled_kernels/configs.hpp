@@ -9,7 +9,9 @@
 #include <array>
 #include <cstddef>
 
-#include "shared/dtype.hpp"
+#include "stage3_tiled_kernels/configs/attention.hpp"
+#include "stage3_tiled_kernels/configs/products.hpp"
+#include "stage3_tiled_kernels/configs/rows.hpp"
 
 namespace ladder::table {
 
@@ -27,69 +29,5 @@ constexpr int nearest(int card, const std::array<int, N>& rows) {
     if (architecture <= card) found = architecture;
   return found;
 }
-
-/// C (rows x columns) is one block's; it walks along the inner dimension in steps of `inner`.
-struct ProductTiles {
-  int rows, columns, inner;
-  bool operator==(const ProductTiles&) const = default;
-};
-
-/// Products: `masked` takes any shape and pointer; `bulk` only rows that the bulk copy engine can take (16
-/// bytes), and pays only when the matrix has at least one whole tile. Where an element type has no faster
-/// tile, both are the same.
-struct ProductRow {
-  ProductTiles masked, bulk;
-};
-
-/// FMHA: one block owns `queries` queries (or `keys` keys) of a head.
-struct AttentionTiles {
-  int queries, keys;
-};
-
-/// What limits a tile: fp32 has no tensor core, so its products run on the ordinary units out of registers,
-/// and 64x64 already spills; fp64 has one, but each element is two registers; the narrow types want at least
-/// 32x16.
-constexpr ProductRow product_tiles(int architecture, Dtype dtype) {
-  switch (dtype) {
-    case Dtype::fp64:
-      return {{16, 16, 16}, {16, 16, 16}};
-    case Dtype::fp32:
-      return {{16, 16, 16}, {32, 32, 32}};
-    case Dtype::tf32:
-      return {{32, 32, 32}, {32, 32, 32}};
-    case Dtype::bf16:
-      return {{32, 32, 32}, architecture == 120 ? ProductTiles{64, 64, 64} : ProductTiles{128, 128, 64}};
-    case Dtype::fp16:
-      return {{32, 32, 32}, {32, 32, 32}};
-  }
-  return {};
-}
-
-/// Head sizes round up to a class, the extent of the tile that holds a head; 0 where no class holds them.
-/// Every type has 16 and 64; only the two types that models are trained in have 128.
-constexpr int head_class(int head_dim, Dtype dtype) {
-  if (head_dim <= 16) return 16;
-  if (head_dim <= 64) return 64;
-  const bool wide = dtype == Dtype::fp32 || dtype == Dtype::bf16;
-  return head_dim <= 128 && wide ? 128 : 0;
-}
-
-constexpr AttentionTiles attention_tiles(int /*architecture*/, Dtype dtype, int head) {
-  const bool half = dtype == Dtype::bf16 || dtype == Dtype::fp16;
-  if (head == 16) return half ? AttentionTiles{32, 32} : AttentionTiles{16, 16};
-  return half || dtype == Dtype::tf32 ? AttentionTiles{64, 64} : AttentionTiles{16, 16};
-}
-
-/// Rows of a tile of the row sums that the backward pass begins with.
-inline constexpr int kDeltaRows = 16;
-
-/// Rows x channels of a tile of the row-wise kernels.
-inline constexpr int kNormRows = 8, kNormChannels = 128;
-inline constexpr int kEmbeddingRows = 16, kEmbeddingChannels = 32;
-inline constexpr int kLossRows = 8, kLossColumns = 128;
-/// Elements of a tile of the element-wise kernels.
-inline constexpr int kLine = 1024;
-/// Blocks of rows that the grouped order of products walks through before it moves on.
-inline constexpr int kGroup = 8;
 
 }  // namespace ladder::table
