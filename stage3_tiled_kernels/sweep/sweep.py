@@ -84,7 +84,7 @@ def compile_one(item, arch, bundle, tools):
     source = bundle / f"{stem}.cu"
     source.write_text(work_module(item["operation"]).source(item["configuration"]))
     command = [tools["nvcc"], "-std=c++20", "-O3", "-enable-tile", f"-arch=sm_{arch}", "-tilecubin",
-               f"-DLADDER_TILE_ARCHITECTURES={arch}", "-I", str(ROOT), "-DFMT_HEADER_ONLY", str(source), "-o",
+               f"-DLADDER_TILE_ARCHITECTURES={arch}", "-I", str(ROOT), "-DFMT_USE_CONSTEXPR=1", str(source), "-o",
                str(bundle / f"{stem}.cubin")]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
