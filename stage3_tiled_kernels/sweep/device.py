@@ -6,6 +6,7 @@ Kernels are loaded through the driver's own interface, since a cubin is what the
 import ctypes
 import statistics
 import subprocess
+import time
 
 import torch
 
@@ -89,6 +90,28 @@ class Timer:
                 times[name].append((begin, end))
         torch.cuda.synchronize()
         return {name: sorted(1e3 * b.elapsed_time(e) for b, e in pairs) for name, pairs in times.items()}
+
+
+    def sustain(self, calls, seconds, block=0.25):
+        """Keeps the card busy for `seconds`, the calls taking turns in blocks of `block` seconds without a pause.
+
+        Returns {name: sorted microseconds a call}, one for each block of the second half, when the card has reached
+        its power limit; caches stay as the calls leave them.
+        """
+        each = {name: statistics.median(times) for name, times in self.race(calls, 5).items()}
+        times = {name: [] for name in calls}
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            for name, call in calls.items():
+                count = max(1, int(block * 1e6 / each[name]))
+                begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+                begin.record()
+                for _ in range(count):
+                    call()
+                end.record()
+                end.synchronize()
+                times[name].append(1e3 * begin.elapsed_time(end) / count)
+        return {name: sorted(blocks[len(blocks) // 2:]) for name, blocks in times.items()}
 
 
 def summary(times):

@@ -132,7 +132,7 @@ def command_compile(options):
 # ---- run ----------------------------------------------------------------------------------------------------------
 
 
-def run_item(item, work, tensors, want, rivals, module, timer, repeats):
+def run_item(item, work, tensors, want, rivals, module, timer, repeats, seconds):
     """One configuration on one work: the trace item's changing part."""
     import device
     import torch
@@ -151,6 +151,12 @@ def run_item(item, work, tensors, want, rivals, module, timer, repeats):
     outcome.update(operation.rates(work, outcome["us"]))
     outcome["rivals"] = {name: {**device.summary(times[name]), **operation.rates(work, device.summary(times[name])["us"])}
                          for name in rivals}
+    if seconds > 0:
+        held = timer.sustain({"ours": call, **rivals}, seconds)
+        outcome["sustained_s"] = seconds
+        outcome["sustained"] = {name: {**device.summary(t), **operation.rates(work, device.summary(t)["us"])}
+                                for name, t in held.items()}
+        outcome["sustained_clock_sm_mhz"] = device.describe()["clock_sm_mhz"]
     return {"outcome": "measured", **outcome}
 
 
@@ -183,7 +189,8 @@ def command_run(options):
                 trace["resources"] = list(item["resources"].values())
                 try:
                     module = device.Module(str(bundle / f"{item['id']}.cubin"), list(item["resources"]))
-                    trace.update(run_item(item, work, tensors, want, rivals, module, timer, options.repeats))
+                    trace.update(run_item(item, work, tensors, want, rivals, module, timer, options.repeats,
+                                          options.sustained))
                 except device.LaunchError as error:
                     trace.update(outcome="launch failure", reason=str(error))
             trace.update(device.describe(), when=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"))
@@ -233,6 +240,8 @@ def main():
     running.add_argument("--bundle", required=True)
     running.add_argument("--out", required=True)
     running.add_argument("--repeats", type=int, default=20)
+    running.add_argument("--sustained", type=float, default=0, metavar="SECONDS",
+                         help="also keep the card busy for so long, for the rate under its power limit")
     ingesting = commands.add_parser("ingest")
     ingesting.add_argument("folders", nargs="+")
     options = parser.parse_args()
