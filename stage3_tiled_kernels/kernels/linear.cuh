@@ -12,115 +12,142 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
+// Each block goes through the tiles number b, b + blocks, b + 2 blocks, ...: all of its own with a block for each
+// tile, several on a persistent grid, where the loads of the next tile overlap the stores of the last.
+//
+// Extras: whether the epilogue is compiled in. The plain product is an instantiation of its own, since even a flag
+// that is false costs registers.
+
 // Computes: y_no = residual_no + relu(rstd_n * x_ni W_oi^T); each of the three extras may be left out
 //           rmsnorm(x) W^T = (rstd x) W^T = rstd (x W^T): the norm's scale belongs to a row, so it can wait
 //           until the sum is complete and the loads stay plain copies
 // Shapes:   x_ni [N, I], w_oi [O, I], rstd_n [N], residual_no [N, O] -> y_no [N, O]
-// Map:      one block owns a TM x TN tile of y_no; blocks go through the matrix in groups (grouped_block)
+// Map:      one block owns TM x TN tiles of y_no; blocks go through the matrix in groups (grouped_block)
 // Traffic:  reads N I O (1/TM + 1/TN) elements, writes N O
 // FLOPs:    2 N I O
 // Bound:    the tensor cores when large; the launch when small
 // Differs from the previous rung: a tile of y instead of an element: each element loaded serves TM or TN
 //           products
-template <class E, int TM, int TN, int TK, int Divisor>
-__tile_global__ void linear_forward_kernel(int rows, int in_channels, int out_channels,
-                                           const Stored<E>* __restrict__ x_ni,
-                                           const Stored<E>* __restrict__ w_oi,
-                                           const Wide<E>* __restrict__ rstd_n,
-                                           const Stored<E>* __restrict__ residual_no, bool scaled, bool relu,
-                                           bool residual, Stored<E>* __restrict__ y_no) {
+template <class E, table::ProductTiles S, int Divisor, bool Extras>
+[[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
+linear_forward_kernel(int rows, int in_channels, int out_channels, const Stored<E>* __restrict__ x_ni,
+                      const Stored<E>* __restrict__ w_oi, const Wide<E>* __restrict__ rstd_n,
+                      const Stored<E>* __restrict__ residual_no, bool scaled, bool relu, bool residual,
+                      Stored<E>* __restrict__ y_no) {
+  constexpr int TM = S.rows, TN = S.columns, TK = S.inner;
   const int in = ct::assume_divisible<Divisor>(in_channels);
   const int out = ct::assume_divisible<Divisor>(out_channels);
   const auto x = matrix<TM, TK>(promised<Divisor>(x_ni), rows, in);
   const auto w = matrix<TN, TK>(promised<Divisor>(w_oi), out, in);
-  const auto [n, o] = grouped_block(ct::bid().x, tiles_for(rows, TM), tiles_for(out, TN));
+  const auto y_view = matrix<TM, TN>(promised<Divisor>(y_no), rows, out);
+  const int tile_rows = tiles_for(rows, TM), tile_columns = tiles_for(out, TN);
+  const int first = ct::bid().x, blocks = ct::num_blocks().x;
+  for (int tile : ct::irange(first, tile_rows * tile_columns, blocks)) {
+    const auto [n, o] = grouped_block<S.group>(tile, tile_rows, tile_columns);
+    auto y = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
+    for (int i : ct::irange(0, tiles_for(in, TK)))
+      y = ct::mma(ct::element_cast<Operand<E>>(x.load_masked(n, i)),
+                  ct::transpose(ct::element_cast<Operand<E>>(w.load_masked(o, i))), y);
 
-  auto y = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
-  for (int i : ct::irange(0, tiles_for(in, TK)))
-    y = ct::mma(ct::element_cast<Operand<E>>(x.load_masked(n, i)),
-                ct::transpose(ct::element_cast<Operand<E>>(w.load_masked(o, i))), y);
-
-  if (scaled) y = y * ct::reshape<ct::shape<TM, 1>>(vector<TM>(rstd_n, rows).load_masked(n));
-  if (relu) y = ct::max(y, ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>());
-  if (residual)
-    y = y + ct::element_cast<Wide<E>>(
-                matrix<TM, TN>(promised<Divisor>(residual_no), rows, out).load_masked(n, o));
-  matrix<TM, TN>(promised<Divisor>(y_no), rows, out).store_masked(ct::element_cast<Stored<E>>(y), n, o);
+    if constexpr (Extras) {
+      if (scaled) y = y * ct::reshape<ct::shape<TM, 1>>(vector<TM>(rstd_n, rows).load_masked(n));
+      if (relu) y = ct::max(y, ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>());
+      if (residual) {
+        const auto added = matrix<TM, TN>(promised<Divisor>(residual_no), rows, out);
+        y = y + ct::element_cast<Wide<E>>(added.load_masked(n, o));
+      }
+    }
+    const auto stored = ct::element_cast<Stored<E>>(y);
+    [[using cutile: hint(0, allow_tma = S.bulk_store)]] y_view.store_masked(stored, n, o);
+  }
 }
 
 // Computes: dx_ni = dy_no W_oi; with relu: 0 where relu_ni, the layer's input, is not positive
 // Shapes:   dy_no [N, O], w_oi [O, I], relu_ni [N, I] -> dx_ni [N, I]
-// Map:      one block owns a TM x TN tile of dx_ni, in grouped order
+// Map:      one block owns TM x TN tiles of dx_ni, in grouped order
 // Traffic:  reads N I O (1/TM + 1/TN) elements (N I more with relu), writes N I
 // FLOPs:    2 N I O
 // Bound:    the tensor cores when large; the launch when small
 // Differs from the previous rung: tiles; beside the forward kernel, W is loaded as it lies
-template <class E, int TM, int TN, int TK, int Divisor>
-__tile_global__ void linear_backward_input_kernel(int rows, int in_channels, int out_channels,
-                                                  const Stored<E>* __restrict__ dy_no,
-                                                  const Stored<E>* __restrict__ w_oi,
-                                                  const Stored<E>* __restrict__ relu_ni, bool relu,
-                                                  Stored<E>* __restrict__ dx_ni) {
+template <class E, table::ProductTiles S, int Divisor, bool Extras>
+[[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
+linear_backward_input_kernel(int rows, int in_channels, int out_channels, const Stored<E>* __restrict__ dy_no,
+                             const Stored<E>* __restrict__ w_oi, const Stored<E>* __restrict__ relu_ni,
+                             bool relu, Stored<E>* __restrict__ dx_ni) {
+  constexpr int TM = S.rows, TN = S.columns, TK = S.inner;
   const int in = ct::assume_divisible<Divisor>(in_channels);
   const int out = ct::assume_divisible<Divisor>(out_channels);
   const auto dy = matrix<TM, TK>(promised<Divisor>(dy_no), rows, out);
   const auto w = matrix<TK, TN>(promised<Divisor>(w_oi), out, in);
-  const auto [n, i] = grouped_block(ct::bid().x, tiles_for(rows, TM), tiles_for(in, TN));
+  const auto dx_view = matrix<TM, TN>(promised<Divisor>(dx_ni), rows, in);
+  const int tile_rows = tiles_for(rows, TM), tile_columns = tiles_for(in, TN);
+  const int first = ct::bid().x, blocks = ct::num_blocks().x;
+  for (int tile : ct::irange(first, tile_rows * tile_columns, blocks)) {
+    const auto [n, i] = grouped_block<S.group>(tile, tile_rows, tile_columns);
+    auto dx = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
+    for (int o : ct::irange(0, tiles_for(out, TK)))
+      dx = ct::mma(ct::element_cast<Operand<E>>(dy.load_masked(n, o)),
+                   ct::element_cast<Operand<E>>(w.load_masked(o, i)), dx);
 
-  auto dx = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
-  for (int o : ct::irange(0, tiles_for(out, TK)))
-    dx = ct::mma(ct::element_cast<Operand<E>>(dy.load_masked(n, o)),
-                 ct::element_cast<Operand<E>>(w.load_masked(o, i)), dx);
-
-  if (relu) {
-    const auto y =
-        ct::element_cast<Wide<E>>(matrix<TM, TN>(promised<Divisor>(relu_ni), rows, in).load_masked(n, i));
-    dx = ct::select(y > Wide<E>(0), dx, ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>());
+    if constexpr (Extras) {
+      if (relu) {
+        const auto input = matrix<TM, TN>(promised<Divisor>(relu_ni), rows, in).load_masked(n, i);
+        dx = ct::select(ct::element_cast<Wide<E>>(input) > Wide<E>(0), dx,
+                        ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>());
+      }
+    }
+    const auto stored = ct::element_cast<Stored<E>>(dx);
+    [[using cutile: hint(0, allow_tma = S.bulk_store)]] dx_view.store_masked(stored, n, i);
   }
-  matrix<TM, TN>(promised<Divisor>(dx_ni), rows, in).store_masked(ct::element_cast<Stored<E>>(dx), n, i);
 }
 
 // Computes: sums_soi[s] = (old sums_soi[s] if add) + the share of split s in dy_no^T (rstd_n x_ni)
 //           The scale of row n stands inside the sum over n here, so it goes onto the tile of x as it is
 //           loaded.
 // Shapes:   dy_no [N, O], x_ni [N, I], rstd_n [N] -> sums_soi [S, O, I]
-// Map:      one block owns a TM x TN tile of dW for one of S stretches of the rows (split-K): a small W has
+// Map:      one block owns TM x TN tiles of dW for one of S stretches of the rows (split-K): a small W has
 //           few tiles, and the rows are many. With S = 1 sums_soi is dW itself, else linear_weight_sum adds
-//           the S parts up
+//           the S parts up. All tiles of a stretch come before the next: they read the same rows
 // Traffic:  reads N I O (1/TM + 1/TN) elements, writes S I O
 // FLOPs:    2 N I O
 // Bound:    the tensor cores when large; the launch when small
 // Differs from the previous rung: tiles, and as many blocks as the card can hold instead of one for each
 //           element
-template <class E, int TM, int TN, int TK, int Divisor>
-__tile_global__ void linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int splits,
-                                                   const Stored<E>* __restrict__ dy_no,
-                                                   const Stored<E>* __restrict__ x_ni,
-                                                   const Wide<E>* __restrict__ rstd_n, bool scaled, bool add,
-                                                   Wide<E>* __restrict__ sums_soi) {
+template <class E, table::ProductTiles S, int Divisor, bool Extras>
+[[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
+linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int splits,
+                              const Stored<E>* __restrict__ dy_no, const Stored<E>* __restrict__ x_ni,
+                              const Wide<E>* __restrict__ rstd_n, bool scaled, bool add,
+                              Wide<E>* __restrict__ sums_soi) {
+  constexpr int TM = S.rows, TN = S.columns, TK = S.inner;
   const int in = ct::assume_divisible<Divisor>(in_channels);
   const int out = ct::assume_divisible<Divisor>(out_channels);
   const auto dy = matrix<TK, TM>(promised<Divisor>(dy_no), rows, out);
   const auto x = matrix<TK, TN>(promised<Divisor>(x_ni), rows, in);
-  const auto sums = matrices<TM, TN>(sums_soi, splits, out, in);
-  const auto [o, i] = grouped_block(ct::bid().x, tiles_for(out, TM), tiles_for(in, TN));
-  const int s = ct::bid().y;
-  const int all = tiles_for(rows, TK);
-  const int share = tiles_for(all, splits);
-  const int end = (s + 1) * share < all ? (s + 1) * share : all;
-
-  auto dw = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
-  if (add) dw = ct::reshape<ct::shape<TM, TN>>(sums.load_masked(s, o, i));
-  for (int n : ct::irange(s * share, end)) {
-    auto x_tile = x.load_masked(n, i);
-    if (scaled) {
-      const auto rstd = ct::reshape<ct::shape<TK, 1>>(vector<TK>(rstd_n, rows).load_masked(n));
-      x_tile = ct::element_cast<Stored<E>>(ct::element_cast<Wide<E>>(x_tile) * rstd);
+  const auto sums = matrices<TM, TN>(promised<Divisor>(sums_soi), splits, out, in);
+  const int tile_rows = tiles_for(out, TM), tile_columns = tiles_for(in, TN);
+  const int tiles = tile_rows * tile_columns, all = tiles_for(rows, TK), share = tiles_for(all, splits);
+  const int first = ct::bid().x, blocks = ct::num_blocks().x;
+  for (int unit : ct::irange(first, tiles * splits, blocks)) {
+    const int s = unit / tiles;
+    const auto [o, i] = grouped_block<S.group>(unit - s * tiles, tile_rows, tile_columns);
+    const int end = (s + 1) * share < all ? (s + 1) * share : all;
+    auto dw = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
+    if (add) dw = ct::reshape<ct::shape<TM, TN>>(sums.load_masked(s, o, i));
+    for (int n : ct::irange(s * share, end)) {
+      auto x_tile = x.load_masked(n, i);
+      if constexpr (Extras) {
+        if (scaled) {
+          const auto rstd = ct::reshape<ct::shape<TK, 1>>(vector<TK>(rstd_n, rows).load_masked(n));
+          x_tile = ct::element_cast<Stored<E>>(ct::element_cast<Wide<E>>(x_tile) * rstd);
+        }
+      }
+      dw = ct::mma(ct::transpose(ct::element_cast<Operand<E>>(dy.load_masked(n, o))),
+                   ct::element_cast<Operand<E>>(x_tile), dw);
     }
-    dw = ct::mma(ct::transpose(ct::element_cast<Operand<E>>(dy.load_masked(n, o))),
-                 ct::element_cast<Operand<E>>(x_tile), dw);
+    const auto part = ct::reshape<ct::shape<1, TM, TN>>(dw);
+    [[using cutile: hint(0, allow_tma = S.bulk_store)]] sums.store_masked(part, s, o, i);
   }
-  sums.store_masked(ct::reshape<ct::shape<1, TM, TN>>(dw), s, o, i);
 }
 
 // Computes: dW_oi += sum_s sums_soi[s], in the order of s: the same bits on every run
@@ -130,11 +157,12 @@ __tile_global__ void linear_backward_weight_kernel(int rows, int in_channels, in
 // FLOPs:    S I O
 // Bound:    memory
 // Differs from the previous rung: there is none: one thread walked all rows
-template <class W, int TN>
-__tile_global__ void linear_weight_sum_kernel(int count, int splits, const W* __restrict__ sums_soi,
+template <class W, int TN, int Divisor>
+__tile_global__ void linear_weight_sum_kernel(int elements, int splits, const W* __restrict__ sums_soi,
                                               W* __restrict__ dw_oi) {
-  const auto sums = matrix<1, TN>(sums_soi, splits, count);
-  const auto dw = matrix<1, TN>(dw_oi, 1, count);
+  const int count = ct::assume_divisible<Divisor>(elements);
+  const auto sums = matrix<1, TN>(promised<Divisor>(sums_soi), splits, count);
+  const auto dw = matrix<1, TN>(promised<Divisor>(dw_oi), 1, count);
   const int i = ct::bid().x;
   auto sum = dw.load_masked(0, i);
   for (int s : ct::irange(0, splits)) sum = sum + sums.load_masked(s, i);
@@ -156,13 +184,15 @@ inline void launch_linear_forward(const LinearForward& args, const ForwardExtras
   const int rows = args.rows, in = args.in, out = args.out;
   const bool bulk = bulk_copies({args.x_ni.data, args.w_oi.data, args.y_no.data, extras.residual_no.data},
                                 {in, out}, args.y_no.dtype);
-  with_product_tiles(args.y_no.dtype, {rows, out}, bulk, [&]<class E, int TM, int TN, int TK, int Divisor>() {
-    launch(stream, linear_forward_kernel<E, TM, TN, TK, Divisor>,
-           {"linear_forward", blocks_for(rows, TM) * blocks_for(out, TN)}, rows, in, out,
-           args.x_ni.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), extras.rstd_n.as<Wide<E>>(),
-           extras.residual_no.as<Stored<E>>(), static_cast<bool>(extras.rstd_n), extras.relu,
-           static_cast<bool>(extras.residual_no), args.y_no.as<Stored<E>>());
-  });
+  using Row = table::ProductRow;
+  with_product_tiles<&Row::forward>(
+      args.y_no.dtype, {rows, out}, bulk, [&]<class E, table::ProductTiles S, int Divisor>() {
+        launch(stream, linear_forward_kernel<E, S, Divisor, true>,
+               {"linear_forward", grid_for(S, result_tiles(S, {rows, out}))}, rows, in, out,
+               args.x_ni.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), extras.rstd_n.as<Wide<E>>(),
+               extras.residual_no.as<Stored<E>>(), static_cast<bool>(extras.rstd_n), extras.relu,
+               static_cast<bool>(extras.residual_no), args.y_no.as<Stored<E>>());
+      });
 }
 
 inline Cost cost(const LinearForward& args) {
@@ -184,12 +214,14 @@ inline void launch_linear_backward_input(const LinearBackwardInput& args, Act re
   const int rows = args.rows, in = args.in, out = args.out;
   const bool bulk = bulk_copies({args.dy_no.data, args.w_oi.data, args.dx_ni.data, relu_ni.data}, {in, out},
                                 args.dx_ni.dtype);
-  with_product_tiles(args.dx_ni.dtype, {rows, in}, bulk, [&]<class E, int TM, int TN, int TK, int Divisor>() {
-    launch(stream, linear_backward_input_kernel<E, TM, TN, TK, Divisor>,
-           {"linear_backward_input", blocks_for(rows, TM) * blocks_for(in, TN)}, rows, in, out,
-           args.dy_no.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), relu_ni.as<Stored<E>>(),
-           static_cast<bool>(relu_ni), args.dx_ni.as<Stored<E>>());
-  });
+  using Row = table::ProductRow;
+  with_product_tiles<&Row::input>(
+      args.dx_ni.dtype, {rows, in}, bulk, [&]<class E, table::ProductTiles S, int Divisor>() {
+        launch(stream, linear_backward_input_kernel<E, S, Divisor, true>,
+               {"linear_backward_input", grid_for(S, result_tiles(S, {rows, in}))}, rows, in, out,
+               args.dy_no.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), relu_ni.as<Stored<E>>(),
+               static_cast<bool>(relu_ni), args.dx_ni.as<Stored<E>>());
+      });
 }
 
 inline void launch_linear_backward_input(const LinearBackwardInput& args, Stream& stream) {
@@ -209,22 +241,24 @@ inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stat
   const int rows = args.rows, in = args.in, out = args.out;
   const bool bulk =
       bulk_copies({args.dy_no.data, args.x_ni.data, args.dw_oi.data}, {in, out}, args.dy_no.dtype);
-  with_product_tiles(args.dy_no.dtype, {out, in}, bulk, [&]<class E, int TM, int TN, int TK, int Divisor>() {
-    const unsigned tiles = blocks_for(out, TM) * blocks_for(in, TN);
-    const int splits = choose_splits(static_cast<int>(tiles), static_cast<int>(blocks_for(rows, TK)));
-    const std::size_t count = static_cast<std::size_t>(out) * static_cast<std::size_t>(in);
-    Wide<E>* dw = args.dw_oi.as<Wide<E>>();
-    Wide<E>* sums_soi =
-        splits == 1 ? dw : static_cast<Wide<E>*>(stream.workspace(splits * count * sizeof(Wide<E>)));
-    launch(stream, linear_backward_weight_kernel<E, TM, TN, TK, Divisor>,
-           {"linear_backward_weight", {tiles, static_cast<unsigned>(splits)}}, rows, in, out, splits,
-           args.dy_no.as<Stored<E>>(), args.x_ni.as<Stored<E>>(), rstd_n.as<Wide<E>>(),
-           static_cast<bool>(rstd_n), splits == 1, sums_soi);
-    if (splits > 1)
-      launch(stream, linear_weight_sum_kernel<Wide<E>, table::kLine>,
-             {"linear_weight_sum", blocks_for(static_cast<int>(count), table::kLine)},
-             static_cast<int>(count), splits, sums_soi, dw);
-  });
+  using Row = table::ProductRow;
+  with_product_tiles<&Row::weight>(
+      args.dy_no.dtype, {out, in}, bulk, [&]<class E, table::ProductTiles S, int Divisor>() {
+        const int tiles = result_tiles(S, {out, in});
+        const int splits = choose_splits(tiles, tiles_for(rows, S.inner));
+        const std::size_t count = static_cast<std::size_t>(out) * static_cast<std::size_t>(in);
+        Wide<E>* dw = args.dw_oi.as<Wide<E>>();
+        Wide<E>* sums_soi =
+            splits == 1 ? dw : static_cast<Wide<E>*>(stream.workspace(splits * count * sizeof(Wide<E>)));
+        launch(stream, linear_backward_weight_kernel<E, S, Divisor, true>,
+               {"linear_backward_weight", grid_for(S, tiles * splits)}, rows, in, out, splits,
+               args.dy_no.as<Stored<E>>(), args.x_ni.as<Stored<E>>(), rstd_n.as<Wide<E>>(),
+               static_cast<bool>(rstd_n), splits == 1, sums_soi);
+        if (splits > 1)
+          launch(stream, linear_weight_sum_kernel<Wide<E>, table::kLine, Divisor>,
+                 {"linear_weight_sum", blocks_for(static_cast<int>(count), table::kLine)},
+                 static_cast<int>(count), splits, sums_soi, dw);
+      });
 }
 
 inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stream& stream) {

@@ -12,14 +12,15 @@ struct BlockPlace {
 
 /// The tile of the result that block `number` owns. Blocks that run at the same time have neighbouring
 /// numbers; in plain row order they would share one tile of rows of the left factor and read all of the right
-/// one. Here they go down kGroup rows of tiles before they move to the next column, so that both factors are
+/// one. Here they go down Group rows of tiles before they move to the next column, so that both factors are
 /// reused out of the L2 cache.
-__tile__ inline BlockPlace grouped_block(int number, int tile_rows, int tile_columns) {
-  const int blocks_in_group = table::kGroup * tile_columns;
+template <int Group>
+__tile__ BlockPlace grouped_block(int number, int tile_rows, int tile_columns) {
+  const int blocks_in_group = Group * tile_columns;
   const int group = number / blocks_in_group;
-  const int first_row = group * table::kGroup;
+  const int first_row = group * Group;
   const int left = tile_rows - first_row;
-  const int height = left < table::kGroup ? left : table::kGroup;
+  const int height = left < Group ? left : Group;
   const int inside = number - group * blocks_in_group;
   return {first_row + inside % height, inside / height};
 }
@@ -44,6 +45,12 @@ inline bool bulk_copies(std::initializer_list<const void*> pointers, std::initia
   return true;
 }
 
+/// Blocks of a launch over `units` pieces of work: one for each, or as many as a persistent grid holds.
+inline unsigned grid_for(const table::ProductTiles& tiles, int units) {
+  const int held = tiles.persistent * sm_count();
+  return static_cast<unsigned>(held > 0 && held < units ? held : units);
+}
+
 /// How many stretches the inner dimension of a weight gradient is cut into: enough for one block on every
 /// multiprocessor, none shorter than four tiles.
 inline int choose_splits(int tiles, int inner_tiles) {
@@ -59,21 +66,25 @@ struct ResultShape {
   int rows, columns;
 };
 
-/// Calls body.operator()<E, TM, TN, TK, Divisor>() with the element type and the tiles of the table. The bulk
-/// tiles are for results that fill at least one of them.
-template <class Body>
+inline int result_tiles(const table::ProductTiles& tiles, ResultShape result) {
+  return tiles_for(result.rows, tiles.rows) * tiles_for(result.columns, tiles.columns);
+}
+
+/// Calls body.operator()<E, Tiles, Divisor>() with the element type and the tiles of the table: `Use` says which
+/// of a row's fast tiles, which are for results that fill at least one of them.
+template <table::ProductTiles table::ProductRow::*Use, class Body>
 void with_product_tiles(Dtype dtype, ResultShape result, bool bulk, Body&& body) {
   with_element_type(dtype, [&](auto type) {
     using E = typename decltype(type)::type;
     with_architecture([&]<int Architecture>() {
       constexpr table::ProductRow row = table::product_tiles(Architecture, dtype_of<E>);
       constexpr int in_16_bytes = 16 / static_cast<int>(sizeof(Stored<E>));
-      constexpr table::ProductTiles fast = row.bulk, any = row.masked;
+      constexpr table::ProductTiles fast = row.*Use, any = row.masked;
       if constexpr (fast != any) {
         if (bulk && result.rows >= fast.rows && result.columns >= fast.columns)
-          return body.template operator()<E, fast.rows, fast.columns, fast.inner, in_16_bytes>();
+          return body.template operator()<E, fast, in_16_bytes>();
       }
-      body.template operator()<E, any.rows, any.columns, any.inner, 1>();
+      body.template operator()<E, any, 1>();
     });
   });
 }

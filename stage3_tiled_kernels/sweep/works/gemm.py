@@ -1,5 +1,12 @@
-"""The three products of a linear layer in bf16: NT (forward), NN (input gradient), TN (weight gradient)."""
-import torch
+"""The three products of a linear layer in bf16: NT (forward), NN (input gradient), TN (weight gradient).
+
+A configuration: layout; rows, columns, inner, warps, occupancy, group, persistent, bulk_store (as ProductTiles in
+configs/products.hpp); extras (whether the epilogue is compiled in, its flags false); for TN also splits.
+"""
+try:
+    import torch
+except ImportError:  # where configurations are only compiled
+    torch = None
 
 LIMIT = 1e-2  # of bf16, see the table of tolerances
 
@@ -48,6 +55,48 @@ def rivals(work, t):
     a = t["a"].t() if work.layout == "TN" else t["a"]
     b = t["b"].t() if work.layout == "NT" else t["b"]
     return {"cuBLAS": lambda: torch.matmul(a, b, out=out)}
+
+
+KERNELS = {"NT": "linear_forward_kernel", "NN": "linear_backward_input_kernel", "TN": "linear_backward_weight_kernel"}
+KNOBS = ("rows", "columns", "inner", "warps", "occupancy", "group", "persistent", "bulk_store")
+SUM_TILE = 1024  # table::kLine
+
+
+def source(configuration):
+    tiles = ", ".join(str(configuration[knob]).lower() for knob in KNOBS)
+    extras = str(configuration["extras"]).lower()
+    kernel = KERNELS[configuration["layout"]]
+    text = f"""#include "stage3_tiled_kernels/kernels/linear.cuh"
+using namespace ladder;
+auto* keep = on_gpu::stage3::{kernel}<__nv_bfloat16, table::ProductTiles{{{tiles}}}, 8, {extras}>;
+"""
+    if configuration["layout"] == "TN":
+        text += f"auto* keep_sum = on_gpu::stage3::linear_weight_sum_kernel<float, {SUM_TILE}, 8>;\n"
+    return text
+
+
+def call(module, configuration, work, t):
+    ceil = lambda a, b: -(-a // b)
+    tiles = ceil(work.m, configuration["rows"]) * ceil(work.n, configuration["columns"])
+    multiprocessors = torch.cuda.get_device_properties(0).multi_processor_count
+    held = configuration["persistent"] * multiprocessors
+    grid = lambda units: (min(held, units) if held else units,)
+    kernel = KERNELS[work.layout]
+    if work.layout == "NT":  # rows, in, out, x, w, rstd, residual, scaled, relu, residual?, y
+        return lambda: module.launch(kernel, grid(tiles), [work.m, work.k, work.n, t["a"], t["b"], None, None, False,
+                                                           False, False, t["c"]])
+    if work.layout == "NN":  # rows, in, out, dy, w, relu input, relu, dx
+        return lambda: module.launch(kernel, grid(tiles), [work.m, work.n, work.k, t["a"], t["b"], None, False, t["c"]])
+    splits, count = configuration["splits"], work.m * work.n
+    sums = t["c"] if splits == 1 else torch.empty(splits, work.m, work.n, device="cuda")
+
+    def weight():  # rows, in, out, splits, dy, x, rstd, scaled, add, sums; then the parts are added to dW
+        module.launch(kernel, grid(tiles * splits), [work.k, work.n, work.m, splits, t["a"], t["b"], None, False,
+                                                     splits == 1, sums])
+        if splits > 1:
+            module.launch("linear_weight_sum", (ceil(count, SUM_TILE),), [count, splits, sums, t["c"]])
+
+    return weight
 
 
 def poison(t):
