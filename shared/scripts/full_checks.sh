@@ -15,7 +15,7 @@ part() {
   outcome=$?
   seconds=$(($(date +%s) - began))
   if [ "$outcome" = 0 ]; then passed=$((passed + 1)); word=ok; else failed=$((failed + 1)); word=FAILED; fi
-  printf 'part %-22s %5d s  %-6s %s\n' "$1" "$seconds" "$word" "$(cat "$report/note" 2>/dev/null)"
+  printf 'part %-32s %5d s  %-6s %s\n' "$1" "$seconds" "$word" "$(cat "$report/note" 2>/dev/null)"
   [ "$outcome" = 0 ] && return
   echo "--- the end of $part_log"
   tail -n 60 "$part_log"
@@ -101,6 +101,22 @@ mutants() {
   ctest_in "$build" -j "$jobs" -L '^mutants$'
 }
 
+# Compiled, not run: no GPU is needed. The note has the seconds of each architecture, the log those of each file.
+tile_kernels() {
+  cubins=$report/cubins
+  sh "$root/shared/scripts/tile_kernels.sh" "$cubins" >"$report/tile_kernels" 2>&1
+  tile_result=$?
+  cat "$report/tile_kernels"
+  if [ "$tile_result" = 3 ]; then
+    note "$(tail -n 1 "$report/tile_kernels")"
+  else
+    note "$(awk '/^sm_/ { files += 1; seconds[$1] += $3; if (!seen[$1]++) order[++count] = $1 }
+      END { printf "%d objects, one after the other:", files
+            for (i = 1; i <= count; ++i) printf " %s %d s", order[i], seconds[order[i]] }' "$report/tile_kernels")"
+  fi
+  return "$tile_result"
+}
+
 full_checks() {
   mkdir -p "$report" || return 3
   compiler=
@@ -111,6 +127,7 @@ full_checks() {
   part "clang-format" layout
   part "clang-tidy" static_checks
   part "mutants" mutants
+  part "tile kernels, four architectures" tile_kernels
   echo "$passed passed, $failed failed"
   [ "$failed" = 0 ]
 }

@@ -1,0 +1,60 @@
+#!/bin/sh
+# Compiles every tile kernel for sm_80, sm_90, sm_100 and sm_120, each with its own rows of the configuration table only,
+# and stage 2's kernels for one of them. Nothing runs and no GPU is needed; nvcc is cuda_toolchain.sh's, installed when
+# there is none.
+#
+#   sh shared/scripts/tile_kernels.sh FOLDER    leaves FOLDER/NAME.ARCHITECTURE.cubin, .log and .seconds
+#
+# Prints the seconds of each file and architecture. LADDER_JOBS: how many at a time (default: as many as processors).
+# Exit codes: 0 done, 1 a kernel does not compile, 2 bad usage, 3 no compiler and none could be installed.
+set -u
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P) || exit 3
+architectures="80 90 100 120"
+flags="-std=c++20 -O3 -DFMT_USE_CONSTEXPR=1 -DFMT_HEADER_ONLY"
+
+# compile_one NVCC FOLDER ARCHITECTURE FILE: one line of the report. -tilecubin and -cubin skip the host's half, which is
+# the same for every architecture and is what the C++ compilers see anyway.
+compile_one() {
+  name=$(basename "$4" .cu)
+  case $4 in
+    stage2_*) kind="-cubin" ;;
+    *) kind="-enable-tile -tilecubin -DLADDER_TILE_ARCHITECTURES=$3" ;;
+  esac
+  result=$2/$name.$3
+  began=$(date +%s)
+  # shellcheck disable=SC2086  # the flags are words
+  (cd "$root" && "$1" $flags $kind -arch="sm_$3" -I . "$4" -o "$result.cubin") </dev/null >"$result.log" 2>&1
+  outcome=$?
+  echo $(($(date +%s) - began)) >"$result.seconds"
+  if [ "$outcome" = 0 ]; then word=ok; else word=FAILED; fi
+  printf 'sm_%-4s %-18s %4d s  %s\n' "$3" "$name" "$(cat "$result.seconds")" "$word"
+  [ "$outcome" = 0 ] || { head -n 20 "$result.log"; return 1; }
+}
+
+if [ "${1-}" = --one ]; then
+  shift
+  compile_one "$@"
+  exit $?
+fi
+if [ $# -ne 1 ]; then
+  echo "usage: sh shared/scripts/tile_kernels.sh FOLDER" >&2
+  exit 2
+fi
+folder=$1
+nvcc=$(sh "$root/shared/scripts/cuda_toolchain.sh") || exit 3
+mkdir -p "$folder" && rm -f "$folder"/*.cubin "$folder"/*.log "$folder"/*.seconds || exit 3
+
+# The longest first, so that no processor waits for the last one.
+{
+  for file in stage3_tiled_kernels/launch_attention.cu stage3_tiled_kernels/launch_linear.cu \
+    stage3_tiled_kernels/launch_rows.cu tests/tile/subset_gpu.cu stage3_tiled_kernels/ops_tile.cu; do
+    for architecture in $architectures; do echo "$architecture $file"; done
+  done
+  # What the list above does not know is compiled too.
+  (cd "$root" && ls stage3_tiled_kernels/*.cu) |
+    grep -v -e /launch_attention.cu -e /launch_linear.cu -e /launch_rows.cu -e /ops_tile.cu |
+    while IFS= read -r file; do for architecture in $architectures; do echo "$architecture $file"; done; done
+  (cd "$root" && ls stage2_naive_cuda/*.cu) | sed 's/^/90 /'
+} | xargs -n 2 -P "${LADDER_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}" \
+  sh "$0" --one "$nvcc" "$folder" || exit 1
