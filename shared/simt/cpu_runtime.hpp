@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "shared/ops.hpp"
+#include "shared/simt/memory_watch.hpp"
 #include "shared/simt/thread_model.hpp"
 
 namespace ladder::on_cpu {
@@ -31,6 +32,9 @@ class Runtime {
   Runtime(int threads, bool /*graphs*/) : workers_(threads) {
     stream_.workers = &workers_;
     stream_.allocate = [this](std::size_t bytes) { return allocate(bytes); };
+    stream_.lent = [](const void* data, std::size_t bytes) {
+      if (memory_watch != nullptr) memory_watch->lent(data, bytes);
+    };
   }
 
   Stream& stream() { return stream_; }
@@ -50,18 +54,23 @@ class Runtime {
                       mebibytes(size), mebibytes(available), mebibytes(allocated_bytes_)));
     blocks_.emplace_back(data);
     allocated_bytes_ += size;
-    return std::memset(data, 0, size);
+    std::memset(data, 0, size);
+    if (memory_watch != nullptr) memory_watch->allocated(data, bytes);
+    return data;
   }
 
   void synchronize() {}  // a launch is done when it returns
   void upload(void* destination, const void* host, std::size_t bytes) {
     if (bytes > 0) std::memcpy(destination, host, bytes);
+    if (memory_watch != nullptr) memory_watch->written(destination, bytes);
   }
   void download(void* host, const void* source, std::size_t bytes) {
     if (bytes > 0) std::memcpy(host, source, bytes);
   }
   void zero(void* destination, std::size_t bytes) {
-    if (!stream_.dry && bytes > 0) std::memset(destination, 0, bytes);
+    if (stream_.dry || bytes == 0) return;
+    std::memset(destination, 0, bytes);
+    if (memory_watch != nullptr) memory_watch->written(destination, bytes);
   }
 
   /// Walks the body dry when its shape is new, then runs it. There is nothing to record on a CPU.
@@ -76,7 +85,10 @@ class Runtime {
 
  private:
   struct Free {
-    void operator()(void* data) const { std::free(data); }
+    void operator()(void* data) const {
+      if (memory_watch != nullptr) memory_watch->released(data);
+      std::free(data);
+    }
   };
 
   static double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / 1048576.0; }

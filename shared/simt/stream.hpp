@@ -6,8 +6,9 @@
 #include <cstddef>
 #include <functional>
 #include <string>
-#include <utility>
 #include <vector>
+
+#include "shared/simt/hints.hpp"
 
 namespace ladder {
 
@@ -25,6 +26,8 @@ class Stream {
   bool dry = false;
   /// Gives memory for the workspace; set by the owner of the stream.
   std::function<void*(std::size_t)> allocate;
+  /// Told of each piece of workspace that is handed out; may be empty.
+  std::function<void(const void*, std::size_t)> lent;
 
   /// `bytes` of temporary memory. It is the launcher's until the last kernel it launches has ended; the next
   /// launcher on this stream gets the same memory again.
@@ -33,19 +36,30 @@ class Stream {
       workspace_ = allocate(bytes);
       workspace_bytes_ = bytes;
     }
+    if (lent) lent(workspace_, bytes);
     return workspace_;
   }
 
+  /// A kernel with its hints, and how often it was launched.
+  struct Launched {
+    const char* kernel;  ///< a string literal
+    Hints hints;
+    std::size_t count;
+  };
+
   /// Notes that `kernel` (a string literal) was launched.
-  void record(const char* kernel) {
+  void record(const char* kernel, const Hints& hints = {}) {
     last_ = kernel;
-    for (auto& [name, count] : launched_)
-      if (name == kernel) {
-        ++count;
+    for (Launched& one : launched_)
+      if (one.kernel == kernel && one.hints == hints) {
+        ++one.count;
         return;
       }
-    launched_.emplace_back(kernel, 1);
+    launched_.push_back({kernel, hints, 1});
   }
+
+  /// Every kernel launched so far, once for each choice of hints, in the order of their first launches.
+  const std::vector<Launched>& launched() const { return launched_; }
 
   /// The kernel launched last, for the message of an error that only shows later.
   const char* last() const { return last_; }
@@ -54,7 +68,7 @@ class Stream {
   std::vector<std::string> kernels() const {
     std::vector<std::string> names;
     names.reserve(launched_.size());
-    for (const auto& entry : launched_) names.emplace_back(entry.first);
+    for (const Launched& one : launched_) names.emplace_back(one.kernel);
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
     return names;
@@ -64,8 +78,7 @@ class Stream {
   void* workspace_ = nullptr;
   std::size_t workspace_bytes_ = 0;
   const char* last_ = "none";
-  std::vector<std::pair<const char*, std::size_t>>
-      launched_;  // few: compared by address, no allocation in a step
+  std::vector<Launched> launched_;  // few: compared by address, no allocation in a step
 };
 
 /// Sets stream.dry for as long as it lives, also when what it walks through throws.

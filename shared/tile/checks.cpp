@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
+
+#include "shared/simt/memory_watch.hpp"
 
 namespace ladder::tile {
 namespace {
@@ -19,19 +22,114 @@ struct Shadow {
 
 struct Record {
   std::string name;
-  std::size_t bytes, element_bytes;
+  const char* begin;
+  std::size_t bytes;
+  std::size_t element_bytes;  ///< what one shadow stands for
   std::vector<Shadow> shadows;
+  bool typed = true;        ///< element_bytes is the size of its elements; if not, only a divisor of it
+  bool of_runtime = false;  ///< forgotten when checked mode ends
+  int parts = 0;            ///< of an allocation: records inside it
+
+  bool has(const char* address) const { return address >= begin && address < begin + bytes; }
 };
+
+using Records = std::map<const char*, Record>;  // by address of the first byte
 
 bool checking = false;
 std::uint32_t launch_number = 0;
-std::map<const char*, Record> buffers;  // by address of the first byte
+Records buffers;      // those with a name: a Buffer each, and workspaces
+Records allocations;  // of the Runtimes; buffers may lie inside
 
-/// The buffer that begins last at or before `address`; buffers.end() when there is none.
-auto buffer_before(const char* address) {
-  auto after = buffers.upper_bound(address);
-  return after == buffers.begin() ? buffers.end() : std::prev(after);
+/// The element types' smallest size: a shadow of a Runtime's memory, whose types are not known, stands for so much.
+constexpr std::size_t kSmallestElement = 2;
+
+/// The record of `records` that begins last at or before `address`, or null.
+Record* record_before(Records& records, const char* address) {
+  const auto after = records.upper_bound(address);
+  return after == records.begin() ? nullptr : &std::prev(after)->second;
 }
+
+/// The record that an access at `address` is judged by: the buffer it lies in; the allocation, when that has no named
+/// parts; else what ends in front of it, of which it is out of bounds. Null when there is none.
+Record* record_of(const char* address) {
+  Record* buffer = record_before(buffers, address);
+  if (buffer != nullptr && buffer->has(address)) return buffer;
+  Record* allocation = record_before(allocations, address);
+  if (allocation == nullptr) return buffer;
+  if (allocation->has(address)) return allocation->parts == 0 ? allocation : buffer;
+  return buffer != nullptr && buffer->begin > allocation->begin ? buffer : allocation;
+}
+
+Record make_record(std::string name, const void* data, std::size_t bytes, std::size_t element_bytes,
+                   Contents contents) {
+  Record record{std::move(name), static_cast<const char*>(data), bytes, element_bytes,
+                std::vector<Shadow>((bytes + element_bytes - 1) / element_bytes)};
+  for (Shadow& shadow : record.shadows) shadow.written = contents == Contents::written;
+  return record;
+}
+
+/// Notes that the allocation around `data`, if any, has one named part more or less.
+void count_part(const char* data, int change) {
+  Record* allocation = record_before(allocations, data);
+  if (allocation != nullptr && allocation->has(data)) allocation->parts += change;
+}
+
+void add_buffer(Record record) {
+  count_part(record.begin, 1);
+  const char* begin = record.begin;
+  buffers.insert_or_assign(begin, std::move(record));
+}
+
+void remove_buffer(const char* begin) {
+  if (buffers.erase(begin) != 0) count_part(begin, -1);
+}
+
+void mark_written_in(Records& records, const char* from, const char* to) {
+  Record* first = record_before(records, from);
+  for (auto at = first == nullptr ? records.begin() : records.find(first->begin);
+       at != records.end() && at->first < to; ++at) {
+    Record& record = at->second;
+    const char* begin = std::max(from, record.begin);
+    const char* end = std::min(to, record.begin + record.bytes);
+    if (begin >= end) continue;
+    const auto last = static_cast<std::size_t>(end - 1 - record.begin) / record.element_bytes;
+    for (auto i = static_cast<std::size_t>(begin - record.begin) / record.element_bytes; i <= last; ++i)
+      record.shadows[i].written = true;
+  }
+}
+
+/// What a Runtime does with memory while checked mode is on.
+class RuntimeMemory final : public MemoryWatch {
+ public:
+  void allocated(const void* data, std::size_t bytes) override {
+    add(allocations, fmt::format("allocation of {} bytes", bytes), data, bytes, Contents::written);
+  }
+  void released(const void* data) override {
+    const auto found = allocations.find(static_cast<const char*>(data));
+    if (found == allocations.end()) return;
+    const char* end = found->second.begin + found->second.bytes;
+    buffers.erase(buffers.lower_bound(found->second.begin), buffers.lower_bound(end));
+    allocations.erase(found);
+  }
+  void lent(const void* data, std::size_t bytes) override {
+    remove_buffer(static_cast<const char*>(data));
+    if (bytes == 0) return;
+    count_part(static_cast<const char*>(data), 1);
+    add(buffers, "workspace", data, bytes, Contents::unwritten);
+  }
+  void written(const void* data, std::size_t bytes) override { mark_written(data, bytes); }
+
+ private:
+  static void add(Records& records, std::string name, const void* data, std::size_t bytes,
+                  Contents contents) {
+    Record record = make_record(std::move(name), data, bytes, kSmallestElement, contents);
+    record.typed = false;
+    record.of_runtime = true;
+    records.insert_or_assign(record.begin, std::move(record));
+  }
+};
+
+RuntimeMemory runtime_memory;
 
 std::string block_name(std::uint32_t marker) {
   const Grid& grid = this_block.grid;
@@ -39,16 +137,28 @@ std::string block_name(std::uint32_t marker) {
   return fmt::format("({}, {}, {})", number % grid.x, number / grid.x % grid.y, number / grid.x / grid.y);
 }
 
+/// One element of a record, for messages.
+struct Place {
+  const detail::Access& access;
+  std::size_t flat_element;
+  const Record& record;
+  std::ptrdiff_t number, count;  ///< which element of the record, and of how many
+
+  std::string text() const {
+    return fmt::format("{}: element {} of buffer '{}'", describe(access, flat_element), number, record.name);
+  }
+};
+
 /// Throws unless another block's use of the element, in this launch, agrees with this one.
-void check_race(const Record& record, const Shadow& shadow, const std::string& element, bool writes) {
+void check_race(const Place& place, const Shadow& shadow, bool writes) {
   const std::uint32_t me = this_block.number + 1;
   if (shadow.writer != kNobody && shadow.writer != me)
-    fault(FaultKind::race, fmt::format("{} of buffer '{}', which block {} writes in the same launch", element,
-                                       record.name, block_name(shadow.writer)));
+    fault(FaultKind::race, fmt::format("{}, which block {} writes in the same launch", place.text(),
+                                       block_name(shadow.writer)));
   const std::uint32_t reader = shadow.reader == me ? shadow.other_reader : shadow.reader;
   if (writes && reader != kNobody)
-    fault(FaultKind::race, fmt::format("{} of buffer '{}', which block {} reads in the same launch", element,
-                                       record.name, block_name(reader)));
+    fault(FaultKind::race,
+          fmt::format("{}, which block {} reads in the same launch", place.text(), block_name(reader)));
 }
 
 void note(Shadow& shadow, bool writes) {
@@ -103,8 +213,14 @@ void fault(FaultKind kind, const std::string& what) {
 Checks::Checks() {
   require(!checking, "the tile model's checked mode is already on");
   checking = true;
+  memory_watch = &runtime_memory;
 }
-Checks::~Checks() { checking = false; }
+Checks::~Checks() {
+  checking = false;
+  memory_watch = nullptr;
+  allocations.clear();
+  std::erase_if(buffers, [](const auto& entry) { return entry.second.of_runtime; });
+}
 
 bool checks_on() { return checking; }
 
@@ -112,25 +228,23 @@ Buffer::Buffer(std::string name, const void* data, std::size_t count, std::size_
                Contents contents)
     : data_(data) {
   const char* begin = static_cast<const char*>(data);
-  const auto before = buffer_before(begin + (count == 0 ? 0 : count * element_bytes - 1));
-  if (before != buffers.end())
-    require(before->first + before->second.bytes <= begin, "buffer '{}' overlaps buffer '{}'", name,
-            before->second.name);
-  Record record{std::move(name), count * element_bytes, element_bytes, std::vector<Shadow>(count)};
-  for (Shadow& shadow : record.shadows) shadow.written = contents == Contents::written;
-  buffers.insert_or_assign(begin, std::move(record));
+  const std::size_t bytes = count * element_bytes;
+  const Record* before = record_before(buffers, begin + (bytes == 0 ? 0 : bytes - 1));
+  if (before != nullptr)
+    require(before->begin + before->bytes <= begin, "buffer '{}' overlaps buffer '{}'", name, before->name);
+  const Record* allocation = record_before(allocations, begin);
+  if (allocation != nullptr && allocation->has(begin))
+    require(begin + bytes <= allocation->begin + allocation->bytes, "buffer '{}' is larger than its {}", name,
+            allocation->name);
+  add_buffer(make_record(std::move(name), data, bytes, element_bytes, contents));
 }
 
-Buffer::~Buffer() { buffers.erase(static_cast<const char*>(data_)); }
+Buffer::~Buffer() { remove_buffer(static_cast<const char*>(data_)); }
 
 void mark_written(const void* data, std::size_t bytes) {
-  const char* address = static_cast<const char*>(data);
-  const auto found = buffer_before(address);
-  if (bytes == 0 || found == buffers.end() || address + bytes > found->first + found->second.bytes) return;
-  Record& record = found->second;
-  const auto begin = static_cast<std::size_t>(address - found->first);
-  for (std::size_t i = begin / record.element_bytes; i <= (begin + bytes - 1) / record.element_bytes; ++i)
-    record.shadows[i].written = true;
+  const char* begin = static_cast<const char*>(data);
+  mark_written_in(buffers, begin, begin + bytes);
+  mark_written_in(allocations, begin, begin + bytes);
 }
 
 namespace detail {
@@ -143,9 +257,9 @@ std::string describe(const Access& access, std::size_t flat_element) {
 }
 
 std::string describe_tile(const Access& access) {
-  const auto found = buffer_before(static_cast<const char*>(access.tensor));
-  if (found == buffers.end()) return describe_operation(access);
-  return fmt::format("{} of buffer '{}'", describe_operation(access), found->second.name);
+  const Record* found = record_of(static_cast<const char*>(access.tensor));
+  if (found == nullptr) return describe_operation(access);
+  return fmt::format("{} of buffer '{}'", describe_operation(access), found->name);
 }
 
 void begin_checked_launch() { ++launch_number; }
@@ -154,29 +268,24 @@ void check_element(const Access& access, std::size_t flat_element, const void* a
                    bool writes) {
   const char* at = static_cast<const char*>(address);
   // The buffer is the one that the view's tensor begins in: an element that lands in a neighbour is outside all the same.
-  const auto found = buffer_before(access.tensor != nullptr ? static_cast<const char*>(access.tensor) : at);
-  if (found == buffers.end())
+  Record* found = record_of(access.tensor != nullptr ? static_cast<const char*>(access.tensor) : at);
+  if (found == nullptr)
     fault(FaultKind::out_of_bounds,
           fmt::format("{}: the address is in no registered buffer", describe(access, flat_element)));
-  Record& record = found->second;
-  const std::ptrdiff_t offset = at - found->first;
-  const auto element_bytes = static_cast<std::ptrdiff_t>(record.element_bytes);
-  if (offset < 0 || offset + static_cast<std::ptrdiff_t>(bytes) > static_cast<std::ptrdiff_t>(record.bytes))
-    fault(FaultKind::out_of_bounds,
-          fmt::format("{}: element {} of buffer '{}', which has {}", describe(access, flat_element),
-                      (offset - (offset < 0 ? element_bytes - 1 : 0)) / element_bytes, record.name,
-                      record.shadows.size()));
-  const auto first = static_cast<std::size_t>(offset) / record.element_bytes;
-  const std::size_t last = (static_cast<std::size_t>(offset) + bytes - 1) / record.element_bytes;
+  Record& record = *found;
+  const std::ptrdiff_t offset = at - record.begin;
+  const auto size = static_cast<std::ptrdiff_t>(bytes), all = static_cast<std::ptrdiff_t>(record.bytes);
+  const auto unit = record.typed ? static_cast<std::ptrdiff_t>(record.element_bytes) : size;
+  const Place place{access, flat_element, record, (offset - (offset < 0 ? unit - 1 : 0)) / unit, all / unit};
+  if (offset < 0 || offset + size > all)
+    fault(FaultKind::out_of_bounds, fmt::format("{}, which has {}", place.text(), place.count));
+  const std::size_t first = static_cast<std::size_t>(offset) / record.element_bytes;
+  const std::size_t last = static_cast<std::size_t>(offset + size - 1) / record.element_bytes;
   for (std::size_t i = first; i <= last; ++i) {
     Shadow& shadow = record.shadows[i];
-    if (shadow.launch != launch_number) {
-      shadow = {.launch = launch_number, .written = shadow.written};
-    }
-    if (!writes && !shadow.written)
-      fault(FaultKind::unwritten_read,
-            fmt::format("{}: element {} of buffer '{}'", describe(access, flat_element), i, record.name));
-    check_race(record, shadow, fmt::format("{}: element {}", describe(access, flat_element), i), writes);
+    if (shadow.launch != launch_number) shadow = {.launch = launch_number, .written = shadow.written};
+    if (!writes && !shadow.written) fault(FaultKind::unwritten_read, place.text());
+    check_race(place, shadow, writes);
     note(shadow, writes);
   }
 }

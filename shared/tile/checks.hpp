@@ -5,6 +5,10 @@
 //   Buffer y("y", y_data, 512, Contents::unwritten);
 //   launch(rmsnorm<float>, {"rmsnorm", 4}, x_data, y_data, ...);
 //
+// The memory of an Ops that is made while a Checks exists is known without a Buffer, one buffer for each allocation: its
+// Runtime reports it (memory_watch.hpp). What it hands out as workspace counts as unwritten each time. A Buffer inside an
+// allocation names a part of it; then only what has a name may be touched there.
+//
 // Blocks then run one after the other on the calling thread, in order, and each access that no mask excludes is compared
 // with the registered buffers and with a shadow of them that remembers, element by element, which block of this launch
 // wrote and read it. Because the shadow remembers, a race is found although nothing runs at the same time.
@@ -39,7 +43,7 @@ struct Fault : CheckError {
 /// Throws Fault with "kernel K, block (x, y, z): KIND: what".
 [[noreturn]] void fault(FaultKind kind, const std::string& what);
 
-/// Checked mode for the lifetime of this object; at most one exists at a time.
+/// Checked mode for the lifetime of this object; at most one exists at a time. Make it before the Ops that it watches.
 class Checks {
  public:
   Checks();
@@ -68,7 +72,7 @@ class Buffer {
   const void* data_;
 };
 
-/// The host wrote these bytes itself: reading them is fine from now on.
+/// The host wrote these bytes itself: reading them is fine from now on. Elements that they cover in part count as well.
 void mark_written(const void* data, std::size_t bytes);
 
 namespace detail {

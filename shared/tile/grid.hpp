@@ -1,8 +1,10 @@
-// Grid and Launch: how many blocks, and under which name. The same on both sides.
+// Grid and Launch: how many blocks, under which name, with which hints. The same on both sides.
 #pragma once
 
 #include <concepts>
 #include <cstddef>
+
+#include "shared/simt/hints.hpp"
 
 namespace ladder::tile {
 
@@ -21,10 +23,12 @@ struct Grid {
   constexpr std::size_t count() const { return static_cast<std::size_t>(x) * y * z; }
 };
 
-/// A kernel's name, for lists and messages, and its grid: {"matmul", {tiles_n, tiles_m}}.
+/// A kernel's name, for lists and messages, its grid, and the hints that the kernel gives the compiler, for the record:
+/// {"matmul", {tiles_n, tiles_m}} or {"matmul", {tiles_n, tiles_m}, {.worker_warps = 8}}.
 struct Launch {
   const char* name;  ///< a string literal
   Grid grid;
+  Hints hints = {};
 };
 
 }  // namespace ladder::tile

@@ -91,7 +91,7 @@ void launch(Stream& stream, void (*kernel)(Parameters...), const tile::Launch& w
   require(grid.x <= 2147483647U && grid.y <= 65535U && grid.z <= 65535U,
           "kernel {}: grid ({}, {}, {}) is outside CUDA's limits", where.name, grid.x, grid.y, grid.z);
   if (stream.dry) return;
-  stream.record(where.name);
+  stream.record(where.name, where.hints);
   detail::start<Parameters...>(&stream, where, kernel, arguments...);
 }
 

@@ -40,7 +40,7 @@ void run_blocks(const Launch& launch, std::size_t begin, std::size_t end,
     const Index id{n % grid.x, n / grid.x % grid.y, n / grid.x / grid.y};
     const bool traced =
         trace != nullptr && id.x == trace->block().x && id.y == trace->block().y && id.z == trace->block().z;
-    if (traced) trace->begin(launch.name);
+    if (traced) trace->begin(launch.name, launch.hints);
     this_block = {launch.name, id, grid, n, checks_on(), traced ? trace : nullptr};
     block();
   }

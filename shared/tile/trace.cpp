@@ -45,8 +45,10 @@ std::string Trace::json() const {
     if (!step.at.empty()) one["at"] = step.at;
     steps.push_back(one);
   }
+  const nlohmann::json hints = {{"worker_warps", hints_.worker_warps}, {"occupancy", hints_.occupancy}};
   const nlohmann::json whole = {{"format", "ladder-tile-trace/1"},
                                 {"kernel", kernel_},
+                                {"hints", hints},
                                 {"block", {block_.x, block_.y, block_.z}},
                                 {"steps", steps}};
   return whole.dump(1);

@@ -1,12 +1,13 @@
 // Trace: what each tile holds after each operation of one block.
 //
 //   Trace trace({0, 1, 0});                       // the block to follow
-//   launch(matmul<float>, {"matmul", {2, 2}}, ...);
+//   launch(matmul<float>, {"matmul", {2, 2}, {.occupancy = 2}}, ...);
 //   write_file("matmul.json", trace.json());
 //
-// {"format": "ladder-tile-trace/1", "kernel": "matmul", "block": [0, 1, 0], "steps": [
+// {"format": "ladder-tile-trace/1", "kernel": "matmul", "hints": {"worker_warps": 0, "occupancy": 2}, "block": [0, 1, 0],
+//  "steps": [
 //   {"id": 1, "op": "load", "from": [], "type": "float", "shape": [8, 8], "values": [...], "at": [0, 2]}, ...]}
-// "from" are the ids of the operands: 0 for a scalar or a tile that no operation made. A store is a step as well.
+// Hints are those of the launch, 0 where it gave none. "from" are the ids of the operands: 0 for a scalar or a tile that no operation made. A store is a step as well.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +40,10 @@ class Trace {
 
   Index block() const { return block_; }
   const std::vector<Step>& steps() const { return steps_; }
-  void begin(const char* kernel) { kernel_ = kernel; }
+  void begin(const char* kernel, const Hints& hints) {
+    kernel_ = kernel;
+    hints_ = hints;
+  }
 
   /// Writes a step down and returns its id.
   std::uint32_t add(Step step);
@@ -49,6 +53,7 @@ class Trace {
  private:
   Index block_;
   std::string kernel_;
+  Hints hints_;
   std::vector<Step> steps_;
 };
 

@@ -60,6 +60,16 @@ class Runner {
 
   const Bound& bound() const { return bound_; }
 
+  /// Every place once, also where two names stand for it.
+  void tell(const Placed& placed) const {
+    for (const TensorSpec& tensor : case_.tensors) {
+      const Bound::Place& place = bound_.places_.at(tensor.name);
+      const auto owns = [&](const Region& region) { return region.name == tensor.name; };
+      if (std::any_of(regions_.begin(), regions_.end(), owns))
+        placed(tensor, place.data, case_.values.at(tensor.name).size(), place.dtype);
+    }
+  }
+
   void write(const std::string& name, const std::vector<double>& values) {
     const Bound::Place& place = bound_.places_.at(name);
     std::vector<std::byte> raw(values.size() * size_of(place.dtype));
@@ -205,8 +215,10 @@ Values rounded_values(const OpCase& c, Dtype dtype) {
   return rounded;
 }
 
-Values run_case(const OpCase& c, Ops& ops, const Values& values, std::string& damage, How how) {
+Values run_case(const OpCase& c, Ops& ops, const Values& values, std::string& damage, How how,
+                const Placed& placed) {
   Runner runner(c, ops, values);
+  if (placed) runner.tell(placed);
   (how == How::composed ? c.run_composed : c.run)(ops, runner.bound());
   Values after;
   for (const TensorSpec& tensor : c.tensors) after[tensor.name] = runner.read(tensor.name);

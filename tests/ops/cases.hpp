@@ -121,9 +121,13 @@ Values rounded_values(const OpCase& c, Dtype dtype);
 
 enum class How { as_called, composed };
 
+/// Told where each tensor of a case lies, before the operation runs.
+using Placed =
+    std::function<void(const TensorSpec& tensor, const void* data, std::size_t count, Dtype dtype)>;
+
 /// Runs the case on `ops` from `values`; returns all tensors afterwards. Damage goes into `damage`.
 Values run_case(const OpCase& c, Ops& ops, const Values& values, std::string& damage,
-                How how = How::as_called);
+                How how = How::as_called, const Placed& placed = {});
 
 /// Compares every output of the case on `candidate` with `want`, by the limit of tolerances() for its type.
 void compare_case(const OpCase& c, const Values& got, const Values& want, Dtype dtype,

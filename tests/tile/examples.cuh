@@ -182,4 +182,12 @@ __tile_global__ void example_grid(float* y, int tiles) {
   [[using cutile: hint(0, allow_tma = false)]] out.store(t, 0);
 }
 
+template <Hints H, int N>
+[[using cutile: hint(900, num_worker_warps_per_cta = H.worker_warps, occupancy = H.occupancy)]]  //
+__tile_global__ void
+example_recorded(const float* x, float* y) {
+  auto view = ct::partition_view{ct::tensor_span{x, ct::extents{64_ic}}, ct::shape<N>{}};
+  ct::store(y, static_cast<float>(ct::sum<0>(view.load_masked(0))));
+}
+
 }  // namespace ladder::LADDER_SIDE

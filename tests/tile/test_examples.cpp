@@ -87,6 +87,9 @@ TEST_CASE("the examples run clean in checked mode") {
   launch(example_grid, {"example_grid", {2, 1, 1}}, out, 9);
   launch(example_hints, {"example_hints", 1}, in, out);
   CHECK(out[63] == in[63]);
+  constexpr Hints hints{.worker_warps = 8, .occupancy = 2};
+  launch(example_recorded<hints, 4>, {"example_recorded", 1, hints}, in, out);
+  CHECK(out[0] == in[0] + in[1] + in[2] + in[3]);
 }
 
 TEST_CASE("the example of views: alignment, tails and strides") {

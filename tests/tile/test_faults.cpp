@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/simt/cpu_runtime.hpp"
 #include "tests/tile/fault_kernels.cuh"
 
 namespace {
@@ -144,6 +145,81 @@ TEST_CASE("read of memory that nothing wrote; the host can say that it did") {
   tile::mark_written(arrays.y.data(), 8 * sizeof(float));
   run();
   CHECK(arrays.y[7] == 2.0F);
+}
+
+TEST_CASE("the memory of a Runtime is known by itself, to the byte") {
+  const Checks checks;
+  Runtime runtime(1, false);
+  auto* x = static_cast<float*>(runtime.allocate(12 * sizeof(float)));
+  auto* y = static_cast<float*>(runtime.allocate(16 * sizeof(float)));
+  launch(add_one_masked, {"add_one_masked", 2}, x, y, 12);
+  CHECK(y[11] == 1.0F);  // allocations are zeroed: reading them is fine
+  expect_fault(FaultKind::out_of_bounds, {"block (1, 0, 0)", "element 12 of buffer 'allocation of 48 bytes'"},
+               [&] {
+                 launch(add_one_unmasked, {"add_one_unmasked", 2}, x, y);
+               });
+}
+
+TEST_CASE("workspace is as long as what was asked for, and unwritten each time") {
+  const Checks checks;
+  Runtime runtime(1, false);
+  auto* x = static_cast<float*>(runtime.allocate(16 * sizeof(float)));
+  const auto work = [&](std::size_t count) {
+    return static_cast<float*>(runtime.stream().workspace(count * sizeof(float)));
+  };
+  const auto write_then_read = [&](float* between) {
+    launch(add_one_masked, {"add_one_masked", 2}, x, between, 16);
+    launch(add_one_masked, {"add_one_masked", 2}, between, x, 16);
+  };
+  write_then_read(work(16));
+  CHECK(x[15] == 2.0F);
+  float* again = work(16);
+  expect_fault(FaultKind::unwritten_read, {"element 0 of buffer 'workspace'"}, [&] {
+    launch(add_one_masked, {"add_one_masked", 2}, again, x, 16);
+  });
+  expect_fault(FaultKind::out_of_bounds, {"element 12 of buffer 'workspace', which has 12"},
+               [&] { write_then_read(work(12)); });
+  runtime.zero(again, 12 * sizeof(float));
+  launch(add_one_masked, {"add_one_masked", 2}, again, x, 12);
+  CHECK(x[11] == 1.0F);
+}
+
+TEST_CASE(
+    "a Buffer inside an allocation is judged by its own length; what has no name there is out of bounds") {
+  const Checks checks;
+  Runtime runtime(1, false);
+  auto* arena = static_cast<float*>(runtime.allocate(64 * sizeof(float)));
+  {
+    const Buffer x("x", arena, 12), y("y", arena + 16, 16, Contents::unwritten);
+    launch(add_one_masked, {"add_one_masked", 2}, arena, arena + 16, 12);
+    expect_fault(FaultKind::out_of_bounds, {"element 12 of buffer 'x'"}, [&] {
+      launch(add_one_unmasked, {"add_one_unmasked", 2}, arena, arena + 16);
+    });
+    expect_fault(FaultKind::unwritten_read, {"element 12 of buffer 'y'"}, [&] {
+      launch(add_one_masked, {"add_one_masked", 1}, arena + 28, arena, 4);
+    });
+    expect_fault(FaultKind::out_of_bounds, {"'y'"}, [&] {
+      launch(add_one_unmasked, {"add_one_unmasked", 1}, arena, arena + 40);
+    });
+    CHECK_THROWS_AS(Buffer("z", arena + 60, 5), InputError);
+    CHECK_THROWS_AS(Buffer("z", arena + 8, 6), InputError);
+  }
+  launch(add_one_unmasked, {"add_one_unmasked", 1}, arena, arena + 40);  // one buffer again
+}
+
+TEST_CASE("memory that a Runtime gave back is no longer known") {
+  const Checks checks;
+  std::vector<float> y(8);
+  const Buffer out("y", y.data(), y.size());
+  const float* gone = nullptr;
+  {
+    Runtime runtime(1, false);
+    gone = static_cast<const float*>(runtime.allocate(8 * sizeof(float)));
+    launch(add_one_masked, {"add_one_masked", 1}, gone, y.data(), 8);
+  }
+  expect_fault(FaultKind::out_of_bounds, {"add_one_masked"}, [&] {
+    launch(add_one_masked, {"add_one_masked", 1}, gone, y.data(), 8);
+  });
 }
 
 TEST_CASE("false promises are reported with and without checks") {

@@ -41,6 +41,7 @@ TEST_CASE("a trace follows one block through its operations") {
   CHECK(json["format"] == "ladder-tile-trace/1");
   CHECK(json["kernel"] == "scaled_sum");
   CHECK(json["block"] == nlohmann::json({1, 0, 0}));
+  CHECK(json["hints"] == nlohmann::json({{"worker_warps", 0}, {"occupancy", 0}}));
   CHECK(json["steps"][1]["op"] == "mul");
   CHECK(json["steps"][1]["from"] == nlohmann::json({1, 0}));
 }
@@ -74,6 +75,42 @@ TEST_CASE("a stream notes each kernel's name; a dry one runs nothing") {
   launch(stream, scaled_sum, {"scaled_sum", 1}, x, y, 4);
   CHECK(y[0] == 8);
   CHECK(stream.kernels() == std::vector<std::string>{"scaled_sum"});
+}
+
+namespace {
+
+/// A kernel whose hints come from its template parameter: the launch repeats them.
+template <Hints H>
+[[using cutile: hint(900, num_worker_warps_per_cta = H.worker_warps,
+                     occupancy = H.occupancy)]] __tile_global__ void
+hinted_sum(const float* x, float* y) {
+  ct::store(y, static_cast<float>(ct::sum<0>(ct::load(x + ct::iota<ct::tile<int, ct::shape<4>>>()))));
+}
+
+template <Hints H>
+void launch_hinted(Stream& stream, const float* x, float* y) {
+  launch(stream, hinted_sum<H>, {"hinted_sum", 1, H}, x, y);
+}
+
+}  // namespace
+
+TEST_CASE("hints are recorded by the stream and the trace") {
+  Stream stream;
+  const float x[4] = {1, 2, 3, 4};
+  float y[1] = {};
+  tile::Trace trace(tile::Index{0, 0, 0});
+  constexpr Hints wide{.worker_warps = 8, .occupancy = 2};
+  launch_hinted<wide>(stream, x, y);
+  CHECK(y[0] == 10);
+  const auto json = nlohmann::json::parse(trace.json());
+  CHECK(json["hints"] == nlohmann::json({{"worker_warps", 8}, {"occupancy", 2}}));
+  launch_hinted<Hints{}>(stream, x, y);
+  launch_hinted<wide>(stream, x, y);
+  const auto& launched = stream.launched();
+  REQUIRE(launched.size() == 2);
+  CHECK((launched[0].hints == wide && launched[0].count == 2));
+  CHECK((launched[1].hints == Hints{} && launched[1].count == 1));
+  CHECK(stream.kernels() == std::vector<std::string>{"hinted_sum"});
 }
 
 }  // namespace ladder::LADDER_SIDE
