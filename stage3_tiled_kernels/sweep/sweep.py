@@ -169,7 +169,7 @@ def command_run(options):
     machine = device.describe()
     if machine["architecture"] != plan["arch"]:
         fail(f"the bundle is for sm_{plan['arch']}, this card is sm_{machine['architecture']}", 3)
-    timer, lines = device.Timer(), []
+    timer, lines = device.Timer(options.rest), []
     works = sorted({(item["operation"], name) for item in plan["items"] for name in item["works"]})
     for operation_name, work_name in works:
         operation = work_module(operation_name)
@@ -182,7 +182,7 @@ def command_run(options):
             if item["operation"] != operation_name or work_name not in item["works"]:
                 continue
             trace = {"type": "Performance", "operation": operation_name, "work": work_name, **item["configuration"],
-                     "why": item["why"], "cold_cache": True, "toolkit": plan["toolkit"], "commit": plan["commit"]}
+                     "why": item["why"], "cold_cache": True, "rest_ms": options.rest, "toolkit": plan["toolkit"], "commit": plan["commit"]}
             if "compile_failure" in item:
                 trace.update(outcome="compile failure", reason=item["compile_failure"])
             else:
@@ -240,6 +240,8 @@ def main():
     running.add_argument("--bundle", required=True)
     running.add_argument("--out", required=True)
     running.add_argument("--repeats", type=int, default=20)
+    running.add_argument("--rest", type=float, default=0, metavar="MS",
+                         help="a pause before each timed call: rates of a card that is not at its power limit")
     running.add_argument("--sustained", type=float, default=0, metavar="SECONDS",
                          help="also keep the card busy for so long, for the rate under its power limit")
     ingesting = commands.add_parser("ingest")
