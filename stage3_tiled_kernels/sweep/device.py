@@ -71,9 +71,7 @@ def _argument(value):
 class Timer:
     """Times calls with CUDA events behind a write that empties the L2 cache."""
 
-    def __init__(self, rest_ms=0.0):
-        """rest_ms: a pause before each timed call, so that the card's power limit has not lowered its clocks."""
-        self._rest = rest_ms / 1e3
+    def __init__(self):
         self._sweep = torch.empty(256 << 20, dtype=torch.int8, device="cuda")
 
     def race(self, calls, repeats):
@@ -85,9 +83,6 @@ class Timer:
         for _ in range(repeats):
             for name, call in calls.items():
                 begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-                if self._rest > 0:
-                    torch.cuda.synchronize()
-                    time.sleep(self._rest)
                 self._sweep.zero_()
                 begin.record()
                 call()

@@ -72,17 +72,25 @@ def resources(cubin, cuobjdump):
     report = {}
     for name, numbers in re.findall(r"Function (\S+):\s*\n\s*(.*)", usage):
         facts = {k.lower(): int(v) for k, v in re.findall(r"(REG|STACK|SHARED|LOCAL):(\d+)", numbers)}
-        section = elf.split(f".nv.info.{name}", 1)[-1]
+        section = elf.split(f"\n.nv.info.{name}\n", 1)[-1]  # not its line in the list of sections
         threads = re.search(r"EIATTR_REQNTID\s+Format:\s*\S+\s+Value:\s*(0x[0-9a-f]+)", section)
         facts["threads"] = int(threads.group(1), 16) if threads else 0
         report[name] = facts
     return report
 
 
+def compile_group(items, arch, bundle, tools):
+    """Compiles the items, which have one text, once: what differs between them is given at the launch."""
+    first = items[0]
+    compile_one(first, arch, bundle, tools)
+    for item in items[1:]:
+        item.update({k: first[k] for k in ("cubin", "compile_failure", "resources") if k in first})
+
+
 def compile_one(item, arch, bundle, tools):
-    stem = item["id"]
+    stem = item["cubin"] = item["id"]
     source = bundle / f"{stem}.cu"
-    source.write_text(work_module(item["operation"]).source(item["configuration"]))
+    source.write_text(item["source"])
     command = [tools["nvcc"], "-std=c++20", "-O3", "-enable-tile", f"-arch=sm_{arch}", "-tilecubin",
                f"-DLADDER_TILE_ARCHITECTURES={arch}", "-I", str(ROOT), "-DFMT_USE_CONSTEXPR=1", str(source), "-o",
                str(bundle / f"{stem}.cubin")]
@@ -95,7 +103,6 @@ def compile_one(item, arch, bundle, tools):
         item["compile_failure"] = next((l for l in failure.splitlines() if "error" in l.lower()), failure[:300])[:300]
     else:
         item["resources"] = resources(str(bundle / f"{stem}.cubin"), tools["cuobjdump"])
-    return item
 
 
 def toolkit(nvcc):
@@ -119,8 +126,14 @@ def command_compile(options):
                 why = configuration.pop("why", "")
                 items.append({"id": f"{plan['operation']}_{len(items):03}", "operation": plan["operation"],
                               "works": plan["works"], "configuration": configuration, "why": why})
+    groups = {}
+    for item in items:
+        item["source"] = work_module(item["operation"]).source(item["configuration"])
+        groups.setdefault(item["source"], []).append(item)
     with ThreadPoolExecutor(options.jobs) as pool:
-        items = list(pool.map(lambda item: compile_one(item, arch, bundle, tools), items))
+        list(pool.map(lambda group: compile_group(group, arch, bundle, tools), groups.values()))
+    for item in items:
+        del item["source"]
     commit = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     (bundle / "plan.json").write_text(json.dumps(
         {"arch": arch, "toolkit": toolkit(tools["nvcc"]), "commit": commit.stdout.strip(), "items": items}, indent=1))
@@ -169,7 +182,7 @@ def command_run(options):
     machine = device.describe()
     if machine["architecture"] != plan["arch"]:
         fail(f"the bundle is for sm_{plan['arch']}, this card is sm_{machine['architecture']}", 3)
-    timer, lines = device.Timer(options.rest), []
+    timer, lines = device.Timer(), []
     works = sorted({(item["operation"], name) for item in plan["items"] for name in item["works"]})
     for operation_name, work_name in works:
         operation = work_module(operation_name)
@@ -182,13 +195,13 @@ def command_run(options):
             if item["operation"] != operation_name or work_name not in item["works"]:
                 continue
             trace = {"type": "Performance", "operation": operation_name, "work": work_name, **item["configuration"],
-                     "why": item["why"], "cold_cache": True, "rest_ms": options.rest, "toolkit": plan["toolkit"], "commit": plan["commit"]}
+                     "why": item["why"], "cold_cache": True, "toolkit": plan["toolkit"], "commit": plan["commit"]}
             if "compile_failure" in item:
                 trace.update(outcome="compile failure", reason=item["compile_failure"])
             else:
                 trace["resources"] = list(item["resources"].values())
                 try:
-                    module = device.Module(str(bundle / f"{item['id']}.cubin"), list(item["resources"]))
+                    module = device.Module(str(bundle / f"{item['cubin']}.cubin"), list(item["resources"]))
                     trace.update(run_item(item, work, tensors, want, rivals, module, timer, options.repeats,
                                           options.sustained))
                 except device.LaunchError as error:
@@ -240,8 +253,6 @@ def main():
     running.add_argument("--bundle", required=True)
     running.add_argument("--out", required=True)
     running.add_argument("--repeats", type=int, default=20)
-    running.add_argument("--rest", type=float, default=0, metavar="MS",
-                         help="a pause before each timed call: rates of a card that is not at its power limit")
     running.add_argument("--sustained", type=float, default=0, metavar="SECONDS",
                          help="also keep the card busy for so long, for the rate under its power limit")
     ingesting = commands.add_parser("ingest")

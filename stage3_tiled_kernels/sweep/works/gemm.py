@@ -3,6 +3,8 @@
 A configuration: layout; rows, columns, inner, warps, occupancy, group, persistent, bulk_store (as ProductTiles in
 configs/products.hpp); extras (whether the epilogue is compiled in, its flags false); for TN also splits.
 """
+from kernel_text import kernel_text
+
 try:
     import torch
 except ImportError:  # where configurations are only compiled
@@ -63,11 +65,11 @@ SUM_TILE = 1024  # table::kLine
 
 
 def source(configuration):
-    tiles = ", ".join(str(configuration[knob]).lower() for knob in KNOBS)
+    text_of = {**configuration, "persistent": 1}  # the grid alone differs: one text, one cubin
+    tiles = ", ".join(str(text_of[knob]).lower() for knob in KNOBS)
     extras = str(configuration["extras"]).lower()
     kernel = KERNELS[configuration["layout"]]
-    text = f"""#include "stage3_tiled_kernels/kernels/linear.cuh"
-using namespace ladder;
+    text = kernel_text("linear.cuh") + f"""using namespace ladder;
 auto* keep = on_gpu::stage3::{kernel}<__nv_bfloat16, table::ProductTiles{{{tiles}}}, 8, {extras}>;
 """
     if configuration["layout"] == "TN":
