@@ -19,6 +19,7 @@ void add_speedup(CLI::App& app);
 void add_profile(CLI::App& app);
 void add_crossover(CLI::App& app);
 void add_graph(CLI::App& app);
+void add_tile_trace(CLI::App& app);
 void add_info(CLI::App& app);
 void add_tables(CLI::App& app);
 

@@ -31,6 +31,7 @@ const std::vector<Command>& commands() {
       {"profile", "time, bytes and FLOPs of each operation of a stage", add_profile},
       {"crossover", "stage against size as a heat map: where each stage begins to pay", add_crossover},
       {"graph", "draw an autograd graph of stage 0", add_graph},
+      {"tile-trace", "follow one block of a stage 3 kernel step by step, and draw it", add_tile_trace},
       {"info", "what runs on this machine, and why something does not", add_info},
       {"tables", "regenerate the tables of the READMEs from the committed run records", add_tables},
   };

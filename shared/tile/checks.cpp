@@ -241,6 +241,12 @@ Buffer::Buffer(std::string name, const void* data, std::size_t count, std::size_
 
 Buffer::~Buffer() { remove_buffer(static_cast<const char*>(data_)); }
 
+std::string buffer_name(const void* address) {
+  const char* at = static_cast<const char*>(address);
+  const Record* buffer = record_before(buffers, at);
+  return buffer != nullptr && buffer->has(at) ? buffer->name : "";
+}
+
 void mark_written(const void* data, std::size_t bytes) {
   const char* begin = static_cast<const char*>(data);
   mark_written_in(buffers, begin, begin + bytes);

@@ -72,6 +72,9 @@ class Buffer {
   const void* data_;
 };
 
+/// The name of the buffer that holds `address`; empty when none does.
+std::string buffer_name(const void* address);
+
 /// The host wrote these bytes itself: reading them is fine from now on. Elements that they cover in part count as well.
 void mark_written(const void* data, std::size_t bytes);
 

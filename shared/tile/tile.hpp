@@ -166,7 +166,10 @@ void traced(const char* operation, T& result, const std::int64_t* at, const From
   ladder::tile::Trace* trace = ladder::tile::this_block.trace;
   if (trace == nullptr) [[likely]]
     return;
-  ladder::tile::Trace::Step step{0, operation, {id_of(from)...}, type_name<tile_element_t<T>>(), {}, {}, {}};
+  ladder::tile::Trace::Step step{};
+  step.operation = operation;
+  step.from = {id_of(from)...};
+  step.type = type_name<tile_element_t<T>>();
   for (std::size_t d = 0; d < S::rank(); ++d) {
     step.shape.push_back(S::static_extent(d));
     if (at != nullptr) step.at.push_back(at[d]);

@@ -3,8 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <string_view>
 
 #include "shared/error.hpp"
+#include "shared/tile/checks.hpp"
 
 namespace ladder::tile {
 namespace {
@@ -20,7 +22,7 @@ nlohmann::json number(double value) {
 
 }  // namespace
 
-Trace::Trace(Index id) : block_(id) {
+Trace::Trace(Index id, std::string kernel) : block_(id), only_(std::move(kernel)), kernel_(only_) {
   require(current == nullptr, "the tile model is already writing a trace");
   current = this;
 }
@@ -35,6 +37,26 @@ std::uint32_t Trace::add(Step step) {
   return steps_.back().id;
 }
 
+bool Trace::concerns(const char* kernel) const {
+  return std::string_view(kernel).substr(0, only_.size()) == only_;
+}
+
+bool Trace::follows(const char* kernel, Index id) const {
+  return id.x == block_.x && id.y == block_.y && id.z == block_.z && concerns(kernel);
+}
+
+void Trace::launched(const Launch& launch) {
+  if (!concerns(launch.name)) return;
+  kernel_ = launch.name;
+  grid_ = launch.grid;
+  hints_ = launch.hints;
+}
+
+void Trace::add_tensor(const void* data, std::vector<std::int64_t> extents) {
+  steps_.back().tensor = buffer_name(data);
+  steps_.back().extents = std::move(extents);
+}
+
 std::string Trace::json() const {
   nlohmann::json steps = nlohmann::json::array();
   for (const Step& step : steps_) {
@@ -43,6 +65,8 @@ std::string Trace::json() const {
     nlohmann::json one = {{"id", step.id},     {"op", step.operation}, {"from", step.from},
                           {"type", step.type}, {"shape", step.shape},  {"values", values}};
     if (!step.at.empty()) one["at"] = step.at;
+    if (!step.extents.empty()) one["extents"] = step.extents;
+    if (!step.tensor.empty()) one["tensor"] = step.tensor;
     steps.push_back(one);
   }
   const nlohmann::json hints = {{"worker_warps", hints_.worker_warps}, {"occupancy", hints_.occupancy}};
@@ -50,6 +74,7 @@ std::string Trace::json() const {
                                 {"kernel", kernel_},
                                 {"hints", hints},
                                 {"block", {block_.x, block_.y, block_.z}},
+                                {"grid", {grid_.x, grid_.y, grid_.z}},
                                 {"steps", steps}};
   return whole.dump(1);
 }

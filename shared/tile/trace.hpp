@@ -5,9 +5,11 @@
 //   write_file("matmul.json", trace.json());
 //
 // {"format": "ladder-tile-trace/1", "kernel": "matmul", "hints": {"worker_warps": 0, "occupancy": 2}, "block": [0, 1, 0],
-//  "steps": [
+//  "grid": [2, 2, 1], "steps": [
 //   {"id": 1, "op": "load", "from": [], "type": "float", "shape": [8, 8], "values": [...], "at": [0, 2]}, ...]}
-// Hints are those of the launch, 0 where it gave none. "from" are the ids of the operands: 0 for a scalar or a tile that no operation made. A store is a step as well.
+// Hints are those of the launch, 0 where it gave none. "from" are the ids of the operands: 0 for a scalar or a tile that
+// no operation made. A store is a step as well. Loads and stores through a view also say which tensor: "extents", and
+// its name when it lies in a tile::Buffer.
 #pragma once
 
 #include <cstdint>
@@ -28,31 +30,43 @@ class Trace {
     std::vector<std::size_t> shape;
     std::vector<double> values;
     std::vector<std::int64_t>
-        at;  ///< index of the tile in its partition view, for loads and stores through one
+        at;              ///< index of the tile in its partition view, for loads and stores through one
+    std::string tensor;  ///< name of the Buffer that the view's tensor lies in, or empty
+    std::vector<std::int64_t> extents;  ///< of the view's tensor
   };
 
-  /// Follows block `id` of every launch until this object ends. At most one Trace exists at a time; while it does,
-  /// blocks run one after the other on the calling thread.
-  explicit Trace(Index id);
+  /// Follows block `id` of every launch whose kernel's name begins with `kernel` until this object ends. At most one
+  /// Trace exists at a time; while it does, blocks run one after the other on the calling thread.
+  explicit Trace(Index id, std::string kernel = {});
   Trace(const Trace&) = delete;
   Trace& operator=(const Trace&) = delete;
   ~Trace();
 
   Index block() const { return block_; }
+  const std::string& kernel() const { return kernel_; }
   const std::vector<Step>& steps() const { return steps_; }
-  void begin(const char* kernel, const Hints& hints) {
-    kernel_ = kernel;
-    hints_ = hints;
-  }
+
+  /// Whether block `id` of a launch of `kernel` is to be written down.
+  bool follows(const char* kernel, Index id) const;
+
+  /// A launch begins; one that is followed gives the trace its name, grid and hints.
+  void launched(const Launch& launch);
+  const Grid& grid() const { return grid_; }
 
   /// Writes a step down and returns its id.
   std::uint32_t add(Step step);
 
+  /// The last step went through a view of the tensor that begins at `data`.
+  void add_tensor(const void* data, std::vector<std::int64_t> extents);
+
   std::string json() const;
 
  private:
+  bool concerns(const char* kernel) const;
+
   Index block_;
-  std::string kernel_;
+  std::string only_, kernel_;
+  Grid grid_;
   Hints hints_;
   std::vector<Step> steps_;
 };

@@ -233,6 +233,7 @@ requires(Shape::rank() == Span::rank()) struct partition_view {
       for (std::size_t j = inside; j < detail::last_extent<Shape>(); ++j) row[j] = padding;
     });
     detail::traced(name, result, window.index.data());
+    trace_tensor();
     return result;
   }
 
@@ -248,6 +249,17 @@ requires(Shape::rank() == Span::rank()) struct partition_view {
       for (std::size_t j = 0; j < inside; ++j) out[static_cast<std::int64_t>(j) * step] = in[first + j];
     });
     detail::traced(name, value, window.index.data(), given);
+    trace_tensor();
+  }
+
+  /// Adds to the trace's last step, when there is a trace, which tensor this view is of.
+  void trace_tensor() const {
+    if (ladder::tile::this_block.trace == nullptr) [[likely]]
+      return;
+    std::vector<std::int64_t> extents;
+    for (std::size_t d = 0; d < Shape::rank(); ++d)
+      extents.push_back(static_cast<std::int64_t>(span_.extent(d)));
+    ladder::tile::this_block.trace->add_tensor(span_.data_handle(), std::move(extents));
   }
 
   template <class Value>

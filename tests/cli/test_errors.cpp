@@ -177,6 +177,28 @@ TEST_CASE("weights and checkpoints that are none") {
     check_refused(bad);
 }
 
+TEST_CASE("traces of kernels, sizes and blocks that do not exist") {
+  for (const Bad& bad : std::vector<Bad>{
+           {{"tile-trace"}, {"kernel"}},
+           {{"tile-trace", "matmol"}, {"'matmol'", "did you mean matmul?"}},
+           {{"tile-trace", "matmul", "--length", "8"}, {"--length", "matmul", "--rows"}},
+           {{"tile-trace", "matmul", "--rows", "0"}, {"--rows is 0", "256"}},
+           {{"tile-trace", "attention", "--length", "257"}, {"--length is 257", "256"}},
+           {{"tile-trace", "attention", "--head-dim", "200"}, {"head size 200"}},
+           {{"tile-trace", "matmul", "--block", "4"}, {"--block 4,0,0", "4 x 1 x 1"}},
+           {{"tile-trace", "matmul", "--block", "-1"}, {"--block", "negative"}},
+           {{"tile-trace", "matmul", "--block", "1,2,3,4"}, {"--block", "4 numbers"}},
+           {{"tile-trace", "matmul", "--block", "one"}, {"--block", "'one'"}},
+           {{"tile-trace", "matmul", "--all-keys"}, {"--all-keys", "attention"}},
+           {{"tile-trace", "matmul", "--query", "3"}, {"--query", "attention"}},
+           {{"tile-trace", "attention", "--query", "3"}, {"--query 3", "32 to 47"}},
+           {{"tile-trace", "matmul", "--dtype", "fp8"}, {"--dtype", "fp16"}},
+           {{"tile-trace", "matmul", "-o", "missing/x.svg"}, {"missing/x.svg"}},
+           {{"tile-trace", "matmul", "--json", "folder"}, {"folder"}},
+       })
+    check_refused(bad);
+}
+
 TEST_CASE("a stage without GPU kernels says so with exit code 3") {
   check_refused({{"train", "--stage", "1", "--device", "gpu"}, {"stage 1", "GPU"}, 3});
 }

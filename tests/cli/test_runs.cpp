@@ -28,12 +28,27 @@ test::Outcome succeed(const TemporaryFolder& folder, const std::vector<std::stri
 TEST_CASE("help names every subcommand and exits with 0") {
   const TemporaryFolder folder;
   const test::Outcome help = succeed(folder, {"--help"});
-  for (const char* name :
-       {"climb", "train", "sample", "logits", "parity", "speedup", "profile", "graph", "info"}) {
+  for (const char* name : {"climb", "train", "sample", "logits", "parity", "speedup", "profile", "graph",
+                           "tile-trace", "info"}) {
     CHECK_THAT(help.out, Contains(name));
     CHECK_THAT(succeed(folder, {name, "--help"}).out, Contains(std::string("ladder ") + name));
   }
   CHECK_THAT(succeed(folder, {"--version"}).out, Contains("ladder"));
+}
+
+TEST_CASE("tile-trace prints, writes and draws one block") {
+  const TemporaryFolder folder;
+  const std::string out =
+      succeed(folder, {"tile-trace", "matmul", "--block", "2", "--json", "t.json", "-o", "t.svg"}).out;
+  CHECK_THAT(out, Contains("linear_forward in fp32, block (2, 0, 0) of 4 x 1 x 1") &&
+                      Contains("load_masked") && Contains("x_ni (0, 2) of 28 x 40") &&
+                      Contains("drawn in t.svg"));
+  const Json json = json_of(folder / "t.json");
+  CHECK(json.at("format") == "ladder-tile-trace/1");
+  CHECK(json.at("block") == Json({2, 0, 0}));
+  CHECK_THAT(test::text_of(folder / "t.svg"), Catch::Matchers::StartsWith("<svg") && Contains("w_oi (1, 2)"));
+  CHECK_THAT(succeed(folder, {"tile-trace", "attention", "--all-keys", "--brief", "--query", "40"}).out,
+             Contains("query 40") && Contains("keys 3") && !Contains("load_masked"));
 }
 
 TEST_CASE("info says what runs here") {

@@ -46,6 +46,26 @@ TEST_CASE("a trace follows one block through its operations") {
   CHECK(json["steps"][1]["from"] == nlohmann::json({1, 0}));
 }
 
+TEST_CASE("loads through views say which tensor, and a trace can follow one kernel of several") {
+  const float x[6] = {1, 2, 3, 4, 5, 6};
+  float y[2] = {};
+  const tile::Buffer known("x", x, 6);
+  tile::Trace trace(tile::Index{0, 0, 0}, "scaled_s");
+  launch(scaled_sum, {"scaled_sum", 2}, x, y, 6);
+  launch(scaled_sum, {"another", 1}, x, y, 6);
+  REQUIRE(trace.steps().size() == 4);
+  CHECK(trace.kernel() == "scaled_sum");
+  CHECK(trace.grid().x == 2);
+  CHECK(trace.steps()[0].tensor == "x");
+  CHECK(trace.steps()[0].extents == std::vector<std::int64_t>{6});
+  CHECK(trace.steps()[1].tensor.empty());
+  CHECK(trace.steps()[1].extents.empty());
+  const auto json = nlohmann::json::parse(trace.json());
+  CHECK(json["steps"][0]["tensor"] == "x");
+  CHECK(json["steps"][0]["extents"] == nlohmann::json({6}));
+  CHECK_FALSE(json["steps"][1].contains("tensor"));
+}
+
 TEST_CASE("infinities and NaN are written as words") {
   const float x[4] = {INFINITY, -INFINITY, NAN, 0};
   float y[1] = {};
