@@ -34,11 +34,11 @@ std::string at(double value) {
 
 }  // namespace
 
-std::string short_number(double value) {
+std::string short_number(double value, int decimals) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   if (std::fabs(value) >= 1e6) return fmt::format("{:.0e}", value);
-  std::string words = fmt::format("{:.2f}", value);
+  std::string words = fmt::format("{:.{}f}", value, decimals);
   while (words.back() == '0') words.pop_back();
   if (words.back() == '.') words.pop_back();
   return words == "-0" ? "0" : words;

@@ -7,8 +7,8 @@
 
 namespace ladder {
 
-/// "1.25", "-0.5", "-1e+20", "inf": two decimals at most, and no minus in front of zero.
-std::string short_number(double value);
+/// "1.25", "-0.5", "-1e+20", "inf": at most `decimals` decimals, and no minus in front of zero.
+std::string short_number(double value, int decimals = 2);
 
 /// A value as one of 15 colours from blue (-scale) over white (0) to red (+scale).
 std::string color_of(double value, double scale);

@@ -115,24 +115,44 @@ double sum_of_powers(const std::vector<double>& scores, double largest) {
   return sum;
 }
 
+/// Four decimals, so that a reader's own multiplication comes out.
+std::string exact(double value) { return short_number(value, 4); }
+
+/// In words what a tile of keys did to a query's maximum and sum.
+std::string turn_text(const AttentionWalk& walk, std::size_t i, std::size_t row) {
+  const KeyStep& key = walk.keys[i];
+  const double m = key.largest->values.at(row), l = key.sum->values.at(row);
+  const std::string start = fmt::format("keys {}: ", key.keys.load->at[0]);
+  if (i == 0) return fmt::format("{}nothing came before: m = {}, l = {}\n", start, exact(m), exact(l));
+  const double before = walk.keys[i - 1].largest->values.at(row), sum = walk.keys[i - 1].sum->values.at(row);
+  const double added = sum_of_powers(scores_of(key, row), m), shrink = key.shrink->values.at(row);
+  const std::string what = m > before
+                               ? fmt::format("m rises from {} to {}, shrink = 2^({} - {}) = {}",
+                                             exact(before), exact(m), exact(before), exact(m), exact(shrink))
+                               : fmt::format("m stays {}, shrink = {}", exact(m), exact(shrink));
+  return fmt::format("{}{}, l = {} * {} + {} = {}\n", start, what, exact(sum), exact(shrink), exact(added),
+                     exact(l));
+}
+
 /// The running softmax of one query, and the same in one pass over all its scores.
 std::string softmax_text(const AttentionWalk& walk, std::size_t row) {
   std::vector<std::vector<std::string>> rows = {
-      {"tile of keys", "", "its largest", "m", "shrink", "its sum of 2^(s-m)", "l = l shrink + sum"}};
+      {"tile of keys", "", "its largest s", "m", "shrink", "its sum of 2^(s-m)", "l"}};
   std::vector<double> all;
-  for (const KeyStep& key : walk.keys) {
+  std::string turns;
+  for (std::size_t i = 0; i < walk.keys.size(); ++i) {
+    const KeyStep& key = walk.keys[i];
     const std::vector<double> scores = scores_of(key, row);
     all.insert(all.end(), scores.begin(), scores.end());
     const double m = key.largest->values.at(row);
     rows.push_back({fmt::format("keys {}", key.keys.load->at[0]), key.masked ? "masked" : "whole",
-                    short_number(largest_of(scores)), short_number(m),
-                    short_number(key.shrink->values.at(row)), short_number(sum_of_powers(scores, m)),
-                    short_number(key.sum->values.at(row))});
+                    exact(largest_of(scores)), exact(m), exact(key.shrink->values.at(row)),
+                    exact(sum_of_powers(scores, m)), exact(key.sum->values.at(row))});
+    turns += turn_text(walk, i, row);
   }
-  const double m = largest_of(all);
-  rows.push_back({"all at once", "", short_number(m), short_number(m), "",
-                  short_number(sum_of_powers(all, m)), short_number(sum_of_powers(all, m))});
-  return text_table(rows);
+  const double m = largest_of(all), sum = sum_of_powers(all, m);
+  rows.push_back({"all at once", "", exact(m), exact(m), "", exact(sum), exact(sum)});
+  return text_table(rows) + "\n" + turns;
 }
 
 std::string attention_text(const TileTrace& trace, const std::optional<int>& query) {
@@ -143,11 +163,10 @@ std::string attention_text(const TileTrace& trace, const std::optional<int>& que
   require(!query || (*query >= first && *query < end), "--query {}: this block has the queries {} to {}",
           query.value_or(0), first, end - 1);
   const std::size_t row = query ? static_cast<std::size_t>(*query - first) : telling_query(walk);
-  std::string text = fmt::format("queries {} to {} of {}; query {}, scores s in powers of two:\n", first,
+  std::string text = fmt::format("queries {} to {} of {}. Query {}, s its scores times log2(e), so that 2^s = e^score:\n", first,
                                  end - 1, q.extents[0], first + static_cast<int>(row));
   text += softmax_text(walk, row);
-  return text +
-         fmt::format("log-sum-exp = (m + log2 l) ln 2 = {}\n", short_number(walk.stored_lse->values.at(row)));
+  return text + fmt::format("log-sum-exp = (m + log2 l) ln 2 = {}\n", exact(walk.stored_lse->values.at(row)));
 }
 
 std::string picture_text(const TileTrace& trace, const std::string& kind) {
