@@ -48,7 +48,7 @@ TEST_CASE("tile-trace prints, writes and draws one block") {
   CHECK(json.at("block") == Json({2, 0, 0}));
   CHECK_THAT(test::text_of(folder / "t.svg"), Catch::Matchers::StartsWith("<svg") && Contains("w_oi (1, 2)"));
   CHECK_THAT(succeed(folder, {"tile-trace", "attention", "--all-keys", "--brief", "--query", "40"}).out,
-             Contains("query 40") && Contains("keys 3") && !Contains("load_masked"));
+             Contains("Query 40") && Contains("keys 3") && !Contains("load_masked"));
 }
 
 TEST_CASE("info says what runs here") {
