@@ -245,7 +245,7 @@ inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stat
   with_product_tiles<&Row::weight>(
       args.dy_no.dtype, {out, in}, bulk, [&]<class E, table::ProductTiles S, int Divisor>() {
         const int tiles = result_tiles(S, {out, in});
-        const int splits = choose_splits(tiles, tiles_for(rows, S.inner));
+        const int splits = choose_splits(tiles, static_cast<int>(blocks_for(rows, S.inner)));
         const std::size_t count = static_cast<std::size_t>(out) * static_cast<std::size_t>(in);
         Wide<E>* dw = args.dw_oi.as<Wide<E>>();
         Wide<E>* sums_soi =

@@ -67,7 +67,7 @@ struct ResultShape {
 };
 
 inline int result_tiles(const table::ProductTiles& tiles, ResultShape result) {
-  return tiles_for(result.rows, tiles.rows) * tiles_for(result.columns, tiles.columns);
+  return static_cast<int>(blocks_for(result.rows, tiles.rows) * blocks_for(result.columns, tiles.columns));
 }
 
 /// Calls body.operator()<E, Tiles, Divisor>() with the element type and the tiles of the table: `Use` says which
