@@ -71,10 +71,14 @@ std::vector<std::string> source_set(const std::string& name) {
   std::vector<std::string> entries;
   if (name == "interpreter") return {"shared/baseline/microgpt.py"};
   if (name == "stage0") return {"stage0_scalar_autograd"};
+  if (name == "stage3-kernels")
+    return {"stage3_tiled_kernels/kernels", "stage3_tiled_kernels/configs",
+            "stage3_tiled_kernels/configs.hpp"};
   if (name == "stage1") entries = {"stage1_cpu_tensor"};
   if (name == "stage2") entries = {"stage2_naive_cuda", "shared/simt"};
   if (name == "stage3") entries = {"stage3_tiled_kernels", "shared/simt", "shared/tile"};
-  require(!entries.empty(), "unknown source set '{}': valid are interpreter, stage0, stage1, stage2, stage3",
+  require(!entries.empty(),
+          "unknown source set '{}': valid are interpreter, stage0, stage1, stage2, stage3, stage3-kernels",
           name);
   for (const char* model : {"shared/activation_plan", "shared/batch", "shared/dtype_convert",
                             "shared/microgpt", "shared/ops", "shared/ops_engine"})

@@ -33,7 +33,7 @@ Record new_record(std::string name, std::string command, std::string work);
 
 /// The files that a row's figures depend on, as patterns from the source folder: a folder (all its code files) or a
 /// single file, with or without its suffix ("shared/ops": ops.hpp and ops.cpp). Sets: "interpreter", "stage0", "stage1",
-/// "stage2", and several joined by '+'.
+/// "stage2", "stage3", "stage3-kernels" (what nvcc compiles, for figures without a run), and several joined by '+'.
 /// What only measures (bench, chain, records) is in no set: it does not change how fast a stage is.
 std::vector<std::string> source_set(const std::string& name);
 

@@ -152,6 +152,42 @@ Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
   return cells;
 }
 
+Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
+  using Json = nlohmann::ordered_json;
+  Cells cells = {{"registers, shared KiB, threads, resident blocks"}};
+  std::vector<std::string> total = {"all types: kernels, of them with spills"};
+  std::map<std::string, bool> in_bf16;
+  for (const RecordRow& row : rows)
+    for (const Json& kernel : row.values.at("kernels"))
+      in_bf16[kernel.at("kernel")] |= starts_with(kernel.at("arguments"), "bf16");
+  std::map<std::string, std::vector<std::string>> lines;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Json& kernels = rows[i].values.at("kernels");
+    const bool ran = rows[i].values.value("run_on_hardware", false);
+    cells[0].push_back(with_mark(rows[i], i, stale) + (ran ? "" : ", not run on hardware"));
+    int spilling = 0;
+    for (const Json& kernel : kernels) {
+      const int spilled = kernel.at("spilled_bytes");
+      spilling += spilled > 0 ? 1 : 0;
+      const std::string name = kernel.at("kernel"), arguments = kernel.at("arguments");
+      if (!starts_with(arguments, in_bf16[name] ? "bf16" : "fp32")) continue;
+      std::vector<std::string>& line = lines[name + " " + arguments];
+      line.resize(rows.size());
+      line[i] = fmt::format("{}, {:.1f}, {}, {}", kernel.at("registers").get<int>(),
+                            kernel.at("shared_bytes").get<double>() / 1024, kernel.at("threads").get<int>(),
+                            kernel.at("resident_blocks").get<int>());
+      if (spilled > 0) line[i] += fmt::format(", {} B spilled", spilled);
+    }
+    total.push_back(fmt::format("{}, {}", kernels.size(), spilling));
+  }
+  for (auto& [name, line] : lines) {
+    line.insert(line.begin(), name);
+    cells.push_back(std::move(line));
+  }
+  cells.push_back(std::move(total));
+  return cells;
+}
+
 std::string render_block(const std::string& name, const std::vector<Record>& records,
                          const fs::path& folder) {
   if (name == "tolerances") return markdown_table(tolerance_cells());
@@ -165,6 +201,8 @@ std::string render_block(const std::string& name, const std::vector<Record>& rec
     return markdown_table(parity_cells(found->rows, stale)) + "\n" + caption(*found);
   if (starts_with(name, "profile-"))
     return markdown_table(profile_cells(found->rows, stale)) + "\n" + caption(*found);
+  if (name.find("-resources") != std::string::npos)
+    return markdown_table(resource_cells(found->rows, stale)) + "\n" + caption(*found);
   const bool any_stale = std::find(stale.begin(), stale.end(), true) != stale.end();
   return output_block(*found) + (any_stale ? "\n(stale: the program has changed since)\n" : "");
 }

@@ -21,9 +21,12 @@ Cells parity_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& 
 Cells tolerance_cells();
 /// The table of a record of `ladder profile`.
 Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
+/// The table of a record of tile_resources: a line a kernel, a column an architecture. Kernels in bf16 where there are
+/// such, otherwise in fp32; the last line counts all.
+Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
 
-/// What stands between the markers of block NAME. "tolerances" needs no record; "speedup-*", "parity*", "profile-*"
-/// are tables; any other record is a command and its output. Throws InputError when there is no record of that name.
+/// What stands between the markers of block NAME. "tolerances" needs no record; "speedup-*", "parity*", "profile-*",
+/// "*-resources" are tables; any other record is a command and its output. Throws InputError when there is no record of that name.
 std::string render_block(const std::string& name, const std::vector<Record>& records,
                          const std::filesystem::path& folder);
 
