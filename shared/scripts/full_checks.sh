@@ -111,7 +111,7 @@ tile_kernels() {
     note "$(tail -n 1 "$report/tile_kernels")"
   else
     note "$(awk '/^sm_/ { files += 1; seconds[$1] += $3; if (!seen[$1]++) order[++count] = $1 }
-      END { printf "%d objects, one after the other:", files
+      END { printf "%d objects, of processor time:", files
             for (i = 1; i <= count; ++i) printf " %s %d s", order[i], seconds[order[i]] }' "$report/tile_kernels")"
   fi
   return "$tile_result"
