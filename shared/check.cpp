@@ -23,7 +23,7 @@ bool same_bits(double a, double b) {
 
 /// What the tolerance multiplies at an element with this reference value.
 double scale_of(Rule rule, double want, double rms) {
-  return rule == Rule::scaled ? std::abs(want) + rms : 1.0;
+  return rule == Rule::absolute ? 1.0 : std::abs(want) + rms;  // rms is 0 but for Rule::scaled
 }
 
 /// Error over scale, where a zero error is zero on any scale (a reference of zeros has scale 0).
@@ -42,8 +42,8 @@ Judged judge(std::size_t index, double got, double want, double tolerance, Rule 
   }
   const double error = std::abs(got - want);
   // Two products, not the product of a sum: |want| + rms overflows for the largest doubles.
-  const double budget = rule == Rule::scaled ? tolerance * std::abs(want) + tolerance * rms : tolerance;
-  const bool passes = std::isfinite(error) && error <= budget;
+  const double budget = rule == Rule::absolute ? tolerance : tolerance * std::abs(want) + tolerance * rms;
+  const bool passes = std::isfinite(error) && (rule == Rule::mean_relative || error <= budget);
   return {{index, got, want, budget}, relative(error, scale_of(rule, want, rms)), passes};
 }
 
@@ -64,6 +64,10 @@ std::string name_of(Rule rule) {
       return "|e| <= tol";
     case Rule::bits:
       return "same bits";
+    case Rule::relative:
+      return "|e| <= tol |ref|";
+    case Rule::mean_relative:
+      return "mean(|e| / |ref|) <= tol";
   }
   return "?";
 }
@@ -102,8 +106,10 @@ Comparison compare(std::span<const double> got, std::span<const double> want, do
   }
   const double rms = rule == Rule::scaled ? root_mean_square(want) : 0.0;
   result.max_error = -1.0;
+  double sum = 0.0;
   for (std::size_t i = 0; i < got.size(); ++i) {
     const Judged judged = judge(i, got[i], want[i], tolerance, rule, rms);
+    sum += judged.error;
     if (judged.error > result.max_error) {
       result.max_error = judged.error;
       result.worst = judged.element;
@@ -112,6 +118,11 @@ Comparison compare(std::span<const double> got, std::span<const double> want, do
       result.verdict = Verdict::too_far;
       result.first = judged.element;
     }
+  }
+  if (rule == Rule::mean_relative) {
+    result.max_error = sum / static_cast<double>(got.size());
+    result.first = result.worst;
+    if (!(result.max_error <= tolerance)) result.verdict = Verdict::too_far;
   }
   return result;
 }

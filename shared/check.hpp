@@ -14,8 +14,10 @@ namespace ladder {
 /// How an element's budget follows from the tolerance.
 enum class Rule {
   scaled,  ///< |got - want| <= tolerance * (|want| + rms(want)): for tensors, where one element may be near zero
-  absolute,  ///< |got - want| <= tolerance: for losses, which are numbers of order one
-  bits,      ///< the same 64 bits (so -0 differs from 0); the tolerance must be 0
+  absolute,       ///< |got - want| <= tolerance: for losses, which are numbers of order one
+  bits,           ///< the same 64 bits (so -0 differs from 0); the tolerance must be 0
+  relative,       ///< |got - want| <= tolerance * |want|: for curves of losses in narrow types
+  mean_relative,  ///< mean(|got - want| / |want|) <= tolerance: one limit on the whole curve
 };
 
 std::string name_of(Rule rule);
@@ -33,11 +35,12 @@ struct Comparison {
   Verdict verdict = Verdict::passed;
   std::size_t got_size = 0, want_size = 0;
   double tolerance = 0.0;  ///< that was asked for
-  /// The largest error over all elements, relative to what the tolerance multiplies there (|want| + rms(want), or 1).
+  /// The largest error over all elements, relative to what the tolerance multiplies there (|want| + rms(want), or 1);
+  /// their mean with Rule::mean_relative.
   /// Infinity unless both sides are finite and of one length; 0 for Rule::bits when passed, infinity otherwise.
   double max_error = 0.0;
-  Element worst;  ///< where max_error is
-  Element first;  ///< the first element that fails; meaningless when passed
+  Element worst;  ///< where the largest error is
+  Element first;  ///< the first element that fails (of a mean: the worst); meaningless when passed
 
   bool passed() const { return verdict == Verdict::passed; }
   explicit operator bool() const { return passed(); }

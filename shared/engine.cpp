@@ -38,4 +38,6 @@ AdamStep adam_step(const TrainConfig& config, std::int64_t s) {
 
 std::unique_ptr<Decoder> Engine::decoder() { return std::make_unique<PrefixDecoder>(*this); }
 
+Probe Engine::probe_along(const Batch& batch, const TensorList& /*hidden*/) { return probe(batch); }
+
 }  // namespace ladder

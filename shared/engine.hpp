@@ -34,6 +34,8 @@ struct Probe {
   double loss = 0.0;
   TensorList activations;
   TensorList gradients;  ///< in the order of parameter_specs()
+  /// "layer{i}.hidden" [N', 4C], the MLP after its ReLU; empty where a stage does not tell.
+  TensorList hidden;
 };
 
 /// Adam's first and second moments, in the order of parameter_specs().
@@ -72,6 +74,12 @@ class Engine {
 
   /// Forward and backward of one batch without an update; see Probe.
   virtual Probe probe(const Batch& batch) = 0;
+
+  /// The same, with gradients along the branches that another stage took at its ReLUs, given by its Probe::hidden
+  /// (same batch, same weights): a value within rounding of 0 may be positive on one stage and 0 on the other, and
+  /// their gradients then differ by as much as that position contributes. Returns this stage's own hidden and
+  /// activations. Default: probe(batch).
+  virtual Probe probe_along(const Batch& batch, const TensorList& hidden);
 
   /// Logits of every position of one sequence, row-major [tokens.size(), V].
   virtual std::vector<double> logits(std::span<const std::int32_t> tokens) = 0;

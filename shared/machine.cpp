@@ -15,8 +15,8 @@
 #include <sched.h>
 #endif
 
+#include "shared/device_ops.hpp"
 #include "shared/error.hpp"
-#include "stage2_naive_cuda/ops_cuda.hpp"
 
 namespace ladder {
 namespace {

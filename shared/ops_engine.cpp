@@ -40,7 +40,8 @@ class OpsEngine final : public Engine {
 
   double train_step(std::span<const Batch> micro_batches, const AdamStep& adam) override;
   double loss(const Batch& batch) override;
-  Probe probe(const Batch& batch) override;
+  Probe probe(const Batch& batch) override { return probe_along(batch, {}); }
+  Probe probe_along(const Batch& batch, const TensorList& hidden) override;
   std::vector<double> logits(std::span<const std::int32_t> tokens) override;
 
  private:
@@ -52,6 +53,8 @@ class OpsEngine final : public Engine {
   void run_micro_batches();
   double read_loss() const;
   NamedTensor read_rows(const std::string& name, Act source, const Batch& batch, int width) const;
+  /// Makes the values positive or 0 where `other` [N', width] is.
+  void take_branches(Act hidden, const Batch& batch, const NamedTensor& other);
 
   TensorList read_flat(void* source, Dtype dtype) const;
   void write_flat(const TensorList& tensors, void* destination, Dtype dtype);
@@ -164,7 +167,7 @@ double OpsEngine::loss(const Batch& batch) {
   return read_loss();
 }
 
-Probe OpsEngine::probe(const Batch& batch) {
+Probe OpsEngine::probe_along(const Batch& batch, const TensorList& hidden) {
   require_batch(batch);
   const BatchView view = stage(batch, 0, nullptr);
   const Activations& acts = model_.activations();
@@ -178,6 +181,9 @@ Probe OpsEngine::probe(const Batch& batch) {
         read_rows(fmt::format("layer{}.attn", i), acts.layers[i].attn_nc, batch, width));
     probe.activations.push_back(
         read_rows(fmt::format("layer{}.mlp", i), acts.layers[i].mlp_nc, batch, width));
+    probe.hidden.push_back(
+        read_rows(fmt::format("layer{}.hidden", i), acts.layers[i].hidden_nf, batch, 4 * width));
+    if (i < hidden.size()) take_branches(acts.layers[i].hidden_nf, batch, hidden[i]);
   }
   probe.activations.push_back(read_rows("logits", acts.logits_nv, batch, config().vocab_size));
   model_.loss(view, 1.0 / std::max(view.batch, 1), true);  // overwrites the logits
@@ -215,6 +221,26 @@ NamedTensor OpsEngine::read_rows(const std::string& name, Act source, const Batc
     tensor.shape[0] += batch.lengths_b[b];
   }
   return tensor;
+}
+
+void OpsEngine::take_branches(Act hidden, const Batch& batch, const NamedTensor& other) {
+  const auto columns = static_cast<std::size_t>(4 * config().n_embd);
+  std::vector<std::byte> raw(static_cast<std::size_t>(batch.rows()) * columns * size_of(hidden.dtype));
+  ops_->download(raw.data(), hidden.data, raw.size());
+  std::size_t next = 0;
+  for (std::size_t b = 0; b < batch.lengths_b.size(); ++b) {
+    const std::size_t start = static_cast<std::size_t>(batch.starts_b[b]) * columns;
+    const std::size_t count = static_cast<std::size_t>(batch.lengths_b[b]) * columns;
+    require(next + count <= other.values.size(), "{}: {} values for a batch that needs more", other.name,
+            other.values.size());
+    for (std::size_t i = start; i < start + count; ++i, ++next) {
+      const bool wanted = other.values[next] > 0.0, taken = decode(hidden.dtype, raw.data(), i) > 0.0;
+      if (wanted == taken) continue;
+      const double value = wanted ? other.values[next] : 0.0;  // next to nothing, or else `hidden` differs
+      encode(hidden.dtype, std::span(&value, 1), raw.data() + i * size_of(hidden.dtype));
+    }
+  }
+  ops_->upload(hidden.data, raw.data(), raw.size());
 }
 
 TensorList OpsEngine::read_flat(void* source, Dtype dtype) const {

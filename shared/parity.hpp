@@ -1,7 +1,7 @@
 // Parity: is one stage the same GPT as another? Compared level by level, from the same weights and the same data.
 //
 //   kernel  every operation of the upper stage's Ops against stage 1 in double, on awkward shapes (kernel_parity.hpp)
-//   block   the residual stream after the embedding and after every half block
+//   block   the residual stream after the embedding and after every half block, and the MLP's hidden activations
 //   model   the logits and the gradient of every parameter, with weights carried over through a safetensors file
 //   loss    the loss of every step, then the sampled texts
 //
@@ -104,9 +104,11 @@ ParityReport compare_sides(const Side& upper, const Side& lower, const Run& run,
 /// The weights, each moved up or down by `units` units in the last place of `dtype`.
 TensorList nudged(const TensorList& weights, Dtype dtype, double units);
 /// Passes those findings from `first` on that are not beyond ten times the sensitivity of `lower`, which holds
-/// `weights` before and after, on `batch`. `reference` is the lower one's probe.
+/// `weights` before and after, on `batch`. `reference` is the lower one's probe, `branches` the hidden activations along
+/// whose branches its gradients are (see Engine::probe_along).
 void allow_for_sensitivity(Engine& lower, const TensorList& weights, const Batch& batch,
-                           const Probe& reference, Dtype dtype, std::size_t first, ParityReport& report);
+                           const Probe& reference, const TensorList& branches, Dtype dtype, std::size_t first,
+                           ParityReport& report);
 
 /// What training left: one loss a step, and the texts after it.
 struct Training {
@@ -114,8 +116,10 @@ struct Training {
   std::vector<std::string> samples;
 };
 
-/// Losses by the row "losses", then samples. Where the losses fail: only over the steps before the reference's own
-/// sensitivity reaches a tenth of the limit, if they pass there; otherwise locates the divergence.
+/// Losses by compare_losses, then samples. Where the losses fail: only over the steps before the reference's own
+/// sensitivity reaches a tenth of the limit, if they pass there; otherwise locates the divergence. In narrow types,
+/// whose limits are wide and on the first steps only: what is within twice of what one rounding of the initial weights does
+/// to the reference alone passes with a note.
 void compare_training(const Side& upper, const Side& lower, const Run& run, const Training& got,
                       const Training& want, ParityReport& report);
 
@@ -125,12 +129,18 @@ void compare_training(const Side& upper, const Side& lower, const Run& run, cons
 /// arrived), then compares probes of both on the data of `step`, both from the weights as the upper one rounds them.
 void compare_engines(Engine& upper, Engine& lower, const Run& run, std::int64_t step,
                      const ParityLevels& levels, ParityReport& report);
+/// Probes of both on the data of `step`, from the upper one's weights as its kernels read them; leaves those on both.
+void compare_from_equal_weights(Engine& upper, Engine& lower, const Run& run, std::int64_t step,
+                                const ParityLevels& levels, ParityReport& report);
+/// Parameters as a stage that computes in `dtype` stores them for its kernels.
+TensorList as_stored(TensorList parameters, Dtype dtype);
 /// 20 texts after training, drawn as the original program draws them.
 std::vector<std::string> texts_after_training(Engine& engine, const Run& run);
 /// Activations, logits and gradients of one batch with the same weights, at the levels asked for.
 void compare_probes(const Probe& upper, const Probe& lower, Dtype dtype, std::int64_t step,
                     const ParityLevels& levels, ParityReport& report);
-/// Two loss curves by the row "losses" of `dtype`. Finding::step names the first step beyond its limit.
+/// Two loss curves by curve_tolerances(dtype); what is returned is the first comparison that fails, if one does.
+/// Finding::step is the number of steps compared.
 const Comparison& compare_losses(std::span<const double> upper, std::span<const double> lower, Dtype dtype,
                                  ParityReport& report);
 /// Stage 0's losses against the interpreter's: the same bits.
@@ -139,8 +149,10 @@ void compare_with_interpreter(std::span<const double> stage0, std::span<const do
 /// Texts must be equal, at least in fp64 and fp32.
 void compare_samples(const std::vector<std::string>& upper, const std::vector<std::string>& lower,
                      Dtype dtype, ParityReport& report);
-/// One training step of both from the lower one's weights and moments, rounded to the upper one's type: probes, loss, moments, and the upper one's
-/// update by its own moments. The lower one moves on.
+/// One training step of both from the lower one's weights and moments, rounded to the upper one's type: probes, loss,
+/// moments, and the upper one's update by its own moments. In narrow types its moments, too, are held against its own
+/// gradients: those of the two stages differ by more than rounding wherever a ReLU is switched by it. The lower one
+/// moves on.
 ParityReport compare_step(Engine& upper, Engine& lower, const Run& run, std::int64_t step);
 /// Walks both in lockstep through steps 0 .. last and adds the first comparison that fails as level "located".
 void locate(const Side& upper, const Side& lower, const Run& run, std::int64_t last, ParityReport& report);

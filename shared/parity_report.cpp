@@ -61,6 +61,11 @@ std::string Finding::describe() const {
     return comparison.passed() ? fmt::format("{} identical", comparison.want_size)
                                : fmt::format("number {} differs", comparison.first.index + 1);
   const bool placed = comparison.verdict == Verdict::too_far || comparison.verdict == Verdict::not_finite;
+  if (what == "mean of losses" && placed)
+    return fmt::format(
+        "mean error of {} losses: {:.3g}, allowed {:.3g}; the worst is step {}: got {:.17g}, want {:.17g}",
+        comparison.want_size, comparison.max_error, limit, comparison.worst.index + 1, comparison.worst.got,
+        comparison.worst.want);
   if (what == "losses" && placed)
     return fmt::format("loss of step {}: got {:.17g}, want {:.17g}, allowed error {:.3g}",
                        comparison.first.index + 1, comparison.first.got, comparison.first.want,

@@ -121,13 +121,30 @@ Cells parity_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& 
   return cells;
 }
 
+namespace {
+
+std::string short_name_of(Rule rule) {
+  switch (rule) {
+    case Rule::scaled:
+      return "scaled";
+    case Rule::absolute:
+      return "absolute";
+    case Rule::bits:
+      return "bits";
+    case Rule::relative:
+      return "relative";
+    case Rule::mean_relative:
+      return "mean, relative";
+  }
+  return "?";
+}
+
+}  // namespace
+
 Cells tolerance_cells() {
   Cells cells = {{"what", "type", "compared with", "rule", "measured", "limit", "ceiling", "why"}};
   for (const Tolerance& row : tolerances())
-    cells.push_back({row.what, std::string(name_of(row.dtype)), row.reference,
-                     row.rule == Rule::absolute ? "absolute"
-                     : row.rule == Rule::bits   ? "bits"
-                                                : "scaled",
+    cells.push_back({row.what, std::string(name_of(row.dtype)), row.reference, short_name_of(row.rule),
                      row.measured ? fmt::format("{:.1e}", *row.measured) : "-",
                      fmt::format("{:.1e}", row.limit()), fmt::format("{:.0e}", row.ceiling), row.reason});
   return cells;

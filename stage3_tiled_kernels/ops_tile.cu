@@ -3,6 +3,7 @@
 #include "stage3_tiled_kernels/ops_tile.hpp"
 
 #include "stage3_tiled_kernels/launchers.hpp"
+#include "stage3_tiled_kernels/preconditions.hpp"
 
 #ifdef __CUDACC__
 #include "shared/simt/cuda_runtime.hpp"
@@ -18,9 +19,8 @@ class TileOps final : public DeviceOps {
   explicit TileOps(const CudaOptions& options)
       : dtype_(options.dtype), runtime_(options.threads, options.graphs) {
     const TableRow row = table_row();
-    if (row.architecture != row.card)
-      fmt::print(stderr, "note: no configurations for sm_{}: using those of sm_{}\n", row.card,
-                 row.architecture);
+    const std::string note = configuration_note(row.card, row.architecture);
+    if (!note.empty()) fmt::print(stderr, "{}\n", note);
   }
 
   std::string name() const override { return "tile"; }
@@ -53,27 +53,33 @@ class TileOps final : public DeviceOps {
     runtime_.run_step(key, body);
   }
 
-  void run(const EmbeddingForward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const EmbeddingBackward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const RmsNormForward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const RmsNormBackward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const LinearForward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const LinearBackwardInput& args) override { enqueue(args, runtime_.stream()); }
-  void run(const LinearBackwardWeight& args) override { enqueue(args, runtime_.stream()); }
-  void run(const AttentionForward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const AttentionBackward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const ReluForward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const ReluBackward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const ResidualForward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const CrossEntropy& args) override { enqueue(args, runtime_.stream()); }
-  void run(const Adam& args) override { enqueue(args, runtime_.stream()); }
+  void run(const EmbeddingForward& args) override { checked(args); }
+  void run(const EmbeddingBackward& args) override { checked(args); }
+  void run(const RmsNormForward& args) override { checked(args); }
+  void run(const RmsNormBackward& args) override { checked(args); }
+  void run(const LinearForward& args) override { checked(args); }
+  void run(const LinearBackwardInput& args) override { checked(args); }
+  void run(const LinearBackwardWeight& args) override { checked(args); }
+  void run(const AttentionForward& args) override { checked(args); }
+  void run(const AttentionBackward& args) override { checked(args); }
+  void run(const ReluForward& args) override { checked(args); }
+  void run(const ReluBackward& args) override { checked(args); }
+  void run(const ResidualForward& args) override { checked(args); }
+  void run(const CrossEntropy& args) override { checked(args); }
+  void run(const Adam& args) override { checked(args); }
 
-  void run(const RmsNormLinearForward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const RmsNormLinearBackward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const LinearResidualForward& args) override { enqueue(args, runtime_.stream()); }
-  void run(const LinearBackwardInputRelu& args) override { enqueue(args, runtime_.stream()); }
+  void run(const RmsNormLinearForward& args) override { checked(args); }
+  void run(const RmsNormLinearBackward& args) override { checked(args); }
+  void run(const LinearResidualForward& args) override { checked(args); }
+  void run(const LinearBackwardInputRelu& args) override { checked(args); }
 
  private:
+  template <class Args>
+  void checked(const Args& args) {
+    ladder::stage3::require_arguments(args);
+    enqueue(args, runtime_.stream());
+  }
+
   Dtype dtype_;
   Runtime runtime_;
 };

@@ -1,8 +1,10 @@
 // Stage 3's Ops: tile kernels, on the GPU or on the CPU model of its tiles.
 #pragma once
 
-// DeviceOps, CudaOptions, gpu_report(): what both stages know of a device.
-#include "stage2_naive_cuda/ops_cuda.hpp"
+#include <memory>
+#include <string>
+
+#include "shared/device_ops.hpp"
 
 namespace ladder {
 
@@ -15,6 +17,10 @@ std::unique_ptr<DeviceOps> make_tile_ops(const CudaOptions& options);
 inline std::unique_ptr<Ops> make_tile_ops(Dtype dtype, Device device, int threads) {
   return make_tile_ops(CudaOptions{dtype, device, threads, true});
 }
+
+/// What a card of compute capability `card` (90 for 9.0) is told when it uses the row of `architecture` in
+/// the table of configurations: one line; nothing when the row is its own.
+std::string configuration_note(int card, int architecture);
 
 // One of each side, from the same text (ops_tile.cu); make_tile_ops chooses.
 namespace on_cpu::stage3 {

@@ -27,7 +27,7 @@ Values ramp(std::size_t count, double first) {
 
 TEST_CASE("equal values pass with no error") {
   const Values x = ramp(33, 1.0);
-  for (Rule rule : {Rule::scaled, Rule::absolute, Rule::bits}) {
+  for (Rule rule : {Rule::scaled, Rule::absolute, Rule::bits, Rule::relative, Rule::mean_relative}) {
     const Comparison result = compare(x, x, 0.0, rule);
     CHECK(result.passed());
     CHECK(result.max_error == 0.0);
@@ -41,7 +41,7 @@ TEST_CASE("a NaN or an infinity on either side fails, whatever the tolerance") {
       CAPTURE(bad, at);
       Values spoilt = good;
       spoilt[at] = bad;
-      for (Rule rule : {Rule::scaled, Rule::absolute}) {
+      for (Rule rule : {Rule::scaled, Rule::absolute, Rule::relative, Rule::mean_relative}) {
         const Comparison in_got = compare(spoilt, good, 1e300, rule);
         CHECK(in_got.verdict == Verdict::not_finite);
         CHECK(in_got.first.index == at);
@@ -173,4 +173,20 @@ TEST_CASE("relative_distance") {
   CHECK(relative_distance(Values{3.0}, want) == kInf);
   CHECK(relative_distance(Values{0.0, 1.0}, Values{0.0, 0.0}) == kInf);
   CHECK(relative_distance(Values{0.0, 0.0}, Values{0.0, 0.0}) == 0.0);
+}
+
+TEST_CASE("a relative limit holds for each element, a limit on the mean for all of them together") {
+  const Values want = {2.0, -4.0, 1.0, 8.0}, got = {2.1, -4.0, 1.0, 8.0};  // errors of 5%, 0, 0, 0
+  CHECK(compare(got, want, 0.06, Rule::relative).passed());
+  const Comparison relative = compare(got, want, 0.04, Rule::relative);
+  CHECK(relative.verdict == Verdict::too_far);
+  CHECK(relative.first.index == 0);
+  CHECK(std::abs(relative.max_error - 0.05) < 1e-12);
+  CHECK(compare(got, want, 0.013, Rule::mean_relative).passed());
+  const Comparison mean = compare(got, want, 0.012, Rule::mean_relative);
+  CHECK(mean.verdict == Verdict::too_far);
+  CHECK(std::abs(mean.max_error - 0.0125) < 1e-12);
+  CHECK(mean.worst.index == 0);
+  CHECK_FALSE(compare(Values{1.0}, Values{0.0}, 1e300, Rule::mean_relative).passed());
+  CHECK_FALSE(compare(Values{1.0}, Values{0.0}, 1e300, Rule::relative).passed());
 }

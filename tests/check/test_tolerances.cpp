@@ -36,6 +36,32 @@ TEST_CASE("the ceilings are the ones that the project promises") {
   CHECK(find_tolerance("operation", Dtype::bf16).ceiling <= 1e-2);
 }
 
+TEST_CASE("narrow types have every row, and their losses the promised ceilings") {
+  for (const Dtype dtype : {Dtype::tf32, Dtype::fp16, Dtype::bf16}) {
+    CAPTURE(name_of(dtype));
+    for (const char* what : {"operation", "activations", "gradients", "moments", "update", "losses"})
+      CHECK(find_tolerance(what, dtype).measured.has_value());
+    REQUIRE(curve_tolerances(dtype).size() == 2);
+    for (const Tolerance& row : curve_tolerances(dtype)) CHECK(row.steps == 100);
+    CHECK(find_tolerance("losses", dtype).rule == Rule::relative);
+    CHECK(find_tolerance("losses", dtype).ceiling <= 0.05);
+    CHECK(find_tolerance("mean of losses", dtype).rule == Rule::mean_relative);
+    CHECK(find_tolerance("mean of losses", dtype).ceiling <= 0.005);
+  }
+  CHECK(curve_tolerances(Dtype::fp32).size() == 1);
+}
+
+TEST_CASE("a row for the first steps compares no later ones") {
+  const Tolerance& row = find_tolerance("losses", Dtype::bf16);
+  std::vector<double> want(150, 2.0), got = want;
+  got[120] = 5.0;
+  CHECK(compare(got, want, row).passed());
+  CHECK(compare(got, want, row).want_size == 100);
+  got[99] = 5.0;
+  CHECK(compare(got, want, row).first.index == 99);
+  CHECK(compare(std::vector<double>(99, 2.0), want, row).verdict == Verdict::wrong_length);
+}
+
 TEST_CASE("one row per quantity and type") {
   std::set<std::pair<std::string, Dtype>> keys;
   for (const Tolerance& row : tolerances()) CHECK(keys.emplace(row.what, row.dtype).second);

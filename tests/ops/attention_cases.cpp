@@ -84,6 +84,10 @@ OpCase backward(const Shape& s) {
   c.naive = [s](Values& t) {
     naive::attention_backward(s.batch, s.a, t.at("qkv"), t.at("dout"), t.at("dqkv"));
   };
+  c.with_terms = {"dqkv"};
+  c.rounded_terms = [s](Values& t) {
+    naive::attention_backward_terms(s.batch, s.a, t.at("qkv"), t.at("dout"), t.at("dqkv"));
+  };
   if (s.scale > 1) return c;  // a softmax this sharp has no usable differences
   c.forward = std::make_shared<OpCase>(forward(s));
   c.output = "out";

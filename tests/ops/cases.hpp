@@ -79,6 +79,11 @@ struct OpCase {
   std::function<void(Values&)> naive;  ///< overwrites outputs and updates by plain loops
   /// Relative rounding that large exponents add: 2^-22 * max|logit|, for every type but fp64.
   double max_logit = 0.0;
+  /// Where a narrow type rounds the terms of a sum and not only its inputs and its result: overwrites the outputs it
+  /// is about by the sums of those terms' absolute values (see compare_case).
+  std::function<void(Values&)> rounded_terms;
+  std::vector<std::string> with_terms;  ///< those outputs
+  bool chained = false;  ///< several operations in a row: judged by the rows for activations and gradients
 
   std::shared_ptr<OpCase> forward;  ///< of a backward case
   std::string output, weights;  ///< of the forward case, and the tensor here that weighs it (empty: all ones)
@@ -129,7 +134,13 @@ using Placed =
 Values run_case(const OpCase& c, Ops& ops, const Values& values, std::string& damage,
                 How how = How::as_called, const Placed& placed = {});
 
-/// Compares every output of the case on `candidate` with `want`, by the limit of tolerances() for its type.
+/// Compares every output of the case on `candidate` with `want`, by the limit of tolerances() for its type: row
+/// "operation"; of a chained case "gradients" where the tensor's name begins with d, and "activations" otherwise.
+///
+/// Outputs with rounded terms, in tf32, fp16 and bf16, have u times the sum of the terms' absolute values on top, u
+/// being half a unit in the last place: what rounding each term once can do at most, and nothing that was fitted. It
+/// is needed where the terms of a sum are much larger than the sum, as in attention's gradients: an error
+/// relative to the terms is then none relative to what is left of them.
 void compare_case(const OpCase& c, const Values& got, const Values& want, Dtype dtype,
                   const std::string& damage, const Report& report);
 

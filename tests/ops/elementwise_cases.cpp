@@ -207,20 +207,22 @@ std::vector<OpCase> norm_cases() {
 
 std::vector<OpCase> elementwise_cases() {
   std::vector<OpCase> cases;
-  for (const int count : {1, 33, 561, 1024})
+  for (const int count : {1, 33, 561, 1024, 2500})
     for (const bool in_place : {false, true}) {
       cases.push_back(relu_forward(count, in_place));
       cases.push_back(relu_backward(count, in_place));
     }
-  for (const int count : {1, 561})
+  for (const int count : {1, 561, 2500})
     for (const char* into : {"y", "a", "b"}) cases.push_back(residual(count, into));
   return cases;
 }
 
 std::vector<OpCase> embedding_cases(Layout layout) {
   std::vector<OpCase> cases;
-  for (const auto& [lengths, C, T] :
-       {std::tuple{std::vector<int>{7, 0, 1, 17, 5}, 33, 17}, {{1}, 16, 1}, {{3, 16}, 16, 16}}) {
+  for (const auto& [lengths, C, T] : {std::tuple{std::vector<int>{7, 0, 1, 17, 5}, 33, 17},
+                                      {{1}, 16, 1},
+                                      {{3, 16}, 16, 16},
+                                      {{40, 33}, 70, 40}}) {
     const EmbeddingShape s{random_batch(lengths, 27, T, layout), C, 27, T,
                            fmt::format("B={} C={} T={}", lengths.size(), C, T)};
     cases.push_back(embedding_forward(s));

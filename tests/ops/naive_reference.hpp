@@ -173,6 +173,50 @@ inline void attention_backward(const Batch& batch, const AttentionShape& s, cons
         attention_backward_row(s, qkv, dout, batch.starts_b[b], batch.lengths_b[b], h, t, dqkv);
 }
 
+/// One query position's share of attention_backward_terms.
+inline void attention_backward_terms_row(const AttentionShape& s, const Tensor& qkv, const Tensor& dout,
+                                         int start, int length, int h, int t, Tensor& terms) {
+  const Tensor p = attention_row(s, qkv, start, length, h, t, nullptr);
+  const int C = s.heads * s.head_dim, P = s.stride(), n = start + t;
+  const auto D = static_cast<std::size_t>(s.head_dim);
+  Tensor dp(p.size(), 0.0), out(D, 0.0), out_terms(D, 0.0);
+  double delta = 0, delta_terms = 0;
+  for (std::size_t u = 0; u < p.size(); ++u) {
+    for (int d = 0; d < s.head_dim; ++d) {
+      const double v = qkv[at(start + static_cast<int>(u), P, s.v(h) + d)];
+      dp[u] += dout[at(n, C, h * s.head_dim + d)] * v;
+      out[at(d, 1, 0)] += p[u] * v;
+      out_terms[at(d, 1, 0)] += p[u] * std::abs(v);
+    }
+    delta += p[u] * dp[u];
+  }
+  for (int d = 0; d < s.head_dim; ++d)
+    delta_terms +=
+        std::abs(dout[at(n, C, h * s.head_dim + d)]) * (std::abs(out[at(d, 1, 0)]) + out_terms[at(d, 1, 0)]);
+  for (std::size_t u = 0; u < p.size(); ++u) {
+    const int m = start + static_cast<int>(u);
+    const double dscore = p[u] * (std::abs(dp[u] - delta) + delta_terms) / std::sqrt(s.head_dim);
+    for (int d = 0; d < s.head_dim; ++d) {
+      terms[at(m, P, s.v(h) + d)] += p[u] * std::abs(dout[at(n, C, h * s.head_dim + d)]);
+      terms[at(n, P, s.q(h) + d)] += dscore * std::abs(qkv[at(m, P, s.k(h) + d)]);
+      terms[at(m, P, s.k(h) + d)] += dscore * std::abs(qkv[at(n, P, s.q(h) + d)]);
+    }
+  }
+}
+
+/// For every element of dqkv, the sum of the absolute values that a stage with narrow operands may round once
+/// on the way to it: p in dv = sum p dout; dscore = p (dp - delta) in dq and dk; and inside delta = dout . out both
+/// `out` as it is stored and each p of out = sum p v. A rounding of each by at most u moves the element, to first
+/// order, by at most u times this sum.
+inline void attention_backward_terms(const Batch& batch, const AttentionShape& s, const Tensor& qkv,
+                                     const Tensor& dout, Tensor& terms) {
+  std::fill(terms.begin(), terms.end(), 0.0);
+  for (std::size_t b = 0; b < batch.lengths_b.size(); ++b)
+    for (int h = 0; h < s.heads; ++h)
+      for (int t = 0; t < batch.lengths_b[b]; ++t)
+        attention_backward_terms_row(s, qkv, dout, batch.starts_b[b], batch.lengths_b[b], h, t, terms);
+}
+
 /// loss_n and loss from logits; then logits become their gradient if asked.
 inline void cross_entropy(const Batch& batch, int V, double scale, bool with_gradient, Tensor& logits,
                           Tensor& loss_n, Tensor& loss) {

@@ -196,10 +196,30 @@ TEST_CASE("sensitivity never excuses NaN or a wrong length") {
   got.gradients[2].values[0] += 1.0;
   ParityReport report;
   compare_probes(got, want, Dtype::fp64, 0, kAll, report);
-  allow_for_sensitivity(*engine, run.initial, batch, want, Dtype::fp64, 0, report);
+  allow_for_sensitivity(*engine, run.initial, batch, want, want.hidden, Dtype::fp64, 0, report);
   int failures = 0;
   for (const Finding& finding : report.findings) failures += finding.comparison.passed() ? 0 : 1;
   CHECK(failures == 3);
+}
+
+TEST_CASE("gradients follow the branches that another stage took at its ReLUs") {
+  const Run run = small_run(0);
+  const auto engine = side_of(1, Dtype::fp64).make(run.model, 1);
+  restart(*engine, run);
+  const Batch batch = run.source->step(0, engine->layout()).front();
+  const Probe own = engine->probe(batch);
+  REQUIRE(own.hidden.size() == 2);
+  CHECK(own.hidden[1].name == "layer1.hidden");
+  const Probe same = engine->probe_along(batch, own.hidden);
+  for (std::size_t i = 0; i < own.gradients.size(); ++i)
+    CHECK(compare(same.gradients[i].values, own.gradients[i].values, 0.0, Rule::bits).passed());
+
+  TensorList other = own.hidden;  // unit 0 of layer 1 switched off at every position
+  for (std::size_t i = 0; i < other[1].values.size(); i += 64) other[1].values[i] = 0.0;
+  Probe along = engine->probe_along(batch, other);
+  CHECK(compare(along.hidden[1].values, own.hidden[1].values, 0.0, Rule::bits).passed());
+  const std::vector<double>& fc1 = tensor_of(along.gradients, "layer1.mlp_fc1").values;
+  for (std::size_t c = 0; c < 16; ++c) CHECK(fc1[c] == 0.0);
 }
 
 TEST_CASE("other samples fail even when the losses agree") {

@@ -62,6 +62,18 @@ TEST_CASE("stage 1 follows stage 0 on other shapes, batches and seeds") {
   }
 }
 
+TEST_CASE("stage 3 follows stage 1 in double in every type, at every level") {
+  for (const Dtype dtype : find_stage(3).dtypes) {
+    const Side side = side_of(3, dtype, Device::cpu);
+    ParityReport report = compare_sides(side, side_of(1, Dtype::fp64), micro_run(100), kAll);
+    compare_kernels(3, {dtype, 1, Device::cpu, 0}, report);
+    INFO(text_of(report));
+    CHECK(report.passed());
+    for (const char* level : {"kernel", "block", "model", "loss"}) CHECK(report.worst(level) != nullptr);
+    WARN(text_of(report));
+  }
+}
+
 TEST_CASE("the kernel level compares every operation of stage 1") {
   for (Dtype dtype : {Dtype::fp64, Dtype::fp32}) {
     ParityReport report;

@@ -1,13 +1,11 @@
-// Stage 3 and the machine: memory, recorded steps, the list of kernels, the table of configurations, and what
-// the stage says when it cannot.
+// Stage 3 and the machine: memory, recorded steps, the list of kernels, and what it says when memory is
+// short. Refusals of bad input: test_refusals.cpp.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <array>
 #include <string>
 
 #include "shared/random.hpp"
-#include "stage3_tiled_kernels/configs.hpp"
 #include "tests/stage3/device.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
@@ -53,18 +51,6 @@ std::vector<double> train_a_little(Engine& engine, int micro_batches) {
     losses.push_back(engine.train_step(batches, adam_step(train, s)));
   }
   return losses;
-}
-
-/// Attention over nothing, as far as its preconditions go.
-AttentionForward attention_of(int heads, int kv_heads, int head_dim, Act act, Stat stat) {
-  AttentionForward args{};
-  args.heads = heads;
-  args.kv_heads = kv_heads;
-  args.head_dim = head_dim;
-  args.row_stride = (heads + 2 * kv_heads) * head_dim;
-  args.q = args.k = args.v = args.out_nc = act;
-  args.lse_hn = stat;
-  return args;
 }
 
 }  // namespace
@@ -123,56 +109,9 @@ TEST_CASE("a step launches the fused kernels of this stage and no other", "[stag
   }
 }
 
-TEST_CASE("attention refuses what it has no kernel for, by name", "[stage3]") {
-  if (skipped()) return;
-  const auto ops = stage3_ops(Dtype::fp16);
-  void* memory = ops->allocate(64);
-  const Act act{memory, Dtype::fp16};
-  const Stat stat{memory, Dtype::fp32};
-  CHECK_THROWS_WITH(
-      ops->run(attention_of(3, 2, 16, act, stat)),
-      "attention: 3 heads cannot share 2 key/value heads: the first must be a multiple of the second");
-  CHECK_THROWS_WITH(
-      ops->run(attention_of(2, 2, 80, act, stat)),
-      "attention: no kernel for head size 80 in fp16: there are kernels for 1 to 64 in every type, and up "
-      "to 128 in fp32 and bf16");
-  const auto wide = stage3_ops(Dtype::bf16);
-  CHECK_THROWS_WITH(wide->run(attention_of(1, 1, 130, {memory, Dtype::bf16}, stat)),
-                    Catch::Contains("head size 130 in bf16"));
-  CHECK_THROWS_AS(ops->run(attention_of(1, 1, 0, act, stat)), InputError);
-}
-
-TEST_CASE("launchers refuse null and misaligned pointers by name", "[stage3]") {
-  if (skipped()) return;
-  const auto ops = stage3_ops(Dtype::fp32);
-  auto* bytes = static_cast<std::byte*>(ops->allocate(256));
-  const Act good{bytes, Dtype::fp32}, odd{bytes + 2, Dtype::fp32};
-  CHECK_THROWS_WITH(ops->run(ReluForward{4, good, {}}), "relu_forward: pointer y is null");
-  CHECK_THROWS_WITH(ops->run(ReluForward{4, odd, good}),
-                    Catch::Contains("relu_forward: pointer x") &&
-                        Catch::Contains("not aligned to its elements of 4 bytes"));
-  CHECK_THROWS_AS(ops->run(LinearForward{1, 1, 1, good, {}, good}), InputError);
-}
-
 TEST_CASE("out of memory says how much was asked for and how much is there", "[stage3]") {
   if (skipped()) return;
   const auto ops = stage3_ops(Dtype::fp32);
   CHECK_THROWS_WITH(ops->allocate(std::size_t{1} << 46), Catch::Contains("67108864.0 MiB asked for"));
   CHECK(ops->allocate(1024) != nullptr);  // and the Ops is still usable
-}
-
-TEST_CASE("without a usable GPU: one line that says why and what would work", "[stage3]") {
-  if (gpu_report().usable) return;
-  CHECK_THROWS_AS(make_tile_ops(Dtype::fp32, Device::gpu, 1), MachineError);
-  CHECK_THROWS_WITH(make_tile_ops(Dtype::fp32, Device::gpu, 1), gpu_report().reason);
-  CHECK(make_tile_ops(Dtype::fp32, Device::automatic, 1)->emulated());
-}
-
-TEST_CASE("a card without rows in the table gets the newest row that it can run", "[stage3]") {
-  CHECK(table::nearest(90, table::kArchitectures) == 90);
-  CHECK(table::nearest(89, table::kArchitectures) == 80);
-  CHECK(table::nearest(103, table::kArchitectures) == 100);
-  CHECK(table::nearest(121, table::kArchitectures) == 120);
-  CHECK(table::nearest(75, table::kArchitectures) == 80);
-  CHECK(table::nearest(120, std::array{80, 90}) == 90);
 }

@@ -1,6 +1,10 @@
 #include "tests/stage3/wide_cases.hpp"
 
-#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <string_view>
+
+#include "tests/ops/naive_reference.hpp"
 
 namespace ladder::testing {
 namespace {
@@ -11,9 +15,13 @@ std::size_t cells(int rows, int columns) {
   return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
 }
 
+constexpr std::array kLengths = {0, 1, 13, 17, 64, 127, 256, 257, 1024};
+constexpr std::array kWidths = {16, 33, 48, 384, 768};
+
 struct Heads {
   int heads, kv_heads, head_dim;
   bool causal;
+  double scale = 1.0;  ///< of queries and keys: 100 gives scores of some 1e4
   int width() const { return heads * head_dim; }
   int packed() const { return (heads + 2 * kv_heads) * head_dim; }
 };
@@ -37,16 +45,42 @@ Args attention_args(const Heads& s, const Bound& t) {
   return args;
 }
 
+std::vector<double> packed_values(const std::string& name, int rows, const Heads& s) {
+  std::vector<double> qkv = random_values(name, cells(rows, s.packed()));
+  const auto values = static_cast<std::size_t>(s.width() + s.kv_heads * s.head_dim);
+  for (std::size_t i = 0; i < qkv.size(); ++i)
+    if (i % static_cast<std::size_t>(s.packed()) < values) qkv[i] *= s.scale;
+  return qkv;
+}
+
+/// The largest |score| between any two rows of a sequence.
+double largest_score(const std::vector<double>& qkv, const Batch& batch, const Heads& s) {
+  const naive::AttentionShape a{s.heads, s.kv_heads, s.head_dim, s.causal};
+  double largest = 0.0;
+  for (int n = 0; n < batch.rows(); ++n)
+    for (int m = 0; m < batch.rows(); ++m)
+      for (int h = 0;
+           h < s.heads && batch.sequence_n[naive::at(n, 1, 0)] == batch.sequence_n[naive::at(m, 1, 0)]; ++h) {
+        double score = 0.0;
+        for (int d = 0; d < s.head_dim; ++d)
+          score += qkv[naive::at(n, a.stride(), a.q(h) + d)] * qkv[naive::at(m, a.stride(), a.k(h) + d)];
+        largest = std::max(largest, std::abs(score) / std::sqrt(s.head_dim));
+      }
+  return largest;
+}
+
 /// Forward and backward in one case: out, lse and the gradients of all inputs are compared.
 OpCase attention(const std::vector<int>& lengths, int block_size, const Heads& s, Layout layout) {
   OpCase c;
   c.op = "attention";
   c.shape = fmt::format("B={} T={} H={} K={} D={}{}", lengths.size(), block_size, s.heads, s.kv_heads,
-                        s.head_dim, s.causal ? " causal" : "");
+                        s.head_dim, s.causal ? " causal" : "") +
+            (s.scale > 1.0 ? " sharp" : "");
   c.batch = random_batch(lengths, 27, block_size, layout);
   c.scratch_heads = s.heads;
   const int rows = c.batch->rows();
-  add(c, Role::activation, Use::input, "qkv", random_values("qkv" + c.shape, cells(rows, s.packed())));
+  add(c, Role::activation, Use::input, "qkv", packed_values("qkv" + c.shape, rows, s));
+  if (s.scale > 1.0) c.max_logit = largest_score(c.values.at("qkv"), *c.batch, s);
   add(c, Role::activation, Use::input, "dout", random_values("dout" + c.shape, cells(rows, s.width())));
   add(c, Role::activation, Use::output, "out", std::vector<double>(cells(rows, s.width())));
   add(c, Role::statistic, Use::output, "lse", std::vector<double>(cells(rows, s.heads)));
@@ -60,6 +94,11 @@ OpCase attention(const std::vector<int>& lengths, int block_size, const Heads& s
     args.dk = dqkv.at(static_cast<std::size_t>(s.width()));
     args.dv = dqkv.at(static_cast<std::size_t>(s.width() + s.kv_heads * s.head_dim));
     ops.run(args);
+  };
+  c.with_terms = {"dqkv"};
+  c.rounded_terms = [s, batch = *c.batch](Values& t) {
+    naive::attention_backward_terms(batch, {s.heads, s.kv_heads, s.head_dim, s.causal}, t.at("qkv"),
+                                    t.at("dout"), t.at("dqkv"));
   };
   return c;
 }
@@ -149,10 +188,16 @@ OpCase loss(const std::vector<int>& lengths, int block_size, int vocabulary, dou
 
 }  // namespace
 
-std::vector<OpCase> wide_attention_cases(Layout layout, int most) {
-  std::vector<OpCase> all;
+Lists wanted_lists() {
+  const char* wish = std::getenv("LADDER_FULL");
+  const std::string_view text = wish == nullptr ? "0" : wish;
+  require(text == "0" || text == "1", "LADDER_FULL is '{}': valid are 0 and 1", text);
+  return text == "1" ? Lists::full : Lists::thinned;
+}
+
+void for_each_wide_attention(Layout layout, int most, Lists lists, const CaseSink& sink) {
   const auto one = [&](const std::vector<int>& lengths, int T, const Heads& heads) {
-    if (heads.head_dim <= most) all.push_back(attention(lengths, T, heads, layout));
+    if (heads.head_dim <= most) sink(attention(lengths, T, heads, layout));
   };
   one({64, 0, 13, 1}, 64, {4, 4, 16, true});
   one({127, 17}, 127, {4, 2, 32, true});
@@ -164,30 +209,47 @@ std::vector<OpCase> wide_attention_cases(Layout layout, int most) {
   one({65, 64}, 65, {2, 1, 128, true});
   one({13, 130}, 130, {1, 1, 128, false});
   one({1024}, 1024, {1, 1, 16, true});
-  return all;
-}
-
-std::vector<OpCase> wide_row_cases() {
-  std::vector<OpCase> all;
-  all.push_back(linear({64, 384, 768}));
-  all.push_back(linear({300, 48, 33}));
-  all.push_back(linear({1024, 16, 48}));
-  all.push_back(linear({1024, 16, 16}));
-  all.push_back(linear({130, 136, 264}));
-  all.push_back(norm_linear({130, 384, 136}));
-  all.push_back(norm_linear({257, 33, 48}));
-  for (const int channels : {16, 33, 48, 384, 768}) {
-    all.push_back(norm(13, channels));
-    all.push_back(norm(301, channels));
+  one({0, 0}, 16, {2, 1, 16, true});
+  for (const bool causal : {true, false}) {
+    one({40, 17}, 40, {4, 2, 16, causal, 100.0});
+    one({70, 1}, 70, {2, 2, 64, causal, 100.0});
   }
-  return all;
+  if (lists == Lists::thinned) return;
+  for (const int length : kLengths)
+    for (const int head_dim : {16, 32, 64, 128})
+      for (const auto& [heads, kv_heads] : {std::pair{2, 2}, {4, 2}, {3, 1}})
+        for (const bool causal : {true, false})
+          one({length, std::min(length, 13)}, std::max(length, 1), {heads, kv_heads, head_dim, causal});
 }
 
-std::vector<OpCase> wide_loss_cases(Layout layout) {
-  std::vector<OpCase> all;
-  all.push_back(loss({17, 0, 3}, 17, 27, 1e4, layout));
-  all.push_back(loss({13, 9}, 16, 1000, 10, layout));
-  return all;
+void for_each_wide_row_case(int persistent_rows, Lists lists, const CaseSink& sink) {
+  for (const Shape& s : {Shape{64, 384, 768}, Shape{300, 48, 33}, Shape{1024, 16, 48}, Shape{1024, 16, 16},
+                         Shape{130, 136, 264}, Shape{1, 768, 33}, Shape{0, 16, 48}})
+    sink(linear(s));
+  for (const Shape& s : {Shape{130, 384, 136}, Shape{257, 33, 48}, Shape{17, 768, 16}, Shape{256, 16, 384}})
+    sink(norm_linear(s));
+  for (const int channels : kWidths)
+    for (const int rows : {13, 127, persistent_rows}) sink(norm(rows, channels));
+  if (lists == Lists::thinned) return;
+  for (const int rows : kLengths)
+    for (const int in : kWidths) {
+      sink(norm(rows, in));
+      for (const int out : kWidths) {
+        sink(linear({rows, in, out}));
+        sink(norm_linear({rows, in, out}));
+      }
+    }
+}
+
+void for_each_wide_loss(Layout layout, Lists lists, const CaseSink& sink) {
+  sink(loss({17, 0, 3}, 17, 27, 1e4, layout));
+  sink(loss({13, 9}, 16, 1000, 10, layout));
+  if (lists == Lists::thinned) return;
+  for (const int length : kLengths)
+    for (const int vocabulary : {16, 27, 33, 384, 50304})
+      for (const double scale : {3.0, 1e4})
+        if (length <= 257 || vocabulary <= 384)
+          sink(loss({length, std::min(length, 13)}, std::max(length, 1), vocabulary, scale, layout));
 }
 
 }  // namespace ladder::testing

@@ -1,0 +1,103 @@
+#!/bin/sh
+# Everything that stage 3 proves on a GPU: tests over the full lists, sanitizers, records.
+#
+#   tests/stage3/gpu_run.sh BUILD OUT [TEXT]
+#
+# BUILD: a build folder of the `gpu` preset, made here or carried here (link it with -DLADDER_PORTABLE=ON
+# -DLADDER_MARCH=x86-64-v3 for that). Needed of it: ladder, tests/stage3/stage3_kernels, tests/stage3/stage3_model,
+# tests/stage3/stage3_machine, tests/tile/test_tile_subset_gpu.
+# OUT: gets tests.log, full.log, sanitizer.log, bench.log, records.tgz and summary.txt. TEXT: character data for preset
+# `small`; the embedded names otherwise. Run from the repository root: records carry a hash of the sources that lie
+# there. PARTS="tests full sanitizer parity bench" chooses among the parts.
+set -u
+[ $# -ge 2 ] || { sed -n '2,12p' "$0"; exit 2; }
+build=$1
+out=$2
+text=${3:-}
+parts=${PARTS:-tests full sanitizer parity bench}
+[ -f shared/ops.hpp ] || { echo "gpu_run.sh: start it from the repository root" >&2; exit 2; }
+mkdir -p "$out" || exit 2
+summary=$out/summary.txt
+: >"$summary"
+failures=0
+ladder=$build/ladder
+tests=$build/tests/stage3
+results=tests/bench/results
+mkdir -p "$results"
+
+say() { echo "$*" | tee -a "$summary"; }
+
+# try LOG SECONDS NAME COMMAND...: runs the command with its output in LOG, says how it ended.
+try() {
+  log=$1 limit=$2 name=$3
+  shift 3
+  echo "=== $name: $*" >>"$log"
+  began=$(date +%s)
+  timeout "$limit" "$@" >>"$log" 2>&1
+  code=$?
+  took=$(($(date +%s) - began))
+  if [ $code = 0 ]; then say "ok      $name (${took} s)"; else say "FAILED  $name: exit $code (${took} s)"; failures=$((failures + 1)); fi
+}
+
+has() { case " $parts " in *" $1 "*) true ;; *) false ;; esac; }
+
+export LADDER_DEVICE=gpu
+"$ladder" info >"$out/tests.log" 2>&1
+grep -E 'on a GPU|machine' "$out/tests.log" | tee -a "$summary"
+
+# The operations of the tile language first: what follows is written in them.
+if has tests; then
+  try "$out/tests.log" 120 "tile subset against the CPU model" "$build/tests/tile/test_tile_subset_gpu"
+  for test in stage3_kernels stage3_model stage3_machine; do try "$out/tests.log" 200 "$test" "$tests/$test"; done
+  grep -E 'largest error|against stage 1|shapes:|half blocks|last ten' "$out/tests.log" | tee -a "$summary"
+fi
+
+# Every length with every head size, kind of heads and width: minutes, most of them the double reference on the CPU.
+if has full; then
+  LADDER_FULL=1 try "$out/full.log" 560 "stage3_kernels, every combination" "$tests/stage3_kernels" "kernels of every type*"
+  grep -E 'every combination|^ ' "$out/full.log" | tail -n 60 >>"$summary"
+fi
+
+# The leak check is off: static objects of the runtime outlive main. Errors that CUDA reports on purpose (the test that
+# asks for too much memory) are no finding.
+if has sanitizer; then
+  for tool in memcheck racecheck initcheck; do
+    check="compute-sanitizer --tool $tool --report-api-errors no --error-exitcode 9"
+    # shellcheck disable=SC2086
+    {
+      try "$out/sanitizer.log" 150 "$tool stage3_kernels" $check "$tests/stage3_kernels" "the double instantiation matches plain loops"
+      try "$out/sanitizer.log" 150 "$tool stage3_kernels, half blocks" $check "$tests/stage3_kernels" "each half block of every type*"
+      try "$out/sanitizer.log" 100 "$tool stage3_model" $check "$tests/stage3_model" "activations and gradients*"
+      try "$out/sanitizer.log" 100 "$tool stage3_machine" $check "$tests/stage3_machine" "a recorded step*"
+    }
+  done
+  grep -c 'ERROR SUMMARY: 0 errors' "$out/sanitizer.log" | sed 's/$/ sanitizer runs with 0 errors/' | tee -a "$summary"
+fi
+
+if has parity; then
+  for type in fp64 fp32 tf32 bf16 fp16; do
+    try "$out/bench.log" 90 "parity $type" "$ladder" parity --from 1 --to 3 --dtype $type --device gpu \
+      --json "$out/parity-$type.json" --record --name parity-stage3-$type-h200
+  done
+fi
+
+if has bench; then
+  log=$out/bench.log
+  stream=
+  [ -n "$text" ] && stream="--data $text"
+  try "$log" 60 "profile micro" "$ladder" profile --stage 3 --device gpu --record --name profile-stage3-micro-h200
+  # shellcheck disable=SC2086
+  {
+    try "$log" 60 "profile small" "$ladder" profile --stage 3 --device gpu --preset small $stream --record --name profile-stage3-small-h200
+    try "$log" 150 "speedup small" "$ladder" speedup --size small --rounds 3 $stream --record --name speedup-small-h200
+  }
+  try "$log" 90 "speedup micro" "$ladder" speedup --size micro --rounds 5 --record --name speedup-micro-h200
+  LADDER_GRAPHS=0 try "$log" 90 "speedup micro, no graph" "$ladder" speedup --size micro --rounds 3 --record --name speedup-micro-no-graph-h200
+  try "$log" 120 "speedup micro-batch" "$ladder" speedup --size micro-batch --rounds 3 --record --name speedup-micro-batch-h200
+fi
+
+(cd "$results" && tar czf - ./*h200*.json 2>/dev/null) >"$out/records.tgz"
+[ -f "$out/bench.log" ] && grep -vE '^(===|$)' "$out/bench.log" | tail -n 120
+cat "$summary"
+echo "$failures failed"
+[ "$failures" = 0 ]
