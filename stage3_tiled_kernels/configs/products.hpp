@@ -14,6 +14,7 @@ struct ProductTiles {
   int group = 8;       ///< rows of tiles that the grouped order goes down before the next column
   int persistent = 0;  ///< blocks of a multiprocessor that walk through the tiles; 0: a block for each tile
   bool bulk_store = true;  ///< whether the result may leave through the bulk copy engine
+  int piece = 0;  ///< columns of the result that leave at once; 0: all, which need most shared memory
   bool operator==(const ProductTiles&) const = default;
 };
 

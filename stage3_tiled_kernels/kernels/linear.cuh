@@ -39,7 +39,6 @@ linear_forward_kernel(int rows, int in_channels, int out_channels, const Stored<
   const int out = ct::assume_divisible<Divisor>(out_channels);
   const auto x = matrix<TM, TK>(promised<Divisor>(x_ni), rows, in);
   const auto w = matrix<TN, TK>(promised<Divisor>(w_oi), out, in);
-  const auto y_view = matrix<TM, TN>(promised<Divisor>(y_no), rows, out);
   const int tile_rows = tiles_for(rows, TM), tile_columns = tiles_for(out, TN);
   const int first = ct::bid().x, blocks = ct::num_blocks().x;
   for (int tile : ct::irange(first, tile_rows * tile_columns, blocks)) {
@@ -57,8 +56,7 @@ linear_forward_kernel(int rows, int in_channels, int out_channels, const Stored<
         y = y + ct::element_cast<Wide<E>>(added.load_masked(n, o));
       }
     }
-    const auto stored = ct::element_cast<Stored<E>>(y);
-    [[using cutile: hint(0, allow_tma = S.bulk_store)]] y_view.store_masked(stored, n, o);
+    store_result<S, Divisor>(y_no, rows, out, y, n, o);
   }
 }
 
@@ -79,7 +77,6 @@ linear_backward_input_kernel(int rows, int in_channels, int out_channels, const 
   const int out = ct::assume_divisible<Divisor>(out_channels);
   const auto dy = matrix<TM, TK>(promised<Divisor>(dy_no), rows, out);
   const auto w = matrix<TK, TN>(promised<Divisor>(w_oi), out, in);
-  const auto dx_view = matrix<TM, TN>(promised<Divisor>(dx_ni), rows, in);
   const int tile_rows = tiles_for(rows, TM), tile_columns = tiles_for(in, TN);
   const int first = ct::bid().x, blocks = ct::num_blocks().x;
   for (int tile : ct::irange(first, tile_rows * tile_columns, blocks)) {
@@ -96,8 +93,7 @@ linear_backward_input_kernel(int rows, int in_channels, int out_channels, const 
                         ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>());
       }
     }
-    const auto stored = ct::element_cast<Stored<E>>(dx);
-    [[using cutile: hint(0, allow_tma = S.bulk_store)]] dx_view.store_masked(stored, n, i);
+    store_result<S, Divisor>(dx_ni, rows, in, dx, n, i);
   }
 }
 
@@ -124,7 +120,6 @@ linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int s
   const int out = ct::assume_divisible<Divisor>(out_channels);
   const auto dy = matrix<TK, TM>(promised<Divisor>(dy_no), rows, out);
   const auto x = matrix<TK, TN>(promised<Divisor>(x_ni), rows, in);
-  const auto sums = matrices<TM, TN>(promised<Divisor>(sums_soi), splits, out, in);
   const int tile_rows = tiles_for(out, TM), tile_columns = tiles_for(in, TN);
   const int tiles = tile_rows * tile_columns, all = tiles_for(rows, TK), share = tiles_for(all, splits);
   const int first = ct::bid().x, blocks = ct::num_blocks().x;
@@ -133,7 +128,10 @@ linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int s
     const auto [o, i] = grouped_block<S.group>(unit - s * tiles, tile_rows, tile_columns);
     const int end = (s + 1) * share < all ? (s + 1) * share : all;
     auto dw = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
-    if (add) dw = ct::reshape<ct::shape<TM, TN>>(sums.load_masked(s, o, i));
+    if constexpr (Extras) {
+      const auto old = matrices<TM, TN>(promised<Divisor>(sums_soi), splits, out, in);
+      if (add) dw = ct::reshape<ct::shape<TM, TN>>(old.load_masked(s, o, i));
+    }
     for (int n : ct::irange(s * share, end)) {
       auto x_tile = x.load_masked(n, i);
       if constexpr (Extras) {
@@ -145,8 +143,7 @@ linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int s
       dw = ct::mma(ct::transpose(ct::element_cast<Operand<E>>(dy.load_masked(n, o))),
                    ct::element_cast<Operand<E>>(x_tile), dw);
     }
-    const auto part = ct::reshape<ct::shape<1, TM, TN>>(dw);
-    [[using cutile: hint(0, allow_tma = S.bulk_store)]] sums.store_masked(part, s, o, i);
+    store_result<S, Divisor>(sums_soi, splits, out, in, dw, s, o, i);
   }
 }
 

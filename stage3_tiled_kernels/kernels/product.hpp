@@ -25,6 +25,35 @@ __tile__ BlockPlace grouped_block(int number, int tile_rows, int tile_columns) {
   return {first_row + inside % height, inside / height};
 }
 
+/// Columns of a tile that are stored at once.
+template <table::ProductTiles S>
+inline constexpr int kPieceOf = S.piece > 0 ? S.piece : S.columns;
+
+/// Stores the tile `y` at (row, column) of a matrix, piece by piece from piece number First on. A result leaves
+/// through shared memory; the smaller the piece, the more of that memory is left for the factors on their way in.
+template <table::ProductTiles S, int Divisor, int First = 0, class E, class Tile>
+__tile__ void store_result(E* data, int rows, int columns, Tile y, int row, int column) {
+  constexpr int kPiece = kPieceOf<S>, kPieces = S.columns / kPiece;
+  const auto view = matrix<S.rows, kPiece>(promised<Divisor>(data), rows, columns);
+  const auto part = ct::element_cast<E>(ct::extract(y, ct::shape<S.rows, kPiece>{}, 0, First));
+  [[using cutile: hint(0, allow_tma = S.bulk_store)]] view.store_masked(part, row, column * kPieces + First);
+  if constexpr (First + 1 < kPieces) store_result<S, Divisor, First + 1>(data, rows, columns, y, row, column);
+}
+
+/// The same for matrix number `index` of `depth`.
+template <table::ProductTiles S, int Divisor, int First = 0, class E, class Tile>
+__tile__ void store_result(E* data, int depth, int rows, int columns, Tile y, int index, int row,
+                           int column) {
+  constexpr int kPiece = kPieceOf<S>, kPieces = S.columns / kPiece;
+  const auto view = matrices<S.rows, kPiece>(promised<Divisor>(data), depth, rows, columns);
+  const auto part =
+      ct::reshape<ct::shape<1, S.rows, kPiece>>(ct::extract(y, ct::shape<S.rows, kPiece>{}, 0, First));
+  [[using cutile: hint(0, allow_tma = S.bulk_store)]] view.store_masked(part, index, row,
+                                                                        column * kPieces + First);
+  if constexpr (First + 1 < kPieces)
+    store_result<S, Divisor, First + 1>(data, depth, rows, columns, y, index, row, column);
+}
+
 // ---- around launches --------------------------------------------------------------------------------------
 
 /// Bytes that a product of rows x inner x columns must move at least, and its FLOPs.

@@ -1,6 +1,6 @@
 """The three products of a linear layer in bf16: NT (forward), NN (input gradient), TN (weight gradient).
 
-A configuration: layout; rows, columns, inner, warps, occupancy, group, persistent, bulk_store (as ProductTiles in
+A configuration: layout; rows, columns, inner, warps, occupancy, group, persistent, bulk_store, piece (as ProductTiles in
 configs/products.hpp); extras (whether the epilogue is compiled in, its flags false); for TN also splits.
 """
 from kernel_text import kernel_text
@@ -60,7 +60,7 @@ def rivals(work, t):
 
 
 KERNELS = {"NT": "linear_forward_kernel", "NN": "linear_backward_input_kernel", "TN": "linear_backward_weight_kernel"}
-KNOBS = ("rows", "columns", "inner", "warps", "occupancy", "group", "persistent", "bulk_store")
+KNOBS = ("rows", "columns", "inner", "warps", "occupancy", "group", "persistent", "bulk_store", "piece")
 SUM_TILE = 1024  # table::kLine
 
 
