@@ -7,6 +7,7 @@
 #include "shared/bench.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
+#include "shared/ladder_tables.hpp"
 #include "shared/tolerances.hpp"
 
 namespace ladder {
@@ -69,12 +70,14 @@ std::vector<bool> staleness(const Record& record, const fs::path& folder) {
   return stale;
 }
 
-bool has_record(const std::string& block, const std::vector<Record>& records) {
+bool has_record(const std::string& block, const std::vector<Record>& records, const fs::path& folder) {
+  if (const std::string ladder = ladder_of_block(block); !ladder.empty())
+    return fs::exists(trace_path(folder, ladder + "_ladder"));
   return block == "tolerances" || std::any_of(records.begin(), records.end(),
                                               [&](const Record& record) { return record.name == block; });
 }
 
-/// The files that may hold blocks: the README of the project and of each stage.
+/// The files that may hold blocks: the README of the project, of each stage and of its kernel ladders.
 std::vector<fs::path> documents(const fs::path& folder) {
   std::vector<fs::path> files;
   const auto add_from = [&](const fs::path& room) {
@@ -82,7 +85,12 @@ std::vector<fs::path> documents(const fs::path& folder) {
   };
   add_from(folder);
   for (const auto& item : fs::directory_iterator(folder))
-    if (item.is_directory() && starts_with(item.path().filename().string(), "stage")) add_from(item.path());
+    if (item.is_directory() && starts_with(item.path().filename().string(), "stage")) {
+      add_from(item.path());
+      if (!fs::is_directory(item.path() / "ladder")) continue;
+      for (const auto& ladder : fs::directory_iterator(item.path() / "ladder"))
+        if (ladder.is_directory()) add_from(ladder.path());
+    }
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -208,6 +216,7 @@ Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>
 std::string render_block(const std::string& name, const std::vector<Record>& records,
                          const fs::path& folder) {
   if (name == "tolerances") return markdown_table(tolerance_cells());
+  if (const std::string ladder = ladder_of_block(name); !ladder.empty()) return render_ladder(ladder, folder);
   const auto found =
       std::find_if(records.begin(), records.end(), [&](const Record& r) { return r.name == name; });
   require(found != records.end(), "there is no record '{}' in {}", name, records_folder(folder).string());
@@ -252,7 +261,7 @@ TablesReport update_tables(const fs::path& folder, bool write) {
   for (const fs::path& path : documents(folder)) {
     const std::string text = read_file(path), name = fs::relative(path, folder).generic_string();
     const std::string updated = replace_blocks(text, name, [&](const std::string& block) -> std::string {
-      if (has_record(block, records)) return render_block(block, records, folder);
+      if (has_record(block, records, folder)) return render_block(block, records, folder);
       report.missing.push_back(fmt::format("{}: block '{}' has no record", name, block));
       return fmt::format("*Not measured yet: there is no record `{}`.*\n", block);
     });

@@ -1,4 +1,5 @@
 // Generated blocks: found, replaced, refused when the markers are broken; stale rows are marked and listed.
+#include "shared/ladder_tables.hpp"
 #include "shared/tables.hpp"
 
 #include <catch2/catch.hpp>
@@ -117,4 +118,41 @@ TEST_CASE("blocks in a stage's README are found too") {
 TEST_CASE("the table of tolerances lists every row") {
   CHECK(tolerance_cells().size() == tolerances().size() + 1);
   for (const auto& row : tolerance_cells()) CHECK(row.size() == tolerance_cells().front().size());
+}
+
+TEST_CASE("a kernel ladder's table shows the newest item of each rung, lost rungs last") {
+  const auto item = [](const char* rung, const char* work, double us, double tflops) {
+    return nlohmann::ordered_json{
+        {"id", "x-1"},           {"rung", rung}, {"work", work},     {"device", "D"},
+        {"outcome", "measured"}, {"us", us},     {"tflops", tflops}, {"rivals", {{"R", {{"us", 10.0}}}}}};
+  };
+  TraceItems items = {item("lost_b", "w", 20, 300), item("02_b", "w", 40, 100), item("01_a", "w", 80, 50),
+                      item("02_b", "w", 10, 400)};
+  items.push_back({{"rung", "03_c"}, {"work", "w"}, {"device", "D"}, {"outcome", "wrong result"}});
+  const TraceItems ceilings = {{{"device", "D"}, {"tflops", 800.0}}, {{"device", "E"}, {"tflops", 100.0}}};
+  const Cells cells = ladder_cells(items, ceilings);
+  REQUIRE(cells.size() == 5);
+  CHECK(cells[0] == std::vector<std::string>{"rung", "w", "of the ceiling", "times the rival's rate"});
+  CHECK(cells[1] == std::vector<std::string>{"`01_a`", "50 TFLOP/s", "6%", "0.12 R"});
+  CHECK(cells[2] == std::vector<std::string>{"`02_b`", "400 TFLOP/s", "50%", "1.00 R"});
+  CHECK(cells[3] == std::vector<std::string>{"`03_c`", "wrong result", "", ""});
+  CHECK(cells[4] == std::vector<std::string>{"`lost_b`", "300 TFLOP/s", "38%", "0.50 R"});
+  CHECK(ladder_cells(items, {})[1][2] == "-");
+}
+
+TEST_CASE("a ladder's README is found, filled, and said to be missing its trace") {
+  const TemporaryFolder folder;
+  make_project(folder.path());
+  const fs::path room = folder.path() / "stage3_tiled_kernels" / "ladder" / "x";
+  fs::create_directories(room);
+  write_file(room / "README.md", "<!-- generated: ladder-x -->\n" + kClose);
+  CHECK(update_tables(folder.path(), false).missing ==
+        std::vector<std::string>{"stage3_tiled_kernels/ladder/x/README.md: block 'ladder-x' has no record"});
+  fs::create_directories(trace_path(folder.path(), "x").parent_path());
+  write_file(trace_path(folder.path(), "x_ladder"),
+             "{\"id\":\"x_ladder-0001\",\"rung\":\"01_a\",\"work\":\"w\",\"us\":2.0,\"tbps\":1.5}\n");
+  CHECK(update_tables(folder.path(), true).missing.empty());
+  CHECK(read_file(room / "README.md").find("1.50 TB/s") != std::string::npos);
+  write_file(trace_path(folder.path(), "x_ladder"), "no object\n");
+  CHECK_THROWS_WITH(update_tables(folder.path(), false), Catch::Contains("x_ladder.jsonl:1"));
 }

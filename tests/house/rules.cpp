@@ -142,6 +142,17 @@ Faults machine_path_faults(const Files& files) {
   return faults;
 }
 
+namespace {
+
+/// Where the figures of a generated block come from.
+std::string source_of_block(const std::string& name) {
+  const std::string ladder = "ladder-";
+  if (name.rfind(ladder, 0) != 0) return "tests/bench/results/" + name + ".json";
+  return "stage3_tiled_kernels/knowledge/traces/" + name.substr(ladder.size()) + "_ladder.jsonl";
+}
+
+}  // namespace
+
 Faults marker_faults(const Files& files) {
   const std::regex open(R"(^<!-- generated: ([a-z0-9-]+) -->$)");
   Faults faults;
@@ -160,8 +171,7 @@ Faults marker_faults(const Files& files) {
       }
       if (opens == inside) faults.push_back(place(file, i) + ": a marker opens or closes where it cannot");
       inside = opens;
-      if (opens && match[1] != "tolerances" &&
-          !find(files, "tests/bench/results/" + match[1].str() + ".json"))
+      if (opens && match[1] != "tolerances" && !find(files, source_of_block(match[1])))
         faults.push_back(place(file, i) + ": no record for the generated block '" + match[1].str() + "'");
     }
     if (inside) faults.push_back(file.path + ": a generated block is not closed");

@@ -36,8 +36,8 @@ Faults unfinished_faults(const Files& files);
 /// No paths of somebody's machine, and no way out of the checkout but in .ci/.
 Faults machine_path_faults(const Files& files);
 
-/// Every generated block of a README is closed and has a source: the table of tolerances or a committed
-/// record.
+/// Every generated block of a README is closed and has a source: the table of tolerances, a committed
+/// record, or the trace of a kernel ladder.
 Faults marker_faults(const Files& files);
 
 /// README.md names every subcommand that shared/cli/commands.hpp declares.
