@@ -55,6 +55,8 @@ OpCase forward(const Shape& s) {
   add(c, Role::activation, Use::output, "out", std::vector<double>(s.mixed()));
   add(c, Role::statistic, Use::output, "lse", std::vector<double>(s.cells(s.a.heads)));
   c.run = [s](Ops& ops, const Bound& t) { ops.run(common<AttentionForward>(s, t)); };
+  c.with_terms = {"out"};
+  c.rounded_terms = [s](Values& t) { naive::attention_terms(s.batch, s.a, t.at("qkv"), t.at("out")); };
   c.naive = [s](Values& t) { naive::attention(s.batch, s.a, t.at("qkv"), t.at("out"), t.at("lse")); };
   return c;
 }

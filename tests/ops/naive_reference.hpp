@@ -173,6 +173,14 @@ inline void attention_backward(const Batch& batch, const AttentionShape& s, cons
         attention_backward_row(s, qkv, dout, batch.starts_b[b], batch.lengths_b[b], h, t, dqkv);
 }
 
+/// For every element of out = sum p v, the sum of |p v|: a stage with narrow operands rounds each p once.
+inline void attention_terms(const Batch& batch, const AttentionShape& s, const Tensor& qkv, Tensor& terms) {
+  Tensor sizes = qkv, lse(at(s.heads, batch.rows(), 0));
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    if (static_cast<int>(i % at(1, s.stride(), 0)) >= s.v(0)) sizes[i] = std::abs(sizes[i]);
+  attention(batch, s, sizes, terms, lse);
+}
+
 /// One query position's share of attention_backward_terms.
 inline void attention_backward_terms_row(const AttentionShape& s, const Tensor& qkv, const Tensor& dout,
                                          int start, int length, int h, int t, Tensor& terms) {

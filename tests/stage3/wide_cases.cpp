@@ -95,8 +95,9 @@ OpCase attention(const std::vector<int>& lengths, int block_size, const Heads& s
     args.dv = dqkv.at(static_cast<std::size_t>(s.width() + s.kv_heads * s.head_dim));
     ops.run(args);
   };
-  c.with_terms = {"dqkv"};
+  c.with_terms = {"out", "dqkv"};
   c.rounded_terms = [s, batch = *c.batch](Values& t) {
+    naive::attention_terms(batch, {s.heads, s.kv_heads, s.head_dim, s.causal}, t.at("qkv"), t.at("out"));
     naive::attention_backward_terms(batch, {s.heads, s.kv_heads, s.head_dim, s.causal}, t.at("qkv"),
                                     t.at("dout"), t.at("dqkv"));
   };
