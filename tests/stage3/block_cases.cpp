@@ -69,7 +69,7 @@ class Builder {
 /// y = x + wo(attention(qkv(rmsnorm(x)))), then all its gradients from dy: the calls of shared/microgpt.cpp.
 void run_attention_block(Ops& ops, const Bound& t, const Shape& s, int N) {
   const int C = s.width(), P = s.packed();
-  const auto k = static_cast<std::size_t>(C), v = k + static_cast<std::size_t>(s.kv_heads * s.head_dim);
+  const auto k = static_cast<std::size_t>(C), v = k + cells(s.kv_heads, s.head_dim);
   const Act qkv = t.act("qkv"), dqkv = t.act("dqkv");
   ops.run(RmsNormLinearForward{N, C, P, false, t.act("x"), t.param("wqkv"), t.act("normed"), t.stat("rstd"),
                                qkv});

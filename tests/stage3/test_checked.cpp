@@ -66,13 +66,22 @@ std::vector<std::string> run_checked(const cases::OpCase& c, Dtype dtype) {
   return ops->kernels_launched();
 }
 
-/// All of them in checked mode; the kernels that ran.
-std::set<std::string> run_all_checked(const std::vector<cases::OpCase>& all, Dtype dtype) {
-  std::set<std::string> kernels;
-  for (const cases::OpCase& c : all)
-    for (const std::string& kernel : run_checked(c, dtype)) kernels.insert(kernel);
-  return kernels;
-}
+/// More rows than a persistent grid of the CPU model takes at once, and no whole number of tiles.
+constexpr int kPersistentRows = 301;
+
+/// Runs each case it is given in checked mode and collects the kernels that ran.
+class CheckedRun {
+ public:
+  explicit CheckedRun(Dtype dtype) : dtype_(dtype) {}
+  void operator()(const cases::OpCase& c) {
+    for (const std::string& kernel : run_checked(c, dtype_)) kernels_.insert(kernel);
+  }
+  const std::set<std::string>& kernels() const { return kernels_; }
+
+ private:
+  Dtype dtype_;
+  std::set<std::string> kernels_;
+};
 
 /// Gives the model's activations their names, all unwritten.
 class NamingOps final : public OpsDecorator {
@@ -144,8 +153,9 @@ void train_checked(const GptConfig& config, const std::vector<int>& lengths, Dty
 TEST_CASE("every kernel passes checked mode on awkward shapes", "[stage3]") {
   const tile::Checks checks;
   for (const Dtype dtype : {Dtype::fp32, Dtype::bf16}) {
-    const auto kernels = run_all_checked(cases::all_cases(Layout::padded), dtype);
-    CHECK(kernels.size() >= 18);
+    CheckedRun run(dtype);
+    for (const cases::OpCase& c : cases::all_cases(Layout::padded)) run(c);
+    CHECK(run.kernels().size() >= 18);
   }
 }
 
@@ -153,11 +163,13 @@ TEST_CASE("large and uneven shapes pass checked mode: split-K, persistent grids,
           "[stage3]") {
   const tile::Checks checks;
   for (const Dtype dtype : {Dtype::fp32, Dtype::bf16}) {
-    std::set<std::string> kernels = run_all_checked(wide_row_cases(), dtype);
-    for (const auto& family : {wide_attention_cases(Layout::padded, 128), wide_loss_cases(Layout::padded)})
-      kernels.merge(run_all_checked(family, dtype));
+    CheckedRun run(dtype);
+    const auto sink = [&](const cases::OpCase& c) { run(c); };
+    for_each_wide_row_case(kPersistentRows, Lists::thinned, sink);
+    for_each_wide_attention(Layout::padded, 128, Lists::thinned, sink);
+    for_each_wide_loss(Layout::padded, Lists::thinned, sink);
     for (const char* name : {"stage3.linear_weight_sum", "stage3.rmsnorm_forward_persistent"})
-      CHECK(kernels.count(name) == 1);
+      CHECK(run.kernels().count(name) == 1);
   }
 }
 

@@ -23,6 +23,9 @@ struct Heads {
   bool causal;
   double scale = 1.0;  ///< of queries and keys: 100 gives scores of some 1e4
   int width() const { return heads * head_dim; }
+  std::size_t values() const {
+    return cells(heads + kv_heads, head_dim);
+  }  ///< where v begins in a packed row
   int packed() const { return (heads + 2 * kv_heads) * head_dim; }
 };
 
@@ -38,7 +41,7 @@ Args attention_args(const Heads& s, const Bound& t) {
   const Act qkv = t.act("qkv");
   args.q = qkv;
   args.k = qkv.at(static_cast<std::size_t>(s.width()));
-  args.v = qkv.at(static_cast<std::size_t>(s.width() + s.kv_heads * s.head_dim));
+  args.v = qkv.at(s.values());
   args.out_nc = t.act("out");
   args.lse_hn = t.stat("lse");
   args.scratch = t.scratch;
@@ -47,7 +50,7 @@ Args attention_args(const Heads& s, const Bound& t) {
 
 std::vector<double> packed_values(const std::string& name, int rows, const Heads& s) {
   std::vector<double> qkv = random_values(name, cells(rows, s.packed()));
-  const auto values = static_cast<std::size_t>(s.width() + s.kv_heads * s.head_dim);
+  const std::size_t values = s.values();
   for (std::size_t i = 0; i < qkv.size(); ++i)
     if (i % static_cast<std::size_t>(s.packed()) < values) qkv[i] *= s.scale;
   return qkv;
@@ -92,7 +95,7 @@ OpCase attention(const std::vector<int>& lengths, int block_size, const Heads& s
     args.dout_nc = t.act("dout");
     args.dq = dqkv;
     args.dk = dqkv.at(static_cast<std::size_t>(s.width()));
-    args.dv = dqkv.at(static_cast<std::size_t>(s.width() + s.kv_heads * s.head_dim));
+    args.dv = dqkv.at(s.values());
     ops.run(args);
   };
   c.with_terms = {"out", "dqkv"};
