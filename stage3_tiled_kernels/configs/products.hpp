@@ -1,6 +1,8 @@
 // Tiles of the matrix products.
 #pragma once
 
+#include <array>
+
 #include "shared/dtype.hpp"
 
 namespace ladder::table {
@@ -22,26 +24,40 @@ struct ProductTiles {
 /// bytes), and pay only when the matrix has at least one whole tile: `forward` for y = x W^T, `input` for dx = dy
 /// W, `weight` for dW = dy^T x. Where an element type has no faster tile, all are the same.
 struct ProductRow {
+  int architecture;
+  Dtype dtype;
   ProductTiles masked, forward, input, weight;
+  const char* evidence;  ///< ids of trace items for forward, input and weight, or "untuned: why these"
 };
 
-/// What limits a tile: fp32 has no tensor core, so its products run on the ordinary units out of registers,
-/// and 64x64 already spills; fp64 has one, but each element is two registers; the narrow types want at least
-/// 32x16.
+// What limits a tile: fp32 has no tensor core, so its products run on the ordinary units out of registers, and 64x64
+// already spills; fp64 has one, but each element is two registers; the narrow types want at least 32x16.
+inline constexpr ProductTiles k16{16, 16, 16}, k32{32, 32, 32}, k64{64, 64, 64}, k128{128, 128, 64};
+/// Two groups of four warps with half of a wide accumulator each, on a persistent grid.
+inline constexpr ProductTiles kWide{.rows = 128, .columns = 256, .inner = 64, .warps = 8, .persistent = 1};
+/// The same for a result in fp32, which would take the shared memory of two of four steps if it left as a whole.
+inline constexpr ProductTiles kWidePieces{
+    .rows = 128, .columns = 256, .inner = 64, .warps = 8, .persistent = 1, .piece = 64};
+
+inline constexpr const char* kUntuned = "untuned: tiles that compile without spills";
+inline constexpr std::array kProductRows = {
+    ProductRow{80, Dtype::fp64, k16, k16, k16, k16, kUntuned},
+    ProductRow{80, Dtype::fp32, k16, k32, k32, k32, kUntuned},
+    ProductRow{80, Dtype::tf32, k32, k32, k32, k32, kUntuned},
+    ProductRow{80, Dtype::fp16, k32, k32, k32, k32, kUntuned},
+    ProductRow{80, Dtype::bf16, k32, k128, k128, k128, "static: not run on hardware"},
+    ProductRow{90, Dtype::bf16, k32, kWide, kWide, kWidePieces,
+               "gemm-0006, gemm-0053, gemm-0017, gemm-0061, gemm-0078, gemm-0045, gemm-0068, gemm-0073"},
+    ProductRow{100, Dtype::bf16, k32, k128, k128, k128, "static: not run on hardware"},
+    ProductRow{120, Dtype::bf16, k32, k64, k64, k64, "static: not run on hardware"},
+};
+
+/// The row of the newest architecture that is not newer than `architecture`, for this type.
 constexpr ProductRow product_tiles(int architecture, Dtype dtype) {
-  constexpr ProductTiles k16{16, 16, 16}, k32{32, 32, 32}, k64{64, 64, 64}, k128{128, 128, 64};
-  switch (dtype) {
-    case Dtype::fp64:
-      return {k16, k16, k16, k16};
-    case Dtype::fp32:
-      return {k16, k32, k32, k32};
-    case Dtype::tf32:
-    case Dtype::fp16:
-      return {k32, k32, k32, k32};
-    case Dtype::bf16:
-      return architecture == 120 ? ProductRow{k32, k64, k64, k64} : ProductRow{k32, k128, k128, k128};
-  }
-  return {};
+  ProductRow found = kProductRows[0];
+  for (const ProductRow& row : kProductRows)
+    if (row.dtype == dtype && row.architecture <= architecture) found = row;
+  return found;
 }
 
 }  // namespace ladder::table

@@ -15,8 +15,8 @@ namespace ladder::LADDER_SIDE::stage3 {
 // Each block goes through the tiles number b, b + blocks, b + 2 blocks, ...: all of its own with a block for each
 // tile, several on a persistent grid, where the loads of the next tile overlap the stores of the last.
 //
-// Extras: whether the epilogue is compiled in. The plain product is an instantiation of its own, since even a flag
-// that is false costs registers.
+// What a product may do besides (scale, ReLU, residual, adding) is known when it is compiled (Extras) for the fast
+// tiles of the narrow types: a flag of the launch costs registers even where it is false.
 
 // Computes: y_no = residual_no + relu(rstd_n * x_ni W_oi^T); each of the three extras may be left out
 //           rmsnorm(x) W^T = (rstd x) W^T = rstd (x W^T): the norm's scale belongs to a row, so it can wait
@@ -28,7 +28,7 @@ namespace ladder::LADDER_SIDE::stage3 {
 // Bound:    the tensor cores when large; the launch when small
 // Differs from the previous rung: a tile of y instead of an element: each element loaded serves TM or TN
 //           products
-template <class E, table::ProductTiles S, int Divisor, bool Extras>
+template <class E, table::ProductTiles S, int Divisor, Extras X>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
 linear_forward_kernel(int rows, int in_channels, int out_channels, const Stored<E>* __restrict__ x_ni,
                       const Stored<E>* __restrict__ w_oi, const Wide<E>* __restrict__ rstd_n,
@@ -48,13 +48,12 @@ linear_forward_kernel(int rows, int in_channels, int out_channels, const Stored<
       y = ct::mma(ct::element_cast<Operand<E>>(x.load_masked(n, i)),
                   ct::transpose(ct::element_cast<Operand<E>>(w.load_masked(o, i))), y);
 
-    if constexpr (Extras) {
-      if (scaled) y = y * ct::reshape<ct::shape<TM, 1>>(vector<TM>(rstd_n, rows).load_masked(n));
-      if (relu) y = ct::max(y, ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>());
-      if (residual) {
-        const auto added = matrix<TM, TN>(promised<Divisor>(residual_no), rows, out);
-        y = y + ct::element_cast<Wide<E>>(added.load_masked(n, o));
-      }
+    if (X.known ? X.scaled : scaled)
+      y = y * ct::reshape<ct::shape<TM, 1>>(vector<TM>(rstd_n, rows).load_masked(n));
+    if (X.known ? X.relu : relu) y = ct::max(y, ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>());
+    if (X.known ? X.residual : residual) {
+      const auto added = matrix<TM, TN>(promised<Divisor>(residual_no), rows, out);
+      y = y + ct::element_cast<Wide<E>>(added.load_masked(n, o));
     }
     store_result<S, Divisor>(y_no, rows, out, y, n, o);
   }
@@ -67,7 +66,7 @@ linear_forward_kernel(int rows, int in_channels, int out_channels, const Stored<
 // FLOPs:    2 N I O
 // Bound:    the tensor cores when large; the launch when small
 // Differs from the previous rung: tiles; beside the forward kernel, W is loaded as it lies
-template <class E, table::ProductTiles S, int Divisor, bool Extras>
+template <class E, table::ProductTiles S, int Divisor, Extras X>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
 linear_backward_input_kernel(int rows, int in_channels, int out_channels, const Stored<E>* __restrict__ dy_no,
                              const Stored<E>* __restrict__ w_oi, const Stored<E>* __restrict__ relu_ni,
@@ -86,12 +85,10 @@ linear_backward_input_kernel(int rows, int in_channels, int out_channels, const 
       dx = ct::mma(ct::element_cast<Operand<E>>(dy.load_masked(n, o)),
                    ct::element_cast<Operand<E>>(w.load_masked(o, i)), dx);
 
-    if constexpr (Extras) {
-      if (relu) {
-        const auto input = matrix<TM, TN>(promised<Divisor>(relu_ni), rows, in).load_masked(n, i);
-        dx = ct::select(ct::element_cast<Wide<E>>(input) > Wide<E>(0), dx,
-                        ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>());
-      }
+    if (X.known ? X.relu : relu) {
+      const auto input = matrix<TM, TN>(promised<Divisor>(relu_ni), rows, in).load_masked(n, i);
+      dx = ct::select(ct::element_cast<Wide<E>>(input) > Wide<E>(0), dx,
+                      ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>());
     }
     store_result<S, Divisor>(dx_ni, rows, in, dx, n, i);
   }
@@ -109,7 +106,7 @@ linear_backward_input_kernel(int rows, int in_channels, int out_channels, const 
 // Bound:    the tensor cores when large; the launch when small
 // Differs from the previous rung: tiles, and as many blocks as the card can hold instead of one for each
 //           element
-template <class E, table::ProductTiles S, int Divisor, bool Extras>
+template <class E, table::ProductTiles S, int Divisor, Extras X>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
 linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int splits,
                               const Stored<E>* __restrict__ dy_no, const Stored<E>* __restrict__ x_ni,
@@ -128,17 +125,15 @@ linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int s
     const auto [o, i] = grouped_block<S.group>(unit - s * tiles, tile_rows, tile_columns);
     const int end = (s + 1) * share < all ? (s + 1) * share : all;
     auto dw = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
-    if constexpr (Extras) {
+    if (X.known ? X.add : add) {
       const auto old = matrices<TM, TN>(promised<Divisor>(sums_soi), splits, out, in);
-      if (add) dw = ct::reshape<ct::shape<TM, TN>>(old.load_masked(s, o, i));
+      dw = ct::reshape<ct::shape<TM, TN>>(old.load_masked(s, o, i));
     }
     for (int n : ct::irange(s * share, end)) {
       auto x_tile = x.load_masked(n, i);
-      if constexpr (Extras) {
-        if (scaled) {
-          const auto rstd = ct::reshape<ct::shape<TK, 1>>(vector<TK>(rstd_n, rows).load_masked(n));
-          x_tile = ct::element_cast<Stored<E>>(ct::element_cast<Wide<E>>(x_tile) * rstd);
-        }
+      if (X.known ? X.scaled : scaled) {
+        const auto rstd = ct::reshape<ct::shape<TK, 1>>(vector<TK>(rstd_n, rows).load_masked(n));
+        x_tile = ct::element_cast<Stored<E>>(ct::element_cast<Wide<E>>(x_tile) * rstd);
       }
       dw = ct::mma(ct::transpose(ct::element_cast<Operand<E>>(dy.load_masked(n, o))),
                    ct::element_cast<Operand<E>>(x_tile), dw);
@@ -168,7 +163,7 @@ __tile_global__ void linear_weight_sum_kernel(int elements, int splits, const W*
 
 // ---- launchers --------------------------------------------------------------------------------------------
 
-/// Extras of the forward product that the fused operations ask for; empty ones are left out.
+/// What the fused operations ask of the forward product; empty ones are left out.
 struct ForwardExtras {
   Stat rstd_n;
   bool relu = false;
@@ -181,14 +176,22 @@ inline void launch_linear_forward(const LinearForward& args, const ForwardExtras
   const int rows = args.rows, in = args.in, out = args.out;
   const bool bulk = bulk_copies({args.x_ni.data, args.w_oi.data, args.y_no.data, extras.residual_no.data},
                                 {in, out}, args.y_no.dtype);
+  const Extras wanted{.known = true,
+                      .scaled = static_cast<bool>(extras.rstd_n),
+                      .relu = extras.relu,
+                      .residual = static_cast<bool>(extras.residual_no)};
+  constexpr Extras kPlain{.known = true}, kScaled{.known = true, .scaled = true},
+      kScaledRelu{.known = true, .scaled = true, .relu = true}, kResidual{.known = true, .residual = true};
   using Row = table::ProductRow;
   with_product_tiles<&Row::forward>(
       args.y_no.dtype, {rows, out}, bulk, [&]<class E, table::ProductTiles S, int Divisor>() {
-        launch(stream, linear_forward_kernel<E, S, Divisor, true>,
-               {"linear_forward", grid_for(S, result_tiles(S, {rows, out}))}, rows, in, out,
-               args.x_ni.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), extras.rstd_n.as<Wide<E>>(),
-               extras.residual_no.as<Stored<E>>(), static_cast<bool>(extras.rstd_n), extras.relu,
-               static_cast<bool>(extras.residual_no), args.y_no.as<Stored<E>>());
+        const tile::Launch where{"linear_forward", grid_for(S, result_tiles(S, {rows, out})), hints_of(S)};
+        with_extras<S, kPlain, kScaled, kScaledRelu, kResidual>(wanted, [&]<Extras X>() {
+          launch(stream, linear_forward_kernel<E, S, Divisor, X>, where, rows, in, out,
+                 args.x_ni.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), extras.rstd_n.as<Wide<E>>(),
+                 extras.residual_no.as<Stored<E>>(), wanted.scaled, wanted.relu, wanted.residual,
+                 args.y_no.as<Stored<E>>());
+        });
       });
 }
 
@@ -211,14 +214,18 @@ inline void launch_linear_backward_input(const LinearBackwardInput& args, Act re
   const int rows = args.rows, in = args.in, out = args.out;
   const bool bulk = bulk_copies({args.dy_no.data, args.w_oi.data, args.dx_ni.data, relu_ni.data}, {in, out},
                                 args.dx_ni.dtype);
+  const Extras wanted{.known = true, .relu = static_cast<bool>(relu_ni)};
+  constexpr Extras kPlain{.known = true}, kRelu{.known = true, .relu = true};
   using Row = table::ProductRow;
-  with_product_tiles<&Row::input>(
-      args.dx_ni.dtype, {rows, in}, bulk, [&]<class E, table::ProductTiles S, int Divisor>() {
-        launch(stream, linear_backward_input_kernel<E, S, Divisor, true>,
-               {"linear_backward_input", grid_for(S, result_tiles(S, {rows, in}))}, rows, in, out,
-               args.dy_no.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), relu_ni.as<Stored<E>>(),
-               static_cast<bool>(relu_ni), args.dx_ni.as<Stored<E>>());
-      });
+  with_product_tiles<
+      &Row::input>(args.dx_ni.dtype, {rows, in}, bulk, [&]<class E, table::ProductTiles S, int Divisor>() {
+    const tile::Launch where{"linear_backward_input", grid_for(S, result_tiles(S, {rows, in})), hints_of(S)};
+    with_extras<S, kPlain, kRelu>(wanted, [&]<Extras X>() {
+      launch(stream, linear_backward_input_kernel<E, S, Divisor, X>, where, rows, in, out,
+             args.dy_no.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), relu_ni.as<Stored<E>>(), wanted.relu,
+             args.dx_ni.as<Stored<E>>());
+    });
+  });
 }
 
 inline void launch_linear_backward_input(const LinearBackwardInput& args, Stream& stream) {
@@ -238,6 +245,7 @@ inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stat
   const int rows = args.rows, in = args.in, out = args.out;
   const bool bulk =
       bulk_copies({args.dy_no.data, args.x_ni.data, args.dw_oi.data}, {in, out}, args.dy_no.dtype);
+  constexpr Extras kPlain{.known = true}, kScaled{.known = true, .scaled = true};
   using Row = table::ProductRow;
   with_product_tiles<&Row::weight>(
       args.dy_no.dtype, {out, in}, bulk, [&]<class E, table::ProductTiles S, int Divisor>() {
@@ -247,10 +255,13 @@ inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stat
         Wide<E>* dw = args.dw_oi.as<Wide<E>>();
         Wide<E>* sums_soi =
             splits == 1 ? dw : static_cast<Wide<E>*>(stream.workspace(splits * count * sizeof(Wide<E>)));
-        launch(stream, linear_backward_weight_kernel<E, S, Divisor, true>,
-               {"linear_backward_weight", grid_for(S, tiles * splits)}, rows, in, out, splits,
-               args.dy_no.as<Stored<E>>(), args.x_ni.as<Stored<E>>(), rstd_n.as<Wide<E>>(),
-               static_cast<bool>(rstd_n), splits == 1, sums_soi);
+        const Extras wanted{.known = true, .scaled = static_cast<bool>(rstd_n), .add = splits == 1};
+        const tile::Launch where{"linear_backward_weight", grid_for(S, tiles * splits), hints_of(S)};
+        with_extras<S, kPlain, kScaled>(wanted, [&]<Extras X>() {
+          launch(stream, linear_backward_weight_kernel<E, S, Divisor, X>, where, rows, in, out, splits,
+                 args.dy_no.as<Stored<E>>(), args.x_ni.as<Stored<E>>(), rstd_n.as<Wide<E>>(), wanted.scaled,
+                 wanted.add, sums_soi);
+        });
         if (splits > 1)
           launch(stream, linear_weight_sum_kernel<Wide<E>, table::kLine, Divisor>,
                  {"linear_weight_sum", blocks_for(static_cast<int>(count), table::kLine)},

@@ -5,6 +5,12 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
+/// What a product does besides. Known: exactly this, compiled in or out; else the launch's flags decide.
+struct Extras {
+  bool known = false, scaled = false, relu = false, residual = false, add = false;
+  bool operator==(const Extras&) const = default;
+};
+
 /// A tile of a result: its row and column, in tiles.
 struct BlockPlace {
   int row, column;
@@ -80,14 +86,23 @@ inline unsigned grid_for(const table::ProductTiles& tiles, int units) {
   return static_cast<unsigned>(held > 0 && held < units ? held : units);
 }
 
-/// How many stretches the inner dimension of a weight gradient is cut into: enough for one block on every
-/// multiprocessor, none shorter than four tiles.
+/// How many stretches the inner dimension of a weight gradient is cut into, none shorter than four tiles. A number
+/// is as good as the steps that a multiprocessor then takes: its units, rounded up, times the tiles of a stretch and
+/// what it costs to write a part and read it again, which is as long as some 16 tiles.
 inline int choose_splits(int tiles, int inner_tiles) {
-  constexpr int kShortest = 4;
-  const int wanted = sm_count() / tiles;
-  const int possible = inner_tiles / kShortest;
-  const int splits = wanted < possible ? wanted : possible;
-  return splits < 1 ? 1 : splits;
+  constexpr int kShortest = 4, kPart = 16, kMost = 32;
+  int best = 1;
+  long best_steps = 0;
+  for (int splits = 1; splits <= kMost && (splits == 1 || inner_tiles / splits >= kShortest); ++splits) {
+    const auto units = blocks_for(tiles * splits, sm_count());
+    const auto stretch = blocks_for(inner_tiles, splits) + (splits == 1 ? 0 : kPart);
+    const long steps = static_cast<long>(units) * static_cast<long>(stretch);
+    if (splits == 1 || steps < best_steps) {
+      best = splits;
+      best_steps = steps;
+    }
+  }
+  return best;
 }
 
 /// Rows and columns of a result.
@@ -98,6 +113,24 @@ struct ResultShape {
 inline int result_tiles(const table::ProductTiles& tiles, ResultShape result) {
   return static_cast<int>(blocks_for(result.rows, tiles.rows) * blocks_for(result.columns, tiles.columns));
 }
+
+/// Calls body.operator()<X>() with `wanted` itself where the tiles are tuned and it is one of those compiled in,
+/// else with the unknown ones, whose kernel asks the flags.
+template <table::ProductTiles S, Extras... Compiled, class Body>
+void with_extras(Extras wanted, Body&& body) {
+  if constexpr (S.persistent > 0) {
+    const auto matches = [&]<Extras X>() {
+      if (X != wanted) return false;
+      body.template operator()<X>();
+      return true;
+    };
+    if ((matches.template operator()<Compiled>() || ...)) return;
+  }
+  body.template operator()<Extras{}>();
+}
+
+/// The hints of a tile, for records of a launch.
+constexpr Hints hints_of(const table::ProductTiles& tiles) { return {tiles.warps, tiles.occupancy}; }
 
 /// Calls body.operator()<E, Tiles, Divisor>() with the element type and the tiles of the table: `Use` says which
 /// of a row's fast tiles, which are for results that fill at least one of them.
