@@ -14,14 +14,14 @@ double milliseconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
+}  // namespace
+
 void require_finite_loss(double loss, std::int64_t s, const TrainConfig& train) {
   if (std::isfinite(loss)) return;
   throw CheckError(
       fmt::format("the loss of step {} of {} is {}: training stopped there; try a smaller --lr than {}",
                   s + 1, train.steps, loss, train.learning_rate));
 }
-
-}  // namespace
 
 TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& train,
                   const TrainHooks& hooks, std::vector<double> earlier_loss) {

@@ -33,6 +33,9 @@ struct TrainHooks {
   std::function<bool()> should_stop;
 };
 
+/// Throws CheckError for a loss of step `s` (from 0) that is not finite: the message of every training loop.
+void require_finite_loss(double loss, std::int64_t s, const TrainConfig& train);
+
 /// Trains `engine`, which holds the parameters (and moments) to start from, from step earlier_loss.size() to
 /// train.steps. Throws CheckError naming the step when a loss is not finite; the hooks have not seen that step, so a
 /// checkpoint on the disk stays the last good one.

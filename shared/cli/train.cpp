@@ -18,6 +18,7 @@
 #include "shared/machine.hpp"
 #include "shared/sample.hpp"
 #include "shared/trace.hpp"
+#include "stage3_tiled_kernels/one_launch/train.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -31,7 +32,7 @@ struct TrainFlags {
   SampleOptions sampling;
   std::string trace, json, checkpoint, save_weights, init_weights;
   std::optional<std::int64_t> checkpoint_every;
-  bool resume = false;
+  bool resume = false, one_launch = false;
 };
 
 /// A run that is ready for its first step.
@@ -40,6 +41,7 @@ struct Session {
   std::string preset;
   Run run;
   std::unique_ptr<Engine> engine;
+  std::unique_ptr<OneLaunch> one_launch;  ///< trains instead of the engine, where asked for
   std::vector<double> earlier_loss;
   std::int64_t checkpoint_every = 0;  ///< 0: none
   int samples = 0;
@@ -114,6 +116,13 @@ Session start_resumed(const TrainFlags& flags) {
   return session;
 }
 
+void prepare_one_launch(Session& session) {
+  const EngineOptions& options = session.place.options;
+  require(session.place.stage == 3, "--one-launch is stage 3's: add --stage 3, or leave it out");
+  require_one_launch(session.run.model, session.run.train, options.dtype);
+  session.one_launch = make_one_launch(session.run.model, {options.dtype, options.device, options.threads});
+}
+
 Session start(const TrainFlags& flags) {
   validate(flags.sampling);
   require(flags.samples.value_or(0) >= 0, "--samples is {}: it must be 0 or more", flags.samples.value_or(0));
@@ -121,6 +130,7 @@ Session start(const TrainFlags& flags) {
           flags.checkpoint_every.value_or(1));
   require(!flags.checkpoint_every || !flags.checkpoint.empty(), "--checkpoint-every needs --checkpoint DIR");
   Session session = flags.resume ? start_resumed(flags) : start_fresh(flags);
+  if (flags.one_launch) prepare_one_launch(session);
   const bool stream = session.run.data.character_stream;
   session.samples = flags.samples.value_or(stream ? 0 : 5);
   const std::int64_t tenth = std::max<std::int64_t>(1, session.run.train.steps / 10);
@@ -139,6 +149,9 @@ void print_configuration(const Session& session, const TrainFlags& flags) {
   fmt::print("training  {}\n", describe(run.train));
   fmt::print("data      {}: {}\n", name, run.source->describe());
   fmt::print("tokens    step 0 has hash {}\n", hex64(run.source->token_hash()));
+  if (session.one_launch)
+    fmt::print("launches  one block trains up to {} steps in one launch{}\n", kStepsPerLaunch,
+               session.checkpoint_every > 0 ? ", cut where a checkpoint is due" : "");
   if (session.checkpoint_every > 0)
     fmt::print("saves     every {} steps to {}\n", session.checkpoint_every,
                checkpoint_file(flags.checkpoint).string());
@@ -169,8 +182,12 @@ TrainResult run_steps(Session& session, const TrainFlags& flags, const Interrupt
                    error.what());
       }
     };
+  const Run& run = session.run;
   TrainResult result =
-      train(*session.engine, *session.run.source, session.run.train, hooks, session.earlier_loss);
+      session.one_launch
+          ? train_one_launch(*session.one_launch, *session.engine, *run.source, run.train,
+                             session.checkpoint_every, hooks, session.earlier_loss)
+          : train(*session.engine, *run.source, run.train, hooks, session.earlier_loss);
   progress.finish();
   return result;
 }
@@ -225,6 +242,7 @@ nlohmann::json configuration_json(const Session& session) {
   json["token_hash"] = hex64(run.source->token_hash());
   json["emulated"] = session.engine->emulated();
   json["kernels"] = session.engine->kernels_launched();
+  if (session.one_launch) json["one_launch"] = session.one_launch->kernels_launched();
   return json;
 }
 
@@ -282,6 +300,8 @@ void add_train(CLI::App& app) {
   add_number(app, "--checkpoint-every", flags->checkpoint_every,
              "steps between checkpoints (default: a tenth of the run)");
   app.add_flag("--resume", flags->resume, "continue the run in --checkpoint DIR, bit for bit");
+  app.add_flag("--one-launch", flags->one_launch,
+               "stage 3: train in launches of many steps, one sequence a step");
   app.footer(
       "Ctrl-C finishes the step, saves a checkpoint (to --checkpoint DIR, else ./ladder-interrupted) and "
       "says how "

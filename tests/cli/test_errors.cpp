@@ -202,3 +202,23 @@ TEST_CASE("traces of kernels, sizes and blocks that do not exist") {
 TEST_CASE("a stage without GPU kernels says so with exit code 3") {
   check_refused({{"train", "--stage", "1", "--device", "gpu"}, {"stage 1", "GPU"}, 3});
 }
+
+TEST_CASE("one launch: only stage 3, fp32 or fp64, one sequence a step, sizes that fit its tiles") {
+  const std::vector<std::string> base = {"train", "--one-launch", "--steps", "1"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), base.begin(), base.end());
+    return more;
+  };
+  for (const Bad& bad : std::vector<Bad>{
+           {with({}), {"--one-launch", "--stage 3"}},
+           {with({"--stage", "2"}), {"--one-launch", "--stage 3"}},
+           {with({"--stage", "3", "--batch-size", "2"}), {"one sequence a step", "--batch-size"}},
+           {with({"--stage", "3", "--grad-accum", "2"}), {"one sequence a step", "--grad-accum"}},
+           {with({"--stage", "3", "--dtype", "bf16"}), {"fp32 or fp64", "bf16"}},
+           {with({"--stage", "3", "--dtype", "tf32"}), {"fp32 or fp64", "tf32"}},
+           {with({"--stage", "3", "--n-embd", "68"}), {"68", "up to 64"}},
+           {with({"--stage", "3", "--block-size", "17"}), {"17 positions", "up to 16"}},
+           {with({"--stage", "3", "--resume"}), {"--resume needs --checkpoint"}},
+       })
+    check_refused(bad);
+}

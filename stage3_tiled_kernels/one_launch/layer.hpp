@@ -1,0 +1,120 @@
+// One layer, forward and backward, over weights in memory. The backward pass updates each matrix as soon as
+// the layer no longer needs it.
+#pragma once
+
+#include "stage3_tiled_kernels/one_launch/memory.hpp"
+
+namespace ladder::LADDER_SIDE::stage3 {
+
+/// What the backward pass of a layer wants from its forward pass.
+template <class E, Extent T, Extent C>
+struct LayerForward {
+  Normed<E, T, C> in, middle;  ///< before attention; before the MLP
+  Heads<E, T, C> heads;
+  Tile<E, T, C> mix, out;
+};
+
+/// Hidden units that are computed together: the product of a tile of them must fit into registers.
+template <Extent C>
+inline constexpr Extent kHiddenPart = 4 * C < 64 ? 4 * C : 64;
+template <Extent C>
+inline constexpr int kHiddenParts = static_cast<int>(4 * C / kHiddenPart<C>);
+
+/// [C, C]: 1 where column c of a key under its query head comes from column r of a key.
+template <class E, Extent C>
+__tile__ Tile<E, C, C> spreading(ModelSizes<E> sizes) {
+  const auto c = row_of_indices<C>(0);
+  const int dim = sizes.head_dim();
+  const auto from = c / dim / (sizes.heads / sizes.kv_heads) * dim + c % dim;
+  const auto hit = column_of_indices<C>(0) == from && c < sizes.width;
+  return ct::select(hit, ct::ones<Tile<E, C, C>>(), ct::zeros<Tile<E, C, C>>());
+}
+
+template <class E, Extent T, Extent C>
+__tile__ Heads<E, T, C> heads_of(Tile<E, T, C> normed, const E* layer, ModelSizes<E> sizes) {
+  using At = PaddedLayer<C>;
+  const auto q = product_nt(normed, load_part<C, C>(layer + At::kQ));
+  auto k = product_nt(normed, load_part<C, C>(layer + At::kK));
+  auto v = product_nt(normed, load_part<C, C>(layer + At::kV));
+  if (sizes.kv_heads != sizes.heads) {
+    const auto spread = spreading<E, C>(sizes);
+    k = product_nn(k, spread);
+    v = product_nn(v, spread);
+  }
+  return {q, k, v};
+}
+
+template <class E, Extent T, Extent C>
+__tile__ Tile<E, T, kHiddenPart<C>> hidden_part(Tile<E, T, C> normed, const E* layer, int j) {
+  using Hidden = Tile<E, T, kHiddenPart<C>>;
+  const auto fc1 = load_part<4 * C, C, kHiddenPart<C>, C>(layer + PaddedLayer<C>::kFc1, j, 0);
+  return ct::max(product_nt(normed, fc1), ct::zeros<Hidden>());
+}
+
+template <class E, Extent T, Extent C>
+__tile__ LayerForward<E, T, C> layer_forward(Tile<E, T, C> x, const E* layer, ModelSizes<E> sizes) {
+  using At = PaddedLayer<C>;
+  const auto in = rmsnorm(x, sizes.per_column);
+  const auto heads = heads_of(in.y, layer, sizes);
+  const auto mix = attention(heads, sizes);
+  const auto middle =
+      rmsnorm(ct::mma(mix, ct::transpose(load_part<C, C>(layer + At::kO)), x), sizes.per_column);
+  auto out = middle.x;
+  for (int j : ct::irange(0, kHiddenParts<C>)) {
+    const auto fc2 = load_part<C, 4 * C, C, kHiddenPart<C>>(layer + At::kFc2, 0, j);
+    out = ct::mma(hidden_part(middle.y, layer, j), ct::transpose(fc2), out);
+  }
+  return {in, middle, heads, mix, out};
+}
+
+/// Gradient of what the MLP adds, with respect to its normed input; updates fc1 and fc2.
+template <class E, Extent T, Extent C>
+__tile__ Tile<E, T, C> mlp_backward(Tile<E, T, C> dout, Tile<E, T, C> normed, Model<E> layer, Rates<E> rates) {
+  using At = PaddedLayer<C>;
+  constexpr Extent kPart = kHiddenPart<C>;
+  auto dnormed = ct::zeros<Tile<E, T, C>>();
+  for (int j : ct::irange(0, kHiddenParts<C>)) {
+    const auto hidden = hidden_part(normed, layer.weight, j);
+    const auto fc1 = load_part<4 * C, C, kPart, C>(layer.weight + At::kFc1, j, 0);
+    const auto fc2 = load_part<C, 4 * C, C, kPart>(layer.weight + At::kFc2, 0, j);
+    const auto dhidden = ct::select(hidden > static_cast<E>(0), product_nn(dout, fc2), ct::zeros<Tile<E, T, kPart>>());
+    dnormed = ct::mma(dhidden, fc1, dnormed);
+    update<C, 4 * C>(layer.at(At::kFc2), product_tn(dout, hidden), rates, 0, j);
+    update<4 * C, C>(layer.at(At::kFc1), product_tn(dhidden, normed), rates, j, 0);
+  }
+  return dnormed;
+}
+
+/// Gradient of what attention adds, with respect to its normed input; updates q, k, v and o.
+template <class E, Extent T, Extent C>
+__tile__ Tile<E, T, C> attention_block_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept, Model<E> layer,
+                                                ModelSizes<E> sizes, Rates<E> rates) {
+  using At = PaddedLayer<C>;
+  const auto dmix = product_nn(dout, load_part<C, C>(layer.weight + At::kO));
+  update<C, C>(layer.at(At::kO), product_tn(dout, kept.mix), rates);
+  auto d = attention_backward(kept.heads, dmix, sizes);
+  if (sizes.kv_heads != sizes.heads) {
+    const auto gather = ct::transpose(spreading<E, C>(sizes));
+    d.k = product_nn(d.k, gather);
+    d.v = product_nn(d.v, gather);
+  }
+  auto dnormed = product_nn(d.q, load_part<C, C>(layer.weight + At::kQ));
+  dnormed = ct::mma(d.k, load_part<C, C>(layer.weight + At::kK), dnormed);
+  dnormed = ct::mma(d.v, load_part<C, C>(layer.weight + At::kV), dnormed);
+  update<C, C>(layer.at(At::kQ), product_tn(d.q, kept.in.y), rates);
+  update<C, C>(layer.at(At::kK), product_tn(d.k, kept.in.y), rates);
+  update<C, C>(layer.at(At::kV), product_tn(d.v, kept.in.y), rates);
+  return dnormed;
+}
+
+/// Gradient of the layer's input from that of its output; updates the layer.
+template <class E, Extent T, Extent C>
+__tile__ Tile<E, T, C> layer_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept, Model<E> layer,
+                                      ModelSizes<E> sizes, Rates<E> rates) {
+  const auto dmiddle =
+      dout + rmsnorm_backward(mlp_backward(dout, kept.middle.y, layer, rates), kept.middle, sizes.per_column);
+  const auto dnormed = attention_block_backward(dmiddle, kept, layer, sizes, rates);
+  return dmiddle + rmsnorm_backward(dnormed, kept.in, sizes.per_column);
+}
+
+}  // namespace ladder::LADDER_SIDE::stage3

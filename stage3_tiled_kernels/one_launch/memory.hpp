@@ -1,0 +1,80 @@
+// Where the model lies in memory, and how it is updated there.
+//
+// Every matrix is padded with zeros to the tile's extents, so that a load or a store is one whole tile without
+// a mask. Padding stays zero: its gradient is zero, and Adam moves nothing that never had a gradient.
+#pragma once
+
+#include "stage3_tiled_kernels/one_launch/attention.hpp"
+
+namespace ladder::LADDER_SIDE::stage3 {
+
+/// Offsets, in elements, of a model whose block, width and vocabulary are padded to T, C and V.
+template <int T, int C, int V>
+struct Padded {
+  static constexpr int kWte = 0, kWpe = V * C, kLmHead = kWpe + T * C, kLayers = kLmHead + V * C;
+};
+
+/// The same inside a layer of padded width C.
+template <int C>
+struct PaddedLayer {
+  static constexpr int kQ = 0, kK = C * C, kV = 2 * C * C, kO = 3 * C * C, kFc1 = 4 * C * C, kFc2 = 8 * C * C;
+  static constexpr int kSize = 12 * C * C;
+};
+
+/// A padded R x C matrix at `data`, in tiles of TR x TC. Used by load_part and store_part only.
+template <Extent R, Extent C, Extent TR = R, Extent TC = C, class E>
+__tile__ auto padded(E* data) {
+  return ct::partition_view{ct::tensor_span{ct::assume_aligned<16>(data),
+                                            ct::extents{ct::integral_constant<R>{}, ct::integral_constant<C>{}}},
+                            ct::shape<TR, TC>{}};
+}
+
+/// Part (i, j) of a padded matrix, past the bulk copy engine: one small tile waits longer for it than for its data.
+template <Extent R, Extent C, Extent TR = R, Extent TC = C, class E>
+__tile__ Tile<std::remove_const_t<E>, TR, TC> load_part(E* data, int i = 0, int j = 0) {
+  const auto view = padded<R, C, TR, TC>(data);
+  Tile<std::remove_const_t<E>, TR, TC> part;
+  [[using cutile: hint(0, allow_tma = false)]] part = view.load(i, j);
+  return part;
+}
+template <Extent R, Extent C, Extent TR, Extent TC, class E>
+__tile__ void store_part(E* data, Tile<E, TR, TC> part, int i = 0, int j = 0) {
+  const auto view = padded<R, C, TR, TC>(data);
+  [[using cutile: hint(0, allow_tma = false)]] view.store(part, i, j);
+}
+
+/// Parameters and Adam's moments: three buffers of one layout. None is __restrict__, so that what a step
+/// stores is what the next one loads.
+template <class E>
+struct Model {
+  E *weight, *m, *v;
+
+  __tile__ Model at(int offset) const { return {weight + offset, m + offset, v + offset}; }
+};
+
+/// Adam's numbers for one step: those of AdamStep, its corrections as factors.
+template <class E>
+struct Rates {
+  E rate, eps, keep1, take1, keep2, take2, inverse1, inverse2;
+};
+inline constexpr int kRates = 8;
+
+template <class E>
+__tile__ Rates<E> load_rates(const E* rates) {
+  return {ct::load(rates),     ct::load(rates + 1), ct::load(rates + 2), ct::load(rates + 3),
+          ct::load(rates + 4), ct::load(rates + 5), ct::load(rates + 6), ct::load(rates + 7)};
+}
+
+/// One Adam step of the part (i, j) of a padded R x C matrix, whose gradient is `grad`.
+template <Extent R, Extent C, class E, Extent TR, Extent TC>
+__tile__ void update(Model<E> matrix, Tile<E, TR, TC> grad, Rates<E> rates, int i = 0, int j = 0) {
+  const auto mean = load_part<R, C, TR, TC>(matrix.m, i, j) * rates.keep1 + grad * rates.take1;
+  const auto square = load_part<R, C, TR, TC>(matrix.v, i, j) * rates.keep2 + grad * rates.take2 * grad;
+  const auto spread = root(square * rates.inverse2) + rates.eps;
+  const auto weight = load_part<R, C, TR, TC>(matrix.weight, i, j);
+  store_part<R, C>(matrix.m, mean, i, j);
+  store_part<R, C>(matrix.v, square, i, j);
+  store_part<R, C>(matrix.weight, weight - quotient(mean * (rates.inverse1 * rates.rate), spread), i, j);
+}
+
+}  // namespace ladder::LADDER_SIDE::stage3

@@ -1,0 +1,124 @@
+// The half that knows nothing of devices: what fits, how it is padded, what a run reads.
+#include "stage3_tiled_kernels/one_launch/one_launch.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace ladder {
+namespace {
+
+constexpr std::array kWidths = {16, 32, 64};
+constexpr int kBlock = 16, kVocabulary = 32;
+
+/// Where a tensor of parameter_specs() begins in the padded model, and the length of its padded rows.
+struct Place {
+  std::size_t offset, stride;
+};
+
+/// In the order of parameter_specs(), as memory.hpp's Padded and PaddedLayer lay them out.
+std::vector<Place> places(const GptConfig& config) {
+  const TileSizes tiles = tile_sizes(config);
+  const auto T = static_cast<std::size_t>(tiles.block), C = static_cast<std::size_t>(tiles.width),
+             V = static_cast<std::size_t>(tiles.vocabulary);
+  std::vector<Place> all;
+  std::size_t offset = 0;
+  const auto next = [&](std::size_t rows, std::size_t columns) {
+    all.push_back({offset, columns});
+    offset += rows * columns;
+  };
+  next(V, C), next(T, C), next(V, C);
+  for (int i = 0; i < config.n_layer; ++i) {
+    for (int square = 0; square < 4; ++square) next(C, C);
+    next(4 * C, C), next(C, 4 * C);
+  }
+  return all;
+}
+
+/// Calls body(element of the padded model, number of the tensor, element of the tensor) for every parameter.
+template <class Body>
+void for_each_parameter(const GptConfig& config, Body&& body) {
+  const std::vector<ParameterSpec> specs = parameter_specs(config);
+  const std::vector<Place> all = places(config);
+  for (std::size_t k = 0; k < specs.size(); ++k) {
+    const auto columns = static_cast<std::size_t>(specs[k].cols);
+    for (std::size_t i = 0; i < specs[k].size(); ++i)
+      body(all[k].offset + i / columns * all[k].stride + i % columns, k, i);
+  }
+}
+
+}  // namespace
+
+TileSizes tile_sizes(const GptConfig& config) {
+  const auto width = std::find_if(kWidths.begin(), kWidths.end(), [&](int w) { return w >= config.n_embd; });
+  require(width != kWidths.end(), "--one-launch: a width of {}: the kernel's tiles hold up to {}",
+          config.n_embd, kWidths.back());
+  require(config.block_size <= kBlock, "--one-launch: {} positions: the kernel's tiles hold up to {}",
+          config.block_size, kBlock);
+  require(config.vocab_size <= kVocabulary, "--one-launch: a vocabulary of {}: the kernel's tiles hold up to {}",
+          config.vocab_size, kVocabulary);
+  return {kBlock, *width, kVocabulary};
+}
+
+void require_one_launch(const GptConfig& config, const TrainConfig& train, Dtype dtype) {
+  require(dtype == Dtype::fp32 || dtype == Dtype::fp64, "--one-launch computes in fp32 or fp64, not in {}",
+          name_of(dtype));
+  require(train.batch_size == 1 && train.grad_accum == 1,
+          "--one-launch trains on one sequence a step: leave out --batch-size and --grad-accum");
+  tile_sizes(config);
+}
+
+std::size_t padded_count(const GptConfig& config) {
+  const TileSizes tiles = tile_sizes(config);
+  const int layer = 12 * tiles.width * tiles.width;
+  return static_cast<std::size_t>((2 * tiles.vocabulary + tiles.block) * tiles.width + config.n_layer * layer);
+}
+
+std::vector<double> pad(const GptConfig& config, const TensorList& tensors) {
+  std::vector<double> padded(padded_count(config), 0.0);
+  for_each_parameter(config, [&](std::size_t to, std::size_t k, std::size_t i) { padded[to] = tensors[k].values[i]; });
+  return padded;
+}
+
+TensorList unpad(const GptConfig& config, const std::vector<double>& padded) {
+  TensorList tensors;
+  for (const ParameterSpec& spec : parameter_specs(config))
+    tensors.push_back({spec.name, {spec.rows, spec.cols}, std::vector<double>(spec.size())});
+  for_each_parameter(config,
+                     [&](std::size_t from, std::size_t k, std::size_t i) { tensors[k].values[i] = padded[from]; });
+  return tensors;
+}
+
+StepData step_data(const GptConfig& config, const TokenSource& source, const TrainConfig& train,
+                   std::int64_t first, std::int64_t count) {
+  const auto block = static_cast<std::size_t>(tile_sizes(config).block);
+  const auto steps = static_cast<std::size_t>(count);
+  StepData data{std::vector<std::int32_t>(steps * block, -1), std::vector<std::int32_t>(steps * block, -1), {}};
+  for (std::size_t s = 0; s < steps; ++s) {
+    const std::int64_t step = first + static_cast<std::int64_t>(s);
+    const Sequence sequence = source.sequence(step, 0);
+    const auto at = static_cast<std::ptrdiff_t>(s * block);
+    std::copy(sequence.tokens.begin(), sequence.tokens.end(), data.tokens_st.begin() + at);
+    std::copy(sequence.targets.begin(), sequence.targets.end(), data.targets_st.begin() + at);
+    const AdamStep adam = adam_step(train, step);
+    // 1 - beta in double: in fp32, 1 - 0.99f has lost five of its digits
+    for (const double number : {adam.learning_rate, adam.eps, adam.beta1, 1.0 - adam.beta1, adam.beta2,
+                                1.0 - adam.beta2, 1.0 / adam.correction1, 1.0 / adam.correction2})
+      data.rates_s.push_back(number);
+  }
+  return data;
+}
+
+std::unique_ptr<OneLaunch> make_one_launch(const GptConfig& config, const CudaOptions& options) {
+  require_one_launch(config, TrainConfig{}, options.dtype);
+  const bool gpu =
+      options.device == Device::gpu || (options.device == Device::automatic && gpu_report().usable);
+  if (!gpu) return on_cpu::stage3::make_one_launch(config, options);
+  if (!gpu_report().usable) throw MachineError(gpu_report().reason);
+#ifdef LADDER_CUDA
+  return on_gpu::stage3::make_one_launch(config, options);
+#else
+  throw MachineError("this build has no GPU code for stage 3; --device cpu runs the same kernels on the CPU");
+#endif
+}
+
+}  // namespace ladder

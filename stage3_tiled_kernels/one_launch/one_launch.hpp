@@ -1,0 +1,69 @@
+// Training microGPT in one launch: the host's side.
+#pragma once
+
+#include <memory>
+
+#include "shared/data.hpp"
+#include "shared/engine.hpp"
+#include "stage3_tiled_kernels/ops_tile.hpp"
+
+namespace ladder {
+
+/// A model in a device's memory, trained many steps a launch.
+class OneLaunch {
+ public:
+  virtual ~OneLaunch() = default;
+
+  /// `parameters` and `moments` as an Engine of the same model gives them; no moments: zeros.
+  virtual void load(const TensorList& parameters, const Moments& moments) = 0;
+  virtual TensorList parameters() const = 0;
+  virtual Moments moments() const = 0;
+
+  /// Trains steps first .. first + count - 1 of `train` on `source` in one launch; the loss of each.
+  virtual std::vector<double> run(const TokenSource& source, const TrainConfig& train, std::int64_t first,
+                                  std::int64_t count) = 0;
+
+  virtual bool emulated() const = 0;
+  virtual std::vector<std::string> kernels_launched() const = 0;
+};
+
+/// Throws InputError naming the first thing that one launch cannot do: a type other than fp32 and fp64, more than one
+/// sequence a step, a width, block or vocabulary that does not fit into the kernel's tiles.
+void require_one_launch(const GptConfig& config, const TrainConfig& train, Dtype dtype);
+
+/// The kernel on the device that options name, as make_tile_ops chooses it. Throws what require_one_launch and
+/// make_tile_ops throw.
+std::unique_ptr<OneLaunch> make_one_launch(const GptConfig& config, const CudaOptions& options);
+
+// ---- between the two halves of the implementation ---------------------------------------------------------
+
+/// Extents of the tiles that hold a model: block, width and vocabulary rounded up to an instantiated kernel's.
+struct TileSizes {
+  int block, width, vocabulary;
+};
+
+/// The smallest of the instantiated kernels that holds the model.
+TileSizes tile_sizes(const GptConfig& config);
+
+/// Elements of a padded model; the layout is memory.hpp's.
+std::size_t padded_count(const GptConfig& config);
+/// A model's tensors, laid out with padding, and back.
+std::vector<double> pad(const GptConfig& config, const TensorList& tensors);
+TensorList unpad(const GptConfig& config, const std::vector<double>& padded);
+
+/// What the kernel reads of a run: T tokens and T targets a step, and eight numbers of Adam.
+struct StepData {
+  std::vector<std::int32_t> tokens_st, targets_st;
+  std::vector<double> rates_s;
+};
+StepData step_data(const GptConfig& config, const TokenSource& source, const TrainConfig& train,
+                   std::int64_t first, std::int64_t count);
+
+namespace on_cpu::stage3 {
+std::unique_ptr<OneLaunch> make_one_launch(const GptConfig& config, const CudaOptions& options);
+}
+namespace on_gpu::stage3 {
+std::unique_ptr<OneLaunch> make_one_launch(const GptConfig& config, const CudaOptions& options);
+}
+
+}  // namespace ladder

@@ -1,0 +1,86 @@
+// The arithmetic of one training step on whole matrices: each fits in one tile, so a matrix is a value.
+#pragma once
+
+#include "stage3_tiled_kernels/kernels/attention_tiles.hpp"
+
+namespace ladder::LADDER_SIDE::stage3 {
+
+/// An extent of a tile, of the type that lets a call deduce it.
+using Extent = std::size_t;
+
+template <class E, Extent Rows, Extent Columns>
+using Tile = ct::tile<E, ct::shape<Rows, Columns>>;
+
+// ---- division and roots -----------------------------------------------------------------------------------
+//
+// A division as IEEE 754 asks for costs as much here as the rest of a step: a branch for every element, of which a
+// block of one has many and no other block to hide them behind. The hardware's own fp32 quotient and root are off by
+// two units in the last place at most.
+
+template <class E, Extent... Extents>
+__tile__ ct::tile<E, ct::shape<Extents...>> quotient(ct::tile<E, ct::shape<Extents...>> a,
+                                                     ct::tile<E, ct::shape<Extents...>> b) {
+  if constexpr (std::is_same_v<E, float>)
+    return ct::div(a, b, ct::round_approximate_t{});
+  else
+    return a / b;
+}
+
+template <class E, Extent... Extents>
+__tile__ ct::tile<E, ct::shape<Extents...>> root(ct::tile<E, ct::shape<Extents...>> a) {
+  if constexpr (std::is_same_v<E, float>)
+    return ct::sqrt(a, ct::round_approximate_t{});
+  else
+    return ct::sqrt(a);
+}
+
+template <class E, Extent... Extents>
+__tile__ ct::tile<E, ct::shape<Extents...>> inverse(ct::tile<E, ct::shape<Extents...>> a) {
+  return quotient(ct::ones<ct::tile<E, ct::shape<Extents...>>>(), a);
+}
+
+// ---- products: the letters say which factor stands transposed ---------------------------------------------
+
+/// a [M, K], b [N, K] -> a b^T: a linear layer, x W^T.
+template <class E, Extent M, Extent N, Extent K>
+__tile__ Tile<E, M, N> product_nt(Tile<E, M, K> a, Tile<E, N, K> b) {
+  return ct::mma(a, ct::transpose(b), ct::zeros<Tile<E, M, N>>());
+}
+
+/// a [M, K], b [K, N] -> a b: the gradient of a linear layer's input, dy W.
+template <class E, Extent M, Extent N, Extent K>
+__tile__ Tile<E, M, N> product_nn(Tile<E, M, K> a, Tile<E, K, N> b) {
+  return ct::mma(a, b, ct::zeros<Tile<E, M, N>>());
+}
+
+/// a [K, M], b [K, N] -> a^T b: the gradient of a linear layer's weight, dy^T x.
+template <class E, Extent M, Extent N, Extent K>
+__tile__ Tile<E, M, N> product_tn(Tile<E, K, M> a, Tile<E, K, N> b) {
+  return ct::mma(ct::transpose(a), b, ct::zeros<Tile<E, M, N>>());
+}
+
+// ---- RMSNorm ----------------------------------------------------------------------------------------------
+
+/// y = x rstd, rstd = (sum x^2 / width + 1e-5)^-1/2 of each row; columns behind `width` are zero, and per_column is
+/// 1 / width.
+template <class E, Extent T, Extent C>
+struct Normed {
+  Tile<E, T, C> x, y;
+  Tile<E, T, 1> rstd;
+};
+
+template <class E, Extent T, Extent C>
+__tile__ Normed<E, T, C> rmsnorm(Tile<E, T, C> x, E per_column) {
+  const auto mean = ct::sum<1>(x * x) * per_column;
+  const auto rstd = inverse(root(mean + static_cast<E>(kRmsNormEpsilon)));
+  return {x, x * rstd, rstd};
+}
+
+/// dx from dy: rstd (dy - x rstd^2 sum(dy x) / width).
+template <class E, Extent T, Extent C>
+__tile__ Tile<E, T, C> rmsnorm_backward(Tile<E, T, C> dy, Normed<E, T, C> n, E per_column) {
+  const auto pull = n.rstd * n.rstd * ct::sum<1>(dy * n.x) * per_column;
+  return n.rstd * (dy - n.x * pull);
+}
+
+}  // namespace ladder::LADDER_SIDE::stage3
