@@ -183,11 +183,10 @@ TrainResult run_steps(Session& session, const TrainFlags& flags, const Interrupt
       }
     };
   const Run& run = session.run;
-  TrainResult result =
-      session.one_launch
-          ? train_one_launch(*session.one_launch, *session.engine, *run.source, run.train,
-                             session.checkpoint_every, hooks, session.earlier_loss)
-          : train(*session.engine, *run.source, run.train, hooks, session.earlier_loss);
+  TrainResult result = session.one_launch
+                           ? train_one_launch(*session.one_launch, *session.engine, *run.source, run.train,
+                                              session.checkpoint_every, hooks, session.earlier_loss)
+                           : train(*session.engine, *run.source, run.train, hooks, session.earlier_loss);
   progress.finish();
   return result;
 }

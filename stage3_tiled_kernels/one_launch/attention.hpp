@@ -31,7 +31,8 @@ template <class E, Extent C>
 __tile__ auto own_columns(int first, int head_dim) {
   using Mask = ct::tile<E, ct::shape<kGroup, 1, C>>;
   const auto column = ct::reshape<ct::shape<1, 1, C>>(ct::iota<ct::tile<int, ct::shape<C>>>());
-  const auto head = ct::reshape<ct::shape<kGroup, 1, 1>>(ct::iota<ct::tile<int, ct::shape<kGroup>>>()) + first;
+  const auto head =
+      ct::reshape<ct::shape<kGroup, 1, 1>>(ct::iota<ct::tile<int, ct::shape<kGroup>>>()) + first;
   return ct::select(column / head_dim == head, ct::ones<Mask>(), ct::zeros<Mask>());
 }
 
@@ -52,7 +53,8 @@ template <class E, Extent T>
 __tile__ Tile<E, kGroup * T, T> causal_softmax(Tile<E, kGroup * T, T> score, E scale) {
   using Scores = Tile<E, kGroup * T, T>;
   const auto t = column_of_indices<kGroup * T>(0) % static_cast<int>(T);
-  const auto masked = ct::select(row_of_indices<T>(0) <= t, score, ct::full<Scores>(static_cast<E>(kMaskValue)));
+  const auto masked =
+      ct::select(row_of_indices<T>(0) <= t, score, ct::full<Scores>(static_cast<E>(kMaskValue)));
   const auto p = ct::exp2((masked - ct::reduce_max<1>(masked)) * (scale * static_cast<E>(kLog2E)));
   return p * inverse(ct::sum<1>(p));
 }

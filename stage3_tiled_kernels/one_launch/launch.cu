@@ -66,8 +66,8 @@ class DeviceModel final : public OneLaunch {
     const auto per_column = static_cast<E>(1.0 / config_.n_embd);
     with_tiles(config_, [&]<int T, int C, int V>() {
       launch(runtime_.stream(), train_kernel<E, T, C, V>, {"one_launch_train", {1}}, static_cast<int>(count),
-             config_.n_layer, config_.n_embd, config_.n_head, config_.kv_heads(), config_.vocab_size, scale, per_column,
-             tokens_, targets_, rates_, weight_, m_, v_, inputs_, loss_);
+             config_.n_layer, config_.n_embd, config_.n_head, config_.kv_heads(), config_.vocab_size, scale,
+             per_column, tokens_, targets_, rates_, weight_, m_, v_, inputs_, loss_);
     });
     return download(loss_, static_cast<std::size_t>(count));
   }

@@ -69,7 +69,8 @@ __tile__ LayerForward<E, T, C> layer_forward(Tile<E, T, C> x, const E* layer, Mo
 
 /// Gradient of what the MLP adds, with respect to its normed input; updates fc1 and fc2.
 template <class E, Extent T, Extent C>
-__tile__ Tile<E, T, C> mlp_backward(Tile<E, T, C> dout, Tile<E, T, C> normed, Model<E> layer, Rates<E> rates) {
+__tile__ Tile<E, T, C> mlp_backward(Tile<E, T, C> dout, Tile<E, T, C> normed, Model<E> layer,
+                                    Rates<E> rates) {
   using At = PaddedLayer<C>;
   constexpr Extent kPart = kHiddenPart<C>;
   auto dnormed = ct::zeros<Tile<E, T, C>>();
@@ -77,7 +78,8 @@ __tile__ Tile<E, T, C> mlp_backward(Tile<E, T, C> dout, Tile<E, T, C> normed, Mo
     const auto hidden = hidden_part(normed, layer.weight, j);
     const auto fc1 = load_part<4 * C, C, kPart, C>(layer.weight + At::kFc1, j, 0);
     const auto fc2 = load_part<C, 4 * C, C, kPart>(layer.weight + At::kFc2, 0, j);
-    const auto dhidden = ct::select(hidden > static_cast<E>(0), product_nn(dout, fc2), ct::zeros<Tile<E, T, kPart>>());
+    const auto dhidden =
+        ct::select(hidden > static_cast<E>(0), product_nn(dout, fc2), ct::zeros<Tile<E, T, kPart>>());
     dnormed = ct::mma(dhidden, fc1, dnormed);
     update<C, 4 * C>(layer.at(At::kFc2), product_tn(dout, hidden), rates, 0, j);
     update<4 * C, C>(layer.at(At::kFc1), product_tn(dhidden, normed), rates, j, 0);
@@ -87,8 +89,8 @@ __tile__ Tile<E, T, C> mlp_backward(Tile<E, T, C> dout, Tile<E, T, C> normed, Mo
 
 /// Gradient of what attention adds, with respect to its normed input; updates q, k, v and o.
 template <class E, Extent T, Extent C>
-__tile__ Tile<E, T, C> attention_block_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept, Model<E> layer,
-                                                ModelSizes<E> sizes, Rates<E> rates) {
+__tile__ Tile<E, T, C> attention_block_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept,
+                                                Model<E> layer, ModelSizes<E> sizes, Rates<E> rates) {
   using At = PaddedLayer<C>;
   const auto dmix = product_nn(dout, load_part<C, C>(layer.weight + At::kO));
   update<C, C>(layer.at(At::kO), product_tn(dout, kept.mix), rates);

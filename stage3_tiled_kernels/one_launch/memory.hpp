@@ -24,9 +24,10 @@ struct PaddedLayer {
 /// A padded R x C matrix at `data`, in tiles of TR x TC. Used by load_part and store_part only.
 template <Extent R, Extent C, Extent TR = R, Extent TC = C, class E>
 __tile__ auto padded(E* data) {
-  return ct::partition_view{ct::tensor_span{ct::assume_aligned<16>(data),
-                                            ct::extents{ct::integral_constant<R>{}, ct::integral_constant<C>{}}},
-                            ct::shape<TR, TC>{}};
+  return ct::partition_view{
+      ct::tensor_span{ct::assume_aligned<16>(data),
+                      ct::extents{ct::integral_constant<R>{}, ct::integral_constant<C>{}}},
+      ct::shape<TR, TC>{}};
 }
 
 /// Part (i, j) of a padded matrix, past the bulk copy engine: one small tile waits longer for it than for its data.

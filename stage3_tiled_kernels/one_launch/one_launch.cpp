@@ -54,8 +54,9 @@ TileSizes tile_sizes(const GptConfig& config) {
           config.n_embd, kWidths.back());
   require(config.block_size <= kBlock, "--one-launch: {} positions: the kernel's tiles hold up to {}",
           config.block_size, kBlock);
-  require(config.vocab_size <= kVocabulary, "--one-launch: a vocabulary of {}: the kernel's tiles hold up to {}",
-          config.vocab_size, kVocabulary);
+  require(config.vocab_size <= kVocabulary,
+          "--one-launch: a vocabulary of {}: the kernel's tiles hold up to {}", config.vocab_size,
+          kVocabulary);
   return {kBlock, *width, kVocabulary};
 }
 
@@ -70,12 +71,14 @@ void require_one_launch(const GptConfig& config, const TrainConfig& train, Dtype
 std::size_t padded_count(const GptConfig& config) {
   const TileSizes tiles = tile_sizes(config);
   const int layer = 12 * tiles.width * tiles.width;
-  return static_cast<std::size_t>((2 * tiles.vocabulary + tiles.block) * tiles.width + config.n_layer * layer);
+  return static_cast<std::size_t>((2 * tiles.vocabulary + tiles.block) * tiles.width +
+                                  config.n_layer * layer);
 }
 
 std::vector<double> pad(const GptConfig& config, const TensorList& tensors) {
   std::vector<double> padded(padded_count(config), 0.0);
-  for_each_parameter(config, [&](std::size_t to, std::size_t k, std::size_t i) { padded[to] = tensors[k].values[i]; });
+  for_each_parameter(
+      config, [&](std::size_t to, std::size_t k, std::size_t i) { padded[to] = tensors[k].values[i]; });
   return padded;
 }
 
@@ -83,8 +86,8 @@ TensorList unpad(const GptConfig& config, const std::vector<double>& padded) {
   TensorList tensors;
   for (const ParameterSpec& spec : parameter_specs(config))
     tensors.push_back({spec.name, {spec.rows, spec.cols}, std::vector<double>(spec.size())});
-  for_each_parameter(config,
-                     [&](std::size_t from, std::size_t k, std::size_t i) { tensors[k].values[i] = padded[from]; });
+  for_each_parameter(
+      config, [&](std::size_t from, std::size_t k, std::size_t i) { tensors[k].values[i] = padded[from]; });
   return tensors;
 }
 
@@ -92,7 +95,8 @@ StepData step_data(const GptConfig& config, const TokenSource& source, const Tra
                    std::int64_t first, std::int64_t count) {
   const auto block = static_cast<std::size_t>(tile_sizes(config).block);
   const auto steps = static_cast<std::size_t>(count);
-  StepData data{std::vector<std::int32_t>(steps * block, -1), std::vector<std::int32_t>(steps * block, -1), {}};
+  StepData data{
+      std::vector<std::int32_t>(steps * block, -1), std::vector<std::int32_t>(steps * block, -1), {}};
   for (std::size_t s = 0; s < steps; ++s) {
     const std::int64_t step = first + static_cast<std::int64_t>(s);
     const Sequence sequence = source.sequence(step, 0);

@@ -26,8 +26,9 @@ void report(const std::vector<double>& losses, double ms, const TrainConfig& tra
 
 }  // namespace
 
-TrainResult train_one_launch(OneLaunch& model, Engine& engine, const TokenSource& source, const TrainConfig& train,
-                             std::int64_t cut_every, const TrainHooks& hooks, std::vector<double> earlier_loss) {
+TrainResult train_one_launch(OneLaunch& model, Engine& engine, const TokenSource& source,
+                             const TrainConfig& train, std::int64_t cut_every, const TrainHooks& hooks,
+                             std::vector<double> earlier_loss) {
   TrainResult result;
   result.loss = std::move(earlier_loss);
   result.token_hash = source.token_hash();

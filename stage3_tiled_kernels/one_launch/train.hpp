@@ -13,8 +13,8 @@ inline constexpr std::int64_t kStepsPerLaunch = 5000;
 /// kStepsPerLaunch, and where `cut_every` is not 0 also at its multiples, where a checkpoint may be due; hooks are
 /// called for every step once its launch is done, a step's time being its share of the launch. A loss that is not
 /// finite ends the run as in train(); the engine then holds what it held before that launch.
-TrainResult train_one_launch(OneLaunch& model, Engine& engine, const TokenSource& source, const TrainConfig& train,
-                             std::int64_t cut_every, const TrainHooks& hooks = {},
+TrainResult train_one_launch(OneLaunch& model, Engine& engine, const TokenSource& source,
+                             const TrainConfig& train, std::int64_t cut_every, const TrainHooks& hooks = {},
                              std::vector<double> earlier_loss = {});
 
 }  // namespace ladder

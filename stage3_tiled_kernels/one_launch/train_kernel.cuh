@@ -69,8 +69,8 @@ __tile__ Loss<E, T, V> cross_entropy(Tile<E, T, V> logits, Document<T> document,
 
 /// Logits, loss and the gradient of the last layer's output; updates lm_head.
 template <class E, Extent T, Extent C, Extent V>
-__tile__ Tile<E, T, C> head_and_loss(Tile<E, T, C> x, Document<T> document, Model<E> model, ModelSizes<E> sizes,
-                                     Rates<E> rates, E* loss) {
+__tile__ Tile<E, T, C> head_and_loss(Tile<E, T, C> x, Document<T> document, Model<E> model,
+                                     ModelSizes<E> sizes, Rates<E> rates, E* loss) {
   using At = Padded<T, C, V>;
   const auto lm_head = load_part<V, C>(model.weight + At::kLmHead);
   const auto result = cross_entropy<E, T, V>(product_nt(x, lm_head), document, sizes);
@@ -82,17 +82,19 @@ __tile__ Tile<E, T, C> head_and_loss(Tile<E, T, C> x, Document<T> document, Mode
 // Computes: `steps` training steps of microGPT, batch 1: forward, loss, backward, Adam
 // Shapes:   tokens_st, targets_st [S, T], -1 behind a document's end; rates [S, 8]; weight, m, v as Padded lays them
 //           out; inputs [L, T, C] scratch -> loss_s [S], and weight, m, v after the last step
-// Map:      one block owns everything. Layers below the last go forward once and leave their input; on the way back
-//           each goes forward again from it, so that its activations are tiles for as long as they are needed
+// Map:      one block owns everything. It visits the layers below the last forward and leaves their outputs; then every
+//           layer from the last to the first, which goes forward (again) from its input and then backward, so that its
+//           activations are tiles for as long as they are needed. Eight warps: with four, the tiles spill
 // Traffic:  a step reads the weights three times and writes them once, reads and writes both moments: 8 elements a
 //           parameter, out of the cache
 // FLOPs:    about 6 N parameters + 12 N T C a layer, for N positions
 // Bound:    latency: the longest chain of dependent operations of one step
 // Differs from the previous rung: one launch for the run instead of twenty for a step
 template <class E, Extent T, Extent C, Extent V>
-__tile_global__ void train_kernel(int steps, int layers, int width, int heads, int kv_heads, int vocabulary, E scale, E per_column,
-                                  const int* tokens_st, const int* targets_st, const E* rates_s, E* weight, E* m, E* v,
-                                  E* inputs, E* loss_s) {
+[[using cutile: hint(0, num_worker_warps_per_cta = 8)]] __tile_global__ void train_kernel(
+    int steps, int layers, int width, int heads, int kv_heads, int vocabulary, E scale, E per_column,
+    const int* tokens_st, const int* targets_st, const E* rates_s, E* weight, E* m, E* v, E* inputs,
+    E* loss_s) {
   using At = Padded<T, C, V>;
   constexpr int kRow = T, kInput = T * C, kLayer = PaddedLayer<C>::kSize;
   const ModelSizes<E> sizes{layers, width, heads, kv_heads, vocabulary, scale, per_column};
@@ -101,19 +103,19 @@ __tile_global__ void train_kernel(int steps, int layers, int width, int heads, i
     const auto rates = load_rates(rates_s + s * kRates);
     const auto document = load_document<T>(tokens_st + s * kRow, targets_st + s * kRow);
     const auto embedded = rmsnorm(embed<E, T, C, V>(document, weight), per_column);
-    auto x = embedded.y;
-    for (int i : ct::irange(0, layers - 1)) {
-      store_part<T, C>(inputs + i * kInput, x);
-      x = layer_forward(x, weight + (At::kLayers + i * kLayer), sizes).out;
-    }
-    store_part<T, C>(inputs + (layers - 1) * kInput, x);
+    store_part<T, C>(inputs, embedded.y);
     auto dx = ct::zeros<Tile<E, T, C>>();
-    for (int back : ct::irange(0, layers)) {
-      const int i = layers - 1 - back;
+    for (int visit : ct::irange(0, 2 * layers - 1)) {
+      const int i = visit < layers ? visit : 2 * layers - 2 - visit;
       const auto layer = model.at(At::kLayers + i * kLayer);
       const auto kept = layer_forward(load_part<T, C>(inputs + i * kInput), layer.weight, sizes);
-      if (back == 0) dx = head_and_loss<E, T, C, V>(kept.out, document, model, sizes, rates, loss_s + s);
-      dx = layer_backward(dx, kept, layer, sizes, rates);
+      if (visit < layers - 1) {
+        store_part<T, C>(inputs + (i + 1) * kInput, kept.out);
+      } else {
+        if (visit == layers - 1)
+          dx = head_and_loss<E, T, C, V>(kept.out, document, model, sizes, rates, loss_s + s);
+        dx = layer_backward(dx, kept, layer, sizes, rates);
+      }
     }
     embed_backward<E, T, C, V>(document, rmsnorm_backward(dx, embedded, per_column), model, rates);
   }
