@@ -145,6 +145,12 @@ def command_compile(options):
 # ---- run ----------------------------------------------------------------------------------------------------------
 
 
+def per_unit(operation, work, times):
+    """Times of calls as times of the work's units (the steps of a training run), where the operation counts any."""
+    units = operation.units(work) if hasattr(operation, "units") else 1
+    return {name: [t / units for t in each] for name, each in times.items()}
+
+
 def run_item(item, work, tensors, want, rivals, module, timer, repeats, seconds):
     """One configuration on one work: the trace item's changing part."""
     import device
@@ -159,13 +165,13 @@ def run_item(item, work, tensors, want, rivals, module, timer, repeats, seconds)
     outcome["passed"] = outcome["max_error"] <= operation.LIMIT
     if not outcome["passed"]:
         return {"outcome": "wrong result", **outcome}
-    times = timer.race({"ours": call, **rivals}, repeats)
+    times = per_unit(operation, work, timer.race({"ours": call, **rivals}, repeats))
     outcome.update(device.summary(times["ours"]))
     outcome.update(operation.rates(work, outcome["us"]))
     outcome["rivals"] = {name: {**device.summary(times[name]), **operation.rates(work, device.summary(times[name])["us"])}
                          for name in rivals}
     if seconds > 0:
-        held = timer.sustain({"ours": call, **rivals}, seconds)
+        held = per_unit(operation, work, timer.sustain({"ours": call, **rivals}, seconds))
         outcome["sustained_s"] = seconds
         outcome["sustained"] = {name: {**device.summary(t), **operation.rates(work, device.summary(t)["us"])}
                                 for name, t in held.items()}
