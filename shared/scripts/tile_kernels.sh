@@ -6,7 +6,7 @@
 #   sh shared/scripts/tile_kernels.sh FOLDER    leaves FOLDER/NAME.ARCHITECTURE.cubin, .log and .seconds
 #
 # Prints the seconds of processor of each file and architecture. LADDER_JOBS: how many at a time (default: as many as processors).
-# Exit codes: 0 done, 1 a kernel does not compile, 2 bad usage, 3 no compiler and none could be installed.
+# Exit codes: 0 done, 1 a kernel does not compile or takes memory from the device's heap, 2 bad usage, 3 no compiler and none could be installed.
 set -u
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P) || exit 3
@@ -26,6 +26,12 @@ compile_one() {
   # shellcheck disable=SC2086  # the flags are words
   (cd "$root" && "$1" $flags $kind -arch="sm_$3" -I . "$4" -o "$result.cubin") </dev/null >"$result.log" 2>&1
   outcome=$?
+  # A struct that a __tile__ function returns from two places becomes an allocation from the device's heap, a hundred
+  # times slower than the kernel around it; nothing else says so.
+  if [ "$outcome" = 0 ] && grep -q __cuda_syscall_aligned_malloc "$result.cubin"; then
+    echo "a kernel allocates from the device's heap: look for a struct with two places of return" >>"$result.log"
+    outcome=1
+  fi
   # What the children used: on a machine with other work it says more than the time that passed.
   # `times` itself must not run in a subshell, which would count from nothing.
   times >"$result.times"
