@@ -5,7 +5,7 @@
 // logits.
 #pragma once
 
-#include "stage3_tiled_kernels/kernels/attention_tiles.hpp"
+#include "stage3_tiled_kernels/kernels/cross_entropy_whole.cuh"
 
 namespace ladder::LADDER_SIDE::stage3 {
 
@@ -89,6 +89,26 @@ inline Cost cost(const CrossEntropy& args) {
           .flops = 4 * passes * elements};
 }
 
+/// Calls body.operator()<S>() with the table's tiles for a row of logits of T of this width; false where there are
+/// none.
+template <class T, class Body>
+bool with_whole_logits(int vocabulary, const void* logits, Body&& body) {
+  bool found = false;
+  with_architecture([&]<int A>() {
+    const auto attempt = [&]<std::size_t I>() {
+      if constexpr (table::kLosses[I].architecture == A && table::kLosses[I].dtype == dtype_of<T>) {
+        constexpr table::LossTiles S = table::kLosses[I].tiles;
+        if (found || !whole_row_fits<T>(S.row, vocabulary, {logits})) return;
+        found = true;
+        body.template operator()<S>();
+      }
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (attempt.template operator()<I>(), ...); }
+    (std::make_index_sequence<table::kLosses.size()>{});
+  });
+  return found;
+}
+
 inline void launch_cross_entropy(const CrossEntropy& args, Stream& stream) {
   require_pointers("cross_entropy", {pointer("logits_nv", args.logits_nv), pointer("loss_n", args.loss_n),
                                      pointer("loss", args.loss)});
@@ -97,9 +117,17 @@ inline void launch_cross_entropy(const CrossEntropy& args, Stream& stream) {
   with_stored_type(args.logits_nv.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     using W = Wide<T>;
-    launch(stream, cross_entropy_kernel<T, TN, TV>, {"cross_entropy", blocks_for(batch.rows, TN)}, batch.rows,
-           args.vocabulary, args.scale, args.with_gradient, batch.targets_n, batch.sequence_n,
-           batch.lengths_b, args.logits_nv.as<T>(), args.loss_n.as<W>());
+    const auto go = [&](const tile::Launch& where, auto kernel) {
+      launch(stream, kernel, where, batch.rows, args.vocabulary, args.scale, args.with_gradient,
+             batch.targets_n, batch.sequence_n, batch.lengths_b, args.logits_nv.as<T>(), args.loss_n.as<W>());
+    };
+    const auto rows = static_cast<unsigned>(batch.rows);
+    const bool whole = with_whole_logits<T>(args.vocabulary, args.logits_nv.data, [&]<table::LossTiles S>() {
+      const auto most = static_cast<unsigned>(S.occupancy * sm_count());
+      go({"cross_entropy_whole", S.persistent && rows > most ? most : rows},
+         cross_entropy_whole_kernel<T, S>);
+    });
+    if (!whole) go({"cross_entropy", blocks_for(batch.rows, TN)}, cross_entropy_kernel<T, TN, TV>);
     launch(stream, loss_sum_kernel<W, table::kLine>, {"loss_sum", {1}}, batch.rows, args.loss_n.as<W>(),
            args.loss.as<W>());
   });

@@ -7,7 +7,7 @@
 // launching a block costs more than a loop.
 #pragma once
 
-#include "stage3_tiled_kernels/kernels/device.hpp"
+#include "stage3_tiled_kernels/kernels/rmsnorm_whole.cuh"
 
 namespace ladder::LADDER_SIDE::stage3 {
 
@@ -135,6 +135,34 @@ inline Cost cost(const RmsNormForward& args) {
           .flops = 3 * elements};
 }
 
+/// Calls body.operator()<S>() with the table's tiles for whole rows of T of this width and these pointers, those of
+/// the forward or the backward kernel; false where there are none.
+template <class T, bool Forward, class Body>
+bool with_whole_rows(int channels, std::initializer_list<const void*> pointers, Body&& body) {
+  bool found = false;
+  with_architecture([&]<int A>() {
+    const auto attempt = [&]<std::size_t I>() {
+      if constexpr (table::kNorms[I].architecture == A && table::kNorms[I].dtype == dtype_of<T>) {
+        constexpr table::NormTiles S = Forward ? table::kNorms[I].forward : table::kNorms[I].backward;
+        if (found || !whole_row_fits<T>(S.row, channels, pointers)) return;
+        found = true;
+        body.template operator()<S>();
+      }
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (attempt.template operator()<I>(), ...); }
+    (std::make_index_sequence<table::kNorms.size()>{});
+  });
+  return found;
+}
+
+/// A block for every group of rows, or as many as a card runs at once.
+template <table::NormTiles S>
+unsigned whole_row_blocks(int rows) {
+  const unsigned groups = blocks_for(rows, S.rows);
+  const auto most = static_cast<unsigned>(S.occupancy * sm_count());
+  return S.persistent && persistent(rows) && groups > most ? most : groups;
+}
+
 inline void launch_rmsnorm_forward(const RmsNormForward& args, Stream& stream) {
   require_pointers("rmsnorm_forward",
                    {pointer("x_nc", args.x_nc), pointer("y_nc", args.y_nc), pointer("rstd_n", args.rstd_n)});
@@ -145,6 +173,11 @@ inline void launch_rmsnorm_forward(const RmsNormForward& args, Stream& stream) {
       launch(stream, kernel, where, args.rows, args.channels, args.x_nc.as<T>(), args.y_nc.as<T>(),
              args.rstd_n.as<Wide<T>>());
     };
+    const bool whole =
+        with_whole_rows<T, true>(args.channels, {args.x_nc.data, args.y_nc.data}, [&]<table::NormTiles S>() {
+          go({"rmsnorm_forward_whole", whole_row_blocks<S>(args.rows)}, rmsnorm_forward_whole_kernel<T, S>);
+        });
+    if (whole) return;
     if (persistent(args.rows))
       go({"rmsnorm_forward_persistent", persistent_blocks(args.rows)},
          rmsnorm_forward_persistent_kernel<T, TR, TC>);
@@ -176,12 +209,21 @@ inline void launch_rmsnorm_backward(const RmsNormBackward& args, Stream& stream)
   require_pointers("rmsnorm_backward", {pointer("dy_nc", args.dy_nc), pointer("x_nc", args.x_nc),
                                         pointer("rstd_n", args.rstd_n), pointer("dx_nc", args.dx_nc)});
   constexpr int TR = table::kNormRows, TC = table::kNormChannels;
-  const unsigned blocks = persistent(args.rows) ? persistent_blocks(args.rows) : blocks_for(args.rows, TR);
   with_stored_type(args.x_nc.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    launch(stream, rmsnorm_backward_kernel<T, TR, TC>, {"rmsnorm_backward", blocks}, args.rows, args.channels,
-           args.dy_nc.as<T>(), args.x_nc.as<T>(), args.dresidual_nc.as<T>(),
-           static_cast<bool>(args.dresidual_nc), args.rstd_n.as<Wide<T>>(), args.dx_nc.as<T>());
+    const auto go = [&](const tile::Launch& where, auto kernel) {
+      launch(stream, kernel, where, args.rows, args.channels, args.dy_nc.as<T>(), args.x_nc.as<T>(),
+             args.dresidual_nc.as<T>(), static_cast<bool>(args.dresidual_nc), args.rstd_n.as<Wide<T>>(),
+             args.dx_nc.as<T>());
+    };
+    const bool whole = with_whole_rows<T, false>(
+        args.channels, {args.dy_nc.data, args.x_nc.data, args.dresidual_nc.data, args.dx_nc.data},
+        [&]<table::NormTiles S>() {
+          go({"rmsnorm_backward_whole", whole_row_blocks<S>(args.rows)}, rmsnorm_backward_whole_kernel<T, S>);
+        });
+    if (whole) return;
+    const unsigned blocks = persistent(args.rows) ? persistent_blocks(args.rows) : blocks_for(args.rows, TR);
+    go({"rmsnorm_backward", blocks}, rmsnorm_backward_kernel<T, TR, TC>);
   });
 }
 

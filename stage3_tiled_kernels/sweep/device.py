@@ -48,7 +48,8 @@ class Module:
         return self._functions[part]
 
     def launch(self, part, grid, arguments):
-        """grid: (x, y, z). arguments: tensors (their pointers), None (null), bools, ints (32 bits), floats (32 bits)."""
+        """grid: (x, y, z). arguments: tensors (their pointers), None (null), bools, ints (32 bits), floats (32 bits), or
+        numbers of ctypes where another size is wanted."""
         values = [_argument(a) for a in arguments]
         pointers = (ctypes.c_void_p * len(values))(*[ctypes.cast(ctypes.byref(v), ctypes.c_void_p) for v in values])
         x, y, z = (tuple(grid) + (1, 1, 1))[:3]
@@ -61,6 +62,8 @@ def _argument(value):
         return ctypes.c_void_p(0)
     if isinstance(value, torch.Tensor):
         return ctypes.c_void_p(value.data_ptr())
+    if isinstance(value, ctypes._SimpleCData):
+        return value
     if isinstance(value, bool):
         return ctypes.c_bool(value)
     if isinstance(value, int):

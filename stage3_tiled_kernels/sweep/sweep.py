@@ -18,6 +18,7 @@ import datetime
 import importlib
 import itertools
 import json
+import math
 import os
 import pathlib
 import re
@@ -164,7 +165,8 @@ def run_item(item, work, tensors, want, rivals, module, timer, repeats, seconds)
     outcome = {"max_error": max(errors.values()), "limit": operation.LIMIT}
     outcome["passed"] = outcome["max_error"] <= operation.LIMIT
     if not outcome["passed"]:
-        return {"outcome": "wrong result", **outcome}
+        finite = math.isfinite(outcome["max_error"])
+        return {"outcome": "wrong result", **outcome, "max_error": outcome["max_error"] if finite else None}
     times = per_unit(operation, work, timer.race({"ours": call, **rivals}, repeats))
     outcome.update(device.summary(times["ours"]))
     outcome.update(operation.rates(work, outcome["us"]))

@@ -69,6 +69,15 @@ std::set<std::string> kernels_in_sources() {
   return names;
 }
 
+/// Those that this type has: whole rows in registers are for the types that the table has parts for.
+std::set<std::string> kernels_of(Dtype dtype) {
+  std::set<std::string> names = kernels_in_sources();
+  if (dtype != Dtype::bf16)
+    for (const char* name : {"rmsnorm_forward", "rmsnorm_backward", "cross_entropy"})
+      REQUIRE(names.erase(fmt::format("stage3.{}_whole", name)) == 1);
+  return names;
+}
+
 std::set<std::string> launched_by(const DeviceOps& ops) {
   const std::vector<std::string> names = ops.kernels_launched();
   return {names.begin(), names.end()};
@@ -96,7 +105,7 @@ TEST_CASE("kernels of every type match stage 1 in double, and each of the stage'
     wide.print(dtype, lists == Lists::full ? "every combination of shapes" : "large and uneven shapes");
     CHECK(common.compared > 100);
     CHECK(wide.compared > 100);
-    CHECK(launched_by(*ops) == kernels_in_sources());
+    CHECK(launched_by(*ops) == kernels_of(dtype));
   }
 }
 

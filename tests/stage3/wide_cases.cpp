@@ -248,6 +248,8 @@ void for_each_wide_row_case(int persistent_rows, Lists lists, const CaseSink& si
 void for_each_wide_loss(Layout layout, Lists lists, const CaseSink& sink) {
   sink(loss({17, 0, 3}, 17, 27, 1e4, layout));
   sink(loss({13, 9}, 16, 1000, 10, layout));
+  sink(loss({2, 0, 1}, 2, 50304, 10, layout));  // a whole row in registers, where the table has parts
+  sink(loss({1}, 1, 50257, 10, layout));        // as long, but its rows do not start at multiples of 16 bytes
   if (lists == Lists::thinned) return;
   for (const int length : kLengths)
     for (const int vocabulary : {16, 27, 33, 384, 50304})

@@ -1,0 +1,93 @@
+// Every row of the tables of configurations names its evidence: a trace item with the same tiles, or that there is none.
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "stage3_tiled_kernels/configs.hpp"
+
+namespace {
+
+using namespace ladder;  // NOLINT(google-build-using-namespace)
+using Json = nlohmann::json;
+
+/// All trace items by their ids.
+std::map<std::string, Json> all_traces() {
+  std::map<std::string, Json> items;
+  for (const auto& entry : std::filesystem::directory_iterator("stage3_tiled_kernels/knowledge/traces")) {
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);) {
+      Json item = Json::parse(line);
+      const std::string id = item.at("id");
+      INFO(entry.path() << ": " << id << " stands twice");
+      REQUIRE(items.emplace(id, std::move(item)).second);
+    }
+  }
+  return items;
+}
+
+/// Whether the evidence says openly that the row was not measured.
+bool unmeasured(std::string_view evidence) {
+  for (const std::string_view word : {"static: ", "untuned: ", "published: "})
+    if (evidence.substr(0, word.size()) == word && evidence.size() > word.size()) return true;
+  return false;
+}
+
+/// Checks that `evidence` is an honest word or the id of a measured item of this architecture and these tiles.
+void check_evidence(const std::map<std::string, Json>& traces, const char* evidence, int architecture,
+                    const Json& tiles) {
+  REQUIRE(evidence != nullptr);
+  INFO("sm_" << architecture << ", evidence '" << evidence << "'");
+  if (unmeasured(evidence)) return;
+  const auto found = traces.find(evidence);
+  REQUIRE(found != traces.end());
+  const Json& item = found->second;
+  CHECK(item.at("outcome") == "measured");
+  CHECK(item.at("architecture") == architecture);
+  for (const auto& [name, value] : tiles.items()) {
+    INFO(name);
+    CHECK(item.at(name) == value);
+  }
+}
+
+template <class Tiles>
+Json with_row(const Tiles& tiles, Json json) {
+  json.update({{"part", tiles.row.part},
+               {"parts", tiles.row.parts},
+               {"rest", tiles.row.rest},
+               {"warps", tiles.warps},
+               {"occupancy", tiles.occupancy},
+               {"bulk_load", tiles.bulk_load},
+               {"bulk_store", tiles.bulk_store},
+               {"persistent", tiles.persistent}});
+  return json;
+}
+
+}  // namespace
+
+TEST_CASE("rows of norms and losses have evidence", "[stage3]") {
+  const auto traces = all_traces();
+  for (const table::NormRow& row : table::kNorms) {
+    check_evidence(traces, row.forward_evidence, row.architecture,
+                   with_row(row.forward, {{"rows", row.forward.rows}}));
+    check_evidence(traces, row.backward_evidence, row.architecture,
+                   with_row(row.backward, {{"rows", row.backward.rows}}));
+  }
+  for (const table::LossRow& row : table::kLosses)
+    check_evidence(traces, row.evidence, row.architecture, with_row(row.tiles, Json::object()));
+}
+
+TEST_CASE("the architecture that has been measured has a measured row of each kind", "[stage3]") {
+  int norms = 0, losses = 0;
+  for (const table::NormRow& row : table::kNorms)
+    norms +=
+        row.architecture == 90 && !unmeasured(row.forward_evidence) && !unmeasured(row.backward_evidence);
+  for (const table::LossRow& row : table::kLosses)
+    losses += row.architecture == 90 && !unmeasured(row.evidence);
+  CHECK(norms > 0);
+  CHECK(losses > 0);
+}
