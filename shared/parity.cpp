@@ -1,4 +1,5 @@
 #include "shared/parity.hpp"
+#include "shared/device_ops.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -97,6 +98,10 @@ std::vector<Rung> rungs(Device device, int threads) {
     if (stage.number >= 2)
       chain.push_back(
           {stage.number, side_of(stage.number, stage.dtypes.front(), device, threads), double_rung});
+    // The type that tensor cores are for; on the CPU model, which rounds number by number, it would only cost time.
+    const bool narrow = std::count(stage.dtypes.begin(), stage.dtypes.end(), Dtype::bf16) > 0;
+    if (narrow && device != Device::cpu && gpu_report().usable)
+      chain.push_back({stage.number, side_of(stage.number, Dtype::bf16, device, threads), double_rung});
   }
   return chain;
 }
