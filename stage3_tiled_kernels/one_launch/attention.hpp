@@ -65,33 +65,42 @@ struct Heads {
   Tile<E, T, C> q, k, v;
 };
 
+/// What attention adds, and the probabilities of its last group of heads, which are all when there is one group.
 template <class E, Extent T, Extent C>
-__tile__ Tile<E, T, C> attention(Heads<E, T, C> x, ModelSizes<E> sizes) {
-  auto out = ct::zeros<Tile<E, T, C>>();
+struct Attended {
+  Tile<E, T, C> mix;
+  Tile<E, kGroup * T, T> p;
+};
+
+template <class E, Extent T, Extent C>
+__tile__ Attended<E, T, C> attention(Heads<E, T, C> x, ModelSizes<E> sizes) {
+  auto mix = ct::zeros<Tile<E, T, C>>();
+  auto p = ct::zeros<Tile<E, kGroup * T, T>>();
   for (int first : ct::irange(0, sizes.heads, static_cast<int>(kGroup))) {
     const auto own = own_columns<E, C>(first, sizes.head_dim());
-    const auto p = causal_softmax<E, T>(product_nt(stack(x.q, own), x.k), sizes.scale);
-    out = out + unstack<E, T, C>(product_nn(p, x.v), own);
+    p = causal_softmax<E, T>(product_nt(stack(x.q, own), x.k), sizes.scale);
+    mix = mix + unstack<E, T, C>(product_nn(p, x.v), own);
   }
-  return out;
+  return {mix, p};
 }
 
-/// Gradients of q, k and v from that of attention().
+/// Gradients of q, k and v from that of attention()'s mix. Several groups make their probabilities again.
 template <class E, Extent T, Extent C>
-__tile__ Heads<E, T, C> attention_backward(Heads<E, T, C> x, Tile<E, T, C> dout, ModelSizes<E> sizes) {
+__tile__ Heads<E, T, C> attention_backward(Heads<E, T, C> x, Tile<E, kGroup * T, T> p, Tile<E, T, C> dmix,
+                                           ModelSizes<E> sizes) {
   auto dq = ct::zeros<Tile<E, T, C>>();
   auto dk = ct::zeros<Tile<E, T, C>>();
   auto dv = ct::zeros<Tile<E, T, C>>();
   for (int first : ct::irange(0, sizes.heads, static_cast<int>(kGroup))) {
     const auto own = own_columns<E, C>(first, sizes.head_dim());
     const auto q = stack(x.q, own);
-    const auto dmix = stack(dout, own);
-    const auto p = causal_softmax<E, T>(product_nt(q, x.k), sizes.scale);
-    const auto dp = product_nt(dmix, x.v);
+    const auto dout = stack(dmix, own);
+    if (sizes.heads > static_cast<int>(kGroup)) p = causal_softmax<E, T>(product_nt(q, x.k), sizes.scale);
+    const auto dp = product_nt(dout, x.v);
     const auto dscore = p * (dp - ct::sum<1>(p * dp)) * sizes.scale;
     dq = dq + unstack<E, T, C>(product_nn(dscore, x.k), own);
     dk = dk + product_tn(dscore, q);
-    dv = dv + product_tn(p, dmix);
+    dv = dv + product_tn(p, dout);
   }
   return {dq, dk, dv};
 }

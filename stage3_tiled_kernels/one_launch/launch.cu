@@ -34,6 +34,11 @@ class DeviceModel final : public OneLaunch {
  public:
   DeviceModel(const GptConfig& config, const CudaOptions& options)
       : config_(config), runtime_(options.threads, false), count_(padded_count(config)) {
+    with_tiles(config, [&]<int T, int C, int V>() {
+      require(kHolds<C>,
+              "--one-launch: a width of {} in fp64 on a GPU: it holds up to 16; take fp32, or --device cpu",
+              config.n_embd);
+    });
     const TileSizes tiles = tile_sizes(config);
     const int inputs = config.n_layer * tiles.block * tiles.width;
     for (E** buffer : {&weight_, &m_, &v_}) *buffer = allocate<E>(count_);
@@ -65,9 +70,12 @@ class DeviceModel final : public OneLaunch {
     const auto scale = static_cast<E>(1.0 / std::sqrt(static_cast<double>(config_.head_dim())));
     const auto per_column = static_cast<E>(1.0 / config_.n_embd);
     with_tiles(config_, [&]<int T, int C, int V>() {
-      launch(runtime_.stream(), train_kernel<E, T, C, V>, {"one_launch_train", {1}}, static_cast<int>(count),
-             config_.n_layer, config_.n_embd, config_.n_head, config_.kv_heads(), config_.vocab_size, scale,
-             per_column, tokens_, targets_, rates_, weight_, m_, v_, inputs_, loss_);
+      if constexpr (kHolds<C>) {
+        launch(runtime_.stream(), train_kernel<E, T, C, V>, {"one_launch_train", {1}},
+               static_cast<int>(count), config_.n_layer, config_.n_embd, config_.n_head, config_.kv_heads(),
+               config_.vocab_size, scale, per_column, tokens_, targets_, rates_, weight_, m_, v_, inputs_,
+               loss_);
+      }
     });
     return download(loss_, static_cast<std::size_t>(count));
   }
@@ -80,6 +88,10 @@ class DeviceModel final : public OneLaunch {
   }
 
  private:
+  /// Wide tiles of doubles do not fit into a GPU's registers: the compiler takes minutes to spill them.
+  template <int C>
+  static constexpr bool kHolds = Runtime::kEmulated || sizeof(E) == 4 || C == 16;
+
   template <class T>
   T* allocate(std::size_t count) {
     return static_cast<T*>(runtime_.allocate(count * sizeof(T)));

@@ -6,19 +6,21 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-/// What the backward pass of a layer wants from its forward pass.
-template <class E, Extent T, Extent C>
-struct LayerForward {
-  Normed<E, T, C> in, middle;  ///< before attention; before the MLP
-  Heads<E, T, C> heads;
-  Tile<E, T, C> mix, out;
-};
-
 /// Hidden units that are computed together: the product of a tile of them must fit into registers.
 template <Extent C>
 inline constexpr Extent kHiddenPart = 4 * C < 64 ? 4 * C : 64;
 template <Extent C>
 inline constexpr int kHiddenParts = static_cast<int>(4 * C / kHiddenPart<C>);
+
+/// What the backward pass of a layer wants from its forward pass.
+template <class E, Extent T, Extent C>
+struct LayerForward {
+  Normed<E, T, C> in, middle;  ///< before attention; before the MLP
+  Heads<E, T, C> heads;
+  Attended<E, T, C> attended;
+  Tile<E, T, kHiddenPart<C>> hidden;  ///< the last part; all of it when there is one
+  Tile<E, T, C> out;
+};
 
 /// [C, C]: 1 where column c of a key under its query head comes from column r of a key.
 template <class E, Extent C>
@@ -56,26 +58,30 @@ __tile__ LayerForward<E, T, C> layer_forward(Tile<E, T, C> x, const E* layer, Mo
   using At = PaddedLayer<C>;
   const auto in = rmsnorm(x, sizes.per_column);
   const auto heads = heads_of(in.y, layer, sizes);
-  const auto mix = attention(heads, sizes);
+  const auto attended = attention(heads, sizes);
   const auto middle =
-      rmsnorm(ct::mma(mix, ct::transpose(load_part<C, C>(layer + At::kO)), x), sizes.per_column);
+      rmsnorm(ct::mma(attended.mix, ct::transpose(load_part<C, C>(layer + At::kO)), x), sizes.per_column);
   auto out = middle.x;
+  auto hidden = ct::zeros<Tile<E, T, kHiddenPart<C>>>();
   for (int j : ct::irange(0, kHiddenParts<C>)) {
     const auto fc2 = load_part<C, 4 * C, C, kHiddenPart<C>>(layer + At::kFc2, 0, j);
-    out = ct::mma(hidden_part(middle.y, layer, j), ct::transpose(fc2), out);
+    hidden = hidden_part(middle.y, layer, j);
+    out = ct::mma(hidden, ct::transpose(fc2), out);
   }
-  return {in, middle, heads, mix, out};
+  return {in, middle, heads, attended, hidden, out};
 }
 
-/// Gradient of what the MLP adds, with respect to its normed input; updates fc1 and fc2.
+/// Gradient of what the MLP adds, with respect to its normed input; updates fc1 and fc2. Several parts are made again.
 template <class E, Extent T, Extent C>
-__tile__ Tile<E, T, C> mlp_backward(Tile<E, T, C> dout, Tile<E, T, C> normed, Model<E> layer,
+__tile__ Tile<E, T, C> mlp_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept, Model<E> layer,
                                     Rates<E> rates) {
   using At = PaddedLayer<C>;
   constexpr Extent kPart = kHiddenPart<C>;
+  const auto normed = kept.middle.y;
+  auto hidden = kept.hidden;
   auto dnormed = ct::zeros<Tile<E, T, C>>();
   for (int j : ct::irange(0, kHiddenParts<C>)) {
-    const auto hidden = hidden_part(normed, layer.weight, j);
+    if constexpr (kHiddenParts<C> != 1) hidden = hidden_part(normed, layer.weight, j);
     const auto fc1 = load_part<4 * C, C, kPart, C>(layer.weight + At::kFc1, j, 0);
     const auto fc2 = load_part<C, 4 * C, C, kPart>(layer.weight + At::kFc2, 0, j);
     const auto dhidden =
@@ -93,8 +99,8 @@ __tile__ Tile<E, T, C> attention_block_backward(Tile<E, T, C> dout, LayerForward
                                                 Model<E> layer, ModelSizes<E> sizes, Rates<E> rates) {
   using At = PaddedLayer<C>;
   const auto dmix = product_nn(dout, load_part<C, C>(layer.weight + At::kO));
-  update<C, C>(layer.at(At::kO), product_tn(dout, kept.mix), rates);
-  auto d = attention_backward(kept.heads, dmix, sizes);
+  update<C, C>(layer.at(At::kO), product_tn(dout, kept.attended.mix), rates);
+  auto d = attention_backward(kept.heads, kept.attended.p, dmix, sizes);
   if (sizes.kv_heads != sizes.heads) {
     const auto gather = ct::transpose(spreading<E, C>(sizes));
     d.k = product_nn(d.k, gather);
@@ -114,7 +120,7 @@ template <class E, Extent T, Extent C>
 __tile__ Tile<E, T, C> layer_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept, Model<E> layer,
                                       ModelSizes<E> sizes, Rates<E> rates) {
   const auto dmiddle =
-      dout + rmsnorm_backward(mlp_backward(dout, kept.middle.y, layer, rates), kept.middle, sizes.per_column);
+      dout + rmsnorm_backward(mlp_backward(dout, kept, layer, rates), kept.middle, sizes.per_column);
   const auto dnormed = attention_block_backward(dmiddle, kept, layer, sizes, rates);
   return dmiddle + rmsnorm_backward(dnormed, kept.in, sizes.per_column);
 }
