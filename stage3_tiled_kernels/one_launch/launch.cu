@@ -29,13 +29,17 @@ void with_tiles(const GptConfig& config, Body&& body) {
   }
 }
 
+/// Wide tiles of doubles do not fit into a GPU's registers: the compiler takes long to spill them.
+template <class E, int C>
+inline constexpr bool kHolds = Runtime::kEmulated || sizeof(E) == 4 || C == 16;
+
 template <class E>
 class DeviceModel final : public OneLaunch {
  public:
   DeviceModel(const GptConfig& config, const CudaOptions& options)
       : config_(config), runtime_(options.threads, false), count_(padded_count(config)) {
     with_tiles(config, [&]<int T, int C, int V>() {
-      require(kHolds<C>,
+      require((kHolds<E, C>),
               "--one-launch: a width of {} in fp64 on a GPU: it holds up to 16; take fp32, or --device cpu",
               config.n_embd);
     });
@@ -70,7 +74,7 @@ class DeviceModel final : public OneLaunch {
     const auto scale = static_cast<E>(1.0 / std::sqrt(static_cast<double>(config_.head_dim())));
     const auto per_column = static_cast<E>(1.0 / config_.n_embd);
     with_tiles(config_, [&]<int T, int C, int V>() {
-      if constexpr (kHolds<C>) {
+      if constexpr (kHolds<E, C>) {
         launch(runtime_.stream(), train_kernel<E, T, C, V>, {"one_launch_train", {1}},
                static_cast<int>(count), config_.n_layer, config_.n_embd, config_.n_head, config_.kv_heads(),
                config_.vocab_size, scale, per_column, tokens_, targets_, rates_, weight_, m_, v_, inputs_,
@@ -88,10 +92,6 @@ class DeviceModel final : public OneLaunch {
   }
 
  private:
-  /// Wide tiles of doubles do not fit into a GPU's registers: the compiler takes minutes to spill them.
-  template <int C>
-  static constexpr bool kHolds = Runtime::kEmulated || sizeof(E) == 4 || C == 16;
-
   template <class T>
   T* allocate(std::size_t count) {
     return static_cast<T*>(runtime_.allocate(count * sizeof(T)));
