@@ -8,6 +8,7 @@
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/ladder_tables.hpp"
+#include "shared/speed_table.hpp"
 #include "shared/tolerances.hpp"
 
 namespace ladder {
@@ -73,8 +74,9 @@ std::vector<bool> staleness(const Record& record, const fs::path& folder) {
 bool has_record(const std::string& block, const std::vector<Record>& records, const fs::path& folder) {
   if (const std::string ladder = ladder_of_block(block); !ladder.empty())
     return fs::exists(trace_path(folder, ladder + "_ladder"));
-  return block == "tolerances" || std::any_of(records.begin(), records.end(),
-                                              [&](const Record& record) { return record.name == block; });
+  return block == "tolerances" || block == "speed" ||
+         std::any_of(records.begin(), records.end(),
+                     [&](const Record& record) { return record.name == block; });
 }
 
 /// The files that may hold blocks: the README of the project, of each stage and of its kernel ladders.
@@ -216,6 +218,7 @@ Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>
 std::string render_block(const std::string& name, const std::vector<Record>& records,
                          const fs::path& folder) {
   if (name == "tolerances") return markdown_table(tolerance_cells());
+  if (name == "speed") return render_speed(folder);
   if (const std::string ladder = ladder_of_block(name); !ladder.empty()) return render_ladder(ladder, folder);
   const auto found =
       std::find_if(records.begin(), records.end(), [&](const Record& r) { return r.name == name; });

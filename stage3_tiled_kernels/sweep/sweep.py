@@ -204,6 +204,8 @@ def command_run(options):
                 continue
             trace = {"type": "Performance", "operation": operation_name, "work": work_name, **item["configuration"],
                      "why": item["why"], "cold_cache": True, "toolkit": plan["toolkit"], "commit": plan["commit"]}
+            if options.label:
+                trace["label"] = options.label
             if "compile_failure" in item:
                 trace.update(outcome="compile failure", reason=item["compile_failure"])
             else:
@@ -263,6 +265,7 @@ def main():
     running.add_argument("--repeats", type=int, default=20)
     running.add_argument("--sustained", type=float, default=0, metavar="SECONDS",
                          help="also keep the card busy for so long, for the rate under its power limit")
+    running.add_argument("--label", default="", help="a word for all items of this run: 'speed table' is what that table reads")
     ingesting = commands.add_parser("ingest")
     ingesting.add_argument("folders", nargs="+")
     options = parser.parse_args()

@@ -1,5 +1,6 @@
 // Generated blocks: found, replaced, refused when the markers are broken; stale rows are marked and listed.
 #include "shared/ladder_tables.hpp"
+#include "shared/speed_table.hpp"
 #include "shared/tables.hpp"
 
 #include <catch2/catch.hpp>
@@ -35,6 +36,39 @@ void make_project(const fs::path& folder) {
                          source_hash("interpreter", folder),
                          {{"seconds", 0.142}, {"q1", 0.14}, {"q3", 0.15}, {"proven", true}}});
   write_record(records_folder(folder) / "speedup-micro.json", record);
+}
+
+TEST_CASE("the speed table takes the newest measured item of its label, and says how far a goal is",
+          "[tables]") {
+  using Json = nlohmann::ordered_json;
+  const Json goal = {{"operation", "gemm"}, {"work", "small"}, {"unit", "tflops"},
+                     {"rival", "lib"},      {"must", 100},     {"aim", 200}};
+  Json item = {
+      {"label", kSpeedLabel}, {"work", "small"}, {"outcome", "measured"}, {"us", 10.0}, {"tflops", 90.0}};
+  item["rivals"]["lib"] = {{"us", 5.0}, {"tflops", 180.0}};
+  CHECK(speed_cells(goal, item)[3] == "0.50");
+  CHECK(speed_cells(goal, item)[6] == "short by 10%");
+  item["tflops"] = 100.0;
+  CHECK(speed_cells(goal, item)[6] == "reached");
+  item["tflops"] = 200.0;
+  CHECK(speed_cells(goal, item)[6] == "aim reached");
+  CHECK(speed_cells(goal, item)[7] == "-");
+  item["sustained"] = {{"ours", {{"us", 12.0}}}, {"lib", {{"us", 6.0}}}};
+  CHECK(speed_cells(goal, item)[7] == "0.50 (12 us against 6 us)");
+  CHECK(speed_cells(goal, nullptr)[2] == "not measured");
+
+  Json time = goal;
+  time["unit"] = "us";
+  time["must"] = 11;
+  time["aim"] = 9;
+  CHECK(speed_cells(time, item)[6] == "reached");  // of times, less is more
+
+  Json other = item, wrong = item, unlabelled = item;
+  other["us"] = 1.0;
+  wrong["outcome"] = "wrong result";
+  unlabelled.erase("label");
+  CHECK(newest_for({item, other, wrong, unlabelled}, "small").at("us") == 1.0);
+  CHECK(newest_for({item}, "large").is_null());
 }
 
 }  // namespace

@@ -1,0 +1,102 @@
+#include "shared/speed_table.hpp"
+
+#include "shared/bench.hpp"
+#include "shared/error.hpp"
+#include "shared/files.hpp"
+
+namespace ladder {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+const char* shown_unit(const std::string& unit) {
+  return unit == "tflops" ? "TFLOP/s" : unit == "tbps" ? "TB/s" : "us";
+}
+
+std::string shown(double value, const std::string& unit) {
+  const int digits = unit == "tbps" ? 2 : value < 100 ? 1 : 0;
+  return fmt::format("{:.{}f}", value, digits);
+}
+
+/// How far `value` lies beyond `goal`, above 1 when the goal is reached: times are better when smaller.
+double share_of(double value, double goal, const std::string& unit) {
+  return unit == "us" ? goal / value : value / goal;
+}
+
+std::string verdict(double value, const Json& goal, const std::string& unit) {
+  if (share_of(value, goal.at("aim"), unit) >= 1) return "aim reached";
+  const double must = share_of(value, goal.at("must"), unit);
+  return must >= 1 ? "reached" : fmt::format("short by {:.0f}%", 100 * (1 - must));
+}
+
+/// The rival's figures within an item's part ("rivals" or "sustained"); null when they are not there.
+Json rival_in(const Json& item, const char* part, const std::string& rival) {
+  if (!item.contains(part) || !item.at(part).contains(rival)) return nullptr;
+  return item.at(part).at(rival);
+}
+
+std::string sustained_cell(const Json& item, const std::string& rival) {
+  const Json ours = rival_in(item, "sustained", "ours"), theirs = rival_in(item, "sustained", rival);
+  if (ours.is_null() || theirs.is_null()) return "-";
+  return fmt::format("{:.2f} ({:.0f} us against {:.0f} us)",
+                     theirs.at("us").get<double>() / ours.at("us").get<double>(), ours.at("us").get<double>(),
+                     theirs.at("us").get<double>());
+}
+
+}  // namespace
+
+Json newest_for(const TraceItems& items, const std::string& work) {
+  Json newest = nullptr;
+  for (const Json& item : items)
+    if (item.value("label", "") == kSpeedLabel && item.value("work", "") == work &&
+        item.value("outcome", "") == "measured")
+      newest = item;
+  return newest;
+}
+
+std::vector<std::string> speed_cells(const Json& goal, const Json& item) {
+  const std::string unit = goal.at("unit"), rival = goal.at("rival"), operation = goal.at("operation");
+  const std::string name = operation + ", " + goal.at("work").get<std::string>();
+  const auto target = [&](const char* key) {
+    return fmt::format("{} {}", shown(goal.at(key), unit), shown_unit(unit));
+  };
+  if (item.is_null()) return {name, "-", "not measured", "", target("must"), target("aim"), "", "-"};
+  const double value = item.at(unit);
+  const Json theirs = rival_in(item, "rivals", rival);
+  return {name,
+          theirs.is_null() ? "-" : rival + " " + shown(theirs.at(unit), unit),
+          shown(value, unit) + " " + shown_unit(unit),
+          theirs.is_null()
+              ? ""
+              : fmt::format("{:.2f}", theirs.at("us").get<double>() / item.at("us").get<double>()),
+          target("must"),
+          target("aim"),
+          verdict(value, goal, unit),
+          sustained_cell(item, rival)};
+}
+
+std::string render_speed(const fs::path& folder) {
+  const fs::path path = folder / "stage3_tiled_kernels" / "knowledge" / "targets.json";
+  const Json goals = Json::parse(read_file(path), nullptr, false);
+  require(goals.is_object() && goals.contains("rows"), "{}: no list of goals", path.string());
+  Cells cells = {
+      {"work", "rival, same race", "here", "times the rival", "must", "aim", "", "at the power limit"}};
+  Json last = nullptr;
+  for (const Json& goal : goals.at("rows")) {
+    const fs::path traces = trace_path(folder, goal.at("operation"));
+    const Json item =
+        fs::exists(traces) ? newest_for(read_trace_items(traces), goal.at("work")) : Json(nullptr);
+    if (!item.is_null()) last = item;
+    cells.push_back(speed_cells(goal, item));
+  }
+  if (last.is_null()) return markdown_table(cells);
+  return markdown_table(cells) +
+         fmt::format(
+             "\n{}, driver {}, toolkit {}, {}; bf16, median behind a cold cache, ours and the rival's calls "
+             "taking turns. At the power limit: both taking turns without a pause, ratio of the rates.\n",
+             last.value("device", "?"), last.value("driver", "?"), last.value("toolkit", "?"),
+             last.value("rival_library", "?"));
+}
+
+}  // namespace ladder

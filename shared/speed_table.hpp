@@ -1,0 +1,24 @@
+// Block `speed` of stage 3's README: each goal of knowledge/targets.json beside what was measured for it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "shared/ladder_tables.hpp"
+
+namespace ladder {
+
+/// The label that a sweep gives the items of the speed table (sweep.py run --label).
+inline constexpr const char* kSpeedLabel = "speed table";
+
+/// One goal, with the newest measured item that has kSpeedLabel and the goal's work; `item` is null where there is
+/// none yet.
+std::vector<std::string> speed_cells(const nlohmann::ordered_json& goal, const nlohmann::ordered_json& item);
+
+/// The newest measured item of `items` for `work` that has kSpeedLabel; null when there is none.
+nlohmann::ordered_json newest_for(const TraceItems& items, const std::string& work);
+
+/// The whole table with its caption. Throws InputError when the file of goals cannot be read.
+std::string render_speed(const std::filesystem::path& folder);
+
+}  // namespace ladder
