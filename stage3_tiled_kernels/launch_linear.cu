@@ -20,7 +20,8 @@ void enqueue(const RmsNormLinearForward& a, Stream& stream) {
 }
 
 void enqueue(const RmsNormLinearBackward& a, Stream& stream) {
-  launch_linear_backward_weight({a.rows, a.in, a.out, a.dy_no, a.x_ni, a.dw_oi}, a.rstd_n, stream);
+  launch_linear_scale_rows(a.rows, a.in, a.x_ni, a.rstd_n, a.normed_ni, stream);
+  launch_linear_backward_weight({a.rows, a.in, a.out, a.dy_no, a.normed_ni, a.dw_oi}, stream);
   launch_linear_backward_input({a.rows, a.in, a.out, a.dy_no, a.w_oi, a.dnormed_ni}, stream);
   launch_rmsnorm_backward({a.rows, a.in, a.dnormed_ni, a.x_ni, a.dresidual_ni, a.rstd_n, a.dx_ni}, stream);
 }

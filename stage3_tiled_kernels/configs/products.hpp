@@ -22,11 +22,12 @@ struct ProductTiles {
 
 /// Products: `masked` takes any shape and pointer; the others only rows that the bulk copy engine can take (16
 /// bytes), and pay only when the matrix has at least one whole tile: `forward` for y = x W^T, `input` for dx = dy
-/// W, `weight` for dW = dy^T x. Where an element type has no faster tile, all are the same.
+/// W, `beside` for either when it reads a residual or a ReLU's mask as large as the result, `weight` for dW = dy^T x.
+/// Where an element type has no faster tile, all are the same.
 struct ProductRow {
   int architecture;
   Dtype dtype;
-  ProductTiles masked, forward, input, weight;
+  ProductTiles masked, forward, input, beside, weight;
   const char* evidence;  ///< ids of trace items for forward, input and weight, or "untuned: why these"
 };
 
@@ -39,17 +40,20 @@ inline constexpr ProductTiles kWide{.rows = 128, .columns = 256, .inner = 64, .w
 inline constexpr ProductTiles kWidePieces{
     .rows = 128, .columns = 256, .inner = 64, .warps = 8, .persistent = 1, .piece = 64};
 
+/// Rows x columns of a tile of the pass that scales rows before a weight gradient; untuned.
+inline constexpr int kScaleRows = 16, kScaleColumns = 256;
+
 inline constexpr const char* kUntuned = "untuned: tiles that compile without spills";
 inline constexpr std::array kProductRows = {
-    ProductRow{80, Dtype::fp64, k16, k16, k16, k16, kUntuned},
-    ProductRow{80, Dtype::fp32, k16, k32, k32, k32, kUntuned},
-    ProductRow{80, Dtype::tf32, k32, k32, k32, k32, kUntuned},
-    ProductRow{80, Dtype::fp16, k32, k32, k32, k32, kUntuned},
-    ProductRow{80, Dtype::bf16, k32, k128, k128, k128, "static: not run on hardware"},
-    ProductRow{90, Dtype::bf16, k32, kWide, kWide, kWidePieces,
+    ProductRow{80, Dtype::fp64, k16, k16, k16, k16, k16, kUntuned},
+    ProductRow{80, Dtype::fp32, k16, k32, k32, k32, k32, kUntuned},
+    ProductRow{80, Dtype::tf32, k32, k32, k32, k32, k32, kUntuned},
+    ProductRow{80, Dtype::fp16, k32, k32, k32, k32, k32, kUntuned},
+    ProductRow{80, Dtype::bf16, k32, k128, k128, k128, k128, "static: not run on hardware"},
+    ProductRow{90, Dtype::bf16, k32, kWide, kWide, kWidePieces, kWidePieces,
                "gemm-0006, gemm-0053, gemm-0017, gemm-0061, gemm-0078, gemm-0045, gemm-0068, gemm-0073"},
-    ProductRow{100, Dtype::bf16, k32, k128, k128, k128, "static: not run on hardware"},
-    ProductRow{120, Dtype::bf16, k32, k64, k64, k64, "static: not run on hardware"},
+    ProductRow{100, Dtype::bf16, k32, k128, k128, k128, k128, "static: not run on hardware"},
+    ProductRow{120, Dtype::bf16, k32, k64, k64, k64, k64, "static: not run on hardware"},
 };
 
 /// The row of the newest architecture that is not newer than `architecture`, for this type.

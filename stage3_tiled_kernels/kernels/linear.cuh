@@ -94,10 +94,8 @@ linear_backward_input_kernel(int rows, int in_channels, int out_channels, const 
   }
 }
 
-// Computes: sums_soi[s] = (old sums_soi[s] if add) + the share of split s in dy_no^T (rstd_n x_ni)
-//           The scale of row n stands inside the sum over n here, so it goes onto the tile of x as it is
-//           loaded.
-// Shapes:   dy_no [N, O], x_ni [N, I], rstd_n [N] -> sums_soi [S, O, I]
+// Computes: sums_soi[s] = (old sums_soi[s] if add) + the share of split s in dy_no^T x_ni
+// Shapes:   dy_no [N, O], x_ni [N, I] -> sums_soi [S, O, I]
 // Map:      one block owns TM x TN tiles of dW for one of S stretches of the rows (split-K): a small W has
 //           few tiles, and the rows are many. With S = 1 sums_soi is dW itself, else linear_weight_sum adds
 //           the S parts up. All tiles of a stretch come before the next: they read the same rows
@@ -110,8 +108,7 @@ template <class E, table::ProductTiles S, int Divisor, Extras X>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
 linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int splits,
                               const Stored<E>* __restrict__ dy_no, const Stored<E>* __restrict__ x_ni,
-                              const Wide<E>* __restrict__ rstd_n, bool scaled, bool add,
-                              Wide<E>* __restrict__ sums_soi) {
+                              bool add, Wide<E>* __restrict__ sums_soi) {
   constexpr int TM = S.rows, TN = S.columns, TK = S.inner;
   const int in = ct::assume_divisible<Divisor>(in_channels);
   const int out = ct::assume_divisible<Divisor>(out_channels);
@@ -129,17 +126,32 @@ linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int s
       const auto old = matrices<TM, TN>(promised<Divisor>(sums_soi), splits, out, in);
       dw = ct::reshape<ct::shape<TM, TN>>(old.load_masked(s, o, i));
     }
-    for (int n : ct::irange(s * share, end)) {
-      auto x_tile = x.load_masked(n, i);
-      if (X.known ? X.scaled : scaled) {
-        const auto rstd = ct::reshape<ct::shape<TK, 1>>(vector<TK>(rstd_n, rows).load_masked(n));
-        x_tile = ct::element_cast<Stored<E>>(ct::element_cast<Wide<E>>(x_tile) * rstd);
-      }
+    for (int n : ct::irange(s * share, end))
       dw = ct::mma(ct::transpose(ct::element_cast<Operand<E>>(dy.load_masked(n, o))),
-                   ct::element_cast<Operand<E>>(x_tile), dw);
-    }
+                   ct::element_cast<Operand<E>>(x.load_masked(n, i)), dw);
     store_result<S, Divisor>(sums_soi, splits, out, in, dw, s, o, i);
   }
+}
+
+// Computes: scaled_ni = rstd_n x_ni, rounded as x is: rmsnorm(x) for a weight gradient, where the scale of row n
+//           stands inside the sum over n. Scaled as it is loaded, every tile of x would leave the way from shared
+//           memory into the tensor cores, and the product would take five times as long
+// Shapes:   x_ni [N, I], rstd_n [N] -> scaled_ni [N, I]
+// Map:      one block owns a tile of TR x TC elements
+// Traffic:  reads N I elements, writes N I
+// FLOPs:    N I
+// Bound:    memory
+// Differs from the previous rung: there is none: the thread that summed scaled what it read
+template <class E, int TR, int TC, int Divisor>
+__tile_global__ void linear_scale_rows_kernel(int rows, int in_channels, const Stored<E>* __restrict__ x_ni,
+                                              const Wide<E>* __restrict__ rstd_n,
+                                              Stored<E>* __restrict__ scaled_ni) {
+  const int in = ct::assume_divisible<Divisor>(in_channels);
+  const int n = ct::bid().x, i = ct::bid().y;
+  const auto x_tile = matrix<TR, TC>(promised<Divisor>(x_ni), rows, in).load_masked(n, i);
+  const auto rstd = ct::reshape<ct::shape<TR, 1>>(vector<TR>(rstd_n, rows).load_masked(n));
+  const auto scaled = ct::element_cast<Stored<E>>(ct::element_cast<Wide<E>>(x_tile) * rstd);
+  matrix<TR, TC>(promised<Divisor>(scaled_ni), rows, in).store_masked(scaled, n, i);
 }
 
 // Computes: dW_oi += sum_s sums_soi[s], in the order of s: the same bits on every run
@@ -182,17 +194,19 @@ inline void launch_linear_forward(const LinearForward& args, const ForwardExtras
                       .residual = static_cast<bool>(extras.residual_no)};
   constexpr Extras kPlain{.known = true}, kScaled{.known = true, .scaled = true},
       kScaledRelu{.known = true, .scaled = true, .relu = true}, kResidual{.known = true, .residual = true};
+  const auto start = [&]<class E, table::ProductTiles S, int Divisor>() {
+    const tile::Launch where{"linear_forward", grid_for(S, result_tiles(S, {rows, out})), hints_of(S)};
+    with_extras<S, kPlain, kScaled, kScaledRelu, kResidual>(wanted, [&]<Extras X>() {
+      launch(stream, linear_forward_kernel<E, S, Divisor, X>, where, rows, in, out, args.x_ni.as<Stored<E>>(),
+             args.w_oi.as<Stored<E>>(), extras.rstd_n.as<Wide<E>>(), extras.residual_no.as<Stored<E>>(),
+             wanted.scaled, wanted.relu, wanted.residual, args.y_no.as<Stored<E>>());
+    });
+  };
   using Row = table::ProductRow;
-  with_product_tiles<&Row::forward>(
-      args.y_no.dtype, {rows, out}, bulk, [&]<class E, table::ProductTiles S, int Divisor>() {
-        const tile::Launch where{"linear_forward", grid_for(S, result_tiles(S, {rows, out})), hints_of(S)};
-        with_extras<S, kPlain, kScaled, kScaledRelu, kResidual>(wanted, [&]<Extras X>() {
-          launch(stream, linear_forward_kernel<E, S, Divisor, X>, where, rows, in, out,
-                 args.x_ni.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), extras.rstd_n.as<Wide<E>>(),
-                 extras.residual_no.as<Stored<E>>(), wanted.scaled, wanted.relu, wanted.residual,
-                 args.y_no.as<Stored<E>>());
-        });
-      });
+  if (wanted.residual)
+    with_product_tiles<&Row::beside>(args.y_no.dtype, {rows, out}, bulk, start);
+  else
+    with_product_tiles<&Row::forward>(args.y_no.dtype, {rows, out}, bulk, start);
 }
 
 inline Cost cost(const LinearForward& args) {
@@ -216,16 +230,19 @@ inline void launch_linear_backward_input(const LinearBackwardInput& args, Act re
                                 args.dx_ni.dtype);
   const Extras wanted{.known = true, .relu = static_cast<bool>(relu_ni)};
   constexpr Extras kPlain{.known = true}, kRelu{.known = true, .relu = true};
-  using Row = table::ProductRow;
-  with_product_tiles<
-      &Row::input>(args.dx_ni.dtype, {rows, in}, bulk, [&]<class E, table::ProductTiles S, int Divisor>() {
+  const auto start = [&]<class E, table::ProductTiles S, int Divisor>() {
     const tile::Launch where{"linear_backward_input", grid_for(S, result_tiles(S, {rows, in})), hints_of(S)};
     with_extras<S, kPlain, kRelu>(wanted, [&]<Extras X>() {
       launch(stream, linear_backward_input_kernel<E, S, Divisor, X>, where, rows, in, out,
              args.dy_no.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), relu_ni.as<Stored<E>>(), wanted.relu,
              args.dx_ni.as<Stored<E>>());
     });
-  });
+  };
+  using Row = table::ProductRow;
+  if (wanted.relu)
+    with_product_tiles<&Row::beside>(args.dx_ni.dtype, {rows, in}, bulk, start);
+  else
+    with_product_tiles<&Row::input>(args.dx_ni.dtype, {rows, in}, bulk, start);
 }
 
 inline void launch_linear_backward_input(const LinearBackwardInput& args, Stream& stream) {
@@ -238,14 +255,13 @@ inline Cost cost(const LinearBackwardWeight& args) {
   return total;
 }
 
-/// `rstd_n` may be empty; with it the product is that of rmsnorm(x).
-inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stat rstd_n, Stream& stream) {
+inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stream& stream) {
   require_pointers("linear_backward_weight",
                    {pointer("dy_no", args.dy_no), pointer("x_ni", args.x_ni), pointer("dw_oi", args.dw_oi)});
   const int rows = args.rows, in = args.in, out = args.out;
   const bool bulk =
       bulk_copies({args.dy_no.data, args.x_ni.data, args.dw_oi.data}, {in, out}, args.dy_no.dtype);
-  constexpr Extras kPlain{.known = true}, kScaled{.known = true, .scaled = true};
+  constexpr Extras kPlain{.known = true};
   using Row = table::ProductRow;
   with_product_tiles<&Row::weight>(
       args.dy_no.dtype, {out, in}, bulk, [&]<class E, table::ProductTiles S, int Divisor>() {
@@ -255,12 +271,11 @@ inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stat
         Wide<E>* dw = args.dw_oi.as<Wide<E>>();
         Wide<E>* sums_soi =
             splits == 1 ? dw : static_cast<Wide<E>*>(stream.workspace(splits * count * sizeof(Wide<E>)));
-        const Extras wanted{.known = true, .scaled = static_cast<bool>(rstd_n), .add = splits == 1};
+        const Extras wanted{.known = true, .add = splits == 1};
         const tile::Launch where{"linear_backward_weight", grid_for(S, tiles * splits), hints_of(S)};
-        with_extras<S, kPlain, kScaled>(wanted, [&]<Extras X>() {
+        with_extras<S, kPlain>(wanted, [&]<Extras X>() {
           launch(stream, linear_backward_weight_kernel<E, S, Divisor, X>, where, rows, in, out, splits,
-                 args.dy_no.as<Stored<E>>(), args.x_ni.as<Stored<E>>(), rstd_n.as<Wide<E>>(), wanted.scaled,
-                 wanted.add, sums_soi);
+                 args.dy_no.as<Stored<E>>(), args.x_ni.as<Stored<E>>(), wanted.add, sums_soi);
         });
         if (splits > 1)
           launch(stream, linear_weight_sum_kernel<Wide<E>, table::kLine, Divisor>,
@@ -269,8 +284,21 @@ inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stat
       });
 }
 
-inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stream& stream) {
-  launch_linear_backward_weight(args, Stat{}, stream);
+/// scaled_ni = rstd_n x_ni.
+inline void launch_linear_scale_rows(int rows, int in, Act x_ni, Stat rstd_n, Act scaled_ni, Stream& stream) {
+  require_pointers("linear_scale_rows",
+                   {pointer("x_ni", x_ni), pointer("rstd_n", rstd_n), pointer("scaled_ni", scaled_ni)});
+  const bool bulk = bulk_copies({x_ni.data, scaled_ni.data}, {in}, x_ni.dtype);
+  constexpr int TR = table::kScaleRows, TC = table::kScaleColumns;
+  with_stored_type(x_ni.dtype, [&](auto type) {
+    using E = typename decltype(type)::type;
+    const tile::Launch where{"linear_scale_rows", {blocks_for(rows, TR), blocks_for(in, TC)}};
+    const auto start = [&]<int Divisor>() {
+      launch(stream, linear_scale_rows_kernel<E, TR, TC, Divisor>, where, rows, in, x_ni.as<E>(),
+             rstd_n.as<Wide<E>>(), scaled_ni.as<E>());
+    };
+    bulk ? start.template operator()<16 / static_cast<int>(sizeof(E))>() : start.template operator()<1>();
+  });
 }
 
 }  // namespace ladder::LADDER_SIDE::stage3

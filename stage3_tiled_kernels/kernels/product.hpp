@@ -31,12 +31,12 @@ __tile__ BlockPlace grouped_block(int number, int tile_rows, int tile_columns) {
   return {first_row + inside % height, inside / height};
 }
 
-/// Columns of a tile that are stored at once.
+/// Columns of a tile that are stored at once. A result leaves through shared memory: the smaller the piece, the
+/// more of it is left for the factors on their way in.
 template <table::ProductTiles S>
 inline constexpr int kPieceOf = S.piece > 0 ? S.piece : S.columns;
 
-/// Stores the tile `y` at (row, column) of a matrix, piece by piece from piece number First on. A result leaves
-/// through shared memory; the smaller the piece, the more of that memory is left for the factors on their way in.
+/// Stores the tile `y` at (row, column) of a matrix, piece by piece from piece number First on.
 template <table::ProductTiles S, int Divisor, int First = 0, class E, class Tile>
 __tile__ void store_result(E* data, int rows, int columns, Tile y, int row, int column) {
   constexpr int kPiece = kPieceOf<S>, kPieces = S.columns / kPiece;

@@ -79,6 +79,7 @@ def rivals(work, t):
 KERNELS = {"NT": "linear_forward_kernel", "NN": "linear_backward_input_kernel", "TN": "linear_backward_weight_kernel"}
 KNOBS = ("rows", "columns", "inner", "warps", "occupancy", "group", "persistent", "bulk_store", "piece")
 SUM_TILE = 1024  # table::kLine
+SCALE_TILE = (16, 256)  # table::kScaleRows, kScaleColumns
 
 
 def source(configuration):
@@ -92,6 +93,7 @@ auto* keep = on_gpu::stage3::{kernel}<__nv_bfloat16, table::ProductTiles{{{tiles
 """
     if configuration["layout"] == "TN":
         text += f"auto* keep_sum = on_gpu::stage3::linear_weight_sum_kernel<float, {SUM_TILE}, 8>;\n"
+        text += "auto* keep_scale = on_gpu::stage3::linear_scale_rows_kernel<__nv_bfloat16, %d, %d, 8>;\n" % SCALE_TILE
     return text
 
 
@@ -112,9 +114,15 @@ def call(module, configuration, work, t):
     splits, count = configuration["splits"], work.m * work.n
     sums = t["c"] if splits == 1 else torch.empty(splits, work.m, work.n, device="cuda")
 
-    def weight():  # rows, in, out, splits, dy, x, rstd, scaled, add, sums; then the parts are added to dW
-        module.launch(kernel, grid(tiles * splits), [work.k, work.n, work.m, splits, t["a"], t["b"], t["rstd"],
-                                                     *asked("scaled"), splits == 1, sums])
+    before = "scaled" in work.extras  # by a pass of its own
+    factor = torch.empty_like(t["b"]) if before else t["b"]
+
+    def weight():  # rows, in, out, splits, dy, x, add, sums; then the parts are added to dW
+        if before:
+            module.launch("linear_scale_rows", (ceil(work.k, SCALE_TILE[0]), ceil(work.n, SCALE_TILE[1])),
+                          [work.k, work.n, t["b"], t["rstd"], factor])
+        module.launch(kernel, grid(tiles * splits), [work.k, work.n, work.m, splits, t["a"], factor,
+                                                     splits == 1, sums])
         if splits > 1:
             module.launch("linear_weight_sum", (ceil(count, SUM_TILE),), [count, splits, sums, t["c"]])
 
