@@ -1,14 +1,25 @@
 // Tiles of attention.
 #pragma once
 
+#include <array>
+#include <cstddef>
+
 #include "shared/dtype.hpp"
 
 namespace ladder::table {
 
-/// FMHA: one block owns `queries` queries (or `keys` keys) of a head.
+/// FMHA: one block owns `queries` queries (or `keys` keys) of a head and walks along the other.
+/// `warps` are those that compute; `occupancy` is how many blocks shall fit on a multiprocessor, which is what limits a
+/// block's registers; the latencies tell the compiler how far ahead to load (1 to 10; 0: its own choice).
 struct AttentionTiles {
   int queries, keys;
+  int warps = 4, occupancy = 1;
+  int key_latency = 0, value_latency = 0;
+  bool operator==(const AttentionTiles&) const = default;
 };
+
+/// The kernels of attention that have rows of their own.
+enum class AttentionPart { forward, key_value, query };
 
 /// Head sizes round up to a class, the extent of the tile that holds a head; 0 where no class holds them.
 /// Every type has 16 and 64; only the two types that models are trained in have 128.
@@ -19,13 +30,65 @@ constexpr int head_class(int head_dim, Dtype dtype) {
   return head_dim <= 128 && wide ? 128 : 0;
 }
 
-constexpr AttentionTiles attention_tiles(int /*architecture*/, Dtype dtype, int head) {
-  const bool half = dtype == Dtype::bf16 || dtype == Dtype::fp16;
+/// What holds for any shape and pointer, on every architecture. fp32 has no tensor core: its products run out of
+/// registers. Static: chosen by the compiler's report (no or the fewest spills), not by time.
+constexpr AttentionTiles any_attention_tiles(Dtype dtype, int head, AttentionPart part) {
+  const bool half = dtype == Dtype::bf16 || dtype == Dtype::fp16, by_key = part == AttentionPart::key_value;
   if (head == 16) return half ? AttentionTiles{32, 32} : AttentionTiles{16, 16};
-  return half || dtype == Dtype::tf32 ? AttentionTiles{64, 64} : AttentionTiles{16, 16};
+  if (half) return by_key ? AttentionTiles{32, 64} : AttentionTiles{64, 64};
+  if (dtype == Dtype::tf32) return {64, 64};
+  if (dtype == Dtype::fp64) return {16, 16};
+  return by_key && head == 64 ? AttentionTiles{16, 16, 8} : AttentionTiles{16, 8};
+}
+
+/// A row for the bulk copy engine: bf16, a head that fills its class, rows that begin on 16 bytes, slots of equal size.
+struct AttentionRow {
+  int architecture, head;
+  AttentionPart part;
+  AttentionTiles tiles;
+  const char* evidence;  ///< id of a trace item, or why there is none
+};
+
+inline constexpr const char* kHopperUntuned = "untuned: the tiles of head 64 that do not spill here";
+inline constexpr const char* kPublished = "published: RTX 5070, not run on hardware";
+inline constexpr const char* kAmpere = "untuned: small tiles that do not spill, not run on hardware";
+inline constexpr std::array kAttentionRows = {
+    AttentionRow{80, 64, AttentionPart::forward, {64, 64}, kAmpere},
+    AttentionRow{80, 64, AttentionPart::key_value, {64, 64}, kAmpere},
+    AttentionRow{80, 64, AttentionPart::query, {64, 64}, kAmpere},
+    AttentionRow{80, 128, AttentionPart::forward, {64, 64}, kAmpere},
+    AttentionRow{80, 128, AttentionPart::key_value, {64, 64}, kAmpere},
+    AttentionRow{80, 128, AttentionPart::query, {64, 64}, kAmpere},
+    AttentionRow{90, 64, AttentionPart::forward, {64, 64, 4, 4, 2, 5}, "attention-0122"},
+    AttentionRow{90, 64, AttentionPart::key_value, {64, 64, 4, 2}, "attention-0128"},
+    AttentionRow{90, 64, AttentionPart::query, {64, 64, 4, 3}, "attention-0131"},
+    AttentionRow{90, 128, AttentionPart::forward, {64, 128, 4, 2}, "attention-0114"},
+    AttentionRow{90, 128, AttentionPart::key_value, {128, 64, 8, 1}, kHopperUntuned},
+    AttentionRow{90, 128, AttentionPart::query, {64, 64, 4, 2}, kHopperUntuned},
+    AttentionRow{100, 64, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},
+    AttentionRow{100, 64, AttentionPart::key_value, {64, 64}, kPublished},
+    AttentionRow{100, 64, AttentionPart::query, {64, 64}, kPublished},
+    AttentionRow{100, 128, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},
+    AttentionRow{100, 128, AttentionPart::key_value, {64, 64}, kPublished},
+    AttentionRow{100, 128, AttentionPart::query, {64, 64}, kPublished},
+    AttentionRow{120, 64, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},
+    AttentionRow{120, 64, AttentionPart::key_value, {64, 64}, kPublished},
+    AttentionRow{120, 64, AttentionPart::query, {64, 64}, kPublished},
+    AttentionRow{120, 128, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},
+    AttentionRow{120, 128, AttentionPart::key_value, {64, 64}, kPublished},
+    AttentionRow{120, 128, AttentionPart::query, {64, 64}, kPublished},
+};
+
+/// The row of an architecture; every architecture, head class from 64 on and part has one.
+constexpr AttentionTiles bulk_attention_tiles(int architecture, int head, AttentionPart part) {
+  std::size_t i = 0;
+  while (kAttentionRows[i].architecture != architecture || kAttentionRows[i].head != head ||
+         kAttentionRows[i].part != part)
+    ++i;
+  return kAttentionRows[i].tiles;
 }
 
 /// Rows of a tile of the row sums that the backward pass begins with.
-inline constexpr int kDeltaRows = 16;
+inline constexpr int kDeltaRows = 16, kDeltaBulkRows = 64;
 
 }  // namespace ladder::table

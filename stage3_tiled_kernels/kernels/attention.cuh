@@ -25,8 +25,8 @@ __tile__ void online_softmax(ct::tile<Wide<E>, ct::shape<TQ, TK>> score_qk,
                              ct::tile<Wide<E>, ct::shape<TQ, 1>>& l_q,
                              ct::tile<Wide<E>, ct::shape<TQ, D>>& out_qd) {
   const auto highest = ct::max(m_q, ct::reduce_max<1>(score_qk) * scale2);
-  const auto p_qk = ct::exp2(score_qk * scale2 - highest);
-  const auto shrink = ct::exp2(m_q - highest);
+  const auto p_qk = power_of_two(score_qk * scale2 - highest);
+  const auto shrink = power_of_two(m_q - highest);
   l_q = l_q * shrink + ct::sum<1>(p_qk);
   out_qd = ct::mma(ct::element_cast<Operand<E>>(p_qk), ct::element_cast<Operand<E>>(v_kd), out_qd * shrink);
   m_q = highest;
@@ -41,56 +41,62 @@ __tile__ void online_softmax(ct::tile<Wide<E>, ct::shape<TQ, TK>> score_qk,
 // FLOPs:    4 D a pair of a query and a key that it sees
 // Bound:    the tensor cores and exp2, about equally
 // Differs from the previous rung: nothing of size N x T is in memory, and one launch does it all
-template <class E, int TQ, int TK, int D, bool Bulk>
-__tile_global__ void attention_forward_kernel(int batch, int rows, int heads, int kv_heads, int head_dim,
-                                              bool causal, int row_stride,
-                                              const std::int32_t* __restrict__ starts_b,
-                                              const std::int32_t* __restrict__ lengths_b,
-                                              const Stored<E>* __restrict__ q_np,
-                                              const Stored<E>* __restrict__ k_np,
-                                              const Stored<E>* __restrict__ v_np, Wide<E> scale2,
-                                              Stored<E>* __restrict__ out_nc, Wide<E>* __restrict__ lse_hn) {
+template <class E, table::AttentionTiles S, int D, bool Bulk>
+[[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
+attention_forward_kernel(int batch, int rows, int heads, int kv_heads, int head_dim, bool causal,
+                         int row_stride, const std::int32_t* __restrict__ starts_b,
+                         const std::int32_t* __restrict__ lengths_b, const Stored<E>* __restrict__ q_np,
+                         const Stored<E>* __restrict__ k_np, const Stored<E>* __restrict__ v_np,
+                         Wide<E> scale2, Stored<E>* __restrict__ out_nc, Wide<E>* __restrict__ lse_hn) {
+  constexpr int TQ = S.queries, TK = S.keys;
   using W = Wide<E>;
   using Scores = ct::tile<W, ct::shape<TQ, TK>>;
-  const int b = ct::bid().z, h = ct::bid().y;
+  const int b = ct::bid().z, h = ct::bid().y, kv = h / (heads / kv_heads);
   const int tile = ct::num_blocks().x - 1 - ct::bid().x;
-  const int start = starts_b[b], length = lengths_b[b];
-  const int slot = (b + 1 < batch ? starts_b[b + 1] : rows) - start;
-  if (tile * TQ >= slot) return;
+  const auto [start, length, slot] = rows_of<Bulk>(b, batch, rows, starts_b, lengths_b);
+  if constexpr (!Bulk)
+    if (tile * TQ >= slot) return;
 
-  const auto q = head_of<TQ, D, Bulk>(q_np, start, h, length, head_dim, row_stride);
-  const auto k = head_of<TK, D, Bulk>(k_np, start, h / (heads / kv_heads), length, head_dim, row_stride);
-  const auto v = head_of<TK, D, Bulk>(v_np, start, h / (heads / kv_heads), length, head_dim, row_stride);
+  const auto q = head_tiles<TQ, D, Bulk>(q_np, rows, heads, row_stride, start, length, h, head_dim);
+  const auto k = head_tiles<TK, D, Bulk>(k_np, rows, kv_heads, row_stride, start, length, kv, head_dim);
+  const auto v = head_tiles<TK, D, Bulk>(v_np, rows, kv_heads, row_stride, start, length, kv, head_dim);
+  const int query = first_tile<TQ, Bulk>(start) + tile, key = first_tile<TK, Bulk>(start);
+  const int q_column = head_column<Bulk>(h), kv_column = head_column<Bulk>(kv);
   const KeyTiles keys = visible_keys<TQ, TK>(tile * TQ, length, causal);
   const auto t = column_of_indices<TQ>(tile * TQ);
 
   auto m_q = ct::full<ct::tile<W, ct::shape<TQ, 1>>>(static_cast<W>(kMaskValue));
   auto l_q = ct::zeros<ct::tile<W, ct::shape<TQ, 1>>>();
   auto out_qd = ct::zeros<ct::tile<W, ct::shape<TQ, D>>>();
-  const auto q_qd = ct::element_cast<Operand<E>>(q.load_masked(tile, 0));
+  const auto q_qd = ct::element_cast<Operand<E>>(q.load_masked(query, q_column));
   for (int j : ct::irange(0, keys.whole)) {
-    const auto k_dk = ct::transpose(ct::element_cast<Operand<E>>(k.load_masked(j, 0)));
-    online_softmax<E, TQ, TK, D>(ct::mma(q_qd, k_dk, ct::zeros<Scores>()), v.load_masked(j, 0), scale2, m_q,
-                                 l_q, out_qd);
+    const auto k_kd = load_ahead<S.key_latency>(k, key + j, kv_column);
+    const auto score_qk =
+        ct::mma(q_qd, ct::transpose(ct::element_cast<Operand<E>>(k_kd)), ct::zeros<Scores>());
+    const auto v_kd = load_ahead<S.value_latency>(v, key + j, kv_column);
+    online_softmax<E, TQ, TK, D>(score_qk, v_kd, scale2, m_q, l_q, out_qd);
   }
   for (int j : ct::irange(keys.whole, keys.all)) {
-    const auto k_dk = ct::transpose(ct::element_cast<Operand<E>>(k.load_masked(j, 0)));
+    const auto k_kd = load_ahead<S.key_latency>(k, key + j, kv_column);
     const auto s = row_of_indices<TK>(j * TK);
-    const auto visible = (s < length) && (s <= t || !causal);
-    const auto score = ct::select(visible, ct::mma(q_qd, k_dk, ct::zeros<Scores>()),
-                                  ct::full<Scores>(static_cast<W>(kMaskValue)));
-    online_softmax<E, TQ, TK, D>(score, v.load_masked(j, 0), scale2, m_q, l_q, out_qd);
+    const auto visible = s <= last_visible_key(t, length, causal);
+    const auto score_qk = ct::select(
+        visible, ct::mma(q_qd, ct::transpose(ct::element_cast<Operand<E>>(k_kd)), ct::zeros<Scores>()),
+        ct::full<Scores>(static_cast<W>(kMaskValue)));
+    const auto v_kd = load_ahead<S.value_latency>(v, key + j, kv_column);
+    online_softmax<E, TQ, TK, D>(score_qk, v_kd, scale2, m_q, l_q, out_qd);
   }
 
   // Rows behind the sequence's end have seen no key of their own: zeros, and the log-sum-exp of nothing.
   const auto inside = t < length;
   const auto sum = ct::select(inside && l_q > W(0), l_q, ct::ones<ct::tile<W, ct::shape<TQ, 1>>>());
-  const auto out = ct::select(inside, out_qd / sum, ct::zeros<ct::tile<W, ct::shape<TQ, D>>>());
+  const auto out = ct::select(inside, out_qd * (W(1) / sum), ct::zeros<ct::tile<W, ct::shape<TQ, D>>>());
   const auto lse = ct::select(inside, (m_q + ct::log2(sum)) * static_cast<W>(kLn2),
                               ct::full<ct::tile<W, ct::shape<TQ, 1>>>(static_cast<W>(kMaskValue)));
-  head_of<TQ, D, Bulk>(out_nc, start, h, slot, head_dim, heads * head_dim)
-      .store_masked(ct::element_cast<Stored<E>>(out), tile, 0);
-  statistic_of<TQ>(lse_hn, start, h, slot, rows).store_masked(ct::reshape<ct::shape<TQ>>(lse), tile);
+  head_tiles<TQ, D, Bulk>(out_nc, rows, heads, heads * head_dim, start, slot, h, head_dim)
+      .store_masked(ct::element_cast<Stored<E>>(out), query, q_column);
+  statistic_tiles<TQ, Bulk>(lse_hn, rows, heads, start, slot, h)
+      .store_masked(ct::reshape<ct::shape<TQ>>(lse), first_tile<TQ, Bulk>(h * rows + start) + tile);
 }
 
 // ---- backward ---------------------------------------------------------------------------------------------
@@ -107,15 +113,32 @@ __tile_global__ void attention_forward_kernel(int batch, int rows, int heads, in
 // FLOPs:    2 N C
 // Bound:    memory
 // Differs from the previous rung: a row of a head is a row of a tile, and its sum is one operation
-template <class T, int TN, int D>
+template <class T, int TN, int D, bool Bulk>
 __tile_global__ void attention_delta_kernel(int rows, int heads, int head_dim, const T* __restrict__ dout_nc,
                                             const T* __restrict__ out_nc, Wide<T>* __restrict__ delta_hn) {
   const int h = ct::bid().y, tile = ct::bid().x;
-  const auto dout =
-      head_of<TN, D, false>(dout_nc, 0, h, rows, head_dim, heads * head_dim).load_masked(tile, 0);
-  const auto out = head_of<TN, D, false>(out_nc, 0, h, rows, head_dim, heads * head_dim).load_masked(tile, 0);
-  const auto delta = ct::sum<1>(ct::element_cast<Wide<T>>(dout) * ct::element_cast<Wide<T>>(out));
-  statistic_of<TN>(delta_hn, 0, h, rows, rows).store_masked(ct::reshape<ct::shape<TN>>(delta), tile);
+  const int column = head_column<Bulk>(h);
+  const auto dout = head_tiles<TN, D, Bulk>(dout_nc, rows, heads, heads * head_dim, 0, rows, h, head_dim);
+  const auto out = head_tiles<TN, D, Bulk>(out_nc, rows, heads, heads * head_dim, 0, rows, h, head_dim);
+  const auto delta = ct::sum<1>(ct::element_cast<Wide<T>>(dout.load_masked(tile, column)) *
+                                ct::element_cast<Wide<T>>(out.load_masked(tile, column)));
+  statistic_tiles<TN, false>(delta_hn, rows, heads, 0, rows, h)
+      .store_masked(ct::reshape<ct::shape<TN>>(delta), tile);
+}
+
+/// Adds one tile of queries to the sums dk and dv of a tile of keys.
+template <class E, int TQ, int TK, int D>
+__tile__ void add_query_tile(ct::tile<Wide<E>, ct::shape<TK, TQ>> p_kq,
+                             ct::tile<Operand<E>, ct::shape<TK, D>> v_kd,
+                             ct::tile<Operand<E>, ct::shape<TQ, D>> q_qd,
+                             ct::tile<Operand<E>, ct::shape<TQ, D>> dout_qd,
+                             ct::tile<Wide<E>, ct::shape<1, TQ>> delta_q,
+                             ct::tile<Wide<E>, ct::shape<TK, D>>& dk_kd,
+                             ct::tile<Wide<E>, ct::shape<TK, D>>& dv_kd) {
+  using Scores = ct::tile<Wide<E>, ct::shape<TK, TQ>>;
+  dv_kd = ct::mma(ct::element_cast<Operand<E>>(p_kq), dout_qd, dv_kd);
+  const auto dp_kq = ct::mma(v_kd, ct::transpose(dout_qd), ct::zeros<Scores>());
+  dk_kd = ct::mma(ct::element_cast<Operand<E>>(p_kq * (dp_kq - delta_q)), q_qd, dk_kd);
 }
 
 // Computes: dk[s] = scale sum_t dscore[t, s] q[t], dv[s] = sum_t p[t, s] dout[t], over the query heads of a
@@ -128,56 +151,85 @@ __tile_global__ void attention_delta_kernel(int rows, int heads, int head_dim, c
 // FLOPs:    8 D a pair
 // Bound:    the tensor cores
 // Differs from the previous rung: the scores are made again instead of read
-template <class E, int TQ, int TK, int D, bool Bulk>
-__tile_global__ void attention_backward_key_value_kernel(
-    int batch, int rows, int heads, int kv_heads, int head_dim, bool causal, int row_stride,
-    const std::int32_t* __restrict__ starts_b, const std::int32_t* __restrict__ lengths_b,
-    const Stored<E>* __restrict__ q_np, const Stored<E>* __restrict__ k_np,
-    const Stored<E>* __restrict__ v_np, const Stored<E>* __restrict__ dout_nc,
-    const Wide<E>* __restrict__ lse_hn, const Wide<E>* __restrict__ delta_hn, Wide<E> scale, Wide<E> scale2,
-    Stored<E>* __restrict__ dk_np, Stored<E>* __restrict__ dv_np) {
+template <class E, table::AttentionTiles S, int D, bool Bulk>
+[[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
+attention_backward_key_value_kernel(int batch, int rows, int heads, int kv_heads, int head_dim, bool causal,
+                                    int row_stride, const std::int32_t* __restrict__ starts_b,
+                                    const std::int32_t* __restrict__ lengths_b,
+                                    const Stored<E>* __restrict__ q_np, const Stored<E>* __restrict__ k_np,
+                                    const Stored<E>* __restrict__ v_np, const Stored<E>* __restrict__ dout_nc,
+                                    const Wide<E>* __restrict__ lse_hn, const Wide<E>* __restrict__ delta_hn,
+                                    Wide<E> scale, Wide<E> scale2, Stored<E>* __restrict__ dk_np,
+                                    Stored<E>* __restrict__ dv_np) {
+  constexpr int TQ = S.queries, TK = S.keys;
   using W = Wide<E>;
   using Scores = ct::tile<W, ct::shape<TK, TQ>>;
   const int b = ct::bid().z, kv = ct::bid().y, tile = ct::bid().x;
-  const int start = starts_b[b], length = lengths_b[b];
-  const int slot = (b + 1 < batch ? starts_b[b + 1] : rows) - start;
-  if (tile * TK >= slot) return;
+  const auto [start, length, slot] = rows_of<Bulk>(b, batch, rows, starts_b, lengths_b);
+  if constexpr (!Bulk)
+    if (tile * TK >= slot) return;
 
-  const auto k = head_of<TK, D, Bulk>(k_np, start, kv, length, head_dim, row_stride);
-  const auto v = head_of<TK, D, Bulk>(v_np, start, kv, length, head_dim, row_stride);
-  const auto k_kd = ct::element_cast<Operand<E>>(k.load_masked(tile, 0));
-  const auto v_kd = ct::element_cast<Operand<E>>(v.load_masked(tile, 0));
+  const auto k = head_tiles<TK, D, Bulk>(k_np, rows, kv_heads, row_stride, start, length, kv, head_dim);
+  const auto v = head_tiles<TK, D, Bulk>(v_np, rows, kv_heads, row_stride, start, length, kv, head_dim);
+  const int key = first_tile<TK, Bulk>(start) + tile, query = first_tile<TQ, Bulk>(start);
+  const int kv_column = head_column<Bulk>(kv);
+  const auto k_kd = ct::element_cast<Operand<E>>(k.load_masked(key, kv_column));
+  const auto v_kd = ct::element_cast<Operand<E>>(v.load_masked(key, kv_column));
   const auto s = column_of_indices<TK>(tile * TK);
-  const int first = causal ? tile * TK / TQ : 0;
-  const int end = tile * TK < length ? tiles_for(length, TQ) : first;
+  const QueryTiles queries = seeing_queries<TQ, TK>(tile * TK, length, causal);
 
   auto dk_kd = ct::zeros<ct::tile<W, ct::shape<TK, D>>>();
   auto dv_kd = ct::zeros<ct::tile<W, ct::shape<TK, D>>>();
   const int group = heads / kv_heads;
   for (int h : ct::irange(kv * group, (kv + 1) * group)) {
-    const auto q = head_of<TQ, D, Bulk>(q_np, start, h, length, head_dim, row_stride);
-    const auto dout = head_of<TQ, D, Bulk>(dout_nc, start, h, length, head_dim, heads * head_dim);
-    const auto lse = statistic_of<TQ>(lse_hn, start, h, length, rows);
-    const auto delta = statistic_of<TQ>(delta_hn, start, h, length, rows);
-    for (int i : ct::irange(first, end)) {
-      const auto q_qd = ct::element_cast<Operand<E>>(q.load_masked(i, 0));
-      const auto dout_qd = ct::element_cast<Operand<E>>(dout.load_masked(i, 0));
-      const auto lse_q = ct::reshape<ct::shape<1, TQ>>(lse.load_masked(i));
-      const auto delta_q = ct::reshape<ct::shape<1, TQ>>(delta.load_masked(i));
+    const auto q = head_tiles<TQ, D, Bulk>(q_np, rows, heads, row_stride, start, length, h, head_dim);
+    const auto dout =
+        head_tiles<TQ, D, Bulk>(dout_nc, rows, heads, heads * head_dim, start, length, h, head_dim);
+    const auto lse = statistic_tiles<TQ, Bulk>(lse_hn, rows, heads, start, length, h);
+    const auto delta = statistic_tiles<TQ, Bulk>(delta_hn, rows, heads, start, length, h);
+    const int column = head_column<Bulk>(h), number = first_tile<TQ, Bulk>(h * rows + start);
+    // The diagonal and the sequence's last tile; first, because the largest terms stand there.
+    const int before = queries.whole - queries.first;
+    for (int n : ct::irange(0, before + queries.end - queries.whole_end)) {
+      const int i = n < before ? queries.first + n : queries.whole_end + n - before;
+      const auto q_qd = ct::element_cast<Operand<E>>(q.load_masked(query + i, column));
+      const auto dout_qd = ct::element_cast<Operand<E>>(dout.load_masked(query + i, column));
+      const auto lse_q = ct::reshape<ct::shape<1, TQ>>(lse.load_masked(number + i));
+      const auto delta_q = ct::reshape<ct::shape<1, TQ>>(delta.load_masked(number + i));
       const auto t = row_of_indices<TQ>(i * TQ);
-      const auto visible = (s < length) && (t < length) && (s <= t || !causal);
+      const auto visible = s <= last_visible_key(t, length, causal) && t < length;
       const auto score_kq = ct::mma(k_kd, ct::transpose(q_qd), ct::zeros<Scores>());
-      const auto p_kq = ct::select(visible, ct::exp2(score_kq * scale2 - lse_q * static_cast<W>(kLog2E)),
+      const auto p_kq = ct::select(visible, power_of_two(score_kq * scale2 - lse_q * static_cast<W>(kLog2E)),
                                    ct::zeros<Scores>());
-      dv_kd = ct::mma(ct::element_cast<Operand<E>>(p_kq), dout_qd, dv_kd);
-      const auto dp_kq = ct::mma(v_kd, ct::transpose(dout_qd), ct::zeros<Scores>());
-      dk_kd = ct::mma(ct::element_cast<Operand<E>>(p_kq * (dp_kq - delta_q)), q_qd, dk_kd);
+      add_query_tile<E, TQ, TK, D>(p_kq, v_kd, q_qd, dout_qd, delta_q, dk_kd, dv_kd);
+    }
+    for (int i : ct::irange(queries.whole, queries.whole_end)) {
+      const auto q_qd = ct::element_cast<Operand<E>>(q.load_masked(query + i, column));
+      const auto dout_qd = ct::element_cast<Operand<E>>(dout.load_masked(query + i, column));
+      const auto lse_q = ct::reshape<ct::shape<1, TQ>>(lse.load_masked(number + i));
+      const auto delta_q = ct::reshape<ct::shape<1, TQ>>(delta.load_masked(number + i));
+      const auto score_kq = ct::mma(k_kd, ct::transpose(q_qd), ct::zeros<Scores>());
+      const auto p_kq = power_of_two(score_kq * scale2 - lse_q * static_cast<W>(kLog2E));
+      add_query_tile<E, TQ, TK, D>(p_kq, v_kd, q_qd, dout_qd, delta_q, dk_kd, dv_kd);
     }
   }
-  head_of<TK, D, Bulk>(dk_np, start, kv, slot, head_dim, row_stride)
-      .store_masked(ct::element_cast<Stored<E>>(dk_kd * scale), tile, 0);
-  head_of<TK, D, Bulk>(dv_np, start, kv, slot, head_dim, row_stride)
-      .store_masked(ct::element_cast<Stored<E>>(dv_kd), tile, 0);
+  head_tiles<TK, D, Bulk>(dk_np, rows, kv_heads, row_stride, start, slot, kv, head_dim)
+      .store_masked(ct::element_cast<Stored<E>>(dk_kd * scale), key, kv_column);
+  head_tiles<TK, D, Bulk>(dv_np, rows, kv_heads, row_stride, start, slot, kv, head_dim)
+      .store_masked(ct::element_cast<Stored<E>>(dv_kd), key, kv_column);
+}
+
+/// Adds one tile of keys to the sum dq of a tile of queries.
+template <class E, int TQ, int TK, int D>
+__tile__ void add_key_tile(ct::tile<Wide<E>, ct::shape<TQ, TK>> p_qk,
+                           ct::tile<Operand<E>, ct::shape<TK, D>> k_kd,
+                           ct::tile<Operand<E>, ct::shape<TK, D>> v_kd,
+                           ct::tile<Operand<E>, ct::shape<TQ, D>> dout_qd,
+                           ct::tile<Wide<E>, ct::shape<TQ, 1>> delta_q,
+                           ct::tile<Wide<E>, ct::shape<TQ, D>>& dq_qd) {
+  using Scores = ct::tile<Wide<E>, ct::shape<TQ, TK>>;
+  const auto dp_qk = ct::mma(dout_qd, ct::transpose(v_kd), ct::zeros<Scores>());
+  dq_qd = ct::mma(ct::element_cast<Operand<E>>(p_qk * (dp_qk - delta_q)), k_kd, dq_qd);
 }
 
 // Computes: dq[t] = scale sum_s dscore[t, s] k[s]
@@ -187,49 +239,62 @@ __tile_global__ void attention_backward_key_value_kernel(
 // FLOPs:    6 D a pair
 // Bound:    the tensor cores
 // Differs from the previous rung: the scores are made again instead of read
-template <class E, int TQ, int TK, int D, bool Bulk>
-__tile_global__ void attention_backward_query_kernel(
-    int batch, int rows, int heads, int kv_heads, int head_dim, bool causal, int row_stride,
-    const std::int32_t* __restrict__ starts_b, const std::int32_t* __restrict__ lengths_b,
-    const Stored<E>* __restrict__ q_np, const Stored<E>* __restrict__ k_np,
-    const Stored<E>* __restrict__ v_np, const Stored<E>* __restrict__ dout_nc,
-    const Wide<E>* __restrict__ lse_hn, const Wide<E>* __restrict__ delta_hn, Wide<E> scale, Wide<E> scale2,
-    Stored<E>* __restrict__ dq_np) {
+template <class E, table::AttentionTiles S, int D, bool Bulk>
+[[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
+attention_backward_query_kernel(int batch, int rows, int heads, int kv_heads, int head_dim, bool causal,
+                                int row_stride, const std::int32_t* __restrict__ starts_b,
+                                const std::int32_t* __restrict__ lengths_b,
+                                const Stored<E>* __restrict__ q_np, const Stored<E>* __restrict__ k_np,
+                                const Stored<E>* __restrict__ v_np, const Stored<E>* __restrict__ dout_nc,
+                                const Wide<E>* __restrict__ lse_hn, const Wide<E>* __restrict__ delta_hn,
+                                Wide<E> scale, Wide<E> scale2, Stored<E>* __restrict__ dq_np) {
+  constexpr int TQ = S.queries, TK = S.keys;
   using W = Wide<E>;
   using Scores = ct::tile<W, ct::shape<TQ, TK>>;
-  const int b = ct::bid().z, h = ct::bid().y;
+  const int b = ct::bid().z, h = ct::bid().y, kv = h / (heads / kv_heads);
   const int tile = ct::num_blocks().x - 1 - ct::bid().x;
-  const int start = starts_b[b], length = lengths_b[b];
-  const int slot = (b + 1 < batch ? starts_b[b + 1] : rows) - start;
-  if (tile * TQ >= slot) return;
+  const auto [start, length, slot] = rows_of<Bulk>(b, batch, rows, starts_b, lengths_b);
+  if constexpr (!Bulk)
+    if (tile * TQ >= slot) return;
 
-  const auto k = head_of<TK, D, Bulk>(k_np, start, h / (heads / kv_heads), length, head_dim, row_stride);
-  const auto v = head_of<TK, D, Bulk>(v_np, start, h / (heads / kv_heads), length, head_dim, row_stride);
-  const auto q_qd = ct::element_cast<Operand<E>>(
-      head_of<TQ, D, Bulk>(q_np, start, h, length, head_dim, row_stride).load_masked(tile, 0));
-  const auto dout_qd = ct::element_cast<Operand<E>>(
-      head_of<TQ, D, Bulk>(dout_nc, start, h, length, head_dim, heads * head_dim).load_masked(tile, 0));
-  const auto lse_q =
-      ct::reshape<ct::shape<TQ, 1>>(statistic_of<TQ>(lse_hn, start, h, length, rows).load_masked(tile));
-  const auto delta_q =
-      ct::reshape<ct::shape<TQ, 1>>(statistic_of<TQ>(delta_hn, start, h, length, rows).load_masked(tile));
+  const auto q = head_tiles<TQ, D, Bulk>(q_np, rows, heads, row_stride, start, length, h, head_dim);
+  const auto dout =
+      head_tiles<TQ, D, Bulk>(dout_nc, rows, heads, heads * head_dim, start, length, h, head_dim);
+  const auto k = head_tiles<TK, D, Bulk>(k_np, rows, kv_heads, row_stride, start, length, kv, head_dim);
+  const auto v = head_tiles<TK, D, Bulk>(v_np, rows, kv_heads, row_stride, start, length, kv, head_dim);
+  const auto lse = statistic_tiles<TQ, Bulk>(lse_hn, rows, heads, start, length, h);
+  const auto delta = statistic_tiles<TQ, Bulk>(delta_hn, rows, heads, start, length, h);
+  const int query = first_tile<TQ, Bulk>(start) + tile, key = first_tile<TK, Bulk>(start);
+  const int q_column = head_column<Bulk>(h), kv_column = head_column<Bulk>(kv);
+  const int number = first_tile<TQ, Bulk>(h * rows + start) + tile;
+  const auto q_qd = ct::element_cast<Operand<E>>(q.load_masked(query, q_column));
+  const auto dout_qd = ct::element_cast<Operand<E>>(dout.load_masked(query, q_column));
+  const auto lse2_q = ct::reshape<ct::shape<TQ, 1>>(lse.load_masked(number)) * static_cast<W>(kLog2E);
+  const auto delta_q = ct::reshape<ct::shape<TQ, 1>>(delta.load_masked(number));
   const auto t = column_of_indices<TQ>(tile * TQ);
   const KeyTiles keys = visible_keys<TQ, TK>(tile * TQ, length, causal);
 
   auto dq_qd = ct::zeros<ct::tile<W, ct::shape<TQ, D>>>();
-  for (int j : ct::irange(0, keys.all)) {
-    const auto k_kd = ct::element_cast<Operand<E>>(k.load_masked(j, 0));
-    const auto v_dk = ct::transpose(ct::element_cast<Operand<E>>(v.load_masked(j, 0)));
-    const auto s = row_of_indices<TK>(j * TK);
-    const auto visible = (s < length) && (t < length) && (s <= t || !causal);
+  for (int j : ct::irange(0, keys.whole)) {
+    const auto k_kd = ct::element_cast<Operand<E>>(k.load_masked(key + j, kv_column));
+    const auto v_kd = ct::element_cast<Operand<E>>(v.load_masked(key + j, kv_column));
     const auto score_qk = ct::mma(q_qd, ct::transpose(k_kd), ct::zeros<Scores>());
-    const auto p_qk = ct::select(visible, ct::exp2(score_qk * scale2 - lse_q * static_cast<W>(kLog2E)),
-                                 ct::zeros<Scores>());
-    const auto dp_qk = ct::mma(dout_qd, v_dk, ct::zeros<Scores>());
-    dq_qd = ct::mma(ct::element_cast<Operand<E>>(p_qk * (dp_qk - delta_q)), k_kd, dq_qd);
+    const auto p_qk = power_of_two(score_qk * scale2 - lse2_q);
+    add_key_tile<E, TQ, TK, D>(p_qk, k_kd, v_kd, dout_qd, delta_q, dq_qd);
   }
-  head_of<TQ, D, Bulk>(dq_np, start, h, slot, head_dim, row_stride)
-      .store_masked(ct::element_cast<Stored<E>>(dq_qd * scale), tile, 0);
+  for (int j : ct::irange(keys.whole, keys.all)) {
+    const auto k_kd = ct::element_cast<Operand<E>>(k.load_masked(key + j, kv_column));
+    const auto v_kd = ct::element_cast<Operand<E>>(v.load_masked(key + j, kv_column));
+    const auto s = row_of_indices<TK>(j * TK);
+    const auto visible = s <= last_visible_key(t, length, causal);
+    const auto score_qk = ct::mma(q_qd, ct::transpose(k_kd), ct::zeros<Scores>());
+    const auto p_qk = ct::select(visible, power_of_two(score_qk * scale2 - lse2_q), ct::zeros<Scores>());
+    add_key_tile<E, TQ, TK, D>(p_qk, k_kd, v_kd, dout_qd, delta_q, dq_qd);
+  }
+  // Rows behind the sequence's end have no log-sum-exp, so what stands in them is no number.
+  const auto dq = ct::select(t < length, dq_qd * scale, ct::zeros<ct::tile<W, ct::shape<TQ, D>>>());
+  head_tiles<TQ, D, Bulk>(dq_np, rows, heads, row_stride, start, slot, h, head_dim)
+      .store_masked(ct::element_cast<Stored<E>>(dq), query, q_column);
 }
 
 // ---- launchers --------------------------------------------------------------------------------------------
@@ -247,11 +312,12 @@ inline void launch_attention_forward(const AttentionForward& args, Stream& strea
                                          pointer("out_nc", args.out_nc), pointer("lse_hn", args.lse_hn)});
   const BatchView& batch = args.batch;
   const bool bulk = attention_bulk(args, {args.q.data, args.k.data, args.v.data, args.out_nc.data});
-  with_attention_tiles(args, bulk, [&]<class E, int TQ, int TK, int D, bool Bulk>() {
-    launch(stream, attention_forward_kernel<E, TQ, TK, D, Bulk>,
-           {"attention_forward", attention_grid(batch, TQ, args.heads)}, batch.batch, batch.rows, args.heads,
-           args.kv_heads, args.head_dim, args.causal, args.row_stride, batch.starts_b, batch.lengths_b,
-           args.q.as<Stored<E>>(), args.k.as<Stored<E>>(), args.v.as<Stored<E>>(),
+  with_attention_kernels(args, bulk, [&]<class E, int Architecture, int D, bool Bulk>() {
+    constexpr table::AttentionTiles size = tiles_of<E, Architecture, D, Bulk>(table::AttentionPart::forward);
+    launch(stream, attention_forward_kernel<E, size, D, Bulk>,
+           {"attention_forward", attention_grid(batch, size.queries, args.heads)}, batch.batch, batch.rows,
+           args.heads, args.kv_heads, args.head_dim, args.causal, args.row_stride, batch.starts_b,
+           batch.lengths_b, args.q.as<Stored<E>>(), args.k.as<Stored<E>>(), args.v.as<Stored<E>>(),
            static_cast<Wide<E>>(attention_scale(args) * kLog2E), args.out_nc.as<Stored<E>>(),
            args.lse_hn.as<Wide<E>>());
   });
@@ -270,9 +336,14 @@ inline void launch_attention_backward(const AttentionBackward& args, Stream& str
                                           pointer("lse_hn", args.lse_hn), pointer("dq", args.dq),
                                           pointer("dk", args.dk), pointer("dv", args.dv)});
   const BatchView& batch = args.batch;
-  const bool bulk = attention_bulk(args, {args.q.data, args.k.data, args.v.data, args.dout_nc.data,
-                                          args.dq.data, args.dk.data, args.dv.data});
-  with_attention_tiles(args, bulk, [&]<class E, int TQ, int TK, int D, bool Bulk>() {
+  const bool bulk = attention_bulk(args, {args.q.data, args.k.data, args.v.data, args.out_nc.data,
+                                          args.dout_nc.data, args.dq.data, args.dk.data, args.dv.data});
+  with_attention_kernels(args, bulk, [&]<class E, int Architecture, int D, bool Bulk>() {
+    constexpr table::AttentionTiles by_key =
+                                        tiles_of<E, Architecture, D, Bulk>(table::AttentionPart::key_value),
+                                    by_query =
+                                        tiles_of<E, Architecture, D, Bulk>(table::AttentionPart::query);
+    constexpr int delta_rows = Bulk ? table::kDeltaBulkRows : table::kDeltaRows;
     using T = Stored<E>;
     using W = Wide<E>;
     const W scale = static_cast<W>(attention_scale(args)),
@@ -280,18 +351,17 @@ inline void launch_attention_backward(const AttentionBackward& args, Stream& str
     const W* lse_hn = args.lse_hn.as<W>();
     W* delta_hn = static_cast<W*>(stream.workspace(sizeof(W) * static_cast<std::size_t>(batch.rows) *
                                                    static_cast<std::size_t>(args.heads)));
-    launch(
-        stream, attention_delta_kernel<T, table::kDeltaRows, D>,
-        {"attention_delta", {blocks_for(batch.rows, table::kDeltaRows), static_cast<unsigned>(args.heads)}},
-        batch.rows, args.heads, args.head_dim, args.dout_nc.as<T>(), args.out_nc.as<T>(), delta_hn);
-    launch(stream, attention_backward_key_value_kernel<E, TQ, TK, D, Bulk>,
-           {"attention_backward_key_value", attention_grid(batch, TK, args.kv_heads)}, batch.batch,
+    launch(stream, attention_delta_kernel<T, delta_rows, D, Bulk>,
+           {"attention_delta", {blocks_for(batch.rows, delta_rows), static_cast<unsigned>(args.heads)}},
+           batch.rows, args.heads, args.head_dim, args.dout_nc.as<T>(), args.out_nc.as<T>(), delta_hn);
+    launch(stream, attention_backward_key_value_kernel<E, by_key, D, Bulk>,
+           {"attention_backward_key_value", attention_grid(batch, by_key.keys, args.kv_heads)}, batch.batch,
            batch.rows, args.heads, args.kv_heads, args.head_dim, args.causal, args.row_stride, batch.starts_b,
            batch.lengths_b, args.q.as<T>(), args.k.as<T>(), args.v.as<T>(), args.dout_nc.as<T>(), lse_hn,
            delta_hn, scale, scale2, args.dk.as<T>(), args.dv.as<T>());
-    launch(stream, attention_backward_query_kernel<E, TQ, TK, D, Bulk>,
-           {"attention_backward_query", attention_grid(batch, TQ, args.heads)}, batch.batch, batch.rows,
-           args.heads, args.kv_heads, args.head_dim, args.causal, args.row_stride, batch.starts_b,
+    launch(stream, attention_backward_query_kernel<E, by_query, D, Bulk>,
+           {"attention_backward_query", attention_grid(batch, by_query.queries, args.heads)}, batch.batch,
+           batch.rows, args.heads, args.kv_heads, args.head_dim, args.causal, args.row_stride, batch.starts_b,
            batch.lengths_b, args.q.as<T>(), args.k.as<T>(), args.v.as<T>(), args.dout_nc.as<T>(), lse_hn,
            delta_hn, scale, scale2, args.dq.as<T>());
   });

@@ -13,28 +13,75 @@ inline constexpr double kLn2 = 0.6931471805599453;
 
 // ---- inside kernels ---------------------------------------------------------------------------------------
 
-/// Head `head` of `length` rows from row `start` on, as tiles of TR rows x D channels, D >= head_dim; zeros
-/// behind head_dim and behind the last row. Bulk: head_dim is D, and all rows begin on 16 bytes.
+/// The rows of one sequence: `slot` rows from `start` on, of which the first `length` hold tokens.
+struct SequenceRows {
+  int start, length, slot;
+};
+
+/// Bulk: all slots are equally large, which spares a block the look-up of its start.
+template <bool Bulk>
+__tile__ SequenceRows rows_of(int b, int batch, int rows, const std::int32_t* __restrict__ starts_b,
+                              const std::int32_t* __restrict__ lengths_b) {
+  if constexpr (Bulk) {
+    const int slot = rows / batch;
+    return {b * slot, lengths_b[b], slot};
+  } else {
+    const int start = starts_b[b];
+    return {start, lengths_b[b], (b + 1 < batch ? starts_b[b + 1] : rows) - start};
+  }
+}
+
+/// Rows of `heads` heads, cut into tiles of TR rows x D channels of one head: tile (first_tile<TR, Bulk>(start) + i,
+/// head_column<Bulk>(head)) is the i-th of this sequence and head. The bulk copy engine wants a description of the
+/// matrix that is known before the launch, in which nothing depends on the block. (Otherwise every block makes one for
+/// itself, and loses the registers that the loop needs.) So there are two ways to look at the same memory:
+///   Bulk       the whole matrix [rows, heads * D]; all rows begin on 16 bytes, slots are multiples of TR
+///   otherwise  the rows of this sequence and head: those from `length` on, and the channels from head_dim on, are zeros
 template <int TR, int D, bool Bulk, class T>
-__tile__ auto head_of(T* data_np, int start, int head, int length, int head_dim, int row_stride) {
-  T* first = data_np + static_cast<std::int64_t>(start) * row_stride + head * head_dim;
+__tile__ auto head_tiles(T* data_np, int rows, int heads, int row_stride, int start, int length, int head,
+                         int head_dim) {
   if constexpr (Bulk) {
     constexpr int divisor = 16 / static_cast<int>(sizeof(T));
     const int stride = ct::assume_divisible<divisor>(row_stride);
     return ct::partition_view{
-        ct::tensor_span{ct::assume_aligned<16>(first),
-                        ct::layout_strided_mapping{ct::extents{length, ct::integral_constant<D>{}},
-                                                   ct::strides{stride, 1_ic}}},
+        ct::tensor_span{ct::assume_aligned<16>(data_np),
+                        ct::layout_strided_mapping{ct::extents{rows, heads * D}, ct::strides{stride, 1_ic}}},
         ct::shape<TR, D>{}};
   } else {
+    T* first = data_np + static_cast<std::int64_t>(start) * row_stride + head * head_dim;
     return matrix<TR, D>(first, length, head_dim, row_stride);
   }
 }
 
-/// The statistic of head `head` for `length` rows from row `start` on, in tiles of TR.
-template <int TR, class T>
-__tile__ auto statistic_of(T* data_hn, int start, int head, int length, int rows) {
-  return vector<TR>(data_hn + static_cast<std::int64_t>(head) * rows + start, length);
+/// A number for every row and head, [heads, rows], in tiles of TR: tile first_tile<TR, Bulk>(start + head * rows) + i.
+template <int TR, bool Bulk, class T>
+__tile__ auto statistic_tiles(T* data_hn, int rows, int heads, int start, int length, int head) {
+  if constexpr (Bulk)
+    return vector<TR>(data_hn, heads * rows);
+  else
+    return vector<TR>(data_hn + static_cast<std::int64_t>(head) * rows + start, length);
+}
+
+template <int TR, bool Bulk>
+__tile__ int first_tile(int start) {
+  return Bulk ? start / TR : 0;
+}
+
+template <bool Bulk>
+__tile__ int head_column(int head) {
+  return Bulk ? head : 0;
+}
+
+/// Loads a tile; Latency, 1 to 10, tells the compiler how far ahead of its use it should ask for it, 0 says nothing.
+template <int Latency, class View>
+__tile__ auto load_ahead(View view, int row, int column) {
+  if constexpr (Latency > 0) {
+    decltype(view.load_masked(row, column)) loaded;
+    [[using cutile: hint(0, latency = Latency)]] loaded = view.load_masked(row, column);
+    return loaded;
+  } else {
+    return view.load_masked(row, column);
+  }
 }
 
 /// Tiles of keys: [0, whole) are seen by every query of the block, [whole, all) by some of them.
@@ -42,14 +89,49 @@ struct KeyTiles {
   int whole, all;
 };
 
-/// For TQ queries from position `first` on. Causal: query t sees the keys up to t, so tiles that end at or
-/// before the first query's own key are whole. Nothing is seen from behind the sequence's end.
+/// For TQ queries from position `first` on. Causal: query t sees the keys up to t, so tiles that end at or before the
+/// first query's own key are whole. Nothing is seen from behind the sequence's end. One expression and no early return:
+/// after a branch that leaves a function early, the compiler no longer divides the block into warps that copy and warps
+/// that compute.
 template <int TQ, int TK>
 __tile__ KeyTiles visible_keys(int first, int length, bool causal) {
-  if (first >= length) return {0, 0};
   const int last = causal && first + TQ < length ? first + TQ : length;
   const int common = causal && first + 1 < length ? first + 1 : length;
-  return {common / TK, tiles_for(last, TK)};
+  const int inside = first < length ? 1 : 0;
+  return {inside * (common / TK), inside * tiles_for(last, TK)};
+}
+
+/// 2^x; in fp32 results below 2^-126 are 0, which spares three instructions a score that would scale them back and forth.
+template <class Tile>
+__tile__ Tile power_of_two(Tile x) {
+  if constexpr (std::is_same_v<ct::tile_element_t<Tile>, float>)
+    return ct::exp2(x, ct::round_subnormals_to_zero_t{});
+  else
+    return ct::exp2(x);
+}
+
+/// The last key that the queries at positions t see: one number a query, so that a mask is one comparison a score.
+template <class Positions>
+__tile__ auto last_visible_key(Positions t, int length, bool causal) {
+  return ct::min(t + (causal ? 0 : length), length - 1);
+}
+
+/// Tiles of queries that see a tile of keys: those in [whole, whole_end) see all of it, those of [first, whole) and
+/// [whole_end, end) a part.
+struct QueryTiles {
+  int first, whole, whole_end, end;
+};
+
+/// For TK keys from position `first` on; the queries that see them are at the same positions or behind when causal.
+template <int TQ, int TK>
+__tile__ QueryTiles seeing_queries(int first, int length, bool causal) {
+  const int inside = first < length ? 1 : 0;
+  const int end = inside * tiles_for(length, TQ);
+  const int begin = causal ? inside * (first / TQ) : 0;
+  const int behind = causal ? tiles_for(first + TK - 1, TQ) : 0;
+  const int whole = behind < end ? behind : end;
+  const int full = first + TK <= length ? length / TQ : 0;
+  return {begin, whole, full > whole ? full : whole, end};
 }
 
 // ---- around launches --------------------------------------------------------------------------------------
@@ -76,13 +158,20 @@ inline tile::Grid attention_grid(const BatchView& batch, int tile, int heads) {
   return {blocks_for(longest, tile), static_cast<unsigned>(heads), static_cast<unsigned>(batch.batch)};
 }
 
-/// Whether every row of every head begins on 16 bytes.
+/// Rows of the largest tile that may look at all sequences at once.
+inline constexpr int kSlotDivisor = 128;
+
+/// Whether the bulk copy engine can do it: every row of every head begins on 16 bytes, and every sequence on a multiple
+/// of the tiles. All rows are then taken by sequences of the greatest length, or by slots of that size.
 template <class Args>
 bool attention_bulk(const Args& args, std::initializer_list<const void*> pointers) {
   const std::size_t element = size_of(args.out_nc.dtype);
   for (const void* data : pointers)
     if (reinterpret_cast<std::uintptr_t>(data) % 16 != 0) return false;
-  return static_cast<std::size_t>(args.row_stride) * element % 16 == 0 &&
+  const BatchView& batch = args.batch;
+  const bool equal_slots = static_cast<std::int64_t>(batch.batch) * batch.max_length == batch.rows &&
+                           batch.max_length % kSlotDivisor == 0;
+  return equal_slots && static_cast<std::size_t>(args.row_stride) * element % 16 == 0 &&
          static_cast<std::size_t>(args.head_dim) * element % 16 == 0;
 }
 
@@ -99,10 +188,10 @@ inline void require_heads(int heads, int kv_heads, int head_dim, Dtype dtype) {
           head_dim, name_of(dtype));
 }
 
-/// Calls body.operator()<E, TQ, TK, D, Bulk>() with the element type and the tiles of the table. Only bf16 at
-/// head sizes of exactly 64 and 128 has kernels of its own for the bulk copy engine.
+/// Calls body.operator()<E, Architecture, D, Bulk>() with the element type, the head's class, and whether the bulk copy
+/// engine has kernels for it: only bf16 at head sizes of exactly 64 and 128 does.
 template <class Args, class Body>
-void with_attention_tiles(const Args& args, bool bulk, Body&& body) {
+void with_attention_kernels(const Args& args, bool bulk, Body&& body) {
   require_heads(args.heads, args.kv_heads, args.head_dim, args.out_nc.dtype);
   with_element_type(args.out_nc.dtype, [&](auto type) {
     using E = typename decltype(type)::type;
@@ -110,12 +199,10 @@ void with_attention_tiles(const Args& args, bool bulk, Body&& body) {
       const auto with_head = [&]<int D>() {
         if constexpr (table::head_class(D, dtype_of<E>) == D) {
           if (table::head_class(args.head_dim, dtype_of<E>) != D) return;
-          constexpr table::AttentionTiles size = table::attention_tiles(Architecture, dtype_of<E>, D);
           if constexpr (dtype_of<E> == Dtype::bf16 && D >= 64) {
-            if (bulk && args.head_dim == D)
-              return body.template operator()<E, size.queries, size.keys, D, true>();
+            if (bulk && args.head_dim == D) return body.template operator()<E, Architecture, D, true>();
           }
-          body.template operator()<E, size.queries, size.keys, D, false>();
+          body.template operator()<E, Architecture, D, false>();
         }
       };
       with_head.template operator()<16>();
@@ -123,6 +210,15 @@ void with_attention_tiles(const Args& args, bool bulk, Body&& body) {
       with_head.template operator()<128>();
     });
   });
+}
+
+/// The tiles of the table for one kernel.
+template <class E, int Architecture, int D, bool Bulk>
+constexpr table::AttentionTiles tiles_of(table::AttentionPart part) {
+  if constexpr (Bulk)
+    return table::bulk_attention_tiles(Architecture, D, part);
+  else
+    return table::any_attention_tiles(dtype_of<E>, D, part);
 }
 
 }  // namespace ladder::LADDER_SIDE::stage3

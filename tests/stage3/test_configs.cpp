@@ -1,6 +1,8 @@
 // Every row of the tables of configurations names its evidence: a trace item with the same tiles, or that there is none.
 #include <catch2/catch.hpp>
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -90,4 +92,18 @@ TEST_CASE("the architecture that has been measured has a measured row of each ki
     losses += row.architecture == 90 && !unmeasured(row.evidence);
   CHECK(norms > 0);
   CHECK(losses > 0);
+}
+
+TEST_CASE("rows of attention have evidence", "[stage3]") {
+  const auto traces = all_traces();
+  for (const table::AttentionRow& row : table::kAttentionRows) {
+    const table::AttentionTiles& t = row.tiles;
+    const char* part = row.part == table::AttentionPart::forward     ? "forward"
+                       : row.part == table::AttentionPart::key_value ? "key_value"
+                                                                     : "query";
+    check_evidence(traces, row.evidence, row.architecture,
+                   {{"head", row.head},
+                    {part, fmt::format("{}x{} w{} o{} k{} v{}", t.queries, t.keys, t.warps, t.occupancy,
+                                       t.key_latency, t.value_latency)}});
+  }
 }

@@ -114,11 +114,15 @@ TEST_CASE("the record has every row of the table, from the kernels of today", "[
       has("linear_backward_weight", products.weight);
       for (int head : {16, 64, 128}) {
         if (table::head_class(head, dtype) != head) continue;
-        const table::AttentionTiles tiles = table::attention_tiles(architecture, dtype, head);
-        for (const char* kernel :
-             {"attention_forward", "attention_backward_key_value", "attention_backward_query"}) {
+        for (const auto& [kernel, part] : {std::pair{"attention_forward", table::AttentionPart::forward},
+                                           {"attention_backward_key_value", table::AttentionPart::key_value},
+                                           {"attention_backward_query", table::AttentionPart::query}}) {
           CAPTURE(kernel, head);
-          CHECK(holds(kernels, kernel, dtype, {tiles.queries, tiles.keys}));
+          const table::AttentionTiles any = table::any_attention_tiles(dtype, head, part);
+          CHECK(holds(kernels, kernel, dtype, {any.queries, any.keys}));
+          if (dtype != Dtype::bf16 || head == 16) continue;
+          const table::AttentionTiles bulk = table::bulk_attention_tiles(architecture, head, part);
+          CHECK(holds(kernels, kernel, dtype, {bulk.queries, bulk.keys}));
         }
       }
     }
