@@ -28,7 +28,8 @@ struct ProductRow {
   int architecture;
   Dtype dtype;
   ProductTiles masked, forward, input, beside, weight;
-  const char* evidence;  ///< ids of trace items for forward, input and weight, or "untuned: why these"
+  /// The id of a trace item that measured these tiles, or "untuned: why these", "static: ...".
+  const char *forward_evidence, *input_evidence, *beside_evidence, *weight_evidence;
 };
 
 // What limits a tile: fp32 has no tensor core, so its products run on the ordinary units out of registers, and 64x64
@@ -39,21 +40,25 @@ inline constexpr ProductTiles kWide{.rows = 128, .columns = 256, .inner = 64, .w
 /// The same for a result in fp32, which would take the shared memory of two of four steps if it left as a whole.
 inline constexpr ProductTiles kWidePieces{
     .rows = 128, .columns = 256, .inner = 64, .warps = 8, .persistent = 1, .piece = 64};
+/// The same beside a second tile as large as the result.
+inline constexpr ProductTiles kWideHalves{
+    .rows = 128, .columns = 256, .inner = 64, .warps = 8, .persistent = 1, .piece = 128};
 
 /// Rows x columns of a tile of the pass that scales rows before a weight gradient; untuned.
 inline constexpr int kScaleRows = 16, kScaleColumns = 256;
 
 inline constexpr const char* kUntuned = "untuned: tiles that compile without spills";
+inline constexpr const char* kStatic = "static: not run on hardware";
 inline constexpr std::array kProductRows = {
-    ProductRow{80, Dtype::fp64, k16, k16, k16, k16, k16, kUntuned},
-    ProductRow{80, Dtype::fp32, k16, k32, k32, k32, k32, kUntuned},
-    ProductRow{80, Dtype::tf32, k32, k32, k32, k32, k32, kUntuned},
-    ProductRow{80, Dtype::fp16, k32, k32, k32, k32, k32, kUntuned},
-    ProductRow{80, Dtype::bf16, k32, k128, k128, k128, k128, "static: not run on hardware"},
-    ProductRow{90, Dtype::bf16, k32, kWide, kWide, kWidePieces, kWidePieces,
-               "gemm-0006, gemm-0053, gemm-0017, gemm-0061, gemm-0078, gemm-0045, gemm-0068, gemm-0073"},
-    ProductRow{100, Dtype::bf16, k32, k128, k128, k128, k128, "static: not run on hardware"},
-    ProductRow{120, Dtype::bf16, k32, k64, k64, k64, k64, "static: not run on hardware"},
+    ProductRow{80, Dtype::fp64, k16, k16, k16, k16, k16, kUntuned, kUntuned, kUntuned, kUntuned},
+    ProductRow{80, Dtype::fp32, k16, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
+    ProductRow{80, Dtype::tf32, k32, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
+    ProductRow{80, Dtype::fp16, k32, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
+    ProductRow{80, Dtype::bf16, k32, k128, k128, k128, k128, kStatic, kStatic, kStatic, kStatic},
+    ProductRow{90, Dtype::bf16, k32, kWide, kWide, kWideHalves, kWidePieces, "gemm-0131", "gemm-0129",
+               "gemm-0135", "gemm-0136"},
+    ProductRow{100, Dtype::bf16, k32, k128, k128, k128, k128, kStatic, kStatic, kStatic, kStatic},
+    ProductRow{120, Dtype::bf16, k32, k64, k64, k64, k64, kStatic, kStatic, kStatic, kStatic},
 };
 
 /// The row of the newest architecture that is not newer than `architecture`, for this type.

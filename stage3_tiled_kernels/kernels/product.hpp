@@ -88,9 +88,9 @@ inline unsigned grid_for(const table::ProductTiles& tiles, int units) {
 
 /// How many stretches the inner dimension of a weight gradient is cut into, none shorter than four tiles. A number
 /// is as good as the steps that a multiprocessor then takes: its units, rounded up, times the tiles of a stretch and
-/// what it costs to write a part and read it again, which is as long as some 16 tiles.
+/// what it costs to write a part and read it again, which is as long as some 20 tiles.
 inline int choose_splits(int tiles, int inner_tiles) {
-  constexpr int kShortest = 4, kPart = 16, kMost = 32;
+  constexpr int kShortest = 4, kPart = 20, kMost = 32;
   int best = 1;
   long best_steps = 0;
   for (int splits = 1; splits <= kMost && (splits == 1 || inner_tiles / splits >= kShortest); ++splits) {

@@ -69,7 +69,36 @@ Json with_row(const Tiles& tiles, Json json) {
   return json;
 }
 
+Json product_json(const table::ProductTiles& tiles, const char* layout) {
+  return {{"layout", layout},
+          {"rows", tiles.rows},
+          {"columns", tiles.columns},
+          {"inner", tiles.inner},
+          {"warps", tiles.warps},
+          {"occupancy", tiles.occupancy},
+          {"group", tiles.group},
+          {"persistent", tiles.persistent},
+          {"bulk_store", tiles.bulk_store},
+          {"piece", tiles.piece}};
+}
+
 }  // namespace
+
+TEST_CASE("rows of products have evidence, sm_90 a measured one for bf16", "[stage3]") {
+  const auto traces = all_traces();
+  int measured = 0;
+  for (const table::ProductRow& row : table::kProductRows) {
+    const auto check = [&](const char* evidence, const table::ProductTiles& tiles, const char* layout) {
+      check_evidence(traces, evidence, row.architecture, product_json(tiles, layout));
+      measured += row.architecture == 90 && row.dtype == Dtype::bf16 && !unmeasured(evidence);
+    };
+    check(row.forward_evidence, row.forward, "NT");
+    check(row.input_evidence, row.input, "NN");
+    check(row.beside_evidence, row.beside, "NT");
+    check(row.weight_evidence, row.weight, "TN");
+  }
+  CHECK(measured == 4);
+}
 
 TEST_CASE("rows of norms and losses have evidence", "[stage3]") {
   const auto traces = all_traces();
