@@ -182,31 +182,38 @@ struct ForwardExtras {
   Act residual_no;
 };
 
+/// With the tiles of a row's `Use`, whose kernels have any of Compiled built in.
+template <table::ProductTiles table::ProductRow::*Use, Extras... Compiled>
+void start_linear_forward(const LinearForward& args, const ForwardExtras& extras, Extras wanted, bool bulk,
+                          Stream& stream) {
+  const int rows = args.rows, in = args.in, out = args.out;
+  const auto start = [&]<class E, table::ProductTiles S, int Divisor>() {
+    const tile::Launch where{"linear_forward", grid_for(S, result_tiles(S, {rows, out})), hints_of(S)};
+    with_extras<S, Compiled...>(wanted, [&]<Extras X>() {
+      launch(stream, linear_forward_kernel<E, S, Divisor, X>, where, rows, in, out, args.x_ni.as<Stored<E>>(),
+             args.w_oi.as<Stored<E>>(), extras.rstd_n.as<Wide<E>>(), extras.residual_no.as<Stored<E>>(),
+             wanted.scaled, wanted.relu, wanted.residual, args.y_no.as<Stored<E>>());
+    });
+  };
+  with_product_tiles<Use>(args.y_no.dtype, {rows, out}, bulk, start);
+}
+
 inline void launch_linear_forward(const LinearForward& args, const ForwardExtras& extras, Stream& stream) {
   require_pointers("linear_forward",
                    {pointer("x_ni", args.x_ni), pointer("w_oi", args.w_oi), pointer("y_no", args.y_no)});
-  const int rows = args.rows, in = args.in, out = args.out;
   const bool bulk = bulk_copies({args.x_ni.data, args.w_oi.data, args.y_no.data, extras.residual_no.data},
-                                {in, out}, args.y_no.dtype);
+                                {args.in, args.out}, args.y_no.dtype);
   const Extras wanted{.known = true,
                       .scaled = static_cast<bool>(extras.rstd_n),
                       .relu = extras.relu,
                       .residual = static_cast<bool>(extras.residual_no)};
   constexpr Extras kPlain{.known = true}, kScaled{.known = true, .scaled = true},
       kScaledRelu{.known = true, .scaled = true, .relu = true}, kResidual{.known = true, .residual = true};
-  const auto start = [&]<class E, table::ProductTiles S, int Divisor>() {
-    const tile::Launch where{"linear_forward", grid_for(S, result_tiles(S, {rows, out})), hints_of(S)};
-    with_extras<S, kPlain, kScaled, kScaledRelu, kResidual>(wanted, [&]<Extras X>() {
-      launch(stream, linear_forward_kernel<E, S, Divisor, X>, where, rows, in, out, args.x_ni.as<Stored<E>>(),
-             args.w_oi.as<Stored<E>>(), extras.rstd_n.as<Wide<E>>(), extras.residual_no.as<Stored<E>>(),
-             wanted.scaled, wanted.relu, wanted.residual, args.y_no.as<Stored<E>>());
-    });
-  };
   using Row = table::ProductRow;
   if (wanted.residual)
-    with_product_tiles<&Row::beside>(args.y_no.dtype, {rows, out}, bulk, start);
+    start_linear_forward<&Row::beside, kResidual>(args, extras, wanted, bulk, stream);
   else
-    with_product_tiles<&Row::forward>(args.y_no.dtype, {rows, out}, bulk, start);
+    start_linear_forward<&Row::forward, kPlain, kScaled, kScaledRelu>(args, extras, wanted, bulk, stream);
 }
 
 inline Cost cost(const LinearForward& args) {
@@ -221,28 +228,33 @@ inline Cost cost(const LinearBackwardInput& args) {
   return product_cost(args.rows, args.out, args.in, args.dx_ni.dtype);
 }
 
+/// As start_linear_forward.
+template <table::ProductTiles table::ProductRow::*Use, Extras Compiled>
+void start_linear_backward_input(const LinearBackwardInput& args, Act relu_ni, bool bulk, Stream& stream) {
+  const int rows = args.rows, in = args.in, out = args.out;
+  const auto start = [&]<class E, table::ProductTiles S, int Divisor>() {
+    const tile::Launch where{"linear_backward_input", grid_for(S, result_tiles(S, {rows, in})), hints_of(S)};
+    with_extras<S, Compiled>(Compiled, [&]<Extras X>() {
+      launch(stream, linear_backward_input_kernel<E, S, Divisor, X>, where, rows, in, out,
+             args.dy_no.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), relu_ni.as<Stored<E>>(), Compiled.relu,
+             args.dx_ni.as<Stored<E>>());
+    });
+  };
+  with_product_tiles<Use>(args.dx_ni.dtype, {rows, in}, bulk, start);
+}
+
 /// `relu_ni` may be empty.
 inline void launch_linear_backward_input(const LinearBackwardInput& args, Act relu_ni, Stream& stream) {
   require_pointers("linear_backward_input",
                    {pointer("dy_no", args.dy_no), pointer("w_oi", args.w_oi), pointer("dx_ni", args.dx_ni)});
-  const int rows = args.rows, in = args.in, out = args.out;
-  const bool bulk = bulk_copies({args.dy_no.data, args.w_oi.data, args.dx_ni.data, relu_ni.data}, {in, out},
-                                args.dx_ni.dtype);
-  const Extras wanted{.known = true, .relu = static_cast<bool>(relu_ni)};
-  constexpr Extras kPlain{.known = true}, kRelu{.known = true, .relu = true};
-  const auto start = [&]<class E, table::ProductTiles S, int Divisor>() {
-    const tile::Launch where{"linear_backward_input", grid_for(S, result_tiles(S, {rows, in})), hints_of(S)};
-    with_extras<S, kPlain, kRelu>(wanted, [&]<Extras X>() {
-      launch(stream, linear_backward_input_kernel<E, S, Divisor, X>, where, rows, in, out,
-             args.dy_no.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), relu_ni.as<Stored<E>>(), wanted.relu,
-             args.dx_ni.as<Stored<E>>());
-    });
-  };
+  const bool bulk = bulk_copies({args.dy_no.data, args.w_oi.data, args.dx_ni.data, relu_ni.data},
+                                {args.in, args.out}, args.dx_ni.dtype);
   using Row = table::ProductRow;
-  if (wanted.relu)
-    with_product_tiles<&Row::beside>(args.dx_ni.dtype, {rows, in}, bulk, start);
+  if (relu_ni)
+    start_linear_backward_input<&Row::beside, Extras{.known = true, .relu = true}>(args, relu_ni, bulk,
+                                                                                   stream);
   else
-    with_product_tiles<&Row::input>(args.dx_ni.dtype, {rows, in}, bulk, start);
+    start_linear_backward_input<&Row::input, Extras{.known = true}>(args, relu_ni, bulk, stream);
 }
 
 inline void launch_linear_backward_input(const LinearBackwardInput& args, Stream& stream) {
