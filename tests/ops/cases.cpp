@@ -261,7 +261,7 @@ void forgive_terms(std::vector<double>& got, const std::vector<double>& want,
 double tolerance_of(const OpCase& c, const TensorSpec& tensor, Dtype dtype) {
   const char* row = !c.chained ? "operation" : tensor.name.front() == 'd' ? "gradients" : "activations";
   // Four roundings of the largest exponent, in fp32 whatever is narrower than fp64.
-  return find_tolerance(row, dtype).limit() + (dtype == Dtype::fp64 ? 0x1p-51 : 0x1p-22) * c.max_logit;
+  return find_tolerance(row, dtype).limit() + (dtype == Dtype::fp64 ? 0x1p-50 : 0x1p-22) * c.max_logit;
 }
 
 /// One output, without and with the rows that are padding.

@@ -77,7 +77,8 @@ struct OpCase {
   std::function<void(Ops&, const Bound&)>
       run_composed;                    ///< a fused operation by its default composition, if fused
   std::function<void(Values&)> naive;  ///< overwrites outputs and updates by plain loops
-  /// Relative rounding that large exponents add: 2^-22 * max|logit|, for every type but fp64.
+  /// Relative rounding that large exponents add: 2^-22 * max|logit|; in fp64, where scores are sums of exact factors in
+  /// whatever order, 2^-50.
   double max_logit = 0.0;
   /// Where a narrow type rounds the terms of a sum and not only its inputs and its result: overwrites the outputs it
   /// is about by the sums of those terms' absolute values (see compare_case).
