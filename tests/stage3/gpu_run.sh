@@ -52,10 +52,17 @@ if has tests; then
   grep -E 'largest error|against stage 1|shapes:|half blocks|last ten' "$out/tests.log" | tee -a "$summary"
 fi
 
-# Every length with every head size, kind of heads and width: minutes, most of them the double reference on the CPU.
+# Every length with every head size, kind of heads and width: minutes, most of them the double reference on the CPU;
+# hence all types at a time.
 if has full; then
-  LADDER_FULL=1 try "$out/full.log" 560 "stage3_kernels, every combination" "$tests/stage3_kernels" "kernels of every type*"
-  grep -E 'every combination|^ ' "$out/full.log" | tail -n 60 >>"$summary"
+  for type in fp64 fp32 tf32 bf16 fp16; do
+    LADDER_FULL=1 try "$out/full-$type.log" 560 "$type, every combination" \
+      "$tests/stage3_kernels" "kernels of every type*" -c "$type" &
+  done
+  wait
+  cat "$out"/full-*.log >"$out/full.log"
+  failures=$((failures + $(grep -c '^FAILED.*every combination' "$summary")))
+  grep -hE 'every combination|^ ' "$out/full.log" | tail -n 250 >>"$summary"
 fi
 
 # The leak check is off: static objects of the runtime outlive main. Errors that CUDA reports on purpose (the test that

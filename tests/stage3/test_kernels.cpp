@@ -92,20 +92,22 @@ TEST_CASE("kernels of every type match stage 1 in double, and each of the stage'
   // A persistent grid needs more tiles of rows than twice the multiprocessors of any GPU; the CPU model has few.
   const int persistent_rows = test_device() == Device::gpu ? 20000 : 301;
   for (const Dtype dtype : kAllDtypes) {
-    const auto ops = stage3_ops(dtype);
-    const auto reference = make_eigen_ops(Dtype::fp64, lists == Lists::full ? 0 : 1);
-    Collector common, wide;
-    for (const cases::OpCase& c : cases::all_cases(ops->layout())) check_case(c, *ops, *reference, common);
-    const auto check = [&](const cases::OpCase& c) { check_case(c, *ops, *reference, wide); };
-    const int widest = table::head_class(128, dtype) == 128 ? 128 : 64;
-    for_each_wide_attention(ops->layout(), widest, lists, check);
-    for_each_wide_row_case(persistent_rows, lists, check);
-    for_each_wide_loss(ops->layout(), lists, check);
-    common.print(dtype, "against stage 1 fp64");
-    wide.print(dtype, lists == Lists::full ? "every combination of shapes" : "large and uneven shapes");
-    CHECK(common.compared > 100);
-    CHECK(wide.compared > 100);
-    CHECK(launched_by(*ops) == kernels_of(dtype));
+    DYNAMIC_SECTION(name_of(dtype)) {  // a program's `-c bf16` runs one type
+      const auto ops = stage3_ops(dtype);
+      const auto reference = make_eigen_ops(Dtype::fp64, lists == Lists::full ? 0 : 1);
+      Collector common, wide;
+      for (const cases::OpCase& c : cases::all_cases(ops->layout())) check_case(c, *ops, *reference, common);
+      const auto check = [&](const cases::OpCase& c) { check_case(c, *ops, *reference, wide); };
+      const int widest = table::head_class(128, dtype) == 128 ? 128 : 64;
+      for_each_wide_attention(ops->layout(), widest, lists, check);
+      for_each_wide_row_case(persistent_rows, lists, check);
+      for_each_wide_loss(ops->layout(), lists, check);
+      common.print(dtype, "against stage 1 fp64");
+      wide.print(dtype, lists == Lists::full ? "every combination of shapes" : "large and uneven shapes");
+      CHECK(common.compared > 100);
+      CHECK(wide.compared > 100);
+      CHECK(launched_by(*ops) == kernels_of(dtype));
+    }
   }
 }
 
