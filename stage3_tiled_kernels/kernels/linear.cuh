@@ -94,7 +94,8 @@ linear_backward_input_kernel(int rows, int in_channels, int out_channels, const 
   }
 }
 
-// Computes: sums_soi[s] = (old sums_soi[s] if add) + the share of split s in dy_no^T x_ni
+// Computes: sums_soi[s] = (old sums_soi[s] if add, which only tiles without bulk copies can) + the share of split s in
+//           dy_no^T x_ni
 // Shapes:   dy_no [N, O], x_ni [N, I] -> sums_soi [S, O, I]
 // Map:      one block owns TM x TN tiles of dW for one of S stretches of the rows (split-K): a small W has
 //           few tiles, and the rows are many. With S = 1 sums_soi is dW itself, else linear_weight_sum adds
@@ -104,7 +105,7 @@ linear_backward_input_kernel(int rows, int in_channels, int out_channels, const 
 // Bound:    the tensor cores when large; the launch when small
 // Differs from the previous rung: tiles, and as many blocks as the card can hold instead of one for each
 //           element
-template <class E, table::ProductTiles S, int Divisor, Extras X>
+template <class E, table::ProductTiles S, int Divisor>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
 linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int splits,
                               const Stored<E>* __restrict__ dy_no, const Stored<E>* __restrict__ x_ni,
@@ -122,9 +123,12 @@ linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int s
     const auto [o, i] = grouped_block<S.group>(unit - s * tiles, tile_rows, tile_columns);
     const int end = (s + 1) * share < all ? (s + 1) * share : all;
     auto dw = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
-    if (X.known ? X.add : add) {
-      const auto old = matrices<TM, TN>(promised<Divisor>(sums_soi), splits, out, in);
-      dw = ct::reshape<ct::shape<TM, TN>>(old.load_masked(s, o, i));
+    if constexpr (Divisor ==
+                  1) {  // with bulk copies, what nvcc 13.5 makes of this load writes outside its memory
+      if (add) {
+        const auto old = matrices<TM, TN>(sums_soi, splits, out, in);
+        dw = ct::reshape<ct::shape<TM, TN>>(old.load_masked(s, o, i));
+      }
     }
     for (int n : ct::irange(s * share, end))
       dw = ct::mma(ct::transpose(ct::element_cast<Operand<E>>(dy.load_masked(n, o))),
@@ -189,7 +193,7 @@ void start_linear_forward(const LinearForward& args, const ForwardExtras& extras
   const int rows = args.rows, in = args.in, out = args.out;
   const auto start = [&]<class E, table::ProductTiles S, int Divisor>() {
     const tile::Launch where{"linear_forward", grid_for(S, result_tiles(S, {rows, out})), hints_of(S)};
-    with_extras<S, Compiled...>(wanted, [&]<Extras X>() {
+    with_extras<Divisor, Compiled...>(wanted, [&]<Extras X>() {
       launch(stream, linear_forward_kernel<E, S, Divisor, X>, where, rows, in, out, args.x_ni.as<Stored<E>>(),
              args.w_oi.as<Stored<E>>(), extras.rstd_n.as<Wide<E>>(), extras.residual_no.as<Stored<E>>(),
              wanted.scaled, wanted.relu, wanted.residual, args.y_no.as<Stored<E>>());
@@ -234,7 +238,7 @@ void start_linear_backward_input(const LinearBackwardInput& args, Act relu_ni, b
   const int rows = args.rows, in = args.in, out = args.out;
   const auto start = [&]<class E, table::ProductTiles S, int Divisor>() {
     const tile::Launch where{"linear_backward_input", grid_for(S, result_tiles(S, {rows, in})), hints_of(S)};
-    with_extras<S, Compiled>(Compiled, [&]<Extras X>() {
+    with_extras<Divisor, Compiled>(Compiled, [&]<Extras X>() {
       launch(stream, linear_backward_input_kernel<E, S, Divisor, X>, where, rows, in, out,
              args.dy_no.as<Stored<E>>(), args.w_oi.as<Stored<E>>(), relu_ni.as<Stored<E>>(), Compiled.relu,
              args.dx_ni.as<Stored<E>>());
@@ -273,7 +277,6 @@ inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stre
   const int rows = args.rows, in = args.in, out = args.out;
   const bool bulk =
       bulk_copies({args.dy_no.data, args.x_ni.data, args.dw_oi.data}, {in, out}, args.dy_no.dtype);
-  constexpr Extras kPlain{.known = true};
   using Row = table::ProductRow;
   with_product_tiles<&Row::weight>(
       args.dy_no.dtype, {out, in}, bulk, [&]<class E, table::ProductTiles S, int Divisor>() {
@@ -281,15 +284,13 @@ inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stre
         const int splits = choose_splits(tiles, static_cast<int>(blocks_for(rows, S.inner)));
         const std::size_t count = static_cast<std::size_t>(out) * static_cast<std::size_t>(in);
         Wide<E>* dw = args.dw_oi.as<Wide<E>>();
+        const bool add = Divisor == 1 && splits == 1;
         Wide<E>* sums_soi =
-            splits == 1 ? dw : static_cast<Wide<E>*>(stream.workspace(splits * count * sizeof(Wide<E>)));
-        const Extras wanted{.known = true, .add = splits == 1};
+            add ? dw : static_cast<Wide<E>*>(stream.workspace(splits * count * sizeof(Wide<E>)));
         const tile::Launch where{"linear_backward_weight", grid_for(S, tiles * splits), hints_of(S)};
-        with_extras<S, kPlain>(wanted, [&]<Extras X>() {
-          launch(stream, linear_backward_weight_kernel<E, S, Divisor, X>, where, rows, in, out, splits,
-                 args.dy_no.as<Stored<E>>(), args.x_ni.as<Stored<E>>(), wanted.add, sums_soi);
-        });
-        if (splits > 1)
+        launch(stream, linear_backward_weight_kernel<E, S, Divisor>, where, rows, in, out, splits,
+               args.dy_no.as<Stored<E>>(), args.x_ni.as<Stored<E>>(), add, sums_soi);
+        if (!add)
           launch(stream, linear_weight_sum_kernel<Wide<E>, table::kLine, Divisor>,
                  {"linear_weight_sum", blocks_for(static_cast<int>(count), table::kLine)},
                  static_cast<int>(count), splits, sums_soi, dw);

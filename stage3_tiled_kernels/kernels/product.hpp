@@ -7,7 +7,7 @@ namespace ladder::LADDER_SIDE::stage3 {
 
 /// What a product does besides. Known: exactly this, compiled in or out; else the launch's flags decide.
 struct Extras {
-  bool known = false, scaled = false, relu = false, residual = false, add = false;
+  bool known = false, scaled = false, relu = false, residual = false;
   bool operator==(const Extras&) const = default;
 };
 
@@ -114,19 +114,22 @@ inline int result_tiles(const table::ProductTiles& tiles, ResultShape result) {
   return static_cast<int>(blocks_for(result.rows, tiles.rows) * blocks_for(result.columns, tiles.columns));
 }
 
-/// Calls body.operator()<X>() with `wanted` itself where the tiles are tuned and it is one of those compiled in,
-/// else with the unknown ones, whose kernel asks the flags.
-template <table::ProductTiles S, Extras... Compiled, class Body>
+/// Calls body.operator()<X>(). With bulk copies (Divisor > 1) X is the one of Compiled that is wanted, which must be one
+/// of them: a load behind a flag of the launch is what nvcc 13.5 gets wrong there. Else X is unknown, and the kernel asks
+/// the flags.
+template <int Divisor, Extras... Compiled, class Body>
 void with_extras(Extras wanted, Body&& body) {
-  if constexpr (S.persistent > 0) {
+  if constexpr (Divisor > 1) {
     const auto matches = [&]<Extras X>() {
       if (X != wanted) return false;
       body.template operator()<X>();
       return true;
     };
-    if ((matches.template operator()<Compiled>() || ...)) return;
+    require((matches.template operator()<Compiled>() || ...),
+            "linear: no kernel does all that is asked at once");
+  } else {
+    body.template operator()<Extras{}>();
   }
-  body.template operator()<Extras{}>();
 }
 
 /// The hints of a tile, for records of a launch.

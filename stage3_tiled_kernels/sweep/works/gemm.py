@@ -86,10 +86,11 @@ def source(configuration):
     text_of = {**configuration, "persistent": 1}  # the grid alone differs: one text, one cubin
     tiles = ", ".join(str(text_of[knob]).lower() for knob in KNOBS)
     extras = ", ".join(f".{name} = true" for name in configuration["extras"].replace("-", "").split())
-    kernel = KERNELS[configuration["layout"]]
+    kernel, last = KERNELS[configuration["layout"]], f", on_gpu::stage3::Extras{{{extras}}}"
+    if configuration["layout"] == "TN":  # a weight gradient has none
+        last = ""
     text = kernel_text("linear.cuh") + f"""using namespace ladder;
-auto* keep = on_gpu::stage3::{kernel}<__nv_bfloat16, table::ProductTiles{{{tiles}}}, 8,
-                                          on_gpu::stage3::Extras{{{extras}}}>;
+auto* keep = on_gpu::stage3::{kernel}<__nv_bfloat16, table::ProductTiles{{{tiles}}}, 8{last}>;
 """
     if configuration["layout"] == "TN":
         text += f"auto* keep_sum = on_gpu::stage3::linear_weight_sum_kernel<float, {SUM_TILE}, 8>;\n"
