@@ -50,7 +50,8 @@ linear_forward_kernel(int rows, int in_channels, int out_channels, const Stored<
 
     if (X.known ? X.scaled : scaled)
       y = y * ct::reshape<ct::shape<TM, 1>>(vector<TM>(rstd_n, rows).load_masked(n));
-    if (X.known ? X.relu : relu) y = ct::max(y, ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>());
+    if (X.known ? X.relu : relu)
+      y = ct::max(y, ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>(), ct::propagate_nan_t{});
     if (X.known ? X.residual : residual) {
       const auto added = matrix<TM, TN>(promised<Divisor>(residual_no), rows, out);
       y = y + ct::element_cast<Wide<E>>(added.load_masked(n, o));

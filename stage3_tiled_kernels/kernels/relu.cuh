@@ -5,7 +5,7 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-// Computes: y = max(x, 0)
+// Computes: y = max(x, 0); NaN stays NaN
 // Shapes:   x, y: `count` elements; y may be x
 // Map:      one block owns a tile of 1024 elements
 // Traffic:  reads and writes `count` elements
@@ -17,7 +17,8 @@ template <class T>
 __tile_global__ void relu_forward_kernel(std::int64_t count, const T* x, T* y) {
   const int i = ct::bid().x;
   const auto value = line(x, count).load_masked(i);
-  line(y, count).store_masked(ct::max(value, ct::zeros<ct::tile<T, ct::shape<table::kLine>>>()), i);
+  line(y, count).store_masked(
+      ct::max(value, ct::zeros<ct::tile<T, ct::shape<table::kLine>>>(), ct::propagate_nan_t{}), i);
 }
 
 inline Cost cost(const ReluForward& args) {

@@ -50,7 +50,7 @@ template <class E, Extent T, Extent C>
 __tile__ Tile<E, T, kHiddenPart<C>> hidden_part(Tile<E, T, C> normed, const E* layer, int j) {
   using Hidden = Tile<E, T, kHiddenPart<C>>;
   const auto fc1 = load_part<4 * C, C, kHiddenPart<C>, C>(layer + PaddedLayer<C>::kFc1, j, 0);
-  return ct::max(product_nt(normed, fc1), ct::zeros<Hidden>());
+  return ct::max(product_nt(normed, fc1), ct::zeros<Hidden>(), ct::propagate_nan_t{});
 }
 
 template <class E, Extent T, Extent C>

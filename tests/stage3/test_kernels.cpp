@@ -3,8 +3,10 @@
 // every tensor.
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <regex>
 #include <set>
@@ -173,4 +175,29 @@ TEST_CASE("every case gives the same bits again, on any number of cores", "[stag
       }
     }
   }
+}
+
+TEST_CASE("a NaN stays one through ReLU, alone and behind a product", "[stage3]") {
+  if (skipped()) return;
+  constexpr int kRows = 5, kIn = 8, kOut = 3;
+  const auto ops = stage3_ops(Dtype::fp32);
+  const auto put = [&](std::vector<float> values) {
+    void* data = ops->allocate(values.size() * sizeof(float));
+    ops->upload(data, values.data(), values.size() * sizeof(float));
+    return data;
+  };
+  std::vector<float> x(kRows * kIn, -1.0F);
+  x[0] = std::numeric_limits<float>::quiet_NaN();
+  const Act x_ni{put(x)}, y{put(std::vector<float>(x.size()))}, normed{put(std::vector<float>(x.size()))};
+  const Param w{put(std::vector<float>(kOut * kIn, 1.0F))};
+  const Act y_no{put(std::vector<float>(kRows * kOut))};
+  ops->run(ReluForward{x.size(), x_ni, y});
+  ops->run(RmsNormLinearForward{kRows, kIn, kOut, true, x_ni, w, normed, Stat{put({0, 0, 0, 0, 0})}, y_no});
+  std::vector<float> alone(x.size()), joined(kRows * kOut);
+  ops->download(alone.data(), y.data, alone.size() * sizeof(float));
+  ops->download(joined.data(), y_no.data, joined.size() * sizeof(float));
+  CHECK(std::isnan(alone[0]));
+  CHECK(alone[1] == 0.0F);
+  for (int o = 0; o < kOut; ++o) CHECK(std::isnan(joined[static_cast<std::size_t>(o)]));
+  CHECK(joined[kOut] == 0.0F);
 }
