@@ -11,12 +11,13 @@ namespace ladder {
 /// The label that a sweep gives the items of the speed table (sweep.py run --label).
 inline constexpr const char* kSpeedLabel = "speed table";
 
-/// One goal, with the newest measured item that has kSpeedLabel and the goal's work; `item` is null where there is
-/// none yet.
+/// One goal beside the item that newest_for() found for it; `item` is null where there is none yet.
 std::vector<std::string> speed_cells(const nlohmann::ordered_json& goal, const nlohmann::ordered_json& item);
 
-/// The newest measured item of `items` for `work` that has kSpeedLabel; null when there is none.
-nlohmann::ordered_json newest_for(const TraceItems& items, const std::string& work);
+/// The newest measured item of `items` for `work` that has kSpeedLabel; without one, the newest whose id stands in
+/// `evidence`, which is the text of the tables that the kernels are launched by; null when there is none either.
+nlohmann::ordered_json newest_for(const TraceItems& items, const std::string& work,
+                                  const std::string& evidence = {});
 
 /// The whole table with its caption. Throws InputError when the file of goals cannot be read.
 std::string render_speed(const std::filesystem::path& folder);

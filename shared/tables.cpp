@@ -7,6 +7,7 @@
 #include "shared/bench.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
+#include "shared/item_table.hpp"
 #include "shared/ladder_tables.hpp"
 #include "shared/speed_table.hpp"
 #include "shared/tolerances.hpp"
@@ -74,12 +75,12 @@ std::vector<bool> staleness(const Record& record, const fs::path& folder) {
 bool has_record(const std::string& block, const std::vector<Record>& records, const fs::path& folder) {
   if (const std::string ladder = ladder_of_block(block); !ladder.empty())
     return fs::exists(trace_path(folder, ladder + "_ladder"));
-  return block == "tolerances" || block == "speed" ||
+  return block == "tolerances" || block == "speed" || names_items(block) ||
          std::any_of(records.begin(), records.end(),
                      [&](const Record& record) { return record.name == block; });
 }
 
-/// The files that may hold blocks: the README of the project, of each stage and of its kernel ladders.
+/// The files that may hold blocks: the README of the project, of each stage, of its rooms and of its kernel ladders.
 std::vector<fs::path> documents(const fs::path& folder) {
   std::vector<fs::path> files;
   const auto add_from = [&](const fs::path& room) {
@@ -89,6 +90,8 @@ std::vector<fs::path> documents(const fs::path& folder) {
   for (const auto& item : fs::directory_iterator(folder))
     if (item.is_directory() && starts_with(item.path().filename().string(), "stage")) {
       add_from(item.path());
+      for (const auto& room : fs::directory_iterator(item.path()))
+        if (room.is_directory()) add_from(room.path());
       if (!fs::is_directory(item.path() / "ladder")) continue;
       for (const auto& ladder : fs::directory_iterator(item.path() / "ladder"))
         if (ladder.is_directory()) add_from(ladder.path());
@@ -219,6 +222,7 @@ std::string render_block(const std::string& name, const std::vector<Record>& rec
                          const fs::path& folder) {
   if (name == "tolerances") return markdown_table(tolerance_cells());
   if (name == "speed") return render_speed(folder);
+  if (names_items(name)) return render_items(name, folder);
   if (const std::string ladder = ladder_of_block(name); !ladder.empty()) return render_ladder(ladder, folder);
   const auto found =
       std::find_if(records.begin(), records.end(), [&](const Record& r) { return r.name == name; });

@@ -84,7 +84,7 @@ __tile__ Tile<E, T, C> head_and_loss(Tile<E, T, C> x, Document<T> document, Mode
 //           out; inputs [L, T, C] scratch -> loss_s [S], and weight, m, v after the last step
 // Map:      one block owns everything. It visits the layers below the last forward and leaves their outputs; then every
 //           layer from the last to the first, which goes forward (again) from its input and then backward, so that its
-//           activations are tiles for as long as they are needed. Eight warps: with four, the tiles spill
+//           activations are tiles for as long as they are needed. Eight warps: with four, the tiles spill (one_launch-0007)
 // Traffic:  a step reads the weights three times and writes them once, reads and writes both moments: 8 elements a
 //           parameter, out of the cache
 // FLOPs:    about 6 N parameters + 12 N T C a layer, for N positions

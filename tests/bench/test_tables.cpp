@@ -1,4 +1,5 @@
 // Generated blocks: found, replaced, refused when the markers are broken; stale rows are marked and listed.
+#include "shared/item_table.hpp"
 #include "shared/ladder_tables.hpp"
 #include "shared/speed_table.hpp"
 #include "shared/tables.hpp"
@@ -38,6 +39,19 @@ void make_project(const fs::path& folder) {
   write_record(records_folder(folder) / "speedup-micro.json", record);
 }
 
+TEST_CASE("a table of trace items shows what the compiler said of the kernel that counts") {
+  using Json = nlohmann::ordered_json;
+  Json item = {{"id", "x-1"}, {"work", "w"}, {"tile", 64}, {"why", "because"}, {"tflops", 45.4}};
+  item["resources"] = Json::array({{{"reg", 40}, {"stack", 0}, {"shared", 0}, {"threads", 128}},
+                                   {{"reg", 255}, {"stack", 1792}, {"shared", 2048}, {"threads", 256}}});
+  const Cells cells = item_cells({item}, {"x-1"});
+  CHECK(cells[1] ==
+        std::vector<std::string>{"x-1", "tile 64", "255", "1792 B", "2 KiB", "256", "45 TFLOP/s"});
+  CHECK_THROWS_AS(item_cells({item}, {"x-2"}), InputError);
+  CHECK(names_items("items gemm gemm-0001"));
+  CHECK_FALSE(names_items("speed"));
+}
+
 TEST_CASE("the speed table takes the newest measured item of its label, and says how far a goal is",
           "[tables]") {
   using Json = nlohmann::ordered_json;
@@ -69,6 +83,13 @@ TEST_CASE("the speed table takes the newest measured item of its label, and says
   unlabelled.erase("label");
   CHECK(newest_for({item, other, wrong, unlabelled}, "small").at("us") == 1.0);
   CHECK(newest_for({item}, "large").is_null());
+
+  // Without a label, what the tables name counts, not what is fastest.
+  Json named = unlabelled, faster = unlabelled;
+  named["id"] = "gemm-0007";
+  faster["id"] = "gemm-0008";
+  CHECK(newest_for({named, faster}, "small", "row{\"gemm-0007\"}").at("id") == "gemm-0007");
+  CHECK(newest_for({named, faster}, "small").is_null());
 }
 
 }  // namespace
