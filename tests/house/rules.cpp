@@ -146,15 +146,19 @@ namespace {
 
 /// Where the figures of a generated block come from.
 std::string source_of_block(const std::string& name) {
-  const std::string ladder = "ladder-";
-  if (name.rfind(ladder, 0) != 0) return "tests/bench/results/" + name + ".json";
-  return "stage3_tiled_kernels/knowledge/traces/" + name.substr(ladder.size()) + "_ladder.jsonl";
+  const std::string knowledge = "stage3_tiled_kernels/knowledge/", traces = knowledge + "traces/";
+  const std::string ladder = "ladder-", items = "items ";
+  if (name == "speed") return knowledge + "targets.json";
+  if (name.rfind(ladder, 0) == 0) return traces + name.substr(ladder.size()) + "_ladder.jsonl";
+  if (name.rfind(items, 0) == 0)
+    return traces + name.substr(items.size(), name.find(' ', items.size()) - items.size()) + ".jsonl";
+  return "tests/bench/results/" + name + ".json";
 }
 
 }  // namespace
 
 Faults marker_faults(const Files& files) {
-  const std::regex open(R"(^<!-- generated: ([a-z0-9-]+) -->$)");
+  const std::regex open(R"(^<!-- generated: ([a-z0-9-]+|items( [a-z0-9_-]+)+) -->$)");
   Faults faults;
   for (const File& file : files) {
     if (!matches(file.path, R"(\.md$)")) continue;

@@ -103,6 +103,9 @@ TEST_CASE("markers: open, unknown, nested and malformed ones are found") {
   CHECK(faults(close).size() == 1);
   CHECK(faults(open + open + close).size() == 1);
   CHECK(faults("<!-- generated: speedup-macro -->\n" + close).size() == 1);
+  CHECK(faults("<!-- generated: items gemm gemm-0001 -->\n" + close).size() ==
+        1);                                                          // there is no gemm.jsonl here
+  CHECK(faults("<!-- generated: speed -->\n" + close).size() == 1);  // nor targets.json
   CHECK(faults("<!-- generated speedup-micro -->\n").size() == 1);
 }
 
