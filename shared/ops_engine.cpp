@@ -224,7 +224,7 @@ NamedTensor OpsEngine::read_rows(const std::string& name, Act source, const Batc
 }
 
 void OpsEngine::take_branches(Act hidden, const Batch& batch, const NamedTensor& other) {
-  const auto columns = static_cast<std::size_t>(4 * config().n_embd);
+  const auto columns = std::size_t{4} * static_cast<std::size_t>(config().n_embd);
   std::vector<std::byte> raw(static_cast<std::size_t>(batch.rows()) * columns * size_of(hidden.dtype));
   ops_->download(raw.data(), hidden.data, raw.size());
   std::size_t next = 0;

@@ -201,7 +201,7 @@ Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>
       spilling += spilled > 0 ? 1 : 0;
       const std::string name = kernel.at("kernel"), arguments = kernel.at("arguments");
       if (!starts_with(arguments, in_bf16[name] ? "bf16" : "fp32")) continue;
-      std::vector<std::string>& line = lines[name + " " + arguments];
+      std::vector<std::string>& line = lines[fmt::format("{} {}", name, arguments)];
       line.resize(rows.size());
       line[i] = fmt::format("{}, {:.1f}, {}, {}", kernel.at("registers").get<int>(),
                             kernel.at("shared_bytes").get<double>() / 1024, kernel.at("threads").get<int>(),

@@ -56,7 +56,8 @@ Drawn drawn(const TraceStep& step, bool transposed) {
 /// Elements from the matrix's begin to the end of its last tile, along one dimension.
 double covered(std::int64_t extent, std::size_t tile) {
   const auto size = static_cast<std::int64_t>(tile);
-  return static_cast<double>((extent + size - 1) / size * size);
+  const std::int64_t whole = (extent + size - 1) / size * size;
+  return static_cast<double>(whole);
 }
 
 /// Hatches the part of a tile that lies outside its matrix.
@@ -186,8 +187,9 @@ std::string product_picture(const TileTrace& trace) {
   std::size_t i = 0;
   for (const Product& product : products)
     for (const ProductStep& step : product.steps) {
-      const Place at{12 + static_cast<double>(i % across) * layout.width,
-                     82 + static_cast<double>(i / across) * layout.height};
+      const auto column = i % across, row = i / across;
+      const Place at{12 + static_cast<double>(column) * layout.width,
+                     82 + static_cast<double>(row) * layout.height};
       product_panel(svg, at, layout, step, *product.store, ++i);
     }
   return svg.finish();
@@ -201,11 +203,12 @@ std::string steps_picture(const TileTrace& trace) {
   svg.text({12, 40},
            "colours run from blue over white (0) to red, each map on its own scale; grey is a mask's value",
            "s");
-  for (std::size_t i = 0; i < trace.steps.size(); ++i)
+  for (std::size_t i = 0; i < trace.steps.size(); ++i) {
+    const auto column = i % kColumns, row = i / kColumns;
     step_panel(svg,
-               {12 + kCellWidth * static_cast<double>(i % kColumns),
-                62 + kCellHeight * static_cast<double>(i / kColumns)},
+               {12 + kCellWidth * static_cast<double>(column), 62 + kCellHeight * static_cast<double>(row)},
                trace.steps[i]);
+  }
   return svg.finish();
 }
 

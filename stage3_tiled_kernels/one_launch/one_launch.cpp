@@ -71,8 +71,8 @@ void require_one_launch(const GptConfig& config, const TrainConfig& train, Dtype
 std::size_t padded_count(const GptConfig& config) {
   const TileSizes tiles = tile_sizes(config);
   const int layer = 12 * tiles.width * tiles.width;
-  return static_cast<std::size_t>((2 * tiles.vocabulary + tiles.block) * tiles.width +
-                                  config.n_layer * layer);
+  const int count = (2 * tiles.vocabulary + tiles.block) * tiles.width + config.n_layer * layer;
+  return static_cast<std::size_t>(count);
 }
 
 std::vector<double> pad(const GptConfig& config, const TensorList& tensors) {

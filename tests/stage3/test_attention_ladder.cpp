@@ -88,7 +88,7 @@ Attended reference(const Case& c, const float* q_np, float scale) {
       const int t = n % c.length;
       const float* q = q_np + n * c.stride + h * kHead;
       double sum = 0;
-      double* out = &done.out_nc[static_cast<std::size_t>(n * c.channels() + h * kHead)];
+      double* out = done.out_nc.data() + n * c.channels() + h * kHead;
       for (int s = n - t; s <= n; ++s) {
         const float* k = q_np + s * c.stride + c.channels() + h * kHead;
         double score = 0;
@@ -98,7 +98,8 @@ Attended reference(const Case& c, const float* q_np, float scale) {
         for (int d = 0; d < kHead; ++d) out[d] += p * k[c.channels() + d];
       }
       for (int d = 0; d < kHead; ++d) out[d] /= sum;
-      done.lse_hn[static_cast<std::size_t>(h * c.rows() + n)] = std::log(sum);
+      const int place = h * c.rows() + n;
+      done.lse_hn[static_cast<std::size_t>(place)] = std::log(sum);
     }
   return done;
 }

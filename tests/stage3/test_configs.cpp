@@ -23,10 +23,11 @@ std::map<std::string, Json> all_traces() {
   for (const auto& entry : std::filesystem::directory_iterator("stage3_tiled_kernels/knowledge/traces")) {
     std::ifstream file(entry.path());
     for (std::string line; std::getline(file, line);) {
-      Json item = Json::parse(line);
+      const Json item = Json::parse(line);
       const std::string id = item.at("id");
       INFO(entry.path() << ": " << id << " stands twice");
-      REQUIRE(items.emplace(id, std::move(item)).second);
+      const bool fresh = items.emplace(id, item).second;
+      REQUIRE(fresh);
     }
   }
   return items;

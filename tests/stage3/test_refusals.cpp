@@ -42,6 +42,7 @@ std::string refusal(int code, const std::vector<std::string>& arguments) {
 GpuFacts good_gpu() {
   return {.driver = 13000,
           .devices = 1,
+          .error = "",
           .name = "NVIDIA H200",
           .capability = 90,
           .has_code = true,
