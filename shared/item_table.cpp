@@ -24,13 +24,6 @@ Json largest_kernel(const Json& item) {
   return largest;
 }
 
-std::string rate_of(const Json& item) {
-  if (item.contains("tflops")) return fmt::format("{:.0f} TFLOP/s", item.at("tflops").get<double>());
-  if (item.contains("tbps")) return fmt::format("{:.2f} TB/s", item.at("tbps").get<double>());
-  if (item.contains("us")) return fmt::format("{:.1f} us", item.at("us").get<double>());
-  return item.value("outcome", "not measured");
-}
-
 /// What the item varies, as the sweep wrote it between the work and the reason.
 std::string configuration_of(const Json& item) {
   std::string text;

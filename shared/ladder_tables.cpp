@@ -29,8 +29,6 @@ const Unit* unit_of(const Json& item) {
   return nullptr;
 }
 
-std::string number(const Unit& unit, double value) { return fmt::format(fmt::runtime(unit.format), value); }
-
 bool lost(const std::string& rung) { return rung.rfind("lost_", 0) == 0; }
 
 /// Names in the order of the table: numbered rungs, then the lost ones.
@@ -82,9 +80,8 @@ std::vector<std::string> cells_of(const Newest& newest, const std::string& rung,
   if (found == newest.items.end()) return {"-", "", ""};
   const Json& item = found->second;
   const Unit* unit = unit_of(item);
-  if (unit == nullptr) return {item.value("outcome", "not measured"), "", ""};
-  return {number(*unit, item.at(unit->key)) + " " + unit->shown, share_of_ceiling(item, *unit, ceilings),
-          ratios(item)};
+  if (unit == nullptr) return {rate_of(item), "", ""};
+  return {rate_of(item), share_of_ceiling(item, *unit, ceilings), ratios(item)};
 }
 
 }  // namespace
@@ -95,6 +92,12 @@ std::string ladder_of_block(const std::string& block) {
 
 fs::path trace_path(const fs::path& folder, const std::string& name) {
   return folder / "stage3_tiled_kernels" / "knowledge" / "traces" / (name + ".jsonl");
+}
+
+std::string rate_of(const Json& item) {
+  const Unit* unit = unit_of(item);
+  if (unit == nullptr) return item.value("outcome", "not measured");
+  return fmt::format(fmt::runtime(unit->format), item.at(unit->key).get<double>()) + " " + unit->shown;
 }
 
 TraceItems read_trace_items(const fs::path& path) {

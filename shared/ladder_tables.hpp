@@ -22,6 +22,9 @@ std::filesystem::path trace_path(const std::filesystem::path& folder, const std:
 /// One item a line. Throws InputError naming file and line when one is no JSON object.
 TraceItems read_trace_items(const std::filesystem::path& path);
 
+/// "771 TFLOP/s" or "3.70 TB/s"; for an item without a rate what became of it.
+std::string rate_of(const nlohmann::ordered_json& item);
+
 /// Rungs in the order of their names, lost ones last, three columns for each work: the rate of the newest item of
 /// that rung and work, its share of the ceiling (the newest item of `ceilings` with the same unit and device), and
 /// the ratio to each rival of the same race (above 1: faster than it). What did not run says so instead.

@@ -45,7 +45,7 @@ struct Rung {
 };
 
 /// Stage 0; stage 1 in fp64 against it; stage 1 in fp32 against fp64; every later stage in its default type against
-/// stage 1 fp64.
+/// stage 1 fp64, and on a usable GPU also in bf16 where it has that.
 std::vector<Rung> rungs(Device device = Device::automatic, int threads = 0);
 
 /// Zeros, in the shapes of the model's parameters.

@@ -163,8 +163,9 @@ std::string attention_text(const TileTrace& trace, const std::optional<int>& que
   require(!query || (*query >= first && *query < end), "--query {}: this block has the queries {} to {}",
           query.value_or(0), first, end - 1);
   const std::size_t row = query ? static_cast<std::size_t>(*query - first) : telling_query(walk);
-  std::string text = fmt::format("queries {} to {} of {}. Query {}, s its scores times log2(e), so that 2^s = e^score:\n", first,
-                                 end - 1, q.extents[0], first + static_cast<int>(row));
+  std::string text =
+      fmt::format("queries {} to {} of {}. Query {}, s its scores times log2(e), so that 2^s = e^score:\n",
+                  first, end - 1, q.extents[0], first + static_cast<int>(row));
   text += softmax_text(walk, row);
   return text + fmt::format("log-sum-exp = (m + log2 l) ln 2 = {}\n", exact(walk.stored_lse->values.at(row)));
 }

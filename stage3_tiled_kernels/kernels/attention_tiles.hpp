@@ -90,9 +90,8 @@ struct KeyTiles {
 };
 
 /// For TQ queries from position `first` on. Causal: query t sees the keys up to t, so tiles that end at or before the
-/// first query's own key are whole. Nothing is seen from behind the sequence's end. One expression and no early return:
-/// after a branch that leaves a function early, the compiler no longer divides the block into warps that copy and warps
-/// that compute.
+/// first query's own key are whole. Nothing is seen from behind the sequence's end. One place of return:
+/// a struct that is returned from two becomes an allocation from the device's heap (insights-0001).
 template <int TQ, int TK>
 __tile__ KeyTiles visible_keys(int first, int length, bool causal) {
   const int last = causal && first + TQ < length ? first + TQ : length;

@@ -10,6 +10,7 @@
 #include "shared/cost.hpp"
 #include "shared/ops.hpp"
 #include "shared/tile/launch.hpp"
+#include "stage3_tiled_kernels/preconditions.hpp"
 
 namespace ladder::LADDER_SIDE::stage3 {
 
@@ -156,11 +157,8 @@ Pointer pointer(const char* name, Ref<Role> ref) {
 
 /// Throws InputError naming the first pointer that is null or not a multiple of its element's size.
 inline void require_pointers(const char* launcher, std::initializer_list<Pointer> pointers) {
-  for (const auto& [name, data, element] : pointers) {
-    require(data != nullptr, "{}: pointer {} is null", launcher, name);
-    require(reinterpret_cast<std::uintptr_t>(data) % element == 0,
-            "{}: pointer {} ({}) is not aligned to its elements of {} bytes", launcher, name, data, element);
-  }
+  for (const auto& [name, data, element] : pointers)
+    ladder::stage3::require_given(launcher, name, data, element);
 }
 
 inline unsigned blocks_for(int count, int size) { return static_cast<unsigned>((count + size - 1) / size); }

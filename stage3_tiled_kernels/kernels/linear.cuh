@@ -15,8 +15,8 @@ namespace ladder::LADDER_SIDE::stage3 {
 // Each block goes through the tiles number b, b + blocks, b + 2 blocks, ...: all of its own with a block for each
 // tile, several on a persistent grid, where the loads of the next tile overlap the stores of the last.
 //
-// What a product may do besides (scale, ReLU, residual, adding) is known when it is compiled (Extras) for the fast
-// tiles of the narrow types: a flag of the launch costs registers even where it is false.
+// What a product may do besides (scale, ReLU, residual) is known when it is compiled (Extras) where bulk copies feed
+// it: a flag of the launch costs registers even where it is false.
 
 // Computes: y_no = residual_no + relu(rstd_n * x_ni W_oi^T); each of the three extras may be left out
 //           rmsnorm(x) W^T = (rstd x) W^T = rstd (x W^T): the norm's scale belongs to a row, so it can wait
@@ -99,8 +99,8 @@ linear_backward_input_kernel(int rows, int in_channels, int out_channels, const 
 //           dy_no^T x_ni
 // Shapes:   dy_no [N, O], x_ni [N, I] -> sums_soi [S, O, I]
 // Map:      one block owns TM x TN tiles of dW for one of S stretches of the rows (split-K): a small W has
-//           few tiles, and the rows are many. With S = 1 sums_soi is dW itself, else linear_weight_sum adds
-//           the S parts up. All tiles of a stretch come before the next: they read the same rows
+//           few tiles, and the rows are many. With add (S = 1) sums_soi is dW itself, else
+//           linear_weight_sum adds the S parts up. All tiles of a stretch come before the next: they read the same rows
 // Traffic:  reads N I O (1/TM + 1/TN) elements, writes S I O
 // FLOPs:    2 N I O
 // Bound:    the tensor cores when large; the launch when small

@@ -11,7 +11,6 @@ import time
 import torch
 
 _driver = ctypes.CDLL("libcuda.so.1")
-_ATTRIBUTE_MAX_THREADS = 0
 
 
 class LaunchError(RuntimeError):
@@ -93,7 +92,6 @@ class Timer:
                 times[name].append((begin, end))
         torch.cuda.synchronize()
         return {name: sorted(1e3 * b.elapsed_time(e) for b, e in pairs) for name, pairs in times.items()}
-
 
     def sustain(self, calls, seconds, block=0.25):
         """Keeps the card busy for `seconds`, the calls taking turns in blocks of `block` seconds without a pause.

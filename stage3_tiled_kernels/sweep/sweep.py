@@ -55,15 +55,14 @@ def expanded(configuration):
 # ---- compile ------------------------------------------------------------------------------------------------------
 
 
-def tool(name, environment):
-    """An nvcc or cuobjdump: the one that the environment variable names, else that of the toolchain script."""
+def tool(environment, *flags):
+    """What the environment variable names, else what the toolchain script prints for these flags."""
     if os.environ.get(environment):
         return os.environ[environment]
-    found = subprocess.run(["sh", str(ROOT / "shared/scripts/cuda_toolchain.sh")], capture_output=True, text=True)
+    found = subprocess.run(["sh", str(ROOT / "shared/scripts/cuda_toolchain.sh"), *flags], capture_output=True, text=True)
     if found.returncode != 0:
         fail(found.stderr.strip().splitlines()[-1], 3)
-    beside = pathlib.Path(found.stdout.strip()).with_name(name)
-    return str(beside) if beside.exists() else shutil.which(name) or fail(f"{name} is missing", 3)
+    return found.stdout.strip()
 
 
 def resources(cubin, cuobjdump):
@@ -111,14 +110,28 @@ def toolkit(nvcc):
     return re.search(r"V(\d+\.\d+\.\d+)", text).group(1)
 
 
+def read_plan(path):
+    try:
+        plan = json.loads(pathlib.Path(path).read_text())
+    except (OSError, ValueError) as error:
+        fail(f"{path}: {error}")
+    missing = [key for key in ("operation", "arch", "works", "configurations") if key not in plan]
+    if missing:
+        fail(f"{path}: the plan lacks {', '.join(missing)}")
+    unknown = [work for work in plan["works"] if work not in work_module(plan["operation"]).WORKS]
+    if unknown:
+        fail(f"{path}: {plan['operation']} has no work '{unknown[0]}' (known: {', '.join(work_module(plan['operation']).WORKS)})")
+    return plan
+
+
 def command_compile(options):
     bundle = pathlib.Path(options.bundle)
+    plans = [read_plan(path) for path in options.plans]
     bundle.mkdir(parents=True, exist_ok=True)
-    tools = {"nvcc": tool("nvcc", "CUDACXX"), "cuobjdump": tool("cuobjdump", "CUOBJDUMP")}
+    tools = {"nvcc": tool("CUDACXX"), "cuobjdump": tool("CUOBJDUMP", "--cuobjdump")}
     items = []
     arch = None
-    for path in options.plans:
-        plan = json.loads(pathlib.Path(path).read_text())
+    for plan in plans:
         if arch not in (None, plan["arch"]):
             fail("the plans of one bundle must name one architecture")
         arch = plan["arch"]
@@ -191,7 +204,7 @@ def command_run(options):
     machine = device.describe()
     if machine["architecture"] != plan["arch"]:
         fail(f"the bundle is for sm_{plan['arch']}, this card is sm_{machine['architecture']}", 3)
-    timer, lines = device.Timer(), []
+    timer = device.Timer()
     works = sorted({(item["operation"], name) for item in plan["items"] for name in item["works"]})
     for operation_name, work_name in works:
         operation = work_module(operation_name)
@@ -218,7 +231,6 @@ def command_run(options):
                 except device.LaunchError as error:
                     trace.update(outcome="launch failure", reason=str(error))
             trace.update(device.describe(), when=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"))
-            lines.append(trace)
             print_line(trace)
             with open(out / f"{operation_name}.jsonl", "a") as file:
                 file.write(json.dumps(trace) + "\n")

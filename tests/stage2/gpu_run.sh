@@ -17,27 +17,12 @@ parts=${PARTS:-tests sanitizer variants bench}
 mkdir -p "$out" || exit 2
 summary=$out/summary.txt
 : >"$summary"
-failures=0
 ladder=$build/ladder
 tests=$build/tests/stage2
 results=tests/bench/results
 mkdir -p "$results"
 
-say() { echo "$*" | tee -a "$summary"; }
-
-# try LOG SECONDS NAME COMMAND...: runs the command with its output in LOG, says how it ended.
-try() {
-  log=$1 limit=$2 name=$3
-  shift 3
-  echo "=== $name: $*" >>"$log"
-  began=$(date +%s)
-  timeout "$limit" "$@" >>"$log" 2>&1
-  code=$?
-  took=$(($(date +%s) - began))
-  if [ $code = 0 ]; then say "ok      $name (${took} s)"; else say "FAILED  $name: exit $code (${took} s)"; failures=$((failures + 1)); fi
-}
-
-has() { case " $parts " in *" $1 "*) true ;; *) false ;; esac; }
+. tests/support/gpu_steps.sh
 
 export LADDER_DEVICE=gpu
 "$ladder" info >"$out/tests.log" 2>&1

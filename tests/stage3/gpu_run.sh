@@ -5,7 +5,7 @@
 #
 # BUILD: a build folder of the `gpu` preset, made here or carried here (link it with -DLADDER_PORTABLE=ON
 # -DLADDER_MARCH=x86-64-v3 for that). Needed of it: ladder, tests/stage3/stage3_kernels, tests/stage3/stage3_model,
-# tests/stage3/stage3_machine, tests/tile/test_tile_subset_gpu.
+# tests/stage3/stage3_machine, tests/stage3/stage3_one_launch, tests/tile/test_tile_subset_gpu.
 # OUT: gets tests.log, full.log, sanitizer.log, bench.log, records.tgz and summary.txt. TEXT: character data for preset
 # `small`; the embedded names otherwise. Run from the repository root: records carry a hash of the sources that lie
 # there. PARTS="tests full sanitizer parity bench" chooses among the parts.
@@ -19,27 +19,12 @@ parts=${PARTS:-tests full sanitizer parity bench}
 mkdir -p "$out" || exit 2
 summary=$out/summary.txt
 : >"$summary"
-failures=0
 ladder=$build/ladder
 tests=$build/tests/stage3
 results=tests/bench/results
 mkdir -p "$results"
 
-say() { echo "$*" | tee -a "$summary"; }
-
-# try LOG SECONDS NAME COMMAND...: runs the command with its output in LOG, says how it ended.
-try() {
-  log=$1 limit=$2 name=$3
-  shift 3
-  echo "=== $name: $*" >>"$log"
-  began=$(date +%s)
-  timeout "$limit" "$@" >>"$log" 2>&1
-  code=$?
-  took=$(($(date +%s) - began))
-  if [ $code = 0 ]; then say "ok      $name (${took} s)"; else say "FAILED  $name: exit $code (${took} s)"; failures=$((failures + 1)); fi
-}
-
-has() { case " $parts " in *" $1 "*) true ;; *) false ;; esac; }
+. tests/support/gpu_steps.sh
 
 export LADDER_DEVICE=gpu
 "$ladder" info >"$out/tests.log" 2>&1
@@ -48,7 +33,7 @@ grep -E 'on a GPU|machine' "$out/tests.log" | tee -a "$summary"
 # The operations of the tile language first: what follows is written in them.
 if has tests; then
   try "$out/tests.log" 120 "tile subset against the CPU model" "$build/tests/tile/test_tile_subset_gpu"
-  for test in stage3_kernels stage3_model stage3_machine; do try "$out/tests.log" 200 "$test" "$tests/$test"; done
+  for test in stage3_kernels stage3_model stage3_machine stage3_one_launch; do try "$out/tests.log" 200 "$test" "$tests/$test"; done
   grep -E 'largest error|against stage 1|shapes:|half blocks|last ten' "$out/tests.log" | tee -a "$summary"
 fi
 
