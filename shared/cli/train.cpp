@@ -155,7 +155,7 @@ void print_configuration(const Session& session, const TrainFlags& flags) {
   if (session.checkpoint_every > 0)
     fmt::print("saves     every {} steps to {}\n", session.checkpoint_every,
                checkpoint_file(flags.checkpoint).string());
-  if (!session.earlier_loss.empty()) fmt::print("resumes   after step {}\n", session.earlier_loss.size());
+  if (flags.resume) fmt::print("resumes   after step {}\n", session.earlier_loss.size());
   std::fflush(stdout);
   if (!run.source->notice().empty()) fmt::print(stderr, "ladder: notice: {}\n", run.source->notice());
 }

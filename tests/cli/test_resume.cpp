@@ -99,11 +99,13 @@ TEST_CASE("Ctrl-C without --checkpoint saves to a folder of its own") {
 }
 
 TEST_CASE("a finished run resumes to its own samples") {
-  const TemporaryFolder folder;
-  const Case c = {"1", "fp64", "50"};
-  REQUIRE(test::run_program(folder.path(), train_call(c, {"--checkpoint", "run", "--trace", "whole.json"}))
-              .code == 0);
-  CHECK(resumed(folder, "run") == trace_of(folder / "whole.json"));
+  for (const char* steps : {"50", "0"}) {  // 0: as after a Ctrl-C that came before the first step
+    const TemporaryFolder folder;
+    const Case c = {"1", "fp64", steps};
+    REQUIRE(test::run_program(folder.path(), train_call(c, {"--checkpoint", "run", "--trace", "whole.json"}))
+                .code == 0);
+    CHECK(resumed(folder, "run") == trace_of(folder / "whole.json"));
+  }
 }
 
 TEST_CASE("a folder that holds a checkpoint is not overwritten by a new run") {
