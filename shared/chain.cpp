@@ -124,7 +124,11 @@ std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<R
   const int first = with_interpreter ? 1 : 0;
   if (with_interpreter) add("interpreter", "interpreter", run, {}, -1, -1, -1);
   for (const Rung& rung : chain) {
-    const int previous = static_cast<int>(entries.size()) - 1;
+    int previous = static_cast<int>(entries.size()) - 1;
+    // A GPU stage in any of its forms is a step up from the stage below, not from its own first form.
+    while (rung.stage >= 2 && previous >= 0 &&
+           entries[static_cast<std::size_t>(previous)].row.stage == rung.stage)
+      --previous;
     const int below = rung.below >= 0 ? rung.below + first : (with_interpreter ? 0 : -1);
     add(rung.side.name, fmt::format("stage{}", rung.stage), run, rung.side, rung.stage, below, previous);
   }
@@ -221,9 +225,22 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector
   return rows;
 }
 
+std::vector<Rung> racing_rungs(Device device, int threads) {
+  std::vector<Rung> chain = rungs(device, threads);
+  const auto tiled =
+      std::find_if(chain.begin(), chain.end(), [](const Rung& rung) { return rung.stage == 3; });
+  if (tiled == chain.end()) return chain;
+  const Side fused = {tiled->side.name + ", fused step", tiled->side.dtype,
+                      [=](const GptConfig& config, int max_batch) {
+                        return make_engine(3, config, {Dtype::fp32, max_batch, device, threads, true});
+                      }};
+  chain.push_back({3, fused, tiled->below});
+  return chain;
+}
+
 std::vector<ChainRow> run_chain(const ChainSettings& settings,
                                 const std::function<void(const std::string&)>& progress) {
-  return run_chain(settings, rungs(settings.device, settings.threads), true, progress);
+  return run_chain(settings, racing_rungs(settings.device, settings.threads), true, progress);
 }
 
 std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashes) {

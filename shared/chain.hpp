@@ -48,6 +48,9 @@ struct ChainRow {
   Timing time;          ///< seconds per document; empty unless proven
 };
 
+/// The rungs of parity.hpp, and stage 3 once more with a step of two launches, which only small models have.
+std::vector<Rung> racing_rungs(Device device = Device::automatic, int threads = 0);
+
 /// Runs and compares the whole chain. `progress` hears what is being done.
 std::vector<ChainRow> run_chain(const ChainSettings& settings,
                                 const std::function<void(const std::string&)>& progress = {});

@@ -7,6 +7,7 @@
 #include "stage0_scalar_autograd/engine.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "stage2_naive_cuda/ops_cuda.hpp"
+#include "stage3_tiled_kernels/one_launch/fused_step.hpp"
 #include "stage3_tiled_kernels/ops_tile.hpp"
 
 namespace ladder {
@@ -99,8 +100,12 @@ const Entry& find_usable(int stage, const EngineOptions& options) {
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options) {
   const Entry& entry = find_usable(stage, options);
   validate(config);
+  require(!options.fused_step || stage == 3, "--fused-step is stage 3's: add --stage 3, or leave it out");
+  if (options.fused_step) require_fused_step(config, options.dtype);
   if (entry.make != nullptr) return entry.make(config, options);
-  return make_ops_engine(config, entry.make_ops(options), options.max_batch);
+  auto engine = make_ops_engine(config, entry.make_ops(options), options.max_batch);
+  if (!options.fused_step) return engine;
+  return make_fused_step_engine(std::move(engine), {options.dtype, options.device, options.threads, true});
 }
 
 std::unique_ptr<Ops> make_ops(int stage, const EngineOptions& options) {

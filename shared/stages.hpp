@@ -31,10 +31,12 @@ struct EngineOptions {
   int max_batch = 1;  ///< most sequences in one micro-batch; decides the memory taken before the first step
   Device device = Device::automatic;
   int threads = 0;  ///< 0: all cores
+  /// Stage 3 only: a training step is two launches, a block a document, instead of one launch an operation.
+  bool fused_step = false;
 };
 
 /// Throws InputError when the stage does not compute in options.dtype or does not know a setting of `config` (stage 0
-/// has no grouped-query attention), MachineError when the machine cannot run it.
+/// has no grouped-query attention) or cannot fuse its steps, MachineError when the machine cannot run it.
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options);
 
 class Ops;

@@ -1,4 +1,5 @@
 // Chooses between the GPU and the CPU model of stage 3.
+#include "stage3_tiled_kernels/one_launch/fused_step.hpp"
 #include "stage3_tiled_kernels/ops_tile.hpp"
 
 namespace ladder {
@@ -7,6 +8,12 @@ namespace ladder {
 // Never called: gpu_report() says that this build has no GPU code.
 namespace on_gpu::stage3 {
 std::unique_ptr<DeviceOps> make_ops(const CudaOptions&) { throw MachineError(gpu_report().reason); }
+std::unique_ptr<OneLaunch> make_one_launch(const GptConfig&, const CudaOptions&) {
+  throw MachineError(gpu_report().reason);
+}
+std::unique_ptr<FusedStep> make_fused_step(const GptConfig&, const CudaOptions&) {
+  throw MachineError(gpu_report().reason);
+}
 }  // namespace on_gpu::stage3
 #endif
 

@@ -32,7 +32,7 @@ struct TrainFlags {
   SampleOptions sampling;
   std::string trace, json, checkpoint, save_weights, init_weights;
   std::optional<std::int64_t> checkpoint_every;
-  bool resume = false, one_launch = false;
+  bool resume = false, one_launch = false, fused_step = false;
 };
 
 /// A run that is ready for its first step.
@@ -87,6 +87,7 @@ Session start_fresh(const TrainFlags& flags) {
   RunSettings settings = resolve_run(flags.run);
   settings.train.dtype = session.place.options.dtype;
   session.place.options.max_batch = settings.train.batch_size;
+  session.place.options.fused_step = flags.fused_step;
   session.preset = settings.preset;
   session.run = prepare_run(settings.model, settings.train, settings.data);
   if (!flags.init_weights.empty()) load_initial_weights(flags.init_weights, session.run);
@@ -106,6 +107,7 @@ Session start_resumed(const TrainFlags& flags) {
   place.dtype = name_of(checkpoint.train.dtype);
   session.place = resolve_place(place);
   session.place.options.max_batch = settings.train.batch_size;
+  session.place.options.fused_step = flags.fused_step;
   session.run = prepare_run(settings.model, settings.train, settings.data);
   require_same_data(checkpoint, session.run, flags.checkpoint);
   session.run.random = Random(checkpoint.random);
@@ -129,6 +131,7 @@ Session start(const TrainFlags& flags) {
   require(flags.checkpoint_every.value_or(1) > 0, "--checkpoint-every is {}: it must be 1 or more",
           flags.checkpoint_every.value_or(1));
   require(!flags.checkpoint_every || !flags.checkpoint.empty(), "--checkpoint-every needs --checkpoint DIR");
+  require(!flags.one_launch || !flags.fused_step, "--one-launch and --fused-step exclude each other");
   Session session = flags.resume ? start_resumed(flags) : start_fresh(flags);
   if (flags.one_launch) prepare_one_launch(session);
   const bool stream = session.run.data.character_stream;
@@ -149,6 +152,7 @@ void print_configuration(const Session& session, const TrainFlags& flags) {
   fmt::print("training  {}\n", describe(run.train));
   fmt::print("data      {}: {}\n", name, run.source->describe());
   fmt::print("tokens    step 0 has hash {}\n", hex64(run.source->token_hash()));
+  if (session.place.options.fused_step) fmt::print("launches  two a step: a block a document, then Adam\n");
   if (session.one_launch)
     fmt::print("launches  one block trains up to {} steps in one launch{}\n", kStepsPerLaunch,
                session.checkpoint_every > 0 ? ", cut where a checkpoint is due" : "");
@@ -301,6 +305,8 @@ void add_train(CLI::App& app) {
   app.add_flag("--resume", flags->resume, "continue the run in --checkpoint DIR, bit for bit");
   app.add_flag("--one-launch", flags->one_launch,
                "stage 3: train in launches of many steps, one sequence a step");
+  app.add_flag("--fused-step", flags->fused_step,
+               "stage 3: two launches a step, a block a document, for any batch");
   app.footer(
       "Ctrl-C finishes the step, saves a checkpoint (to --checkpoint DIR, else ./ladder-interrupted) and "
       "says how "

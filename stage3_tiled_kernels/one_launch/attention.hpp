@@ -17,11 +17,12 @@ namespace ladder::LADDER_SIDE::stage3 {
 /// Heads whose scores are one tile.
 inline constexpr Extent kGroup = 4;
 
-/// What the kernel learns of the model at run time; `scale` is 1 / sqrt(head_dim), `per_column` 1 / width.
-template <class E>
+/// What the kernel learns of the model at run time, and how it multiplies; `scale` is 1 / sqrt(head_dim),
+/// `per_column` 1 / width, `share` a document's part in the loss of its step.
+template <class E, Products P>
 struct ModelSizes {
   int layers, width, heads, kv_heads, vocabulary;
-  E scale, per_column;
+  E scale, per_column, share;
 
   __tile__ int head_dim() const { return width / heads; }
 };
@@ -72,22 +73,22 @@ struct Attended {
   Tile<E, kGroup * T, T> p;
 };
 
-template <class E, Extent T, Extent C>
-__tile__ Attended<E, T, C> attention(Heads<E, T, C> x, ModelSizes<E> sizes) {
+template <Products P, class E, Extent T, Extent C>
+__tile__ Attended<E, T, C> attention(Heads<E, T, C> x, ModelSizes<E, P> sizes) {
   auto mix = ct::zeros<Tile<E, T, C>>();
   auto p = ct::zeros<Tile<E, kGroup * T, T>>();
   for (int first : ct::irange(0, sizes.heads, static_cast<int>(kGroup))) {
     const auto own = own_columns<E, C>(first, sizes.head_dim());
-    p = causal_softmax<E, T>(product_nt(stack(x.q, own), x.k), sizes.scale);
-    mix = mix + unstack<E, T, C>(product_nn(p, x.v), own);
+    p = causal_softmax<E, T>(product_nt<P>(stack(x.q, own), x.k), sizes.scale);
+    mix = mix + unstack<E, T, C>(product_nn<P>(p, x.v), own);
   }
   return {mix, p};
 }
 
 /// Gradients of q, k and v from that of attention()'s mix. Several groups make their probabilities again.
-template <class E, Extent T, Extent C>
+template <Products P, class E, Extent T, Extent C>
 __tile__ Heads<E, T, C> attention_backward(Heads<E, T, C> x, Tile<E, kGroup * T, T> p, Tile<E, T, C> dmix,
-                                           ModelSizes<E> sizes) {
+                                           ModelSizes<E, P> sizes) {
   auto dq = ct::zeros<Tile<E, T, C>>();
   auto dk = ct::zeros<Tile<E, T, C>>();
   auto dv = ct::zeros<Tile<E, T, C>>();
@@ -95,12 +96,12 @@ __tile__ Heads<E, T, C> attention_backward(Heads<E, T, C> x, Tile<E, kGroup * T,
     const auto own = own_columns<E, C>(first, sizes.head_dim());
     const auto q = stack(x.q, own);
     const auto dout = stack(dmix, own);
-    if (sizes.heads > static_cast<int>(kGroup)) p = causal_softmax<E, T>(product_nt(q, x.k), sizes.scale);
-    const auto dp = product_nt(dout, x.v);
+    if (sizes.heads > static_cast<int>(kGroup)) p = causal_softmax<E, T>(product_nt<P>(q, x.k), sizes.scale);
+    const auto dp = product_nt<P>(dout, x.v);
     const auto dscore = p * (dp - ct::sum<1>(p * dp)) * sizes.scale;
-    dq = dq + unstack<E, T, C>(product_nn(dscore, x.k), own);
-    dk = dk + product_tn(dscore, q);
-    dv = dv + product_tn(p, dout);
+    dq = dq + unstack<E, T, C>(product_nn<P>(dscore, x.k), own);
+    dk = dk + product_tn<P>(dscore, q);
+    dv = dv + product_tn<P>(p, dout);
   }
   return {dq, dk, dv};
 }

@@ -1,5 +1,5 @@
-// One layer, forward and backward, over weights in memory. The backward pass updates each matrix as soon as
-// the layer no longer needs it.
+// One layer, forward and backward, over weights in memory. The backward pass hands each matrix's gradient to take()
+// as soon as the layer no longer needs the matrix.
 #pragma once
 
 #include "stage3_tiled_kernels/one_launch/memory.hpp"
@@ -23,8 +23,8 @@ struct LayerForward {
 };
 
 /// [C, C]: 1 where column c of a key under its query head comes from column r of a key.
-template <class E, Extent C>
-__tile__ Tile<E, C, C> spreading(ModelSizes<E> sizes) {
+template <Extent C, Products P, class E>
+__tile__ Tile<E, C, C> spreading(ModelSizes<E, P> sizes) {
   const auto c = row_of_indices<C>(0);
   const int dim = sizes.head_dim();
   const auto from = c / dim / (sizes.heads / sizes.kv_heads) * dim + c % dim;
@@ -32,96 +32,95 @@ __tile__ Tile<E, C, C> spreading(ModelSizes<E> sizes) {
   return ct::select(hit, ct::ones<Tile<E, C, C>>(), ct::zeros<Tile<E, C, C>>());
 }
 
-template <class E, Extent T, Extent C>
-__tile__ Heads<E, T, C> heads_of(Tile<E, T, C> normed, const E* layer, ModelSizes<E> sizes) {
+template <Products P, class E, Extent T, Extent C>
+__tile__ Heads<E, T, C> heads_of(Tile<E, T, C> normed, const E* layer, ModelSizes<E, P> sizes) {
   using At = PaddedLayer<C>;
-  const auto q = product_nt(normed, load_part<C, C>(layer + At::kQ));
-  auto k = product_nt(normed, load_part<C, C>(layer + At::kK));
-  auto v = product_nt(normed, load_part<C, C>(layer + At::kV));
+  const auto q = product_nt<P>(normed, load_part<C, C>(layer + At::kQ));
+  auto k = product_nt<P>(normed, load_part<C, C>(layer + At::kK));
+  auto v = product_nt<P>(normed, load_part<C, C>(layer + At::kV));
   if (sizes.kv_heads != sizes.heads) {
-    const auto spread = spreading<E, C>(sizes);
-    k = product_nn(k, spread);
-    v = product_nn(v, spread);
+    const auto spread = spreading<C>(sizes);
+    k = product_nn<P>(k, spread);
+    v = product_nn<P>(v, spread);
   }
   return {q, k, v};
 }
 
-template <class E, Extent T, Extent C>
+template <Products P, class E, Extent T, Extent C>
 __tile__ Tile<E, T, kHiddenPart<C>> hidden_part(Tile<E, T, C> normed, const E* layer, int j) {
   using Hidden = Tile<E, T, kHiddenPart<C>>;
   const auto fc1 = load_part<4 * C, C, kHiddenPart<C>, C>(layer + PaddedLayer<C>::kFc1, j, 0);
-  return ct::max(product_nt(normed, fc1), ct::zeros<Hidden>(), ct::propagate_nan_t{});
+  return ct::max(product_nt<P>(normed, fc1), ct::zeros<Hidden>(), ct::propagate_nan_t{});
 }
 
-template <class E, Extent T, Extent C>
-__tile__ LayerForward<E, T, C> layer_forward(Tile<E, T, C> x, const E* layer, ModelSizes<E> sizes) {
+template <Products P, class E, Extent T, Extent C>
+__tile__ LayerForward<E, T, C> layer_forward(Tile<E, T, C> x, const E* layer, ModelSizes<E, P> sizes) {
   using At = PaddedLayer<C>;
   const auto in = rmsnorm(x, sizes.per_column);
   const auto heads = heads_of(in.y, layer, sizes);
   const auto attended = attention(heads, sizes);
-  const auto middle =
-      rmsnorm(ct::mma(attended.mix, ct::transpose(load_part<C, C>(layer + At::kO)), x), sizes.per_column);
+  const auto middle = rmsnorm(add_product<P>(attended.mix, ct::transpose(load_part<C, C>(layer + At::kO)), x),
+                              sizes.per_column);
   auto out = middle.x;
   auto hidden = ct::zeros<Tile<E, T, kHiddenPart<C>>>();
   for (int j : ct::irange(0, kHiddenParts<C>)) {
     const auto fc2 = load_part<C, 4 * C, C, kHiddenPart<C>>(layer + At::kFc2, 0, j);
-    hidden = hidden_part(middle.y, layer, j);
-    out = ct::mma(hidden, ct::transpose(fc2), out);
+    hidden = hidden_part<P>(middle.y, layer, j);
+    out = add_product<P>(hidden, ct::transpose(fc2), out);
   }
   return {in, middle, heads, attended, hidden, out};
 }
 
-/// Gradient of what the MLP adds, with respect to its normed input; updates fc1 and fc2. Several parts are made again.
-template <class E, Extent T, Extent C>
-__tile__ Tile<E, T, C> mlp_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept, Model<E> layer,
-                                    Rates<E> rates) {
+/// Gradient of what the MLP adds, with respect to its normed input; hands on those of fc1 and fc2. Several parts are made again.
+template <Products P, class E, Extent T, Extent C, class Layer>
+__tile__ Tile<E, T, C> mlp_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept, Layer layer) {
   using At = PaddedLayer<C>;
   constexpr Extent kPart = kHiddenPart<C>;
   const auto normed = kept.middle.y;
   auto hidden = kept.hidden;
   auto dnormed = ct::zeros<Tile<E, T, C>>();
   for (int j : ct::irange(0, kHiddenParts<C>)) {
-    if constexpr (kHiddenParts<C> != 1) hidden = hidden_part(normed, layer.weight, j);
+    if constexpr (kHiddenParts<C> != 1) hidden = hidden_part<P>(normed, layer.weight, j);
     const auto fc1 = load_part<4 * C, C, kPart, C>(layer.weight + At::kFc1, j, 0);
     const auto fc2 = load_part<C, 4 * C, C, kPart>(layer.weight + At::kFc2, 0, j);
     const auto dhidden =
-        ct::select(hidden > static_cast<E>(0), product_nn(dout, fc2), ct::zeros<Tile<E, T, kPart>>());
-    dnormed = ct::mma(dhidden, fc1, dnormed);
-    update<C, 4 * C>(layer.at(At::kFc2), product_tn(dout, hidden), rates, 0, j);
-    update<4 * C, C>(layer.at(At::kFc1), product_tn(dhidden, normed), rates, j, 0);
+        ct::select(hidden > static_cast<E>(0), product_nn<P>(dout, fc2), ct::zeros<Tile<E, T, kPart>>());
+    dnormed = add_product<P>(dhidden, fc1, dnormed);
+    take<C, 4 * C>(layer.at(At::kFc2), product_tn<P>(dout, hidden), 0, j);
+    take<4 * C, C>(layer.at(At::kFc1), product_tn<P>(dhidden, normed), j, 0);
   }
   return dnormed;
 }
 
-/// Gradient of what attention adds, with respect to its normed input; updates q, k, v and o.
-template <class E, Extent T, Extent C>
-__tile__ Tile<E, T, C> attention_block_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept,
-                                                Model<E> layer, ModelSizes<E> sizes, Rates<E> rates) {
+/// Gradient of what attention adds, with respect to its normed input; hands on those of q, k, v and o.
+template <Products P, class E, Extent T, Extent C, class Layer>
+__tile__ Tile<E, T, C> attention_block_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept, Layer layer,
+                                                ModelSizes<E, P> sizes) {
   using At = PaddedLayer<C>;
-  const auto dmix = product_nn(dout, load_part<C, C>(layer.weight + At::kO));
-  update<C, C>(layer.at(At::kO), product_tn(dout, kept.attended.mix), rates);
+  const auto dmix = product_nn<P>(dout, load_part<C, C>(layer.weight + At::kO));
+  take<C, C>(layer.at(At::kO), product_tn<P>(dout, kept.attended.mix));
   auto d = attention_backward(kept.heads, kept.attended.p, dmix, sizes);
   if (sizes.kv_heads != sizes.heads) {
-    const auto gather = ct::transpose(spreading<E, C>(sizes));
-    d.k = product_nn(d.k, gather);
-    d.v = product_nn(d.v, gather);
+    const auto gather = ct::transpose(spreading<C>(sizes));
+    d.k = product_nn<P>(d.k, gather);
+    d.v = product_nn<P>(d.v, gather);
   }
-  auto dnormed = product_nn(d.q, load_part<C, C>(layer.weight + At::kQ));
-  dnormed = ct::mma(d.k, load_part<C, C>(layer.weight + At::kK), dnormed);
-  dnormed = ct::mma(d.v, load_part<C, C>(layer.weight + At::kV), dnormed);
-  update<C, C>(layer.at(At::kQ), product_tn(d.q, kept.in.y), rates);
-  update<C, C>(layer.at(At::kK), product_tn(d.k, kept.in.y), rates);
-  update<C, C>(layer.at(At::kV), product_tn(d.v, kept.in.y), rates);
+  auto dnormed = product_nn<P>(d.q, load_part<C, C>(layer.weight + At::kQ));
+  dnormed = add_product<P>(d.k, load_part<C, C>(layer.weight + At::kK), dnormed);
+  dnormed = add_product<P>(d.v, load_part<C, C>(layer.weight + At::kV), dnormed);
+  take<C, C>(layer.at(At::kQ), product_tn<P>(d.q, kept.in.y));
+  take<C, C>(layer.at(At::kK), product_tn<P>(d.k, kept.in.y));
+  take<C, C>(layer.at(At::kV), product_tn<P>(d.v, kept.in.y));
   return dnormed;
 }
 
-/// Gradient of the layer's input from that of its output; updates the layer.
-template <class E, Extent T, Extent C>
-__tile__ Tile<E, T, C> layer_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept, Model<E> layer,
-                                      ModelSizes<E> sizes, Rates<E> rates) {
+/// Gradient of the layer's input from that of its output; hands on those of its weights.
+template <Products P, class E, Extent T, Extent C, class Layer>
+__tile__ Tile<E, T, C> layer_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept, Layer layer,
+                                      ModelSizes<E, P> sizes) {
   const auto dmiddle =
-      dout + rmsnorm_backward(mlp_backward(dout, kept, layer, rates), kept.middle, sizes.per_column);
-  const auto dnormed = attention_block_backward(dmiddle, kept, layer, sizes, rates);
+      dout + rmsnorm_backward(mlp_backward<P>(dout, kept, layer), kept.middle, sizes.per_column);
+  const auto dnormed = attention_block_backward(dmiddle, kept, layer, sizes);
   return dmiddle + rmsnorm_backward(dnormed, kept.in, sizes.per_column);
 }
 

@@ -44,15 +44,6 @@ __tile__ void store_part(E* data, Tile<E, TR, TC> part, int i = 0, int j = 0) {
   [[using cutile: hint(0, allow_tma = false)]] view.store(part, i, j);
 }
 
-/// Parameters and Adam's moments: three buffers of one layout. None is __restrict__, so that what a step
-/// stores is what the next one loads.
-template <class E>
-struct Model {
-  E *weight, *m, *v;
-
-  __tile__ Model at(int offset) const { return {weight + offset, m + offset, v + offset}; }
-};
-
 /// Adam's numbers for one step: those of AdamStep, its corrections as factors.
 template <class E>
 struct Rates {
@@ -66,16 +57,57 @@ __tile__ Rates<E> load_rates(const E* rates) {
           ct::load(rates + 4), ct::load(rates + 5), ct::load(rates + 6), ct::load(rates + 7)};
 }
 
+/// What Adam makes of a parameter, its moments and its gradient.
+template <class Parameters>
+struct Adjusted {
+  Parameters weight, mean, square;
+};
+
+template <class E, class Parameters>
+__tile__ Adjusted<Parameters> adam(Parameters weight, Parameters mean, Parameters square, Parameters grad,
+                                   Rates<E> rates) {
+  const auto new_mean = mean * rates.keep1 + grad * rates.take1;
+  const auto new_square = square * rates.keep2 + grad * rates.take2 * grad;
+  const auto spread = root(new_square * rates.inverse2) + rates.eps;
+  return {weight - quotient(new_mean * (rates.inverse1 * rates.rate), spread), new_mean, new_square};
+}
+
+// ---- where a weight's gradient goes: take() ---------------------------------------------------------------
+
+/// Where one block is the whole step: Adam takes a gradient at once, and it never lies in memory. Parameters and
+/// moments are three buffers of one layout. None is __restrict__, so that what a step stores is what the next one
+/// loads.
+template <class E>
+struct Learner {
+  E *weight, *m, *v;
+  Rates<E> rates;
+
+  __tile__ Learner at(int offset) const { return {weight + offset, m + offset, v + offset, rates}; }
+};
+
 /// One Adam step of the part (i, j) of a padded R x C matrix, whose gradient is `grad`.
 template <Extent R, Extent C, class E, Extent TR, Extent TC>
-__tile__ void update(Model<E> matrix, Tile<E, TR, TC> grad, Rates<E> rates, int i = 0, int j = 0) {
-  const auto mean = load_part<R, C, TR, TC>(matrix.m, i, j) * rates.keep1 + grad * rates.take1;
-  const auto square = load_part<R, C, TR, TC>(matrix.v, i, j) * rates.keep2 + grad * rates.take2 * grad;
-  const auto spread = root(square * rates.inverse2) + rates.eps;
-  const auto weight = load_part<R, C, TR, TC>(matrix.weight, i, j);
-  store_part<R, C>(matrix.m, mean, i, j);
-  store_part<R, C>(matrix.v, square, i, j);
-  store_part<R, C>(matrix.weight, weight - quotient(mean * (rates.inverse1 * rates.rate), spread), i, j);
+__tile__ void take(Learner<E> matrix, Tile<E, TR, TC> grad, int i = 0, int j = 0) {
+  const auto adjusted =
+      adam(load_part<R, C, TR, TC>(matrix.weight, i, j), load_part<R, C, TR, TC>(matrix.m, i, j),
+           load_part<R, C, TR, TC>(matrix.v, i, j), grad, matrix.rates);
+  store_part<R, C>(matrix.m, adjusted.mean, i, j);
+  store_part<R, C>(matrix.v, adjusted.square, i, j);
+  store_part<R, C>(matrix.weight, adjusted.weight, i, j);
+}
+
+/// Where a step has many documents: each keeps its gradients, in the model's layout, until all can be added up.
+template <class E>
+struct Collector {
+  const E* weight;
+  E* grad;
+
+  __tile__ Collector at(int offset) const { return {weight + offset, grad + offset}; }
+};
+
+template <Extent R, Extent C, class E, Extent TR, Extent TC>
+__tile__ void take(Collector<E> matrix, Tile<E, TR, TC> grad, int i = 0, int j = 0) {
+  store_part<R, C>(matrix.grad, grad, i, j);
 }
 
 }  // namespace ladder::LADDER_SIDE::stage3

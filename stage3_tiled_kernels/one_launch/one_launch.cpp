@@ -48,15 +48,14 @@ void for_each_parameter(const GptConfig& config, Body&& body) {
 
 }  // namespace
 
-TileSizes tile_sizes(const GptConfig& config) {
+TileSizes tile_sizes(const GptConfig& config, const char* flag) {
   const auto width = std::find_if(kWidths.begin(), kWidths.end(), [&](int w) { return w >= config.n_embd; });
-  require(width != kWidths.end(), "--one-launch: a width of {}: the kernel's tiles hold up to {}",
-          config.n_embd, kWidths.back());
-  require(config.block_size <= kBlock, "--one-launch: {} positions: the kernel's tiles hold up to {}",
+  require(width != kWidths.end(), "{}: a width of {}: the kernel's tiles hold up to {}", flag, config.n_embd,
+          kWidths.back());
+  require(config.block_size <= kBlock, "{}: {} positions: the kernel's tiles hold up to {}", flag,
           config.block_size, kBlock);
-  require(config.vocab_size <= kVocabulary,
-          "--one-launch: a vocabulary of {}: the kernel's tiles hold up to {}", config.vocab_size,
-          kVocabulary);
+  require(config.vocab_size <= kVocabulary, "{}: a vocabulary of {}: the kernel's tiles hold up to {}", flag,
+          config.vocab_size, kVocabulary);
   return {kBlock, *width, kVocabulary};
 }
 
@@ -91,6 +90,18 @@ TensorList unpad(const GptConfig& config, const std::vector<double>& padded) {
   return tensors;
 }
 
+std::array<double, 8> rates_of(const AdamStep& adam) {
+  // 1 - beta in double: in fp32, 1 - 0.99f has lost five of its digits
+  return {adam.learning_rate,
+          adam.eps,
+          adam.beta1,
+          1.0 - adam.beta1,
+          adam.beta2,
+          1.0 - adam.beta2,
+          1.0 / adam.correction1,
+          1.0 / adam.correction2};
+}
+
 StepData step_data(const GptConfig& config, const TokenSource& source, const TrainConfig& train,
                    std::int64_t first, std::int64_t count) {
   const auto block = static_cast<std::size_t>(tile_sizes(config).block);
@@ -103,26 +114,16 @@ StepData step_data(const GptConfig& config, const TokenSource& source, const Tra
     const auto at = static_cast<std::ptrdiff_t>(s * block);
     std::copy(sequence.tokens.begin(), sequence.tokens.end(), data.tokens_st.begin() + at);
     std::copy(sequence.targets.begin(), sequence.targets.end(), data.targets_st.begin() + at);
-    const AdamStep adam = adam_step(train, step);
-    // 1 - beta in double: in fp32, 1 - 0.99f has lost five of its digits
-    for (const double number : {adam.learning_rate, adam.eps, adam.beta1, 1.0 - adam.beta1, adam.beta2,
-                                1.0 - adam.beta2, 1.0 / adam.correction1, 1.0 / adam.correction2})
-      data.rates_s.push_back(number);
+    const auto rates = rates_of(adam_step(train, step));
+    data.rates_s.insert(data.rates_s.end(), rates.begin(), rates.end());
   }
   return data;
 }
 
 std::unique_ptr<OneLaunch> make_one_launch(const GptConfig& config, const CudaOptions& options) {
   require_one_launch(config, TrainConfig{}, options.dtype);
-  const bool gpu =
-      options.device == Device::gpu || (options.device == Device::automatic && gpu_report().usable);
-  if (!gpu) return on_cpu::stage3::make_one_launch(config, options);
-  if (!gpu_report().usable) throw MachineError(gpu_report().reason);
-#ifdef LADDER_CUDA
-  return on_gpu::stage3::make_one_launch(config, options);
-#else
-  throw MachineError("this build has no GPU code for stage 3; --device cpu runs the same kernels on the CPU");
-#endif
+  return runs_on_gpu(options) ? on_gpu::stage3::make_one_launch(config, options)
+                              : on_cpu::stage3::make_one_launch(config, options);
 }
 
 }  // namespace ladder

@@ -1,6 +1,7 @@
 // Training microGPT in one launch: the host's side.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "shared/data.hpp"
@@ -42,14 +43,18 @@ struct TileSizes {
   int block, width, vocabulary;
 };
 
-/// The smallest of the instantiated kernels that holds the model.
-TileSizes tile_sizes(const GptConfig& config);
+/// The smallest of the instantiated kernels that holds the model. Throws InputError where none does; `flag` is what
+/// asked for it.
+TileSizes tile_sizes(const GptConfig& config, const char* flag = "--one-launch");
 
 /// Elements of a padded model; the layout is memory.hpp's.
 std::size_t padded_count(const GptConfig& config);
 /// A model's tensors, laid out with padding, and back.
 std::vector<double> pad(const GptConfig& config, const TensorList& tensors);
 TensorList unpad(const GptConfig& config, const std::vector<double>& padded);
+
+/// The eight numbers of Adam that the kernels read, in the order of memory.hpp's Rates.
+std::array<double, 8> rates_of(const AdamStep& adam);
 
 /// What the kernel reads of a run: T tokens and T targets a step, and eight numbers of Adam.
 struct StepData {

@@ -39,24 +39,56 @@ __tile__ ct::tile<E, ct::shape<Extents...>> inverse(ct::tile<E, ct::shape<Extent
   return quotient(ct::ones<ct::tile<E, ct::shape<Extents...>>>(), a);
 }
 
-// ---- products: the letters say which factor stands transposed ---------------------------------------------
+// ---- products ---------------------------------------------------------------------------------------------
+
+/// How a product of tiles is made. fp32 has no tensor core. But a number of 24 bits is the sum of two of tf32's 11, and
+/// the product of two such sums, without that of their small halves, is three products that tensor cores know:
+/// `split` is right to about 2^-22 of the factors.
+enum class Products { plain, split };
+
+/// An fp32 tile as high + low, each exact in tf32 but for low's last bit or two.
+template <Extent M, Extent N>
+struct Split {
+  Tile<__nv_tf32, M, N> high, low;
+};
+
+template <Extent M, Extent N>
+__tile__ Split<M, N> split(Tile<float, M, N> x) {
+  const auto high = ct::element_cast<__nv_tf32>(x);
+  return {high, ct::element_cast<__nv_tf32>(x - ct::element_cast<float>(high))};
+}
+
+/// a [M, K], b [K, N], sum [M, N] -> sum + a b; fp64 is always plain.
+template <Products P, class E, Extent M, Extent N, Extent K>
+__tile__ Tile<E, M, N> add_product(Tile<E, M, K> a, Tile<E, K, N> b, Tile<E, M, N> sum) {
+  if constexpr (P == Products::split && std::is_same_v<E, float>) {
+    const auto x = split(a);
+    const auto y = split(b);
+    const auto small = ct::mma(x.low, y.high, ct::mma(x.high, y.low, ct::zeros<Tile<E, M, N>>()));
+    return ct::mma(x.high, y.high, sum) + small;
+  } else {
+    return ct::mma(a, b, sum);
+  }
+}
+
+// The letters say which factor stands transposed.
 
 /// a [M, K], b [N, K] -> a b^T: a linear layer, x W^T.
-template <class E, Extent M, Extent N, Extent K>
+template <Products P, class E, Extent M, Extent N, Extent K>
 __tile__ Tile<E, M, N> product_nt(Tile<E, M, K> a, Tile<E, N, K> b) {
-  return ct::mma(a, ct::transpose(b), ct::zeros<Tile<E, M, N>>());
+  return add_product<P>(a, ct::transpose(b), ct::zeros<Tile<E, M, N>>());
 }
 
 /// a [M, K], b [K, N] -> a b: the gradient of a linear layer's input, dy W.
-template <class E, Extent M, Extent N, Extent K>
+template <Products P, class E, Extent M, Extent N, Extent K>
 __tile__ Tile<E, M, N> product_nn(Tile<E, M, K> a, Tile<E, K, N> b) {
-  return ct::mma(a, b, ct::zeros<Tile<E, M, N>>());
+  return add_product<P>(a, b, ct::zeros<Tile<E, M, N>>());
 }
 
 /// a [K, M], b [K, N] -> a^T b: the gradient of a linear layer's weight, dy^T x.
-template <class E, Extent M, Extent N, Extent K>
+template <Products P, class E, Extent M, Extent N, Extent K>
 __tile__ Tile<E, M, N> product_tn(Tile<E, K, M> a, Tile<E, K, N> b) {
-  return ct::mma(ct::transpose(a), b, ct::zeros<Tile<E, M, N>>());
+  return add_product<P>(ct::transpose(a), b, ct::zeros<Tile<E, M, N>>());
 }
 
 // ---- RMSNorm ----------------------------------------------------------------------------------------------

@@ -222,3 +222,19 @@ TEST_CASE("one launch: only stage 3, fp32 or fp64, one sequence a step, sizes th
        })
     check_refused(bad);
 }
+
+TEST_CASE("a fused step: only stage 3, fp32 or fp64, sizes that fit its tiles") {
+  const std::vector<std::string> base = {"train", "--fused-step", "--steps", "1"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), base.begin(), base.end());
+    return more;
+  };
+  for (const Bad& bad : std::vector<Bad>{
+           {with({}), {"--fused-step", "--stage 3"}},
+           {with({"--stage", "3", "--one-launch"}), {"--one-launch", "--fused-step"}},
+           {with({"--stage", "3", "--dtype", "bf16"}), {"fp32 or fp64", "bf16"}},
+           {with({"--stage", "3", "--n-embd", "68"}), {"--fused-step", "68", "up to 64"}},
+           {with({"--stage", "3", "--block-size", "17"}), {"17 positions", "up to 16"}},
+       })
+    check_refused(bad);
+}

@@ -1,0 +1,59 @@
+// A training step of microGPT in two launches, for any number of documents: the host's side.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "stage3_tiled_kernels/one_launch/one_launch.hpp"
+
+namespace ladder {
+
+struct StepDocuments;
+
+/// A model in a device's memory, trained a step at a time, a block a document.
+class FusedStep {
+ public:
+  virtual ~FusedStep() = default;
+
+  virtual void load_parameters(const TensorList& parameters) = 0;
+  virtual TensorList parameters() const = 0;
+  virtual void load_moments(const Moments& moments) = 0;
+  virtual Moments moments() const = 0;
+
+  /// One step on documents as documents_of() lays them out; the mean of their losses before the update.
+  virtual double step(const StepDocuments& documents, const AdamStep& adam) = 0;
+
+  virtual bool emulated() const = 0;
+  virtual std::vector<std::string> kernels_launched() const = 0;
+};
+
+/// Throws InputError naming the first thing that a fused step cannot do: a type other than fp32 and fp64, a width, block
+/// or vocabulary that does not fit into the kernel's tiles.
+void require_fused_step(const GptConfig& config, Dtype dtype);
+
+/// An engine of stage 3 whose train_step() is two launches; everything else (losses without training, probes, logits) it
+/// leaves to `by_operation`, an engine of the same model and type. Throws what require_fused_step and make_tile_ops
+/// throw.
+std::unique_ptr<Engine> make_fused_step_engine(std::unique_ptr<Engine> by_operation,
+                                               const CudaOptions& options);
+
+// ---- between the two halves of the implementation ---------------------------------------------------------
+
+/// B documents in rows of the kernel's T positions, -1 behind a document's end.
+struct StepDocuments {
+  int count = 0;
+  std::vector<std::int32_t> tokens_bt, targets_bt;
+};
+
+/// All sequences of a step's micro-batches. Throws InputError for a token or target outside the vocabulary and for a
+/// sequence that is longer than the block.
+StepDocuments documents_of(const GptConfig& config, std::span<const Batch> micro_batches);
+
+namespace on_cpu::stage3 {
+std::unique_ptr<FusedStep> make_fused_step(const GptConfig& config, const CudaOptions& options);
+}
+namespace on_gpu::stage3 {
+std::unique_ptr<FusedStep> make_fused_step(const GptConfig& config, const CudaOptions& options);
+}
+
+}  // namespace ladder
