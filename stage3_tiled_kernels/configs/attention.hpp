@@ -10,7 +10,8 @@ namespace ladder::table {
 
 /// FMHA: one block owns `queries` queries (or `keys` keys) of a head and walks along the other.
 /// `warps` are those that compute; `occupancy` is how many blocks shall fit on a multiprocessor, which is what limits a
-/// block's registers; the latencies tell the compiler how far ahead to load (1 to 10; 0: its own choice).
+/// block's registers; the latencies tell the compiler how far ahead to load keys and values, or where keys are owned
+/// queries and their gradients (1 to 10; 0: its own choice).
 struct AttentionTiles {
   int queries, keys;
   int warps = 4, occupancy = 1;
@@ -88,8 +89,5 @@ constexpr AttentionTiles bulk_attention_tiles(int architecture, int head, Attent
     ++i;
   return kAttentionRows[i].tiles;
 }
-
-/// Rows of a tile of the row sums that the backward pass begins with.
-inline constexpr int kDeltaRows = 16, kDeltaBulkRows = 64;
 
 }  // namespace ladder::table

@@ -104,27 +104,8 @@ attention_forward_kernel(int batch, int rows, int heads, int kv_heads, int head_
 // out[t] = sum_s p[t, s] v[s], so dp[t, s] = dout[t] . v[s] and dv[s] = sum_t p[t, s] dout[t].
 // p = softmax(score), so dscore = p (dp - sum_s p dp), and the sum is delta[t] = dout[t] . out[t].
 // score[t, s] = scale q[t] . k[s], so dq[t] = scale sum_s dscore k[s] and dk[s] = scale sum_t dscore q[t].
-// dq is a sum over keys, dk and dv are sums over queries: two kernels, each owning its sums, and no atomics.
-
-// Computes: delta_hn[h, n] = dout[n, h] . out[n, h]
-// Shapes:   dout_nc, out_nc [N, H, D] -> delta_hn [H, N]
-// Map:      one block owns TN rows of one head
-// Traffic:  reads 2 N C elements, writes N H
-// FLOPs:    2 N C
-// Bound:    memory
-// Differs from the previous rung: a row of a head is a row of a tile, and its sum is one operation
-template <class T, int TN, int D, bool Bulk>
-__tile_global__ void attention_delta_kernel(int rows, int heads, int head_dim, const T* __restrict__ dout_nc,
-                                            const T* __restrict__ out_nc, Wide<T>* __restrict__ delta_hn) {
-  const int h = ct::bid().y, tile = ct::bid().x;
-  const int column = head_column<Bulk>(h);
-  const auto dout = head_tiles<TN, D, Bulk>(dout_nc, rows, heads, heads * head_dim, 0, rows, h, head_dim);
-  const auto out = head_tiles<TN, D, Bulk>(out_nc, rows, heads, heads * head_dim, 0, rows, h, head_dim);
-  const auto delta = ct::sum<1>(ct::element_cast<Wide<T>>(dout.load_masked(tile, column)) *
-                                ct::element_cast<Wide<T>>(out.load_masked(tile, column)));
-  statistic_tiles<TN, false>(delta_hn, rows, heads, 0, rows, h)
-      .store_masked(ct::reshape<ct::shape<TN>>(delta), tile);
-}
+// dq is a sum over keys, dk and dv are sums over queries: two kernels, each owning its sums, and no atomics. The one
+// that owns queries runs first: it makes delta, and the log-sum-exp times log2(e), for the other.
 
 /// Adds one tile of queries to the sums dk and dv of a tile of keys.
 template <class E, int TQ, int TK, int D>
@@ -143,11 +124,11 @@ __tile__ void add_query_tile(ct::tile<Wide<E>, ct::shape<TK, TQ>> p_kq,
 
 // Computes: dk[s] = scale sum_t dscore[t, s] q[t], dv[s] = sum_t p[t, s] dout[t], over the query heads of a
 //           key/value head
-// Shapes:   q, dout_nc [N, H, D], k, v [N, K, D], lse_hn, delta_hn [H, N] -> dk, dv [N, K, D] in rows of P
+// Shapes:   q, dout_nc [N, H, D], k, v [N, K, D], lse2_hn, delta_hn [H, N] -> dk, dv [N, K, D] in rows of P
 // Map:      one block owns TK keys of one key/value head and walks along the queries that see them, from the
 //           diagonal on when causal, for each query head of the group in turn. Scores stand transposed, keys
 //           by queries, so that both sums are plain products
-// Traffic:  reads k, v once and q, dout, lse, delta once for every TK keys; writes dk and dv
+// Traffic:  reads k, v once and q, dout, lse2, delta once for every TK keys; writes dk and dv
 // FLOPs:    8 D a pair
 // Bound:    the tensor cores
 // Differs from the previous rung: the scores are made again instead of read
@@ -158,7 +139,7 @@ attention_backward_key_value_kernel(int batch, int rows, int heads, int kv_heads
                                     const std::int32_t* __restrict__ lengths_b,
                                     const Stored<E>* __restrict__ q_np, const Stored<E>* __restrict__ k_np,
                                     const Stored<E>* __restrict__ v_np, const Stored<E>* __restrict__ dout_nc,
-                                    const Wide<E>* __restrict__ lse_hn, const Wide<E>* __restrict__ delta_hn,
+                                    const Wide<E>* __restrict__ lse2_hn, const Wide<E>* __restrict__ delta_hn,
                                     Wide<E> scale, Wide<E> scale2, Stored<E>* __restrict__ dk_np,
                                     Stored<E>* __restrict__ dv_np) {
   constexpr int TQ = S.queries, TK = S.keys;
@@ -185,31 +166,30 @@ attention_backward_key_value_kernel(int batch, int rows, int heads, int kv_heads
     const auto q = head_tiles<TQ, D, Bulk>(q_np, rows, heads, row_stride, start, length, h, head_dim);
     const auto dout =
         head_tiles<TQ, D, Bulk>(dout_nc, rows, heads, heads * head_dim, start, length, h, head_dim);
-    const auto lse = statistic_tiles<TQ, Bulk>(lse_hn, rows, heads, start, length, h);
+    const auto lse2 = statistic_tiles<TQ, Bulk>(lse2_hn, rows, heads, start, length, h);
     const auto delta = statistic_tiles<TQ, Bulk>(delta_hn, rows, heads, start, length, h);
     const int column = head_column<Bulk>(h), number = first_tile<TQ, Bulk>(h * rows + start);
     // The diagonal and the sequence's last tile; first, because the largest terms stand there.
     const int before = queries.whole - queries.first;
     for (int n : ct::irange(0, before + queries.end - queries.whole_end)) {
       const int i = n < before ? queries.first + n : queries.whole_end + n - before;
-      const auto q_qd = ct::element_cast<Operand<E>>(q.load_masked(query + i, column));
-      const auto dout_qd = ct::element_cast<Operand<E>>(dout.load_masked(query + i, column));
-      const auto lse_q = ct::reshape<ct::shape<1, TQ>>(lse.load_masked(number + i));
+      const auto q_qd = ct::element_cast<Operand<E>>(load_ahead<S.key_latency>(q, query + i, column));
+      const auto dout_qd = ct::element_cast<Operand<E>>(load_ahead<S.value_latency>(dout, query + i, column));
+      const auto lse2_q = ct::reshape<ct::shape<1, TQ>>(lse2.load_masked(number + i));
       const auto delta_q = ct::reshape<ct::shape<1, TQ>>(delta.load_masked(number + i));
       const auto t = row_of_indices<TQ>(i * TQ);
       const auto visible = s <= last_visible_key(t, length, causal) && t < length;
       const auto score_kq = ct::mma(k_kd, ct::transpose(q_qd), ct::zeros<Scores>());
-      const auto p_kq = ct::select(visible, power_of_two(score_kq * scale2 - lse_q * static_cast<W>(kLog2E)),
-                                   ct::zeros<Scores>());
+      const auto p_kq = ct::select(visible, power_of_two(score_kq * scale2 - lse2_q), ct::zeros<Scores>());
       add_query_tile<E, TQ, TK, D>(p_kq, v_kd, q_qd, dout_qd, delta_q, dk_kd, dv_kd);
     }
     for (int i : ct::irange(queries.whole, queries.whole_end)) {
-      const auto q_qd = ct::element_cast<Operand<E>>(q.load_masked(query + i, column));
-      const auto dout_qd = ct::element_cast<Operand<E>>(dout.load_masked(query + i, column));
-      const auto lse_q = ct::reshape<ct::shape<1, TQ>>(lse.load_masked(number + i));
+      const auto q_qd = ct::element_cast<Operand<E>>(load_ahead<S.key_latency>(q, query + i, column));
+      const auto dout_qd = ct::element_cast<Operand<E>>(load_ahead<S.value_latency>(dout, query + i, column));
+      const auto lse2_q = ct::reshape<ct::shape<1, TQ>>(lse2.load_masked(number + i));
       const auto delta_q = ct::reshape<ct::shape<1, TQ>>(delta.load_masked(number + i));
       const auto score_kq = ct::mma(k_kd, ct::transpose(q_qd), ct::zeros<Scores>());
-      const auto p_kq = power_of_two(score_kq * scale2 - lse_q * static_cast<W>(kLog2E));
+      const auto p_kq = power_of_two(score_kq * scale2 - lse2_q);
       add_query_tile<E, TQ, TK, D>(p_kq, v_kd, q_qd, dout_qd, delta_q, dk_kd, dv_kd);
     }
   }
@@ -232,11 +212,12 @@ __tile__ void add_key_tile(ct::tile<Wide<E>, ct::shape<TQ, TK>> p_qk,
   dq_qd = ct::mma(ct::element_cast<Operand<E>>(p_qk * (dp_qk - delta_q)), k_kd, dq_qd);
 }
 
-// Computes: dq[t] = scale sum_s dscore[t, s] k[s]
-// Shapes:   q, dout_nc [N, H, D], k, v [N, K, D], lse_hn, delta_hn [H, N] -> dq [N, H, D] in rows of P
+// Computes: delta_hn[h, t] = dout[t] . out[t], lse2_hn = lse_hn log2(e), dq[t] = scale sum_s dscore[t, s] k[s]
+// Shapes:   q, dout_nc, out_nc [N, H, D], k, v [N, K, D], lse_hn [H, N] -> lse2_hn, delta_hn [H, N], dq [N, H, D] in
+//           rows of P
 // Map:      one block owns TQ queries of one head and walks along their keys, as the forward kernel
-// Traffic:  reads q, dout, lse, delta once and k, v once for every TQ queries; writes dq
-// FLOPs:    6 D a pair
+// Traffic:  reads q, dout, out, lse once and k, v once for every TQ queries; writes dq, lse2, delta
+// FLOPs:    6 D a pair, 2 D a query
 // Bound:    the tensor cores
 // Differs from the previous rung: the scores are made again instead of read
 template <class E, table::AttentionTiles S, int D, bool Bulk>
@@ -245,9 +226,10 @@ attention_backward_query_kernel(int batch, int rows, int heads, int kv_heads, in
                                 int row_stride, const std::int32_t* __restrict__ starts_b,
                                 const std::int32_t* __restrict__ lengths_b,
                                 const Stored<E>* __restrict__ q_np, const Stored<E>* __restrict__ k_np,
-                                const Stored<E>* __restrict__ v_np, const Stored<E>* __restrict__ dout_nc,
-                                const Wide<E>* __restrict__ lse_hn, const Wide<E>* __restrict__ delta_hn,
-                                Wide<E> scale, Wide<E> scale2, Stored<E>* __restrict__ dq_np) {
+                                const Stored<E>* __restrict__ v_np, const Stored<E>* __restrict__ out_nc,
+                                const Stored<E>* __restrict__ dout_nc, const Wide<E>* __restrict__ lse_hn,
+                                Wide<E> scale, Wide<E> scale2, Wide<E>* __restrict__ lse2_hn,
+                                Wide<E>* __restrict__ delta_hn, Stored<E>* __restrict__ dq_np) {
   constexpr int TQ = S.queries, TK = S.keys;
   using W = Wide<E>;
   using Scores = ct::tile<W, ct::shape<TQ, TK>>;
@@ -258,33 +240,39 @@ attention_backward_query_kernel(int batch, int rows, int heads, int kv_heads, in
     if (tile * TQ >= slot) return;
 
   const auto q = head_tiles<TQ, D, Bulk>(q_np, rows, heads, row_stride, start, length, h, head_dim);
-  const auto dout =
-      head_tiles<TQ, D, Bulk>(dout_nc, rows, heads, heads * head_dim, start, length, h, head_dim);
+  const int channels = heads * head_dim;
+  const auto out = head_tiles<TQ, D, Bulk>(out_nc, rows, heads, channels, start, length, h, head_dim);
+  const auto dout = head_tiles<TQ, D, Bulk>(dout_nc, rows, heads, channels, start, length, h, head_dim);
   const auto k = head_tiles<TK, D, Bulk>(k_np, rows, kv_heads, row_stride, start, length, kv, head_dim);
   const auto v = head_tiles<TK, D, Bulk>(v_np, rows, kv_heads, row_stride, start, length, kv, head_dim);
   const auto lse = statistic_tiles<TQ, Bulk>(lse_hn, rows, heads, start, length, h);
-  const auto delta = statistic_tiles<TQ, Bulk>(delta_hn, rows, heads, start, length, h);
   const int query = first_tile<TQ, Bulk>(start) + tile, key = first_tile<TK, Bulk>(start);
   const int q_column = head_column<Bulk>(h), kv_column = head_column<Bulk>(kv);
   const int number = first_tile<TQ, Bulk>(h * rows + start) + tile;
   const auto q_qd = ct::element_cast<Operand<E>>(q.load_masked(query, q_column));
-  const auto dout_qd = ct::element_cast<Operand<E>>(dout.load_masked(query, q_column));
+  const auto dout_stored = dout.load_masked(query, q_column);
+  const auto dout_qd = ct::element_cast<Operand<E>>(dout_stored);
+  const auto delta_q =
+      ct::sum<1>(ct::element_cast<W>(dout_stored) * ct::element_cast<W>(out.load_masked(query, q_column)));
   const auto lse2_q = ct::reshape<ct::shape<TQ, 1>>(lse.load_masked(number)) * static_cast<W>(kLog2E);
-  const auto delta_q = ct::reshape<ct::shape<TQ, 1>>(delta.load_masked(number));
+  statistic_tiles<TQ, Bulk>(delta_hn, rows, heads, start, length, h)
+      .store_masked(ct::reshape<ct::shape<TQ>>(delta_q), number);
+  statistic_tiles<TQ, Bulk>(lse2_hn, rows, heads, start, length, h)
+      .store_masked(ct::reshape<ct::shape<TQ>>(lse2_q), number);
   const auto t = column_of_indices<TQ>(tile * TQ);
   const KeyTiles keys = visible_keys<TQ, TK>(tile * TQ, length, causal);
 
   auto dq_qd = ct::zeros<ct::tile<W, ct::shape<TQ, D>>>();
   for (int j : ct::irange(0, keys.whole)) {
-    const auto k_kd = ct::element_cast<Operand<E>>(k.load_masked(key + j, kv_column));
-    const auto v_kd = ct::element_cast<Operand<E>>(v.load_masked(key + j, kv_column));
+    const auto k_kd = ct::element_cast<Operand<E>>(load_ahead<S.key_latency>(k, key + j, kv_column));
+    const auto v_kd = ct::element_cast<Operand<E>>(load_ahead<S.value_latency>(v, key + j, kv_column));
     const auto score_qk = ct::mma(q_qd, ct::transpose(k_kd), ct::zeros<Scores>());
     const auto p_qk = power_of_two(score_qk * scale2 - lse2_q);
     add_key_tile<E, TQ, TK, D>(p_qk, k_kd, v_kd, dout_qd, delta_q, dq_qd);
   }
   for (int j : ct::irange(keys.whole, keys.all)) {
-    const auto k_kd = ct::element_cast<Operand<E>>(k.load_masked(key + j, kv_column));
-    const auto v_kd = ct::element_cast<Operand<E>>(v.load_masked(key + j, kv_column));
+    const auto k_kd = ct::element_cast<Operand<E>>(load_ahead<S.key_latency>(k, key + j, kv_column));
+    const auto v_kd = ct::element_cast<Operand<E>>(load_ahead<S.value_latency>(v, key + j, kv_column));
     const auto s = row_of_indices<TK>(j * TK);
     const auto visible = s <= last_visible_key(t, length, causal);
     const auto score_qk = ct::mma(q_qd, ct::transpose(k_kd), ct::zeros<Scores>());
@@ -343,27 +331,24 @@ inline void launch_attention_backward(const AttentionBackward& args, Stream& str
                                         tiles_of<E, Architecture, D, Bulk>(table::AttentionPart::key_value),
                                     by_query =
                                         tiles_of<E, Architecture, D, Bulk>(table::AttentionPart::query);
-    constexpr int delta_rows = Bulk ? table::kDeltaBulkRows : table::kDeltaRows;
     using T = Stored<E>;
     using W = Wide<E>;
     const W scale = static_cast<W>(attention_scale(args)),
             scale2 = static_cast<W>(attention_scale(args) * kLog2E);
-    const W* lse_hn = args.lse_hn.as<W>();
-    W* delta_hn = static_cast<W*>(stream.workspace(sizeof(W) * static_cast<std::size_t>(batch.rows) *
-                                                   static_cast<std::size_t>(args.heads)));
-    launch(stream, attention_delta_kernel<T, delta_rows, D, Bulk>,
-           {"attention_delta", {blocks_for(batch.rows, delta_rows), static_cast<unsigned>(args.heads)}},
-           batch.rows, args.heads, args.head_dim, args.dout_nc.as<T>(), args.out_nc.as<T>(), delta_hn);
-    launch(stream, attention_backward_key_value_kernel<E, by_key, D, Bulk>,
-           {"attention_backward_key_value", attention_grid(batch, by_key.keys, args.kv_heads)}, batch.batch,
-           batch.rows, args.heads, args.kv_heads, args.head_dim, args.causal, args.row_stride, batch.starts_b,
-           batch.lengths_b, args.q.as<T>(), args.k.as<T>(), args.v.as<T>(), args.dout_nc.as<T>(), lse_hn,
-           delta_hn, scale, scale2, args.dk.as<T>(), args.dv.as<T>());
+    const std::size_t statistics =
+        static_cast<std::size_t>(batch.rows) * static_cast<std::size_t>(args.heads);
+    W* delta_hn = static_cast<W*>(stream.workspace(2 * statistics * sizeof(W)));
+    W* lse2_hn = delta_hn + statistics;
     launch(stream, attention_backward_query_kernel<E, by_query, D, Bulk>,
            {"attention_backward_query", attention_grid(batch, by_query.queries, args.heads)}, batch.batch,
            batch.rows, args.heads, args.kv_heads, args.head_dim, args.causal, args.row_stride, batch.starts_b,
-           batch.lengths_b, args.q.as<T>(), args.k.as<T>(), args.v.as<T>(), args.dout_nc.as<T>(), lse_hn,
-           delta_hn, scale, scale2, args.dq.as<T>());
+           batch.lengths_b, args.q.as<T>(), args.k.as<T>(), args.v.as<T>(), args.out_nc.as<T>(),
+           args.dout_nc.as<T>(), args.lse_hn.as<W>(), scale, scale2, lse2_hn, delta_hn, args.dq.as<T>());
+    launch(stream, attention_backward_key_value_kernel<E, by_key, D, Bulk>,
+           {"attention_backward_key_value", attention_grid(batch, by_key.keys, args.kv_heads)}, batch.batch,
+           batch.rows, args.heads, args.kv_heads, args.head_dim, args.causal, args.row_stride, batch.starts_b,
+           batch.lengths_b, args.q.as<T>(), args.k.as<T>(), args.v.as<T>(), args.dout_nc.as<T>(), lse2_hn,
+           delta_hn, scale, scale2, args.dk.as<T>(), args.dv.as<T>());
   });
 }
 

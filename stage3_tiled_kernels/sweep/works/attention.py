@@ -4,7 +4,8 @@ Ours reads q, k and v out of one matrix of packed rows [B T, 3 H D], as the line
 rows [B T, H D]. The rivals get what they are fastest on: contiguous (B, H, T, D) tensors. FLOPs: two products forward, five
 backward, and of each only the half that a causal mask leaves.
 
-The backward pass is three kernels: "delta", "key_value" and "query". Works of these names time one alone, "backward" all.
+The backward pass is two kernels: "query", which also makes the rows' delta and scaled log-sum-exp, and "key_value", which
+reads them. Works of these names time one alone, "backward" both.
 """
 import math
 
@@ -25,13 +26,13 @@ class Work:
     def __init__(self, part, b, h, t, d):
         self.part, self.b, self.h, self.t, self.d = part, b, h, t, d
         self.product = 2.0 * b * h * t * t * d / 2
-        self.flops = self.product * {"forward": 2, "backward": 5, "key_value": 4, "query": 3, "delta": 0}[part]
+        self.flops = self.product * {"forward": 2, "backward": 5, "key_value": 4, "query": 3}[part]
 
 
 _SIZES = {"b64 h12 t1024 d64": (64, 12, 1024, 64), "b4 h16 t4096 d128": (4, 16, 4096, 128),
           "b4 h16 t16384 d64": (4, 16, 16384, 64)}
 WORKS = {f"{part} {name} causal": Work(part, *size)
-         for part in ("forward", "backward", "key_value", "query", "delta") for name, size in _SIZES.items()}
+         for part in ("forward", "backward", "key_value", "query") for name, size in _SIZES.items()}
 
 
 # ---- data ---------------------------------------------------------------------------------------------------------
@@ -62,14 +63,13 @@ def attention_in_fp32(q, k, v, dout, gradients):
         delta, delta_budget = (dout * out).sum(1), (dout * out).abs().sum(1)
         dp = dout @ v.T
         dscore, terms = (dp - delta[:, None]) * p * scale, (dp.abs() + delta_budget[:, None]) * p * scale
-        done.update(delta=(delta, delta_budget), dq=(dscore @ k, terms @ k.abs()), dk=(dscore.T @ q, terms.T @ q.abs()),
+        done.update(delta=(delta, delta_budget), lse2=(lse * LOG2_E, lse.abs() + 1), dq=(dscore @ k, terms @ k.abs()), dk=(dscore.T @ q, terms.T @ q.abs()),
                     dv=(p.T @ dout, p.T @ dout.abs()))
     return done
 
 
-RESULTS = {"forward": ("out", "lse"), "backward": ("dq", "dk", "dv"), "key_value": ("dk", "dv"), "query": ("dq",),
-           "delta": ("delta",)}
-STATISTICS = ("lse", "delta")
+RESULTS = {"forward": ("out", "lse"), "backward": ("dq", "dk", "dv"), "key_value": ("dk", "dv"), "query": ("dq", "delta", "lse2")}
+STATISTICS = ("lse", "lse2", "delta")
 
 
 def tensors(work):
@@ -91,7 +91,7 @@ def tensors(work):
     empty = lambda *shape, dtype=torch.bfloat16: torch.empty(*shape, device="cuda", dtype=dtype)
     return {"part": work.part, "heads": (q, k, v, dout), "want": want, "qkv": packed(work, q, k, v),
             "dout": packed(work, dout), "out": empty(rows, channels), "dqkv": empty(rows, 3 * channels),
-            "lse": empty(work.h, rows, dtype=torch.float32), "delta": empty(work.h, rows, dtype=torch.float32),
+            **{name: empty(work.h, rows, dtype=torch.float32) for name in STATISTICS},
             "starts": torch.arange(work.b, device="cuda", dtype=torch.int32) * work.t,
             "lengths": torch.full((work.b,), work.t, device="cuda", dtype=torch.int32)}
 
@@ -117,17 +117,16 @@ def error(t, name, got, want):
 
 def poison(t):
     """What the part writes is not a number before; what it reads is the reference's."""
-    for name in ("out", "lse", "delta"):
+    for name in ("out", *STATISTICS):
         if name in t["want"]:
             t[name].copy_(t["want"][name][0])
-    for name in {"forward": ("out", "lse"), "backward": ("delta",), "delta": ("delta",)}.get(t["part"], ()):
+    made = ("delta", "lse2")
+    for name in {"forward": ("out", "lse"), "backward": made, "query": made}.get(t["part"], ()):
         t[name].fill_(float("nan"))
     t["dqkv"].fill_(float("nan"))
 
 
 def rates(work, us):
-    if work.part == "delta":
-        return {"tbps": 2.0 * 2 * work.b * work.h * work.t * work.d / us / 1e6}
     return {"tflops": work.flops / us / 1e6}
 
 
@@ -165,8 +164,6 @@ def source(c):
         if part in c:
             name = part if part == "forward" else f"backward_{part}"
             lines.append(f"auto* keep_{part} = attention_{name}_kernel<__nv_bfloat16, {tiles(c[part])}, {c['head']}, true>;")
-    if "delta" in c:
-        lines.append(f"auto* keep_delta = attention_delta_kernel<__nv_bfloat16, {c['delta']}, {c['head']}, true>;")
     return kernel_text("attention.cuh") + "namespace ladder::on_gpu::stage3 {\n" + "\n".join(lines) + "\n}\n"
 
 
@@ -182,14 +179,11 @@ def call(module, c, work, t):
         if work.part == "forward":
             module.launch("attention_forward_kernel", (work.t // extent(c["forward"], 0), work.h, work.b),
                           [*sizes, q, k, v, scale * LOG2_E, t["out"], t["lse"]])
-        if work.part in ("delta", "backward"):
-            module.launch("attention_delta_kernel", (rows // int(c["delta"]), work.h),
-                          [rows, work.h, work.d, t["dout"], t["out"], t["delta"]])
-        given = [q, k, v, t["dout"], t["lse"], t["delta"], scale, scale * LOG2_E]
-        if work.part in ("key_value", "backward"):
-            module.launch("attention_backward_key_value_kernel", (work.t // extent(c["key_value"], 1), work.h, work.b),
-                          [*sizes, *given, dk, dv])
+        scales = [scale, scale * LOG2_E]
         if work.part in ("query", "backward"):
             module.launch("attention_backward_query_kernel", (work.t // extent(c["query"], 0), work.h, work.b),
-                          [*sizes, *given, dq])
+                          [*sizes, q, k, v, t["out"], t["dout"], t["lse"], *scales, t["lse2"], t["delta"], dq])
+        if work.part in ("key_value", "backward"):
+            module.launch("attention_backward_key_value_kernel", (work.t // extent(c["key_value"], 1), work.h, work.b),
+                          [*sizes, q, k, v, t["dout"], t["lse2"], t["delta"], *scales, dk, dv])
     return launch
