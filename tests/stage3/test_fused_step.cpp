@@ -6,6 +6,7 @@
 
 #include "shared/data.hpp"
 #include "shared/parity.hpp"
+#include "shared/tile/checks.hpp"
 #include "shared/tolerances.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "stage3_tiled_kernels/one_launch/fused_step.hpp"
@@ -161,6 +162,17 @@ TEST_CASE("what is asked between steps is answered from the trained weights", "[
   for (const char* kernel : {"stage3.document", "stage3.document_step"})
     CHECK(std::count(kernels.begin(), kernels.end(), kernel) == 1);
   for (const std::string& kernel : kernels) CHECK(kernel.rfind("stage3.", 0) == 0);
+}
+
+TEST_CASE("both kernels pass checked mode: no race, nothing read before it is written", "[fused-step]") {
+  const tile::Checks checks;  // the CPU model's, wherever the other cases run
+  for (const Case& c : {Case{2, 16, 4, 2, 16, 3, 1}, Case{1, 36, 6, 3, 13, 35, 1}}) {
+    const Run run = run_of(c, 2);
+    const auto engine = make_engine(3, run.model, {Dtype::fp32, c.batch, Device::cpu, 1, true});
+    restart(*engine, run);
+    for (std::int64_t s = 0; s < 2; ++s)
+      CHECK_NOTHROW(engine->train_step(run.source->step(s, engine->layout()), adam_step(run.train, s)));
+  }
 }
 
 TEST_CASE("what a fused step cannot do is named", "[fused-step]") {
