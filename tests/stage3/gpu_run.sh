@@ -5,7 +5,7 @@
 #
 # BUILD: a build folder of the `gpu` preset, made here or carried here (link it with -DLADDER_PORTABLE=ON
 # -DLADDER_MARCH=x86-64-v3 for that). Needed of it: ladder, tests/stage3/stage3_kernels, tests/stage3/stage3_model,
-# tests/stage3/stage3_machine, tests/stage3/stage3_one_launch, tests/tile/test_tile_subset_gpu.
+# tests/stage3/stage3_machine, tests/stage3/stage3_one_launch, tests/stage3/stage3_fused_step, tests/tile/test_tile_subset_gpu.
 # OUT: gets tests.log, full.log, sanitizer.log, bench.log, records.tgz and summary.txt. TEXT: character data for preset
 # `small`; the embedded names otherwise. Run from the repository root: records carry a hash of the sources that lie
 # there. PARTS="tests full sanitizer parity bench" chooses among the parts.
@@ -33,7 +33,7 @@ grep -E 'on a GPU|machine' "$out/tests.log" | tee -a "$summary"
 # The operations of the tile language first: what follows is written in them.
 if has tests; then
   try "$out/tests.log" 120 "tile subset against the CPU model" "$build/tests/tile/test_tile_subset_gpu"
-  for test in stage3_kernels stage3_model stage3_machine stage3_one_launch; do try "$out/tests.log" 200 "$test" "$tests/$test"; done
+  for test in stage3_kernels stage3_model stage3_machine stage3_one_launch stage3_fused_step; do try "$out/tests.log" 200 "$test" "$tests/$test"; done
   grep -E 'largest error|against stage 1|shapes:|half blocks|last ten' "$out/tests.log" | tee -a "$summary"
 fi
 
@@ -60,7 +60,9 @@ if has sanitizer; then
       try "$out/sanitizer.log" 150 "$tool stage3_kernels" $check "$tests/stage3_kernels" "the double instantiation matches plain loops"
       try "$out/sanitizer.log" 150 "$tool stage3_kernels, half blocks" $check "$tests/stage3_kernels" "each half block of every type*"
       try "$out/sanitizer.log" 100 "$tool stage3_model" $check "$tests/stage3_model" "activations and gradients*"
-      try "$out/sanitizer.log" 100 "$tool stage3_machine" $check "$tests/stage3_machine" "a recorded step*"
+      try "$out/sanitizer.log" 200 "$tool stage3_machine" $check "$tests/stage3_machine" "a recorded step*"
+      try "$out/sanitizer.log" 60 "$tool stage3_one_launch" $check "$tests/stage3_one_launch" "two launches end*"
+      try "$out/sanitizer.log" 60 "$tool stage3_fused_step" $check "$tests/stage3_fused_step" "the same bits*"
     }
   done
   grep -c 'ERROR SUMMARY: 0 errors' "$out/sanitizer.log" | sed 's/$/ sanitizer runs with 0 errors/' | tee -a "$summary"

@@ -74,6 +74,16 @@ def loss_of(matrices, tokens, targets, heads):
     return torch.nn.functional.cross_entropy((x @ lm_head.t())[:, :27], targets)
 
 
+def adam(work, s, matrices, moments, gradients):
+    """Step s of a run, in place."""
+    with torch.no_grad():
+        for p, g, (m, v) in zip(matrices, gradients, moments):
+            m.mul_(BETA1).add_(g, alpha=1 - BETA1)
+            v.mul_(BETA2).addcmul_(g, g, value=1 - BETA2)
+            spread = (v / (1 - BETA2 ** (s + 1))).sqrt() + EPS
+            p -= RATE * (1 - s / work.steps) * (m / (1 - BETA1 ** (s + 1))) / spread
+
+
 def reference(work, t):
     matrices, at = [], 0
     for rows, columns, _ in shapes(work):
@@ -86,13 +96,7 @@ def reference(work, t):
         inside = t["tokens"][s] >= 0
         loss = loss_of(matrices, t["tokens"][s][inside].long(), t["targets"][s][inside].long(), work.heads)
         losses.append(loss.detach())
-        gradients = torch.autograd.grad(loss, matrices)
-        with torch.no_grad():
-            for p, g, (m, v) in zip(matrices, gradients, moments):
-                m.mul_(BETA1).add_(g, alpha=1 - BETA1)
-                v.mul_(BETA2).addcmul_(g, g, value=1 - BETA2)
-                spread = (v / (1 - BETA2 ** (s + 1))).sqrt() + EPS
-                p -= RATE * (1 - s / work.steps) * (m / (1 - BETA1 ** (s + 1))) / spread
+        adam(work, s, matrices, moments, torch.autograd.grad(loss, matrices))
     return {"loss": torch.stack(losses)}
 
 
