@@ -65,7 +65,7 @@ inline constexpr std::array kAttentionRows = {
     AttentionRow{90, 64, AttentionPart::key_value, {64, 64, 4, 2}, "attention-0128"},
     AttentionRow{90, 64, AttentionPart::query, {64, 64, 4, 3}, "attention-0131"},
     AttentionRow{90, 128, AttentionPart::forward, {64, 128, 4, 2}, "attention-0114"},
-    AttentionRow{90, 128, AttentionPart::key_value, {128, 64, 8, 1}, kHopperUntuned},
+    AttentionRow{90, 128, AttentionPart::key_value, {64, 64, 4, 2}, kHopperUntuned},
     AttentionRow{90, 128, AttentionPart::query, {64, 64, 4, 2}, kHopperUntuned},
     AttentionRow{100, 64, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},
     AttentionRow{100, 64, AttentionPart::key_value, {64, 64}, kPublished},
