@@ -33,6 +33,10 @@ void with_tiles(const GptConfig& config, Body&& body) {
 template <class E, int C>
 inline constexpr bool kHolds = Runtime::kEmulated || sizeof(E) == 4 || C == 16;
 
+/// Few: the narrowest, whose layers have their hidden channels in one part, and the widest, which has them in several.
+template <class E, int C>
+inline constexpr bool kHasWidth = kHolds<E, C> && (!kFewInstantiations || (kHasKernels<E> && C != 32));
+
 template <class E>
 class DeviceModel final : public OneLaunch {
  public:
@@ -42,6 +46,8 @@ class DeviceModel final : public OneLaunch {
       require((kHolds<E, C>),
               "--one-launch: a width of {} in fp64 on a GPU: it holds up to 16; take fp32, or --device cpu",
               config.n_embd);
+      require((kHasWidth<E, C>), "--one-launch: this build has no kernel for a width of {} in {}",
+              config.n_embd, name_of(dtype_of<E>));
     });
     const TileSizes tiles = tile_sizes(config);
     const int inputs = config.n_layer * tiles.block * tiles.width;
@@ -74,7 +80,7 @@ class DeviceModel final : public OneLaunch {
     const auto scale = static_cast<E>(1.0 / std::sqrt(static_cast<double>(config_.head_dim())));
     const auto per_column = static_cast<E>(1.0 / config_.n_embd);
     with_tiles(config_, [&]<int T, int C, int V>() {
-      if constexpr (kHolds<E, C>) {
+      if constexpr (kHasWidth<E, C>) {
         launch(runtime_.stream(), train_kernel<E, T, C, V>, {"one_launch_train", {1}},
                static_cast<int>(count), config_.n_layer, config_.n_embd, config_.n_head, config_.kv_heads(),
                config_.vocab_size, scale, per_column, tokens_, targets_, rates_, weight_, m_, v_, inputs_,
