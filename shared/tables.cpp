@@ -185,7 +185,7 @@ Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
 Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
   using Json = nlohmann::ordered_json;
   Cells cells = {{"registers, shared KiB, threads, resident blocks"}};
-  std::vector<std::string> total = {"all types: kernels, of them with spills"};
+  std::vector<std::string> total = {"all compiled types: kernels, of them with spills"};
   std::map<std::string, bool> in_bf16;
   for (const RecordRow& row : rows)
     for (const Json& kernel : row.values.at("kernels"))

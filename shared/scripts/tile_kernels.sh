@@ -1,7 +1,9 @@
 #!/bin/sh
 # Compiles every tile kernel for sm_80, sm_90, sm_100 and sm_120, each with its own rows of the configuration table only,
-# and stage 2's kernels for one of them. Nothing runs and no GPU is needed; nvcc is cuda_toolchain.sh's, installed when
-# there is none.
+# and stage 2's kernels for sm_90. That one, the only one that is also run, gets every instantiation; on the others
+# LADDER_FEW_INSTANTIATIONS leaves every kernel in the types that models are trained in, fp32 and bf16, and of the one-launch
+# kernels' three widths the first and the last. Nothing runs and no GPU is needed; nvcc is cuda_toolchain.sh's, installed
+# when there is none.
 #
 #   sh shared/scripts/tile_kernels.sh FOLDER    leaves FOLDER/NAME.ARCHITECTURE.cubin, .log and .seconds
 #
@@ -11,6 +13,7 @@ set -u
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P) || exit 3
 architectures="80 90 100 120"
+whole=90  # the architecture with every instantiation
 flags="-std=c++20 -O3 -DFMT_USE_CONSTEXPR=1 -DFMT_HEADER_ONLY"
 
 # compile_one NVCC FOLDER ARCHITECTURE FILE: one line of the report. -tilecubin and -cubin skip the host's half, which is
@@ -21,6 +24,7 @@ compile_one() {
     stage2_*) kind="-cubin -DLADDER_CUDA_ARCHITECTURES=\"sm_$3\"" ;;
     *) kind="-enable-tile -tilecubin -DLADDER_TILE_ARCHITECTURES=$3" ;;
   esac
+  [ "$3" = "$whole" ] || kind="$kind -DLADDER_FEW_INSTANTIATIONS"
   result=$2/$name.$3
   began=$(date +%s)
   # shellcheck disable=SC2086  # the flags are words
@@ -60,6 +64,7 @@ mkdir -p "$folder" && rm -f "$folder"/*.cubin "$folder"/*.log "$folder"/*.second
 # The longest first, so that no processor waits for the last one.
 {
   for file in stage3_tiled_kernels/launch_attention.cu stage3_tiled_kernels/one_launch/launch.cu \
+    stage3_tiled_kernels/one_launch/launch_fused_step.cu \
     stage3_tiled_kernels/launch_linear.cu stage3_tiled_kernels/launch_rows.cu tests/tile/subset_gpu.cu stage3_tiled_kernels/ops_tile.cu; do
     for architecture in $architectures; do echo "$architecture $file"; done
   done

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Renews the record of what each tile kernel needs of a multiprocessor (registers, shared memory, spills, threads,
-# resident blocks) on every architecture of the table. Needs no GPU; then `ladder tables` renews the README.
+# resident blocks) on every architecture of the table, in the types that tile_kernels.sh compiles for it. Needs no GPU;
+# then `ladder tables` renews the README.
 #
 #   sh shared/scripts/tile_resources.sh BUILD_FOLDER [CUBIN_FOLDER]
 #

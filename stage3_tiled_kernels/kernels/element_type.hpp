@@ -8,6 +8,7 @@
 #include <initializer_list>
 
 #include "shared/cost.hpp"
+#include "shared/error.hpp"
 #include "shared/ops.hpp"
 #include "shared/tile/launch.hpp"
 #include "stage3_tiled_kernels/preconditions.hpp"
@@ -57,6 +58,19 @@ inline constexpr Dtype dtype_of<__nv_bfloat16> = Dtype::bf16;
 template <>
 inline constexpr Dtype dtype_of<__half> = Dtype::fp16;
 
+/// Whether this build is only to show that every kernel compiles, which takes few of the instantiations; tile_kernels.sh
+/// alone asks for it.
+#ifdef LADDER_FEW_INSTANTIATIONS
+inline constexpr bool kFewInstantiations = true;
+#else
+inline constexpr bool kFewInstantiations = false;
+#endif
+
+/// Whether this build has kernels for E: for all types, or for those that models are trained in.
+template <class E>
+inline constexpr bool kHasKernels =
+    !kFewInstantiations || dtype_of<E> == Dtype::fp32 || dtype_of<E> == Dtype::bf16;
+
 /// Names a type in a call.
 template <class T>
 struct Type {
@@ -66,17 +80,23 @@ struct Type {
 /// Calls body(Type<E>{}) with the element type of `dtype`: for kernels with a matrix product.
 template <class Body>
 void with_element_type(Dtype dtype, Body&& body) {
+  const auto call = [&](auto type) {
+    if constexpr (kHasKernels<typename decltype(type)::type>)
+      body(type);
+    else
+      throw InputError(fmt::format("this build has no kernels in {}", name_of(dtype)));
+  };
   switch (dtype) {
     case Dtype::fp64:
-      return body(Type<double>{});
+      return call(Type<double>{});
     case Dtype::fp32:
-      return body(Type<float>{});
+      return call(Type<float>{});
     case Dtype::tf32:
-      return body(Type<__nv_tf32>{});
+      return call(Type<__nv_tf32>{});
     case Dtype::bf16:
-      return body(Type<__nv_bfloat16>{});
+      return call(Type<__nv_bfloat16>{});
     case Dtype::fp16:
-      return body(Type<__half>{});
+      return call(Type<__half>{});
   }
 }
 

@@ -12,7 +12,7 @@ class DeviceModel final : public OneLaunch {
  public:
   DeviceModel(const GptConfig& config, const CudaOptions& options)
       : config_(config), runtime_(options.threads, false), model_(config, runtime_) {
-    require_holds<E>(config, "--one-launch");
+    require_width<E>(config, "--one-launch");
     const TileSizes tiles = tile_sizes(config);
     inputs_ =
         model_.template allocate<E>(static_cast<std::size_t>(config.n_layer * tiles.block * tiles.width));
@@ -37,7 +37,7 @@ class DeviceModel final : public OneLaunch {
     runtime_.upload(targets_, data.targets_st.data(), data.targets_st.size() * sizeof(std::int32_t));
     model_.upload(rates_, data.rates_s);
     with_tiles(config_, [&]<int T, int C, int V>() {
-      if constexpr (kHolds<E, C>) {
+      if constexpr (kHasWidth<E, C>) {
         launch(runtime_.stream(), train_kernel<E, T, C, V>, {"one_launch_train", {1}},
                static_cast<int>(count), config_.n_layer, config_.n_embd, config_.n_head, config_.kv_heads(),
                config_.vocab_size, model_.scale(), model_.per_column(), tokens_, targets_, rates_,

@@ -14,7 +14,7 @@ class DeviceFusedStep final : public FusedStep {
  public:
   DeviceFusedStep(const GptConfig& config, const CudaOptions& options)
       : config_(config), runtime_(options.threads, options.graphs), model_(config, runtime_) {
-    require_holds<E>(config, "--fused-step");
+    require_width<E>(config, "--fused-step");
     rates_ = model_.template allocate<E>(kRates);
   }
 
@@ -59,7 +59,7 @@ class DeviceFusedStep final : public FusedStep {
 
   void enqueue(int documents) {
     with_tiles(config_, [&]<int T, int C, int V>() {
-      if constexpr (kHolds<E, C>) {
+      if constexpr (kHasWidth<E, C>) {
         launch(runtime_.stream(), document_kernel<E, kDocumentProducts, kDocumentWarps, T, C, V>,
                {"document", {static_cast<unsigned>(documents)}}, model_.count(), config_.n_layer,
                config_.n_embd, config_.n_head, config_.kv_heads(), config_.vocab_size, model_.scale(),

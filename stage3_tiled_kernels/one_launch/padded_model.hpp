@@ -30,13 +30,19 @@ void with_tiles(const GptConfig& config, Body&& body) {
 template <class E, int C>
 inline constexpr bool kHolds = Runtime::kEmulated || sizeof(E) == 4 || C == 16;
 
+/// Few: the narrowest, whose layers have their hidden channels in one part, and the widest, which has them in several.
+template <class E, int C>
+inline constexpr bool kHasWidth = kHolds<E, C> && (!kFewInstantiations || (kHasKernels<E> && C != 32));
+
 /// Throws InputError where no kernel of this build holds the model in E; `flag` is what asked for it.
 template <class E>
-void require_holds(const GptConfig& config, const char* flag) {
+void require_width(const GptConfig& config, const char* flag) {
   with_tiles(config, [&]<int T, int C, int V>() {
     require((kHolds<E, C>),
             "{}: a width of {} in fp64 on a GPU: it holds up to 16; take fp32, or --device cpu", flag,
             config.n_embd);
+    require((kHasWidth<E, C>), "{}: this build has no kernel for a width of {} in {}", flag, config.n_embd,
+            name_of(dtype_of<E>));
   });
 }
 

@@ -183,6 +183,58 @@ TEST_CASE("a run that amplifies rounding is compared as far as it can be") {
   CHECK(wrong.divergence()->what == "update of layer0.attn_wo");
 }
 
+TEST_CASE(
+    "a curve in a narrow type may leave the reference by twice what a rounded start does to it and no more") {
+  TrainConfig train;
+  train.steps = 100;
+  train.learning_rate = 0.02;  // grows one rounding of the initial weights beyond the limits
+  const Run run = prepare_run({}, train, {});
+  const Side lower = side_of(1, Dtype::fp64);
+  const std::vector<double> want = train_curve(*lower.make(run.model, 1), run, train.steps);
+  Run rounded = prepare_run({}, train, {});
+  rounded.initial = nudged(run.initial, Dtype::bf16, 1.0);
+  const std::vector<double> moved = train_curve(*lower.make(run.model, 1), rounded, train.steps);
+
+  // Two ways to part, each held against its own row of the table: one step far off, and every step a little.
+  std::int64_t from_step = 0;
+  const char* what = "mean of losses";
+  Rule rule = Rule::mean_relative;
+  SECTION("one step") {
+    from_step = train.steps - 1;
+    what = "losses";
+    rule = Rule::relative;
+  }
+  SECTION("the mean") {}
+  const double limit = find_tolerance(what, Dtype::bf16).limit();
+  const double sensitivity = compare(moved, want, 0.0, rule).max_error;
+  CAPTURE(what, sensitivity, limit);
+  REQUIRE(2 * sensitivity > 1.1 * limit);
+  const auto off_by = [&](double error) {
+    Damage damage;
+    damage.from_step = from_step;
+    damage.loss = [=](double loss) { return loss * (1.0 + error); };
+    const Side narrow{"narrow", Dtype::bf16, lower.make};
+    return compare_sides(broken(narrow, damage), lower, run, kLossOnly);
+  };
+
+  const ParityReport within = off_by(1.999 * sensitivity);
+  INFO(text_of(within));
+  CHECK(within.passed());
+  REQUIRE(within.notes.size() == 1);
+  CHECK(mentions(within.notes.front(),
+                 std::string(what) + ": beyond the limit, but within twice what one rounding"));
+  CHECK(mentions(within.notes.front(), lower.name + " alone"));
+
+  const ParityReport beyond = off_by(2.001 * sensitivity);
+  INFO(text_of(beyond));
+  CHECK_FALSE(beyond.passed());
+  CHECK(beyond.notes.empty());
+  REQUIRE(beyond.divergence() != nullptr);
+  CHECK(beyond.divergence()->level == "located");
+  CHECK(beyond.divergence()->what == "loss of this step from equal weights");
+  CHECK(beyond.divergence()->step == from_step);
+}
+
 TEST_CASE("sensitivity never excuses NaN or a wrong length") {
   const Run run = small_run(0);
   const Side side = side_of(1, Dtype::fp64);
