@@ -9,8 +9,10 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-/// Chosen by the compiler's report for a width of 64: with plain products the tiles of fp32 spill three times as much.
-inline constexpr Products kDocumentProducts = Products::split;
+/// Chosen by the compiler's report for sm_90: plain products of fp32 spill twice as much from a width of 32 on; below, even
+/// tf32's tiles are too small for the tensor cores.
+template <Extent C>
+inline constexpr Products kDocumentProducts = C < 32 ? Products::plain : Products::split;
 inline constexpr int kDocumentWarps = 8;
 
 // Computes: a document's part in the loss of a step and in the gradient of every parameter

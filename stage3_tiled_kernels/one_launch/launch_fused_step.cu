@@ -60,7 +60,7 @@ class DeviceFusedStep final : public FusedStep {
   void enqueue(int documents) {
     with_tiles(config_, [&]<int T, int C, int V>() {
       if constexpr (kHasWidth<E, C>) {
-        launch(runtime_.stream(), document_kernel<E, kDocumentProducts, kDocumentWarps, T, C, V>,
+        launch(runtime_.stream(), document_kernel<E, kDocumentProducts<C>, kDocumentWarps, T, C, V>,
                {"document", {static_cast<unsigned>(documents)}}, model_.count(), config_.n_layer,
                config_.n_embd, config_.n_head, config_.kv_heads(), config_.vocab_size, model_.scale(),
                model_.per_column(), static_cast<E>(1.0 / documents), tokens_, targets_, model_.weight,
