@@ -20,7 +20,7 @@ inline constexpr int kDocumentWarps = 8;
 //           [B, L, T, C] scratch -> grad_bp [B, P], loss_b [B]
 // Map:      one block owns one document and all that is computed from it
 // Traffic:  reads the weights three times, out of the cache that all blocks share, and writes as much as one of them
-// FLOPs:    about 6 N parameters + 12 N T C a layer, for the N positions of a document; products as P says
+// FLOPs:    about 6 N parameters + 12 N T C a layer, for the N positions of a document, three times that on tensor cores where products are split
 // Bound:    latency: a document's longest chain of dependent operations; a multiprocessor holds one or two blocks
 // Differs from the previous rung: a gradient goes to memory, where in one launch Adam takes it at once
 template <class E, Products P, int Warps, Extent T, Extent C, Extent V>
