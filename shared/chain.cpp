@@ -124,13 +124,11 @@ std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<R
   const int first = with_interpreter ? 1 : 0;
   if (with_interpreter) add("interpreter", "interpreter", run, {}, -1, -1, -1);
   for (const Rung& rung : chain) {
-    int previous = static_cast<int>(entries.size()) - 1;
-    // A GPU stage in any of its forms is a step up from the stage below, not from its own first form.
-    while (rung.stage >= 2 && previous >= 0 &&
-           entries[static_cast<std::size_t>(previous)].row.stage == rung.stage)
-      --previous;
+    int stage_below = static_cast<int>(entries.size()) - 1;
+    while (stage_below >= 0 && entries[static_cast<std::size_t>(stage_below)].row.stage >= rung.stage)
+      --stage_below;
     const int below = rung.below >= 0 ? rung.below + first : (with_interpreter ? 0 : -1);
-    add(rung.side.name, fmt::format("stage{}", rung.stage), run, rung.side, rung.stage, below, previous);
+    add(rung.side.name, fmt::format("stage{}", rung.stage), run, rung.side, rung.stage, below, stage_below);
   }
   if (batched == nullptr) return entries;
   const int reference = static_cast<int>(entries.size());
@@ -141,12 +139,13 @@ std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<R
     if (rung.stage == 0)
       add(rung.side.name + suffix, "stage0", *batched, rung.side, 0, -1, -1).row.shown = false;
     else if (rung.side.dtype == Dtype::fp32 && rung.stage == 1) {
-      const int same_rung = static_cast<int>(i) + first;
+      const int stage_below = entries[i + static_cast<std::size_t>(first)].row.ladder_below;
       for (int threads : {1, all_threads}) {
         if (threads == 1 || all_threads > 1)
           add(fmt::format("{}{}, {} {}", rung.side.name, suffix, threads,
                           threads == 1 ? "thread" : "threads"),
-              "stage1", *batched, side_of(1, Dtype::fp32, settings.device, threads), 1, reference, same_rung);
+              "stage1", *batched, side_of(1, Dtype::fp32, settings.device, threads), 1, reference,
+              stage_below);
       }
     }
   }
@@ -231,8 +230,8 @@ std::vector<Rung> racing_rungs(Device device, int threads) {
       std::find_if(chain.begin(), chain.end(), [](const Rung& rung) { return rung.stage == 3; });
   if (tiled == chain.end()) return chain;
   const Side fused = {tiled->side.name + ", fused step", tiled->side.dtype,
-                      [=](const GptConfig& config, int max_batch) {
-                        return make_engine(3, config, {Dtype::fp32, max_batch, device, threads, true});
+                      [=, dtype = tiled->side.dtype](const GptConfig& config, int max_batch) {
+                        return make_engine(3, config, {dtype, max_batch, device, threads, true});
                       }};
   chain.push_back({3, fused, tiled->below});
   return chain;

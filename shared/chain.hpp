@@ -35,7 +35,7 @@ struct ChainRow {
   std::string sources;    ///< which files its time depends on; see source_hash() in records.hpp
   int stage = -1;         ///< -1: the interpreter
   int below = -1;         ///< index of the row it is compared with
-  int ladder_below = -1;  ///< index of the row its speed is compared with
+  int ladder_below = -1;  ///< index of the row its speed is compared with: the last of a stage below
   std::string compared_with;
   bool shown = true;  ///< rows of the bottom of the chain at another batch size serve as a reference only
   bool emulated = false;

@@ -73,7 +73,7 @@ std::vector<std::string> source_set(const std::string& name) {
   if (name == "stage0") return {"stage0_scalar_autograd"};
   if (name == "stage3-kernels")
     return {"stage3_tiled_kernels/kernels", "stage3_tiled_kernels/configs",
-            "stage3_tiled_kernels/configs.hpp"};
+            "stage3_tiled_kernels/configs.hpp", "stage3_tiled_kernels/one_launch"};
   if (name == "stage1") entries = {"stage1_cpu_tensor"};
   if (name == "stage2") entries = {"stage2_naive_cuda", "shared/simt"};
   if (name == "stage3") entries = {"stage3_tiled_kernels", "shared/simt", "shared/tile"};

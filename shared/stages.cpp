@@ -105,7 +105,8 @@ std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const En
   if (entry.make != nullptr) return entry.make(config, options);
   auto engine = make_ops_engine(config, entry.make_ops(options), options.max_batch);
   if (!options.fused_step) return engine;
-  return make_fused_step_engine(std::move(engine), {options.dtype, options.device, options.threads, true});
+  return make_fused_step_engine(std::move(engine), {options.dtype, options.device, options.threads, true},
+                                options.max_batch);
 }
 
 std::unique_ptr<Ops> make_ops(int stage, const EngineOptions& options) {

@@ -103,7 +103,8 @@ std::vector<fs::path> documents(const fs::path& folder) {
 }  // namespace
 
 Cells speedup_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
-  Cells cells = {{"", "per document", "middle half", "× interpreter", "× row below", "parity of the losses"}};
+  Cells cells = {
+      {"", "per document", "middle half", "× interpreter", "× stage below", "parity of the losses"}};
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const RecordRow& row = rows[i];
     const std::string low = cell(row, "q1", format_seconds), high = cell(row, "q3", format_seconds);

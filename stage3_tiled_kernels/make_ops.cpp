@@ -11,7 +11,7 @@ std::unique_ptr<DeviceOps> make_ops(const CudaOptions&) { throw MachineError(gpu
 std::unique_ptr<OneLaunch> make_one_launch(const GptConfig&, const CudaOptions&) {
   throw MachineError(gpu_report().reason);
 }
-std::unique_ptr<FusedStep> make_fused_step(const GptConfig&, const CudaOptions&) {
+std::unique_ptr<FusedStep> make_fused_step(const GptConfig&, const CudaOptions&, int) {
   throw MachineError(gpu_report().reason);
 }
 }  // namespace on_gpu::stage3

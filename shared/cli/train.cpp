@@ -208,8 +208,11 @@ fs::path free_interrupt_folder() {
   const fs::path folder = flags.checkpoint.empty() ? free_interrupt_folder() : fs::path(flags.checkpoint);
   require_writable_folder(folder);
   save(session, folder, result.loss);
-  fmt::print("stopped after step {}, saved to {}\ncontinue with: ladder train --checkpoint {} --resume\n",
-             result.steps_done(), checkpoint_file(folder).string(), folder.string());
+  fmt::print("stopped after step {}, saved to {}\ncontinue with: ladder train --checkpoint {} --resume{}\n",
+             result.steps_done(), checkpoint_file(folder).string(), folder.string(),
+             flags.one_launch   ? " --one-launch"
+             : flags.fused_step ? " --fused-step"
+                                : "");
   interrupt.end_by_signal();
 }
 
@@ -302,7 +305,9 @@ void add_train(CLI::App& app) {
   app.add_option("--checkpoint", flags->checkpoint, "folder for checkpoint.safetensors")->type_name("DIR");
   add_number(app, "--checkpoint-every", flags->checkpoint_every,
              "steps between checkpoints (default: a tenth of the run)");
-  app.add_flag("--resume", flags->resume, "continue the run in --checkpoint DIR, bit for bit");
+  app.add_flag(
+      "--resume", flags->resume,
+      "continue the run in --checkpoint DIR; bit for bit, with --one-launch or --fused-step if it had them");
   app.add_flag("--one-launch", flags->one_launch,
                "stage 3: train in launches of many steps, one sequence a step");
   app.add_flag("--fused-step", flags->fused_step,

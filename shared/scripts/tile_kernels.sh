@@ -63,7 +63,7 @@ mkdir -p "$folder" && rm -f "$folder"/*.cubin "$folder"/*.log "$folder"/*.second
 
 # The longest first, so that no processor waits for the last one.
 {
-  for file in stage3_tiled_kernels/launch_attention.cu stage3_tiled_kernels/one_launch/launch.cu \
+  for file in stage3_tiled_kernels/launch_attention.cu stage3_tiled_kernels/one_launch/launch_one_launch.cu \
     stage3_tiled_kernels/one_launch/launch_fused_step.cu \
     stage3_tiled_kernels/launch_linear.cu stage3_tiled_kernels/launch_rows.cu tests/tile/subset_gpu.cu stage3_tiled_kernels/ops_tile.cu; do
     for architecture in $architectures; do echo "$architecture $file"; done

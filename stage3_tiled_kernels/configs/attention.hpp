@@ -53,7 +53,8 @@ struct AttentionRow {
 inline constexpr const char* kHopperUntuned = "untuned: the tiles of head 64 that do not spill here";
 inline constexpr const char* kPublished = "published: RTX 5070, not run on hardware";
 inline constexpr const char* kAmpere = "untuned: small tiles that do not spill, not run on hardware";
-// Also measured with these tiles on sm_90: 16,384 positions (attention-0107), the whole backward pass (attention-0103).
+// Also measured with these tiles on sm_90: 16,384 positions (attention-0107), the whole backward pass (attention-0103). The
+// items of the backward pass are of the time when delta was a kernel of its own; their tiles have not been timed since.
 inline constexpr std::array kAttentionRows = {
     AttentionRow{80, 64, AttentionPart::forward, {64, 64}, kAmpere},
     AttentionRow{80, 64, AttentionPart::key_value, {64, 64}, kAmpere},

@@ -314,7 +314,7 @@ inline void launch_attention_forward(const AttentionForward& args, Stream& strea
 inline Cost cost(const AttentionBackward& args) {
   const double queries = 1.0 * args.batch.rows * args.heads, keys = 1.0 * args.batch.rows * args.kv_heads;
   return {.bytes = args.head_dim * (6 * queries + 6 * keys) * size_of(args.out_nc.dtype) +
-                   6 * queries * size_of(args.lse_hn.dtype),
+                   5 * queries * size_of(args.lse_hn.dtype),
           .flops = attention_pairs(args) * (14.0 * args.head_dim + 8) + 2 * queries * args.head_dim};
 }
 

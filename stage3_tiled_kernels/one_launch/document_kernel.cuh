@@ -9,19 +9,20 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-/// Chosen by the compiler's report for sm_90: plain products of fp32 spill twice as much from a width of 32 on; below, even
-/// tf32's tiles are too small for the tensor cores.
+/// Chosen by the compiler's report for sm_90: at a width of 64 split products spill a third of what plain ones do; of the
+/// smaller tiles of narrower models it makes most products without tensor cores all the same.
 template <Extent C>
-inline constexpr Products kDocumentProducts = C < 32 ? Products::plain : Products::split;
+inline constexpr Products kDocumentProducts = C < 64 ? Products::plain : Products::split;
 inline constexpr int kDocumentWarps = 8;
 
 // Computes: a document's part in the loss of a step and in the gradient of every parameter
 // Shapes:   tokens_bt, targets_bt [B, T], -1 behind a document's end; weight [P] as Padded lays it out; inputs_bltc
 //           [B, L, T, C] scratch -> grad_bp [B, P], loss_b [B]
 // Map:      one block owns one document and all that is computed from it
-// Traffic:  reads the weights three times, out of the cache that all blocks share, and writes as much as one of them
-// FLOPs:    about 6 N parameters + 12 N T C a layer, for the N positions of a document, three times that on tensor cores where products are split
-// Bound:    latency: a document's longest chain of dependent operations; a multiprocessor holds one or two blocks
+// Traffic:  reads the weights three times, out of the cache that all blocks share; writes as many gradients as there are
+//           parameters
+// FLOPs:    about 6 N parameters + 12 N T C a layer, for the N positions of a document; split products three times that
+// Bound:    latency: a document's longest chain of dependent operations; a multiprocessor holds one block
 // Differs from the previous rung: a gradient goes to memory, where in one launch Adam takes it at once
 template <class E, Products P, int Warps, Extent T, Extent C, Extent V>
 [[using cutile: hint(0, num_worker_warps_per_cta = Warps)]] __tile_global__ void document_kernel(
@@ -41,7 +42,7 @@ inline constexpr int kStepParameters = 64, kStepDocuments = 32;
 
 // Computes: the sum of all documents' gradients, then Adam's step
 // Shapes:   grad_bp [B, P], rates [8] -> weight, m, v [P]
-// Map:      one block owns 64 parameters and walks the documents, 32 at a time, in order: the same bits in every run
+// Map:      one block owns 64 parameters and walks the documents, 32 at a time: the order is fixed, so are the bits
 // Traffic:  reads B + 3 elements a parameter, writes 3
 // FLOPs:    B + 12 a parameter
 // Bound:    memory; for microGPT the cache

@@ -7,17 +7,19 @@
 namespace ladder {
 namespace {
 
-std::unique_ptr<FusedStep> make_fused_step(const GptConfig& config, const CudaOptions& options) {
+std::unique_ptr<FusedStep> make_fused_step(const GptConfig& config, const CudaOptions& options,
+                                           int max_batch) {
   require_fused_step(config, options.dtype);
-  return runs_on_gpu(options) ? on_gpu::stage3::make_fused_step(config, with_environment(options))
-                              : on_cpu::stage3::make_fused_step(config, options);
+  return runs_on_gpu(options) ? on_gpu::stage3::make_fused_step(config, with_environment(options), max_batch)
+                              : on_cpu::stage3::make_fused_step(config, options, max_batch);
 }
 
 /// Trains with one, answers everything else with the other, which is brought up to date when it is asked.
 class FusedStepEngine final : public Engine {
  public:
-  FusedStepEngine(std::unique_ptr<Engine> by_operation, const CudaOptions& options)
-      : by_operation_(std::move(by_operation)), step_(make_fused_step(by_operation_->config(), options)) {}
+  FusedStepEngine(std::unique_ptr<Engine> by_operation, const CudaOptions& options, int max_batch)
+      : by_operation_(std::move(by_operation)),
+        step_(make_fused_step(by_operation_->config(), options, max_batch)) {}
 
   const GptConfig& config() const override { return by_operation_->config(); }
   Dtype dtype() const override { return by_operation_->dtype(); }
@@ -106,8 +108,8 @@ StepDocuments documents_of(const GptConfig& config, std::span<const Batch> micro
 }
 
 std::unique_ptr<Engine> make_fused_step_engine(std::unique_ptr<Engine> by_operation,
-                                               const CudaOptions& options) {
-  return std::make_unique<FusedStepEngine>(std::move(by_operation), options);
+                                               const CudaOptions& options, int max_batch) {
+  return std::make_unique<FusedStepEngine>(std::move(by_operation), options, max_batch);
 }
 
 }  // namespace ladder

@@ -33,9 +33,10 @@ void require_fused_step(const GptConfig& config, Dtype dtype);
 
 /// An engine of stage 3 whose train_step() is two launches; everything else (losses without training, probes, logits) it
 /// leaves to `by_operation`, an engine of the same model and type. Throws what require_fused_step and make_tile_ops
-/// throw.
+/// throw. Memory for `max_batch` documents is taken now; each holds a gradient of every parameter, so a step of several
+/// micro-batches takes that much more.
 std::unique_ptr<Engine> make_fused_step_engine(std::unique_ptr<Engine> by_operation,
-                                               const CudaOptions& options);
+                                               const CudaOptions& options, int max_batch);
 
 // ---- between the two halves of the implementation ---------------------------------------------------------
 
@@ -50,10 +51,12 @@ struct StepDocuments {
 StepDocuments documents_of(const GptConfig& config, std::span<const Batch> micro_batches);
 
 namespace on_cpu::stage3 {
-std::unique_ptr<FusedStep> make_fused_step(const GptConfig& config, const CudaOptions& options);
+std::unique_ptr<FusedStep> make_fused_step(const GptConfig& config, const CudaOptions& options,
+                                           int max_batch);
 }
 namespace on_gpu::stage3 {
-std::unique_ptr<FusedStep> make_fused_step(const GptConfig& config, const CudaOptions& options);
+std::unique_ptr<FusedStep> make_fused_step(const GptConfig& config, const CudaOptions& options,
+                                           int max_batch);
 }
 
 }  // namespace ladder

@@ -1,5 +1,6 @@
 // A step in two launches, the half on the device. nvcc compiles this text for the GPU, the C++ compiler for the CPU
 // model.
+#include <limits>
 #include <numeric>
 
 #include "stage3_tiled_kernels/one_launch/document_kernel.cuh"
@@ -12,10 +13,11 @@ namespace {
 template <class E>
 class DeviceFusedStep final : public FusedStep {
  public:
-  DeviceFusedStep(const GptConfig& config, const CudaOptions& options)
+  DeviceFusedStep(const GptConfig& config, const CudaOptions& options, int max_batch)
       : config_(config), runtime_(options.threads, options.graphs), model_(config, runtime_) {
     require_width<E>(config, "--fused-step");
     rates_ = model_.template allocate<E>(kRates);
+    reserve(max_batch);
   }
 
   void load_parameters(const TensorList& parameters) override { model_.load_parameters(parameters); }
@@ -24,7 +26,7 @@ class DeviceFusedStep final : public FusedStep {
   Moments moments() const override { return model_.moments(); }
 
   double step(const StepDocuments& documents, const AdamStep& adam) override {
-    reserve(documents);
+    reserve(documents.count);
     const std::size_t bytes = documents.tokens_bt.size() * sizeof(std::int32_t);
     runtime_.upload(tokens_, documents.tokens_bt.data(), bytes);
     runtime_.upload(targets_, documents.targets_bt.data(), bytes);
@@ -43,18 +45,23 @@ class DeviceFusedStep final : public FusedStep {
   }
 
  private:
-  /// Room for a step's documents and what is made of them; taken again only by a larger step.
-  void reserve(const StepDocuments& documents) {
-    if (documents.count <= capacity_) return;
-    capacity_ = documents.count;
-    const auto count = static_cast<std::size_t>(capacity_);
+  /// Room for a step's documents and what is made of them; taken again only by a step of more micro-batches.
+  void reserve(int documents) {
+    if (documents <= capacity_) return;
+    require(
+        std::int64_t{documents} * model_.count() <= std::numeric_limits<std::int32_t>::max(),
+        "--fused-step: the gradients of {} documents, {} numbers each, are more than the kernel can count",
+        documents, model_.count());
+    const auto count = static_cast<std::size_t>(documents);
     const TileSizes tiles = tile_sizes(config_);
+    const auto block = static_cast<std::size_t>(tiles.block);
     const auto input = static_cast<std::size_t>(config_.n_layer * tiles.block * tiles.width);
-    tokens_ = model_.template allocate<std::int32_t>(documents.tokens_bt.size());
-    targets_ = model_.template allocate<std::int32_t>(documents.targets_bt.size());
+    tokens_ = model_.template allocate<std::int32_t>(count * block);
+    targets_ = model_.template allocate<std::int32_t>(count * block);
     loss_ = model_.template allocate<E>(count);
     inputs_ = model_.template allocate<E>(count * input);
     grad_ = model_.template allocate<E>(count * static_cast<std::size_t>(model_.count()));
+    capacity_ = documents;  // last: an allocation that throws leaves the old one
   }
 
   void enqueue(int documents) {
@@ -65,11 +72,11 @@ class DeviceFusedStep final : public FusedStep {
                config_.n_embd, config_.n_head, config_.kv_heads(), config_.vocab_size, model_.scale(),
                model_.per_column(), static_cast<E>(1.0 / documents), tokens_, targets_, model_.weight,
                inputs_, grad_, loss_);
+        launch(runtime_.stream(), document_step_kernel<E, kStepDocuments, kStepParameters>,
+               {"document_step", {blocks_for(model_.count(), kStepParameters)}}, documents, model_.count(),
+               grad_, rates_, model_.weight, model_.m, model_.v);
       }
     });
-    launch(runtime_.stream(), document_step_kernel<E, kStepDocuments, kStepParameters>,
-           {"document_step", {blocks_for(model_.count(), kStepParameters)}}, documents, model_.count(), grad_,
-           rates_, model_.weight, model_.m, model_.v);
   }
 
   GptConfig config_;
@@ -82,9 +89,11 @@ class DeviceFusedStep final : public FusedStep {
 
 }  // namespace
 
-std::unique_ptr<FusedStep> make_fused_step(const GptConfig& config, const CudaOptions& options) {
-  if (options.dtype == Dtype::fp64) return std::make_unique<DeviceFusedStep<double>>(config, options);
-  return std::make_unique<DeviceFusedStep<float>>(config, options);
+std::unique_ptr<FusedStep> make_fused_step(const GptConfig& config, const CudaOptions& options,
+                                           int max_batch) {
+  if (options.dtype == Dtype::fp64)
+    return std::make_unique<DeviceFusedStep<double>>(config, options, max_batch);
+  return std::make_unique<DeviceFusedStep<float>>(config, options, max_batch);
 }
 
 }  // namespace ladder::LADDER_SIDE::stage3

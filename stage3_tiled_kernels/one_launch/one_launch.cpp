@@ -69,9 +69,9 @@ void require_one_launch(const GptConfig& config, const TrainConfig& train, Dtype
 
 std::size_t padded_count(const GptConfig& config) {
   const TileSizes tiles = tile_sizes(config);
-  const int layer = 12 * tiles.width * tiles.width;
-  const int count = (2 * tiles.vocabulary + tiles.block) * tiles.width + config.n_layer * layer;
-  return static_cast<std::size_t>(count);
+  const auto width = static_cast<std::size_t>(tiles.width);
+  const auto rows = static_cast<std::size_t>(2 * tiles.vocabulary + tiles.block);
+  return rows * width + static_cast<std::size_t>(config.n_layer) * 12 * width * width;
 }
 
 std::vector<double> pad(const GptConfig& config, const TensorList& tensors) {

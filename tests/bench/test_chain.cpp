@@ -69,6 +69,36 @@ TEST_CASE("a wrong stage loses its time, and so does the stage proven against it
   CHECK(cells[2][5].find("FAILED") != std::string::npos);
 }
 
+TEST_CASE("every form of a stage is compared with the stage below, in proof and in speed") {
+  ChainSettings settings = tiny();
+  settings.documents = 2;
+  settings.rounds = 1;
+  settings.device = Device::cpu;
+  const std::vector<ChainRow> rows = race_with(racing_rungs(Device::cpu, 1), settings);
+  REQUIRE(rows.size() == 6);
+  CHECK(rows.back().name == "stage 3 fp32, fused step");
+  const std::vector<int> stage_below = {-1, 0, 0, 2, 3, 3}, proven_by = {-1, 0, 1, 1, 1, 1};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    CAPTURE(rows[i].name);
+    CHECK(rows[i].proven);
+    CHECK(rows[i].ladder_below == stage_below[i]);
+    CHECK(rows[i].below == proven_by[i]);
+  }
+}
+
+TEST_CASE("a model that no tile holds leaves the fused step out and says why") {
+  ChainSettings settings = tiny();
+  settings.documents = 1;
+  settings.rounds = 1;
+  settings.model.n_embd = 68;
+  std::vector<Rung> chain = {racing_rungs(Device::cpu, 1)[1], racing_rungs(Device::cpu, 1)[5]};
+  chain[0].below = -1;
+  chain[1].below = 0;
+  const std::vector<ChainRow> rows = race_with(chain, settings);
+  CHECK(rows[0].time.samples.size() == 1);
+  CHECK_THAT(rows[1].not_run, Catch::Contains("width of 68"));
+}
+
 TEST_CASE("a stage that cannot run says why, and the others still race") {
   std::vector<Rung> chain = foot();
   chain[2].side.make = [](const GptConfig&, int) -> std::unique_ptr<Engine> {

@@ -84,6 +84,27 @@ TEST_CASE("Ctrl-C saves, says how to resume, and resuming equals the uninterrupt
   }
 }
 
+TEST_CASE("a run of fused steps names its flag when it stops, and resumes with it bit for bit") {
+  const TemporaryFolder folder;
+  const auto train = [](std::vector<std::string> more) {
+    std::vector<std::string> call = {"train",    "--stage", "3",       "--fused-step",
+                                     "--device", "cpu",     "--steps", "400"};
+    call.insert(call.end(), more.begin(), more.end());
+    return call;
+  };
+  REQUIRE(test::run_program(folder.path(), train({"--trace", "whole.json"})).code == 0);
+  test::Program program(folder.path(), train({"--checkpoint", "run"}));
+  REQUIRE(program.wait_until([&] { return program.out_so_far().find("step 20/") != std::string::npos; }));
+  program.send(SIGINT);
+  const test::Outcome outcome = program.wait();
+  if (outcome.signal != 0)  // otherwise it was faster than the signal
+    CHECK_THAT(outcome.out, Contains("--checkpoint run --resume --fused-step"));
+  REQUIRE(test::run_program(folder.path(), {"train", "--checkpoint", "run", "--resume", "--fused-step",
+                                            "--device", "cpu", "--trace", "resumed.json"})
+              .code == 0);
+  CHECK(trace_of(folder / "resumed.json") == trace_of(folder / "whole.json"));
+}
+
 TEST_CASE("Ctrl-C without --checkpoint saves to a folder of its own") {
   const TemporaryFolder folder;
   for (const char* name : {"ladder-interrupted", "ladder-interrupted-2"}) {

@@ -19,13 +19,20 @@ hazard() {
 }
 kernel="void ladder::on_gpu::stage3::add_kernel<float, (int)16>(int, const T1 *)"
 end="========= RACECHECK SUMMARY: 1 hazard displayed (1 error, 0 warnings)"
+none="========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)"
 
 { hazard "Write access at $kernel+0xcf0" "Write access at $kernel+0xcf0"; echo "$end"; } | expect 0 "one instruction with itself"
 { hazard "Write access at $kernel+0xcf0" "Write access at $kernel+0xd00"; echo "$end"; } | expect 1 "two instructions"
 { hazard "Write access at $kernel+0xcf0" "Read access at $kernel+0xcf0"; echo "$end"; } | expect 1 "a read"
 { hazard "Write access at $kernel+0xcf0" "Write access at void other_kernel(int)+0xcf0"; echo "$end"; } | expect 1 "two kernels"
-{ echo "========= Error: process didn't terminate successfully"; echo "$end"; } | expect 1 "another error"
-echo "$end" | expect 0 "no hazard"
+{ hazard "Write access at $kernel+0xcf0" "Write access at $kernel+0xcf0"
+  echo "=========     and Read access at $kernel+0xd40 [8 hazards]"; echo "$end"; } | expect 1 "a third access"
+{ echo "========= Error: Race reported between Write access at $kernel+0xcf0"; echo "$end"; } | expect 1 "half a report"
+{ hazard "Write access at $kernel+0xcf0" "Write access at $kernel+0xcf0"
+  echo "========= RACECHECK SUMMARY: 3 hazards displayed (3 errors, 0 warnings)"; } | expect 1 "reports that are missing"
+{ echo "========= Error: process didn't terminate successfully"; echo "$none"; } | expect 1 "another error"
+{ echo "========= Target application returned an error"; echo "$none"; } | expect 1 "a program that failed"
+echo "$none" | expect 0 "no hazard"
 echo "=== racecheck" | expect 1 "no summary"
-[ $failures = 0 ] && echo "7 outputs judged rightly"
+[ $failures = 0 ] && echo "11 outputs judged rightly"
 exit $failures

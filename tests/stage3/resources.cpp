@@ -51,6 +51,9 @@ void set_name(KernelResources& kernel, const std::string& symbol) {
                                                        {"double", "fp64"}};
   for (const auto& [from, to] : types) replace_all(kernel.arguments, from, to);
   kernel.arguments = std::regex_replace(kernel.arguments, std::regex(R"(ladder::table::\w+\{)"), "{");
+  replace_all(kernel.arguments, "(ladder::on_gpu::stage3::Products)0", "plain");
+  replace_all(kernel.arguments, "(ladder::on_gpu::stage3::Products)1", "split");
+  kernel.arguments = std::regex_replace(kernel.arguments, std::regex(R"(\b(\d+)ul\b)"), "$1");
 }
 
 }  // namespace

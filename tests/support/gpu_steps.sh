@@ -15,17 +15,24 @@ try() {
   if [ $code = 0 ]; then say "ok      $name (${took} s)"; else say "FAILED  $name: exit $code (${took} s)"; failures=$((failures + 1)); fi
 }
 
-# races LOG SECONDS NAME PROGRAM...: the program under racecheck, judged by races.awk; its verdict goes to the summary.
+# races LOG SECONDS NAME PROGRAM...: the program under racecheck, which hands on its exit code; hazards are judged by
+# races.awk, whose verdict goes to the summary.
 races() {
   log=$1 limit=$2 name=$3
   shift 3
   echo "=== $name: $*" >>"$log"
   timeout "$limit" compute-sanitizer --tool racecheck --report-api-errors no --print-limit 100000 "$@" >"$log.races" 2>&1
+  program=$?
   verdict=$(awk -f tests/support/races.awk "$log.races")
   code=$?
   { cat "$log.races"; echo "$verdict"; } >>"$log"
   rm -f "$log.races"
-  if [ $code = 0 ]; then say "ok      $name"; else say "FAILED  $name: hazards"; failures=$((failures + 1)); fi
+  if [ $code = 0 ] && [ $program = 0 ]; then
+    say "ok      $name"
+  else
+    say "FAILED  $name: judged $code, the program itself $program"
+    failures=$((failures + 1))
+  fi
   [ -z "$verdict" ] || say "$verdict"
 }
 

@@ -20,7 +20,7 @@ class Work:
         self.steps, self.width, self.heads, self.batch = steps, width, heads, batch
 
 
-WORKS = {"micro-batch": Work(50, 64, 4, 64), "micro x64": Work(50, 16, 4, 64)}
+WORKS = {"micro-batch": Work(50, 64, 4, 64), "micro x64": Work(50, 16, 4, 64), "width 32 x64": Work(50, 32, 4, 64)}
 
 
 def tensors(work):

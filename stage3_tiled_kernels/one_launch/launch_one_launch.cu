@@ -58,11 +58,11 @@ class DeviceModel final : public OneLaunch {
   /// Room for a run's documents, rates and losses; taken again only by a longer run.
   void reserve(const StepData& data) {
     if (data.rates_s.size() <= reserved_) return;
-    reserved_ = data.rates_s.size();
     tokens_ = model_.template allocate<std::int32_t>(data.tokens_st.size());
     targets_ = model_.template allocate<std::int32_t>(data.targets_st.size());
     rates_ = model_.template allocate<E>(data.rates_s.size());
     loss_ = model_.template allocate<E>(data.rates_s.size() / kRates);
+    reserved_ = data.rates_s.size();  // last: an allocation that throws leaves the old size
   }
 
   GptConfig config_;
