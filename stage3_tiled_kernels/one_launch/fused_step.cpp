@@ -94,7 +94,7 @@ StepDocuments documents_of(const GptConfig& config, std::span<const Batch> micro
       require(batch.lengths_b[b] <= config.block_size, "a sequence of {} tokens: the block size is {}",
               batch.lengths_b[b], config.block_size);
       for (std::int32_t t = 0; t < batch.lengths_b[b]; ++t) {
-        const auto row = static_cast<std::size_t>(batch.starts_b[b] + t);
+        const std::size_t row = static_cast<std::size_t>(batch.starts_b[b]) + static_cast<std::size_t>(t);
         require_known(batch.tokens_n.at(row), "token");
         require_known(batch.targets_n.at(row), "target");
         documents.tokens_bt.push_back(batch.tokens_n[row]);

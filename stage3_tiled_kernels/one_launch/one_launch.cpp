@@ -70,7 +70,8 @@ void require_one_launch(const GptConfig& config, const TrainConfig& train, Dtype
 std::size_t padded_count(const GptConfig& config) {
   const TileSizes tiles = tile_sizes(config);
   const auto width = static_cast<std::size_t>(tiles.width);
-  const auto rows = static_cast<std::size_t>(2 * tiles.vocabulary + tiles.block);
+  const std::size_t rows =
+      2 * static_cast<std::size_t>(tiles.vocabulary) + static_cast<std::size_t>(tiles.block);
   return rows * width + static_cast<std::size_t>(config.n_layer) * 12 * width * width;
 }
 
