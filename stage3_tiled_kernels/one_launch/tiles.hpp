@@ -41,7 +41,7 @@ __tile__ ct::tile<E, ct::shape<Extents...>> inverse(ct::tile<E, ct::shape<Extent
 
 // ---- products ---------------------------------------------------------------------------------------------
 
-/// How a product of tiles is made. fp32 has no tensor core. But a number of 24 bits is the sum of two of tf32's 11, and
+/// How a product of tiles is made. fp32 has no tensor core. But a number of 24 bits is nearly the sum of two of tf32's 11, and
 /// the product of two such sums, without that of their small halves, is three products that tensor cores know:
 /// `split` is right to about 2^-22 of the factors.
 enum class Products { plain, split };

@@ -5,7 +5,7 @@ sum. Model, documents and reference are those of one_launch, a batch of them a s
 compared.
 """
 from works import one_launch
-from works.one_launch import LIMIT, rates_of, rivals, shapes  # noqa: F401: a work's interface
+from works.one_launch import LIMIT, rates_of, rivals  # noqa: F401: a work's interface
 
 try:
     import torch
@@ -34,12 +34,7 @@ def tensors(work):
 
 
 def reference(work, t):
-    matrices, at = [], 0
-    for rows, columns, _ in shapes(work):
-        part = t["start"][at:at + rows * columns].double().view(rows, columns)
-        matrices.append(part.clone().requires_grad_())
-        at += rows * columns
-    moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in matrices]
+    matrices, moments = one_launch.model_in_double(work, t)
     losses = []
     for s in range(CHECKED):
         parts = []

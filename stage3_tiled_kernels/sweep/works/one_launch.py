@@ -84,13 +84,19 @@ def adam(work, s, matrices, moments, gradients):
             p -= RATE * (1 - s / work.steps) * (m / (1 - BETA1 ** (s + 1))) / spread
 
 
-def reference(work, t):
+def model_in_double(work, t):
+    """The model's matrices at the start of the run, and Adam's moments of zero."""
     matrices, at = [], 0
     for rows, columns, _ in shapes(work):
         part = t["start"][at:at + rows * columns].double().view(rows, columns)
         matrices.append(part.clone().requires_grad_())
         at += rows * columns
     moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in matrices]
+    return matrices, moments
+
+
+def reference(work, t):
+    matrices, moments = model_in_double(work, t)
     losses = []
     for s in range(CHECKED):
         inside = t["tokens"][s] >= 0
