@@ -6,6 +6,11 @@
 
 namespace ladder {
 
+bool Batch::full() const {
+  return rows() == batch() * max_length &&
+         std::ranges::all_of(lengths_b, [&](int n) { return n == max_length; });
+}
+
 Batch make_batch(std::span<const Sequence> sequences, Layout layout, int block_size) {
   Batch batch;
   for (std::size_t b = 0; b < sequences.size(); ++b) {

@@ -25,6 +25,7 @@ struct BatchView {
   const std::int32_t* sequence_n = nullptr;  ///< the sequence that owns the row, or -1
   const std::int32_t* starts_b = nullptr;
   const std::int32_t* lengths_b = nullptr;
+  bool full = false;  ///< every sequence has max_length rows, all of them with tokens
 };
 
 /// A batch in host memory.
@@ -34,9 +35,10 @@ struct Batch {
 
   int batch() const { return static_cast<int>(lengths_b.size()); }
   int rows() const { return static_cast<int>(tokens_n.size()); }
+  bool full() const;  ///< every sequence has max_length rows, all of them with tokens
   BatchView view() const {
-    return {batch(),           rows(),          max_length,      tokens_n.data(), targets_n.data(),
-            sequence_n.data(), starts_b.data(), lengths_b.data()};
+    return {batch(),           rows(),          max_length,       tokens_n.data(), targets_n.data(),
+            sequence_n.data(), starts_b.data(), lengths_b.data(), full()};
   }
 };
 

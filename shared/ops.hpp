@@ -241,6 +241,7 @@ struct LinearBackwardInputRelu {
 /// What distinguishes one captured step from another: same key, same launches with the same pointers.
 struct StepKey {
   int batch, rows, max_length, micro_batches;
+  bool full = false;  ///< as in every BatchView of the step
   bool operator==(const StepKey&) const = default;
 };
 

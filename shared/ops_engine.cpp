@@ -104,7 +104,8 @@ void OpsEngine::require_batch(const Batch& batch) const {
 BatchView OpsEngine::stage(const Batch& batch, std::size_t slot, const AdamStep* adam) {
   if (adam != nullptr) std::memcpy(staging_.data(), adam, sizeof *adam);
   std::size_t offset = kAdamBytes;
-  BatchView view{batch.batch(), batch.rows(), batch.max_length, nullptr, nullptr, nullptr, nullptr, nullptr};
+  BatchView view{batch.batch(), batch.rows(), batch.max_length, nullptr,     nullptr,
+                 nullptr,       nullptr,      nullptr,          batch.full()};
   const auto append = [&](const std::vector<std::int32_t>& values, const std::int32_t*& address) {
     const std::size_t bytes = values.size() * sizeof(std::int32_t);
     if (bytes > 0) std::memcpy(staging_.data() + offset, values.data(), bytes);
@@ -121,11 +122,12 @@ BatchView OpsEngine::stage(const Batch& batch, std::size_t slot, const AdamStep*
 }
 
 StepKey OpsEngine::key_of(std::span<const Batch> micro_batches) const {
-  StepKey key{0, 0, 0, static_cast<int>(micro_batches.size())};
+  StepKey key{0, 0, 0, static_cast<int>(micro_batches.size()), true};
   for (const Batch& batch : micro_batches) {
     key.batch += batch.batch();
     key.rows += batch.rows();
     key.max_length = std::max(key.max_length, batch.max_length);
+    key.full = key.full && batch.full() && batch.max_length == micro_batches.front().max_length;
     require(layout() == Layout::packed || batch.batch() == micro_batches.front().batch(),
             "micro-batches of {} and {} sequences in one step: this stage needs equally many in each",
             batch.batch(), micro_batches.front().batch());
@@ -152,6 +154,7 @@ double OpsEngine::train_step(std::span<const Batch> micro_batches, const AdamSte
   for (std::size_t i = 0; i < micro_batches.size(); ++i) {
     views_.push_back(stage(micro_batches[i], i, i == 0 ? &adam : nullptr));
     views_.back().max_length = key.max_length;  // the same launches for every step of this key
+    views_.back().full = key.full;
   }
   scale_ = 1.0 / std::max(key.batch, 1);
   ops_->run_step(key, [this] { run_micro_batches(); });

@@ -40,20 +40,22 @@ __tile__ void online_softmax(ct::tile<Wide<E>, ct::shape<TQ, TK>> score_qk,
 // Traffic:  reads q once and k, v once for every TQ queries; writes out and lse
 // FLOPs:    4 D a pair of a query and a key that it sees
 // Bound:    the tensor cores and exp2, about equally
-// Differs from the previous rung: nothing of size N x T is in memory, and one launch does it all
-template <class E, table::AttentionTiles S, int D, bool Bulk>
+// Differs from the previous rung: nothing of size N x T is in memory, and one launch does it all. Causal: compiled for
+//           it, which takes 4% of the time; otherwise `causal` says whether it is
+template <class E, table::AttentionTiles S, int D, bool Bulk, bool Causal>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
-attention_forward_kernel(int batch, int rows, int heads, int kv_heads, int head_dim, bool causal,
-                         int row_stride, const std::int32_t* __restrict__ starts_b,
+attention_forward_kernel(int batch, int rows, int slot_rows, int heads, int kv_heads, int group_inverse,
+                         int head_dim, bool causal, int row_stride, const std::int32_t* __restrict__ starts_b,
                          const std::int32_t* __restrict__ lengths_b, const Stored<E>* __restrict__ q_np,
                          const Stored<E>* __restrict__ k_np, const Stored<E>* __restrict__ v_np,
                          Wide<E> scale2, Stored<E>* __restrict__ out_nc, Wide<E>* __restrict__ lse_hn) {
   constexpr int TQ = S.queries, TK = S.keys;
+  const bool is_causal = Causal || causal;
   using W = Wide<E>;
   using Scores = ct::tile<W, ct::shape<TQ, TK>>;
-  const int b = ct::bid().z, h = ct::bid().y, kv = h / (heads / kv_heads);
+  const int b = ct::bid().z, h = ct::bid().y, kv = key_value_head(h, group_inverse);
   const int tile = ct::num_blocks().x - 1 - ct::bid().x;
-  const auto [start, length, slot] = rows_of<Bulk>(b, batch, rows, starts_b, lengths_b);
+  const auto [start, length, slot] = rows_of<Bulk>(b, batch, rows, slot_rows, starts_b, lengths_b);
   if constexpr (!Bulk)
     if (tile * TQ >= slot) return;
 
@@ -62,8 +64,10 @@ attention_forward_kernel(int batch, int rows, int heads, int kv_heads, int head_
   const auto v = head_tiles<TK, D, Bulk>(v_np, rows, kv_heads, row_stride, start, length, kv, head_dim);
   const int query = first_tile<TQ, Bulk>(start) + tile, key = first_tile<TK, Bulk>(start);
   const int q_column = head_column<Bulk>(h), kv_column = head_column<Bulk>(kv);
-  const KeyTiles keys = visible_keys<TQ, TK>(tile * TQ, length, causal);
+  const KeyTiles keys = visible_keys<TQ, TK>(tile * TQ, length, is_causal);
   const auto t = column_of_indices<TQ>(tile * TQ);
+  const auto last = last_visible_key(t, length, is_causal);
+  const auto masked = ct::full<Scores>(static_cast<W>(kMaskValue));
 
   auto m_q = ct::full<ct::tile<W, ct::shape<TQ, 1>>>(static_cast<W>(kMaskValue));
   auto l_q = ct::zeros<ct::tile<W, ct::shape<TQ, 1>>>();
@@ -78,21 +82,21 @@ attention_forward_kernel(int batch, int rows, int heads, int kv_heads, int head_
   }
   for (int j : ct::irange(keys.whole, keys.all)) {
     const auto k_kd = load_ahead<S.key_latency>(k, key + j, kv_column);
-    const auto s = row_of_indices<TK>(j * TK);
-    const auto visible = s <= last_visible_key(t, length, causal);
-    const auto score_qk = ct::select(
-        visible, ct::mma(q_qd, ct::transpose(ct::element_cast<Operand<E>>(k_kd)), ct::zeros<Scores>()),
-        ct::full<Scores>(static_cast<W>(kMaskValue)));
+    const auto product_qk =
+        ct::mma(q_qd, ct::transpose(ct::element_cast<Operand<E>>(k_kd)), ct::zeros<Scores>());
+    const auto visible =
+        row_of_indices<TK>(j * TK) <= last;  // after the product: predicates need registers too
+    const auto score_qk = ct::select(visible, product_qk, masked);
     const auto v_kd = load_ahead<S.value_latency>(v, key + j, kv_column);
     online_softmax<E, TQ, TK, D>(score_qk, v_kd, scale2, m_q, l_q, out_qd);
   }
 
   // Rows behind the sequence's end have seen no key of their own: zeros, and the log-sum-exp of nothing.
   const auto inside = t < length;
-  const auto sum = ct::select(inside && l_q > W(0), l_q, ct::ones<ct::tile<W, ct::shape<TQ, 1>>>());
-  const auto out = ct::select(inside, out_qd * (W(1) / sum), ct::zeros<ct::tile<W, ct::shape<TQ, D>>>());
-  const auto lse = ct::select(inside, (m_q + ct::log2(sum)) * static_cast<W>(kLn2),
-                              ct::full<ct::tile<W, ct::shape<TQ, 1>>>(static_cast<W>(kMaskValue)));
+  const auto sum = inside_or<Bulk>(inside && l_q > W(0), l_q, ct::ones<ct::tile<W, ct::shape<TQ, 1>>>());
+  const auto out = inside_or<Bulk>(inside, out_qd * (W(1) / sum), ct::zeros<ct::tile<W, ct::shape<TQ, D>>>());
+  const auto lse = inside_or<Bulk>(inside, (m_q + ct::log2(sum)) * static_cast<W>(kLn2),
+                                   ct::full<ct::tile<W, ct::shape<TQ, 1>>>(static_cast<W>(kMaskValue)));
   head_tiles<TQ, D, Bulk>(out_nc, rows, heads, heads * head_dim, start, slot, h, head_dim)
       .store_masked(ct::element_cast<Stored<E>>(out), query, q_column);
   statistic_tiles<TQ, Bulk>(lse_hn, rows, heads, start, slot, h)
@@ -134,8 +138,9 @@ __tile__ void add_query_tile(ct::tile<Wide<E>, ct::shape<TK, TQ>> p_kq,
 // Differs from the previous rung: the scores are made again instead of read
 template <class E, table::AttentionTiles S, int D, bool Bulk>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
-attention_backward_key_value_kernel(int batch, int rows, int heads, int kv_heads, int head_dim, bool causal,
-                                    int row_stride, const std::int32_t* __restrict__ starts_b,
+attention_backward_key_value_kernel(int batch, int rows, int slot_rows, int heads, int kv_heads, int group,
+                                    int head_dim, bool causal, int row_stride,
+                                    const std::int32_t* __restrict__ starts_b,
                                     const std::int32_t* __restrict__ lengths_b,
                                     const Stored<E>* __restrict__ q_np, const Stored<E>* __restrict__ k_np,
                                     const Stored<E>* __restrict__ v_np, const Stored<E>* __restrict__ dout_nc,
@@ -146,7 +151,7 @@ attention_backward_key_value_kernel(int batch, int rows, int heads, int kv_heads
   using W = Wide<E>;
   using Scores = ct::tile<W, ct::shape<TK, TQ>>;
   const int b = ct::bid().z, kv = ct::bid().y, tile = ct::bid().x;
-  const auto [start, length, slot] = rows_of<Bulk>(b, batch, rows, starts_b, lengths_b);
+  const auto [start, length, slot] = rows_of<Bulk>(b, batch, rows, slot_rows, starts_b, lengths_b);
   if constexpr (!Bulk)
     if (tile * TK >= slot) return;
 
@@ -161,7 +166,6 @@ attention_backward_key_value_kernel(int batch, int rows, int heads, int kv_heads
 
   auto dk_kd = ct::zeros<ct::tile<W, ct::shape<TK, D>>>();
   auto dv_kd = ct::zeros<ct::tile<W, ct::shape<TK, D>>>();
-  const int group = heads / kv_heads;
   for (int h : ct::irange(kv * group, (kv + 1) * group)) {
     const auto q = head_tiles<TQ, D, Bulk>(q_np, rows, heads, row_stride, start, length, h, head_dim);
     const auto dout =
@@ -177,9 +181,9 @@ attention_backward_key_value_kernel(int batch, int rows, int heads, int kv_heads
       const auto dout_qd = ct::element_cast<Operand<E>>(load_ahead<S.value_latency>(dout, query + i, column));
       const auto lse2_q = ct::reshape<ct::shape<1, TQ>>(lse2.load_masked(number + i));
       const auto delta_q = ct::reshape<ct::shape<1, TQ>>(delta.load_masked(number + i));
+      const auto score_kq = ct::mma(k_kd, ct::transpose(q_qd), ct::zeros<Scores>());
       const auto t = row_of_indices<TQ>(i * TQ);
       const auto visible = s <= last_visible_key(t, length, causal) && t < length;
-      const auto score_kq = ct::mma(k_kd, ct::transpose(q_qd), ct::zeros<Scores>());
       const auto p_kq = ct::select(visible, power_of_two(score_kq * scale2 - lse2_q), ct::zeros<Scores>());
       add_query_tile<E, TQ, TK, D>(p_kq, v_kd, q_qd, dout_qd, delta_q, dk_kd, dv_kd);
     }
@@ -222,8 +226,9 @@ __tile__ void add_key_tile(ct::tile<Wide<E>, ct::shape<TQ, TK>> p_qk,
 // Differs from the previous rung: the scores are made again instead of read
 template <class E, table::AttentionTiles S, int D, bool Bulk>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
-attention_backward_query_kernel(int batch, int rows, int heads, int kv_heads, int head_dim, bool causal,
-                                int row_stride, const std::int32_t* __restrict__ starts_b,
+attention_backward_query_kernel(int batch, int rows, int slot_rows, int heads, int kv_heads,
+                                int group_inverse, int head_dim, bool causal, int row_stride,
+                                const std::int32_t* __restrict__ starts_b,
                                 const std::int32_t* __restrict__ lengths_b,
                                 const Stored<E>* __restrict__ q_np, const Stored<E>* __restrict__ k_np,
                                 const Stored<E>* __restrict__ v_np, const Stored<E>* __restrict__ out_nc,
@@ -233,9 +238,9 @@ attention_backward_query_kernel(int batch, int rows, int heads, int kv_heads, in
   constexpr int TQ = S.queries, TK = S.keys;
   using W = Wide<E>;
   using Scores = ct::tile<W, ct::shape<TQ, TK>>;
-  const int b = ct::bid().z, h = ct::bid().y, kv = h / (heads / kv_heads);
+  const int b = ct::bid().z, h = ct::bid().y, kv = key_value_head(h, group_inverse);
   const int tile = ct::num_blocks().x - 1 - ct::bid().x;
-  const auto [start, length, slot] = rows_of<Bulk>(b, batch, rows, starts_b, lengths_b);
+  const auto [start, length, slot] = rows_of<Bulk>(b, batch, rows, slot_rows, starts_b, lengths_b);
   if constexpr (!Bulk)
     if (tile * TQ >= slot) return;
 
@@ -260,6 +265,7 @@ attention_backward_query_kernel(int batch, int rows, int heads, int kv_heads, in
   statistic_tiles<TQ, Bulk>(lse2_hn, rows, heads, start, length, h)
       .store_masked(ct::reshape<ct::shape<TQ>>(lse2_q), number);
   const auto t = column_of_indices<TQ>(tile * TQ);
+  const auto last = last_visible_key(t, length, causal);
   const KeyTiles keys = visible_keys<TQ, TK>(tile * TQ, length, causal);
 
   auto dq_qd = ct::zeros<ct::tile<W, ct::shape<TQ, D>>>();
@@ -273,14 +279,13 @@ attention_backward_query_kernel(int batch, int rows, int heads, int kv_heads, in
   for (int j : ct::irange(keys.whole, keys.all)) {
     const auto k_kd = ct::element_cast<Operand<E>>(load_ahead<S.key_latency>(k, key + j, kv_column));
     const auto v_kd = ct::element_cast<Operand<E>>(load_ahead<S.value_latency>(v, key + j, kv_column));
-    const auto s = row_of_indices<TK>(j * TK);
-    const auto visible = s <= last_visible_key(t, length, causal);
     const auto score_qk = ct::mma(q_qd, ct::transpose(k_kd), ct::zeros<Scores>());
+    const auto visible = row_of_indices<TK>(j * TK) <= last;
     const auto p_qk = ct::select(visible, power_of_two(score_qk * scale2 - lse2_q), ct::zeros<Scores>());
     add_key_tile<E, TQ, TK, D>(p_qk, k_kd, v_kd, dout_qd, delta_q, dq_qd);
   }
   // Rows behind the sequence's end have no log-sum-exp, so what stands in them is no number.
-  const auto dq = ct::select(t < length, dq_qd * scale, ct::zeros<ct::tile<W, ct::shape<TQ, D>>>());
+  const auto dq = inside_or<Bulk>(t < length, dq_qd * scale, ct::zeros<ct::tile<W, ct::shape<TQ, D>>>());
   head_tiles<TQ, D, Bulk>(dq_np, rows, heads, row_stride, start, slot, h, head_dim)
       .store_masked(ct::element_cast<Stored<E>>(dq), query, q_column);
 }
@@ -302,12 +307,17 @@ inline void launch_attention_forward(const AttentionForward& args, Stream& strea
   const bool bulk = attention_bulk(args, {args.q.data, args.k.data, args.v.data, args.out_nc.data});
   with_attention_kernels(args, bulk, [&]<class E, int Architecture, int D, bool Bulk>() {
     constexpr table::AttentionTiles size = tiles_of<E, Architecture, D, Bulk>(table::AttentionPart::forward);
-    launch(stream, attention_forward_kernel<E, size, D, Bulk>,
-           {"attention_forward", attention_grid(batch, size.queries, args.heads)}, batch.batch, batch.rows,
-           args.heads, args.kv_heads, args.head_dim, args.causal, args.row_stride, batch.starts_b,
-           batch.lengths_b, args.q.as<Stored<E>>(), args.k.as<Stored<E>>(), args.v.as<Stored<E>>(),
-           static_cast<Wide<E>>(attention_scale(args) * kLog2E), args.out_nc.as<Stored<E>>(),
-           args.lse_hn.as<Wide<E>>());
+    const auto start = [&]<bool Causal>() {
+      launch(stream, attention_forward_kernel<E, size, D, Bulk, Causal>,
+             {"attention_forward", attention_grid(batch, size.queries, args.heads)}, batch.batch, batch.rows,
+             batch.max_length, args.heads, args.kv_heads, group_inverse(args), args.head_dim, args.causal,
+             args.row_stride, batch.starts_b, batch.lengths_b, args.q.as<Stored<E>>(), args.k.as<Stored<E>>(),
+             args.v.as<Stored<E>>(), static_cast<Wide<E>>(attention_scale(args) * kLog2E),
+             args.out_nc.as<Stored<E>>(), args.lse_hn.as<Wide<E>>());
+    };
+    if constexpr (Bulk)
+      if (args.causal) return start.template operator()<true>();
+    start.template operator()<false>();
   });
 }
 
@@ -341,14 +351,16 @@ inline void launch_attention_backward(const AttentionBackward& args, Stream& str
     W* lse2_hn = delta_hn + statistics;
     launch(stream, attention_backward_query_kernel<E, by_query, D, Bulk>,
            {"attention_backward_query", attention_grid(batch, by_query.queries, args.heads)}, batch.batch,
-           batch.rows, args.heads, args.kv_heads, args.head_dim, args.causal, args.row_stride, batch.starts_b,
-           batch.lengths_b, args.q.as<T>(), args.k.as<T>(), args.v.as<T>(), args.out_nc.as<T>(),
-           args.dout_nc.as<T>(), args.lse_hn.as<W>(), scale, scale2, lse2_hn, delta_hn, args.dq.as<T>());
+           batch.rows, batch.max_length, args.heads, args.kv_heads, group_inverse(args), args.head_dim,
+           args.causal, args.row_stride, batch.starts_b, batch.lengths_b, args.q.as<T>(), args.k.as<T>(),
+           args.v.as<T>(), args.out_nc.as<T>(), args.dout_nc.as<T>(), args.lse_hn.as<W>(), scale, scale2,
+           lse2_hn, delta_hn, args.dq.as<T>());
     launch(stream, attention_backward_key_value_kernel<E, by_key, D, Bulk>,
            {"attention_backward_key_value", attention_grid(batch, by_key.keys, args.kv_heads)}, batch.batch,
-           batch.rows, args.heads, args.kv_heads, args.head_dim, args.causal, args.row_stride, batch.starts_b,
-           batch.lengths_b, args.q.as<T>(), args.k.as<T>(), args.v.as<T>(), args.dout_nc.as<T>(), lse2_hn,
-           delta_hn, scale, scale2, args.dk.as<T>(), args.dv.as<T>());
+           batch.rows, batch.max_length, args.heads, args.kv_heads, args.heads / args.kv_heads, args.head_dim,
+           args.causal, args.row_stride, batch.starts_b, batch.lengths_b, args.q.as<T>(), args.k.as<T>(),
+           args.v.as<T>(), args.dout_nc.as<T>(), lse2_hn, delta_hn, scale, scale2, args.dk.as<T>(),
+           args.dv.as<T>());
   });
 }
 

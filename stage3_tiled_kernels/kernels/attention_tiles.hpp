@@ -18,24 +18,37 @@ struct SequenceRows {
   int start, length, slot;
 };
 
-/// Bulk: all slots are equally large, which spares a block the look-up of its start.
+/// Bulk: every sequence has `slot` rows and fills them, so that no block waits for a look-up before its first key.
 template <bool Bulk>
-__tile__ SequenceRows rows_of(int b, int batch, int rows, const std::int32_t* __restrict__ starts_b,
+__tile__ SequenceRows rows_of(int b, int batch, int rows, int slot, const std::int32_t* __restrict__ starts_b,
                               const std::int32_t* __restrict__ lengths_b) {
   if constexpr (Bulk) {
-    const int slot = rows / batch;
-    return {b * slot, lengths_b[b], slot};
+    return {b * slot, slot, slot};
   } else {
     const int start = starts_b[b];
     return {start, lengths_b[b], (b + 1 < batch ? starts_b[b + 1] : rows) - start};
   }
 }
 
+/// `value` in the rows that hold tokens, `otherwise` in those behind a sequence's end, of which Bulk has none.
+template <bool Bulk, class Rows, class Tile>
+__tile__ Tile inside_or(Rows inside, Tile value, Tile otherwise) {
+  if constexpr (Bulk)
+    return value;
+  else
+    return ct::select(inside, value, otherwise);
+}
+
+/// The key/value head of query head h, h / group without a division: group_inverse is 2^16 / group, rounded up. Rounding
+/// adds less than h / 2^16 to the quotient, which takes 1 / group to reach the next integer: exact where
+/// heads group <= 2^16.
+__tile__ inline int key_value_head(int h, int group_inverse) { return h * group_inverse >> 16; }
+
 /// Rows of `heads` heads, cut into tiles of TR rows x D channels of one head: tile (first_tile<TR, Bulk>(start) + i,
 /// head_column<Bulk>(head)) is the i-th of this sequence and head. The bulk copy engine wants a description of the
 /// matrix that is known before the launch, in which nothing depends on the block. (Otherwise every block makes one for
 /// itself, and loses the registers that the loop needs.) So there are two ways to look at the same memory:
-///   Bulk       the whole matrix [rows, heads * D]; all rows begin on 16 bytes, slots are multiples of TR
+///   Bulk       the whole matrix [rows, heads * D]; all rows begin on 16 bytes, all slots are full and multiples of TR
 ///   otherwise  the rows of this sequence and head: those from `length` on, and the channels from head_dim on, are zeros
 template <int TR, int D, bool Bulk, class T>
 __tile__ auto head_tiles(T* data_np, int rows, int heads, int row_stride, int start, int length, int head,
@@ -160,18 +173,23 @@ inline tile::Grid attention_grid(const BatchView& batch, int tile, int heads) {
 /// Rows of the largest tile that may look at all sequences at once.
 inline constexpr int kSlotDivisor = 128;
 
-/// Whether the bulk copy engine can do it: every row of every head begins on 16 bytes, and every sequence on a multiple
-/// of the tiles. All rows are then taken by sequences of the greatest length, or by slots of that size.
+/// Whether the bulk copy engine can do it: every row of every head begins on 16 bytes, every sequence on a multiple of
+/// the tiles, and no row is empty.
 template <class Args>
 bool attention_bulk(const Args& args, std::initializer_list<const void*> pointers) {
   const std::size_t element = size_of(args.out_nc.dtype);
   for (const void* data : pointers)
     if (reinterpret_cast<std::uintptr_t>(data) % 16 != 0) return false;
-  const BatchView& batch = args.batch;
-  const bool equal_slots = static_cast<std::int64_t>(batch.batch) * batch.max_length == batch.rows &&
-                           batch.max_length % kSlotDivisor == 0;
-  return equal_slots && static_cast<std::size_t>(args.row_stride) * element % 16 == 0 &&
+  return args.batch.full && args.batch.max_length % kSlotDivisor == 0 &&
+         static_cast<std::size_t>(args.row_stride) * element % 16 == 0 &&
          static_cast<std::size_t>(args.head_dim) * element % 16 == 0;
+}
+
+/// What key_value_head() wants of an operation.
+template <class Args>
+int group_inverse(const Args& args) {
+  const int group = args.heads / args.kv_heads;
+  return ((1 << 16) + group - 1) / group;
 }
 
 /// Throws InputError unless there is a kernel for this number and size of heads.
@@ -179,6 +197,8 @@ inline void require_heads(int heads, int kv_heads, int head_dim, Dtype dtype) {
   require(heads > 0 && kv_heads > 0 && heads % kv_heads == 0,
           "attention: {} heads cannot share {} key/value heads: the first must be a multiple of the second",
           heads, kv_heads);
+  require(std::int64_t{heads} * (heads / kv_heads) <= 1 << 16,
+          "attention: {} heads in groups of {}: their product may be at most 65536", heads, heads / kv_heads);
   const int most = table::head_class(128, dtype) == 128 ? 128 : 64;
   require(head_dim > 0 && head_dim <= most,
           "attention: no kernel for head size {} in {}: there are kernels for 1 to 64 in every type, and up "

@@ -162,8 +162,8 @@ def source(c):
     lines = []
     for part in ("forward", "key_value", "query"):
         if part in c:
-            name = part if part == "forward" else f"backward_{part}"
-            lines.append(f"auto* keep_{part} = attention_{name}_kernel<__nv_bfloat16, {tiles(c[part])}, {c['head']}, true>;")
+            name, known = (part, ", true") if part == "forward" else (f"backward_{part}", "")
+            lines.append(f"auto* keep_{part} = attention_{name}_kernel<__nv_bfloat16, {tiles(c[part])}, {c['head']}, true{known}>;")
     return kernel_text("attention.cuh") + "namespace ladder::on_gpu::stage3 {\n" + "\n".join(lines) + "\n}\n"
 
 
@@ -172,18 +172,20 @@ def call(module, c, work, t):
     q, k, v = (t["qkv"][:, i * channels:] for i in range(3))
     dq, dk, dv = (t["dqkv"][:, i * channels:] for i in range(3))
     scale = 1 / math.sqrt(work.d)
-    sizes = [work.b, rows, work.h, work.h, work.d, True, stride, t["starts"], t["lengths"]]
+    heads = [work.b, rows, work.t, work.h, work.h]  # as many key/value heads; a group is one head
+    rest = [work.d, True, stride, t["starts"], t["lengths"]]
+    by_query, by_key = [*heads, 1 << 16, *rest], [*heads, 1, *rest]
     extent = lambda text, which: int(text.split()[0].split("x")[which])
 
     def launch():
         if work.part == "forward":
             module.launch("attention_forward_kernel", (work.t // extent(c["forward"], 0), work.h, work.b),
-                          [*sizes, q, k, v, scale * LOG2_E, t["out"], t["lse"]])
+                          [*by_query, q, k, v, scale * LOG2_E, t["out"], t["lse"]])
         scales = [scale, scale * LOG2_E]
         if work.part in ("query", "backward"):
             module.launch("attention_backward_query_kernel", (work.t // extent(c["query"], 0), work.h, work.b),
-                          [*sizes, q, k, v, t["out"], t["dout"], t["lse"], *scales, t["lse2"], t["delta"], dq])
+                          [*by_query, q, k, v, t["out"], t["dout"], t["lse"], *scales, t["lse2"], t["delta"], dq])
         if work.part in ("key_value", "backward"):
             module.launch("attention_backward_key_value_kernel", (work.t // extent(c["key_value"], 1), work.h, work.b),
-                          [*sizes, q, k, v, t["dout"], t["lse2"], t["delta"], *scales, dk, dv])
+                          [*by_key, q, k, v, t["dout"], t["lse2"], t["delta"], *scales, dk, dv])
     return launch
