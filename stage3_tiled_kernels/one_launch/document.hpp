@@ -30,10 +30,11 @@ __tile__ Tile<E, T, C> embed(Document<T> document, const E* weight) {
 template <Products P, Extent V, class E, Extent T, Extent C, class Model>
 __tile__ void embed_backward(Document<T> document, Tile<E, T, C> dx, Model model) {
   using At = Padded<T, C, V>;
+  using F = FactorColumns<T, C, V>;
   const auto is_token = ct::select(document.token == row_of_indices<V>(0), ct::ones<Tile<E, T, V>>(),
                                    ct::zeros<Tile<E, T, V>>());
-  take<V, C>(model.at(At::kWte), product_tn<P>(is_token, dx));
-  take<T, C>(model.at(At::kWpe), dx);
+  take_product<P, V, C>(model, {At::kWte, F::kToken, F::kDx}, is_token, dx);
+  take_rows<T, C>(model, {At::kWpe, F::kPosition, F::kDx}, dx);
 }
 
 /// A document's part in the loss of its step, and the gradient of its logits: share (softmax - one-hot) / length.
@@ -68,27 +69,30 @@ template <Extent V, Products P, class E, Extent T, Extent C, class Model>
 __tile__ Tile<E, T, C> head_and_loss(Tile<E, T, C> x, Document<T> document, Model model,
                                      ModelSizes<E, P> sizes, E* loss) {
   using At = Padded<T, C, V>;
+  using F = FactorColumns<T, C, V>;
   const auto lm_head = load_part<V, C>(model.weight + At::kLmHead);
   const auto result = cross_entropy(product_nt<P>(x, lm_head), document, sizes);
   ct::store(loss + ct::iota<ct::tile<int, ct::shape<1>>>(), result.value);
-  take<V, C>(model.at(At::kLmHead), product_tn<P>(result.dlogits, x));
+  take_product<P, V, C>(model, {At::kLmHead, F::kDlogits, F::kX}, result.dlogits, x);
   return product_nn<P>(result.dlogits, lm_head);
 }
 
-/// Forward and backward of one document: stores its loss and hands every weight's gradient to take(). `inputs`
+/// Forward and backward of one document: stores its loss and hands the factors of every weight's gradient to
+/// take_product(). `inputs`
 /// [L, T, C] is scratch. The layers below the last go forward and leave only their outputs; then every layer from the
 /// last to the first goes forward (again) from its input and then backward, so that its activations are tiles for as
 /// long as they are needed.
 template <Extent C, Extent V, Products P, class E, Extent T, class Model>
 __tile__ void learn(Document<T> document, Model model, ModelSizes<E, P> sizes, E* inputs, E* loss) {
   using At = Padded<T, C, V>;
+  using F = FactorColumns<T, C, V>;
   constexpr int kInput = T * C, kLayer = PaddedLayer<C>::kSize;
   const auto embedded = rmsnorm(embed<E, T, C, V>(document, model.weight), sizes.per_column);
   store_part<T, C>(inputs, embedded.y);
   auto dx = ct::zeros<Tile<E, T, C>>();
   for (int visit : ct::irange(0, 2 * sizes.layers - 1)) {
     const int i = visit < sizes.layers ? visit : 2 * sizes.layers - 2 - visit;
-    const auto layer = model.at(At::kLayers + i * kLayer);
+    const auto layer = model.at(At::kLayers + i * kLayer, F::kLayers + i * LayerFactorColumns<C>::kSize);
     const auto kept = layer_forward(load_part<T, C>(inputs + i * kInput), layer.weight, sizes);
     if (visit < sizes.layers - 1) {
       store_part<T, C>(inputs + (i + 1) * kInput, kept.out);

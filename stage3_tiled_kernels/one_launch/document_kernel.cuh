@@ -1,7 +1,7 @@
 // A training step of many documents in two launches: a block a document, then a block a piece of the model.
 //
-// Documents meet only where their gradients are added up. So each walks forward and backward on its own, as in
-// train_kernel.cuh, and what must wait for all of them is one sum. Nothing orders the memory of two blocks inside a
+// Documents meet only where the gradients of weights are made. So each walks forward and backward on its own, as in
+// train_kernel.cuh, and what must wait for all of them are these sums (factors.hpp). Nothing orders the memory of two blocks inside a
 // launch; the end of a launch does.
 #pragma once
 
@@ -15,54 +15,62 @@ template <Extent C>
 inline constexpr Products kDocumentProducts = C < 64 ? Products::plain : Products::split;
 inline constexpr int kDocumentWarps = 8;
 
-// Computes: a document's part in the loss of a step and in the gradient of every parameter
+// Computes: a document's part in the loss of a step, and the factors of the gradient of every parameter
 // Shapes:   tokens_bt, targets_bt [B, T], -1 behind a document's end; weight [P] as Padded lays it out; inputs_bltc
-//           [B, L, T, C] scratch -> grad_bp [B, P], loss_b [B]
+//           [B, L, T, C] scratch -> factors_nf [B T, F] as FactorColumns says, loss_b [B]
 // Map:      one block owns one document and all that is computed from it
-// Traffic:  reads the weights three times, out of the cache that all blocks share; writes as many gradients as there are
-//           parameters
-// FLOPs:    about 6 N parameters + 12 N T C a layer, for the N positions of a document; split products three times that
+// Traffic:  reads the weights three times, out of the cache that all blocks share; writes 16 T C factors a layer
+// FLOPs:    about 4 N parameters + 12 N T C a layer, for the N positions of a document; split products three times that
 // Bound:    latency: a document's longest chain of dependent operations; a multiprocessor holds one block
-// Differs from the previous rung: a gradient goes to memory, where in one launch Adam takes it at once
+// Differs from the previous rung: no gradient of a weight is made here, where in one launch Adam takes it at once
 template <class E, Products P, int Warps, Extent T, Extent C, Extent V>
 [[using cutile: hint(0, num_worker_warps_per_cta = Warps)]] __tile_global__ void document_kernel(
-    int parameters, int layers, int width, int heads, int kv_heads, int vocabulary, E scale, E per_column,
-    E share, const int* tokens_bt, const int* targets_bt, const E* weight, E* inputs_bltc, E* grad_bp,
-    E* loss_b) {
+    int factor_columns, int layers, int width, int heads, int kv_heads, int vocabulary, E scale, E per_column,
+    E share, const int* __restrict__ tokens_bt, const int* __restrict__ targets_bt,
+    const E* __restrict__ weight, E* inputs_bltc, E* __restrict__ factors_nf, E* __restrict__ loss_b) {
   constexpr int kRow = T, kInput = T * C;
   const int b = ct::bid().x;
   const ModelSizes<E, P> sizes{layers, width, heads, kv_heads, vocabulary, scale, per_column, share};
-  const Collector<E> model{weight, grad_bp + static_cast<std::int64_t>(b) * parameters};
+  const Keeper<E> model{weight, factors_nf + static_cast<std::int64_t>(b) * kRow * factor_columns,
+                        factor_columns};
   learn<C, V>(load_document<T>(tokens_bt + b * kRow, targets_bt + b * kRow), model, sizes,
               inputs_bltc + static_cast<std::int64_t>(b) * layers * kInput, loss_b + b);
 }
 
-/// Parameters of a tile of the sum, and documents that are read at a time: enough loads on their way to hide the wait.
-inline constexpr int kStepParameters = 64, kStepDocuments = 32;
+/// Tiles of the second launch: rows of the factors at a time, rows and columns of a weight matrix.
+template <Extent C>
+struct StepTiles {
+  static constexpr int kInner = 64, kRows = 16, kColumns = C < 32 ? C : 32;
+};
 
-// Computes: the sum of all documents' gradients, then Adam's step
-// Shapes:   grad_bp [B, P], rates [8] -> weight, m, v [P]
-// Map:      one block owns 64 parameters and walks the documents, 32 at a time: the order is fixed, so are the bits
-// Traffic:  reads B + 3 elements a parameter, writes 3
-// FLOPs:    B + 12 a parameter
-// Bound:    memory; for microGPT the cache
-// Differs from the previous rung: the sum over the batch is a pass of its own, not a product's inner dimension
-template <class E, int TB, int TP>
-__tile_global__ void document_step_kernel(int batch, int parameters, const E* __restrict__ grad_bp,
-                                          const E* __restrict__ rates, E* __restrict__ weight,
-                                          E* __restrict__ m, E* __restrict__ v) {
-  const int tile = ct::bid().x;
-  const auto grad = matrix<TB, TP>(grad_bp, batch, parameters);
-  auto sum = ct::zeros<Tile<E, TB, TP>>();
-  for (int i : ct::irange(0, tiles_for(batch, TB))) sum = sum + grad.load_masked(i, tile);
-  const auto total = ct::reshape<ct::shape<TP>>(ct::sum<0>(sum));
-  const auto weights = vector<TP>(weight, parameters);
-  const auto means = vector<TP>(m, parameters), squares = vector<TP>(v, parameters);
-  const auto adjusted = adam(weights.load_masked(tile), means.load_masked(tile), squares.load_masked(tile),
-                             total, load_rates(rates));
-  weights.store_masked(adjusted.weight, tile);
-  means.store_masked(adjusted.mean, tile);
-  squares.store_masked(adjusted.square, tile);
+// Computes: the gradient of a tile of a weight matrix over all documents, then Adam's step of it
+// Shapes:   factors_nf [N, F], tiles [G] of GradientTile as integers, rates [8] -> weight, m, v [P]
+// Map:      one block owns a tile and walks the rows of all documents: the order is fixed, so are the bits
+// Traffic:  reads TR + TC factors a row, out of the cache, and 3 elements a parameter; writes 3
+// FLOPs:    2 N a parameter, split products three times that
+// Bound:    latency: the walk along the rows
+// Differs from the previous rung: the sum over the batch is a product's inner dimension, as in stage 1, and Adam follows at
+//           once
+template <class E, Products P, int TK, int TR, int TC>
+__tile_global__ void document_step_kernel(int rows, int columns, const int* __restrict__ tiles_g4,
+                                          const E* __restrict__ factors_nf, const E* __restrict__ rates,
+                                          E* __restrict__ weight, E* __restrict__ m, E* __restrict__ v) {
+  const int* tile = tiles_g4 + 4 * static_cast<int>(ct::bid().x);
+  const int dy_column = tile[0], x_column = tile[1], first = tile[2], stride = tile[3];
+  const int width = ct::assume_divisible<16>(columns);
+  const auto dy = matrix<TK, TR>(ct::assume_aligned<16>(factors_nf), rows, width);
+  const auto x = matrix<TK, TC>(ct::assume_aligned<16>(factors_nf), rows, width);
+  auto grad = ct::zeros<Tile<E, TR, TC>>();
+  for (int i : ct::irange(0, tiles_for(rows, TK)))
+    grad = add_product<P>(ct::transpose(dy.load_masked(i, dy_column)), x.load_masked(i, x_column), grad);
+  const auto weights = matrix<TR, TC>(weight + first, TR, TC, stride);
+  const auto means = matrix<TR, TC>(m + first, TR, TC, stride),
+             squares = matrix<TR, TC>(v + first, TR, TC, stride);
+  const auto adjusted =
+      adam(weights.load(0, 0), means.load(0, 0), squares.load(0, 0), grad, load_rates(rates));
+  weights.store(adjusted.weight, 0, 0);
+  means.store(adjusted.mean, 0, 0);
+  squares.store(adjusted.square, 0, 0);
 }
 
 }  // namespace ladder::LADDER_SIDE::stage3

@@ -17,6 +17,7 @@ class DeviceFusedStep final : public FusedStep {
       : config_(config), runtime_(options.threads, options.graphs), model_(config, runtime_) {
     require_width<E>(config, "--fused-step");
     rates_ = model_.template allocate<E>(kRates);
+    lay_out();
     reserve(max_batch);
   }
 
@@ -48,33 +49,46 @@ class DeviceFusedStep final : public FusedStep {
   /// Room for a step's documents and what is made of them; taken again only by a step of more micro-batches.
   void reserve(int documents) {
     if (documents <= capacity_) return;
-    require(
-        std::int64_t{documents} * model_.count() <= std::numeric_limits<std::int32_t>::max(),
-        "--fused-step: the gradients of {} documents, {} numbers each, are more than the kernel can count",
-        documents, model_.count());
     const auto count = static_cast<std::size_t>(documents);
     const TileSizes tiles = tile_sizes(config_);
     const auto block = static_cast<std::size_t>(tiles.block);
     const auto input = static_cast<std::size_t>(config_.n_layer * tiles.block * tiles.width);
+    const std::int64_t factors = std::int64_t{documents} * tiles.block * columns_;
+    require(factors <= std::numeric_limits<std::int32_t>::max(),
+            "--fused-step: what {} documents leave behind, {} numbers, is more than the kernel can count",
+            documents, factors);
     tokens_ = model_.template allocate<std::int32_t>(count * block);
     targets_ = model_.template allocate<std::int32_t>(count * block);
     loss_ = model_.template allocate<E>(count);
     inputs_ = model_.template allocate<E>(count * input);
-    grad_ = model_.template allocate<E>(count * static_cast<std::size_t>(model_.count()));
+    factors_ = model_.template allocate<E>(static_cast<std::size_t>(factors));
     capacity_ = documents;  // last: an allocation that throws leaves the old one
+  }
+
+  /// What the second launch's blocks own; the same for every step.
+  void lay_out() {
+    with_tiles(config_, [&]<int T, int C, int V>() {
+      using S = StepTiles<C>;
+      const std::vector<GradientTile> tiles = gradient_tiles<T, C, V, S::kRows, S::kColumns>(config_.n_layer);
+      columns_ = factor_columns<T, C, V>(config_.n_layer);
+      blocks_ = static_cast<unsigned>(tiles.size());
+      tiles_ = model_.template allocate<std::int32_t>(4 * tiles.size());
+      runtime_.upload(tiles_, tiles.data(), tiles.size() * sizeof(GradientTile));
+    });
   }
 
   void enqueue(int documents) {
     with_tiles(config_, [&]<int T, int C, int V>() {
       if constexpr (kHasWidth<E, C>) {
+        using S = StepTiles<C>;
         launch(runtime_.stream(), document_kernel<E, kDocumentProducts<C>, kDocumentWarps, T, C, V>,
-               {"document", {static_cast<unsigned>(documents)}}, model_.count(), config_.n_layer,
-               config_.n_embd, config_.n_head, config_.kv_heads(), config_.vocab_size, model_.scale(),
-               model_.per_column(), static_cast<E>(1.0 / documents), tokens_, targets_, model_.weight,
-               inputs_, grad_, loss_);
-        launch(runtime_.stream(), document_step_kernel<E, kStepDocuments, kStepParameters>,
-               {"document_step", {blocks_for(model_.count(), kStepParameters)}}, documents, model_.count(),
-               grad_, rates_, model_.weight, model_.m, model_.v);
+               {"document", {static_cast<unsigned>(documents)}}, columns_, config_.n_layer, config_.n_embd,
+               config_.n_head, config_.kv_heads(), config_.vocab_size, model_.scale(), model_.per_column(),
+               static_cast<E>(1.0 / documents), tokens_, targets_, model_.weight, inputs_, factors_, loss_);
+        launch(runtime_.stream(),
+               document_step_kernel<E, kDocumentProducts<C>, S::kInner, S::kRows, S::kColumns>,
+               {"document_step", {blocks_}}, documents * T, columns_, tiles_, factors_, rates_, model_.weight,
+               model_.m, model_.v);
       }
     });
   }
@@ -82,9 +96,10 @@ class DeviceFusedStep final : public FusedStep {
   GptConfig config_;
   Runtime runtime_;
   PaddedModel<E> model_;
-  int capacity_ = 0;
-  E *rates_ = nullptr, *inputs_ = nullptr, *grad_ = nullptr, *loss_ = nullptr;
-  std::int32_t *tokens_ = nullptr, *targets_ = nullptr;
+  int capacity_ = 0, columns_ = 0;
+  unsigned blocks_ = 0;
+  E *rates_ = nullptr, *inputs_ = nullptr, *factors_ = nullptr, *loss_ = nullptr;
+  std::int32_t *tokens_ = nullptr, *targets_ = nullptr, *tiles_ = nullptr;
 };
 
 }  // namespace

@@ -72,7 +72,12 @@ __tile__ Adjusted<Parameters> adam(Parameters weight, Parameters mean, Parameter
   return {weight - quotient(new_mean * (rates.inverse1 * rates.rate), spread), new_mean, new_square};
 }
 
-// ---- where a weight's gradient goes: take() ---------------------------------------------------------------
+// ---- where a weight's gradient goes -----------------------------------------------------------------------
+
+/// Where a matrix lies in the model (or layer), and where the factors of its gradient are kept when they are (factors.hpp).
+struct Place {
+  int weight, dy, x;
+};
 
 /// Where one block is the whole step: Adam takes a gradient at once, and it never lies in memory. Parameters and
 /// moments are three buffers of one layout. None is __restrict__, so that what a step stores is what the next one
@@ -82,7 +87,7 @@ struct Learner {
   E *weight, *m, *v;
   Rates<E> rates;
 
-  __tile__ Learner at(int offset) const { return {weight + offset, m + offset, v + offset, rates}; }
+  __tile__ Learner at(int offset, int = 0) const { return {weight + offset, m + offset, v + offset, rates}; }
 };
 
 /// One Adam step of the part (i, j) of a padded R x C matrix, whose gradient is `grad`.
@@ -96,18 +101,17 @@ __tile__ void take(Learner<E> matrix, Tile<E, TR, TC> grad, int i = 0, int j = 0
   store_part<R, C>(matrix.weight, adjusted.weight, i, j);
 }
 
-/// Where a step has many documents: each keeps its gradients, in the model's layout, until all can be added up.
-template <class E>
-struct Collector {
-  const E* weight;
-  E* grad;
+/// dy [T, TR], x [T, TC]: dy^T x is the gradient of part (i, j) of the padded R x C matrix.
+template <Products P, Extent R, Extent C, class E, Extent T, Extent TR, Extent TC>
+__tile__ void take_product(Learner<E> model, Place place, Tile<E, T, TR> dy, Tile<E, T, TC> x, int i = 0,
+                           int j = 0) {
+  take<R, C>(model.at(place.weight), product_tn<P>(dy, x), i, j);
+}
 
-  __tile__ Collector at(int offset) const { return {weight + offset, grad + offset}; }
-};
-
-template <Extent R, Extent C, class E, Extent TR, Extent TC>
-__tile__ void take(Collector<E> matrix, Tile<E, TR, TC> grad, int i = 0, int j = 0) {
-  store_part<R, C>(matrix.grad, grad, i, j);
+/// The gradient of a whole matrix.
+template <Extent R, Extent C, class E>
+__tile__ void take_rows(Learner<E> model, Place place, Tile<E, R, C> grad) {
+  take<R, C>(model.at(place.weight), grad);
 }
 
 }  // namespace ladder::LADDER_SIDE::stage3
