@@ -50,11 +50,9 @@ struct AttentionRow {
   const char* evidence;  ///< id of a trace item, or why there is none
 };
 
-inline constexpr const char* kHopperUntuned = "untuned: the tiles of head 64 that do not spill here";
 inline constexpr const char* kPublished = "published: RTX 5070, not run on hardware";
 inline constexpr const char* kAmpere = "untuned: small tiles that do not spill, not run on hardware";
-// Also measured with these tiles on sm_90: 16,384 positions (attention-0107), the whole backward pass (attention-0103). The
-// items of the backward pass are of the time when delta was a kernel of its own; their tiles have not been timed since.
+// Also measured with these tiles on sm_90: 16,384 positions (attention-0178), the whole backward pass (attention-0220).
 inline constexpr std::array kAttentionRows = {
     AttentionRow{80, 64, AttentionPart::forward, {64, 64}, kAmpere},
     AttentionRow{80, 64, AttentionPart::key_value, {64, 64}, kAmpere},
@@ -62,12 +60,12 @@ inline constexpr std::array kAttentionRows = {
     AttentionRow{80, 128, AttentionPart::forward, {64, 64}, kAmpere},
     AttentionRow{80, 128, AttentionPart::key_value, {64, 64}, kAmpere},
     AttentionRow{80, 128, AttentionPart::query, {64, 64}, kAmpere},
-    AttentionRow{90, 64, AttentionPart::forward, {64, 64, 4, 4, 2, 5}, "attention-0122"},
-    AttentionRow{90, 64, AttentionPart::key_value, {64, 64, 4, 2}, "attention-0128"},
-    AttentionRow{90, 64, AttentionPart::query, {64, 64, 4, 3}, "attention-0131"},
-    AttentionRow{90, 128, AttentionPart::forward, {64, 128, 4, 2}, "attention-0114"},
-    AttentionRow{90, 128, AttentionPart::key_value, {64, 64, 4, 2}, kHopperUntuned},
-    AttentionRow{90, 128, AttentionPart::query, {64, 64, 4, 2}, kHopperUntuned},
+    AttentionRow{90, 64, AttentionPart::forward, {64, 64, 4, 4, 2, 5}, "attention-0228"},
+    AttentionRow{90, 64, AttentionPart::key_value, {64, 64, 4, 2, 1, 2}, "attention-0237"},
+    AttentionRow{90, 64, AttentionPart::query, {64, 64, 4, 3}, "attention-0220"},
+    AttentionRow{90, 128, AttentionPart::forward, {64, 128, 4, 2}, "attention-0222"},
+    AttentionRow{90, 128, AttentionPart::key_value, {64, 64, 4, 2}, "attention-0234"},
+    AttentionRow{90, 128, AttentionPart::query, {128, 64, 8, 1}, "attention-0242"},
     AttentionRow{100, 64, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},
     AttentionRow{100, 64, AttentionPart::key_value, {64, 64}, kPublished},
     AttentionRow{100, 64, AttentionPart::query, {64, 64}, kPublished},

@@ -1,5 +1,7 @@
 // A step in two launches, the half on the device. nvcc compiles this text for the GPU, the C++ compiler for the CPU
 // model.
+#include <array>
+#include <cstring>
 #include <limits>
 #include <numeric>
 
@@ -16,7 +18,6 @@ class DeviceFusedStep final : public FusedStep {
   DeviceFusedStep(const GptConfig& config, const CudaOptions& options, int max_batch)
       : config_(config), runtime_(options.threads, options.graphs), model_(config, runtime_) {
     require_width<E>(config, "--fused-step");
-    rates_ = model_.template allocate<E>(kRates);
     lay_out();
     reserve(max_batch);
   }
@@ -28,10 +29,7 @@ class DeviceFusedStep final : public FusedStep {
 
   double step(const StepDocuments& documents, const AdamStep& adam) override {
     reserve(documents.count);
-    const std::size_t bytes = documents.tokens_bt.size() * sizeof(std::int32_t);
-    runtime_.upload(tokens_, documents.tokens_bt.data(), bytes);
-    runtime_.upload(targets_, documents.targets_bt.data(), bytes);
-    model_.upload(rates_, rates_of(adam));
+    upload(documents, adam);
     // The capacity says which buffers a recorded step uses.
     runtime_.run_step({documents.count, capacity_, 0, 1}, [&] { enqueue(documents.count); });
     const std::vector<double> losses = model_.download(loss_, static_cast<std::size_t>(documents.count));
@@ -46,6 +44,21 @@ class DeviceFusedStep final : public FusedStep {
   }
 
  private:
+  static constexpr std::size_t kRatesBytes = kRates * sizeof(E);
+
+  /// All that a step reads from the host, in one copy: a copy costs microseconds, whatever it holds.
+  void upload(const StepDocuments& documents, const AdamStep& adam) {
+    const std::array<double, kRates> rates = rates_of(adam);
+    const std::size_t bytes = documents.tokens_bt.size() * sizeof(std::int32_t);
+    staging_.resize(kRatesBytes + 2 * bytes);
+    encode(dtype_of<E>, rates, staging_.data());
+    std::memcpy(staging_.data() + kRatesBytes, documents.tokens_bt.data(), bytes);
+    std::memcpy(staging_.data() + kRatesBytes + bytes, documents.targets_bt.data(), bytes);
+    runtime_.upload(input_, staging_.data(), staging_.size());
+  }
+  const E* rates() const { return reinterpret_cast<const E*>(input_); }
+  const std::int32_t* tokens() const { return reinterpret_cast<const std::int32_t*>(input_ + kRatesBytes); }
+
   /// Room for a step's documents and what is made of them; taken again only by a step of more micro-batches.
   void reserve(int documents) {
     if (documents <= capacity_) return;
@@ -57,8 +70,7 @@ class DeviceFusedStep final : public FusedStep {
     require(factors <= std::numeric_limits<std::int32_t>::max(),
             "--fused-step: what {} documents leave behind, {} numbers, is more than the kernel can count",
             documents, factors);
-    tokens_ = model_.template allocate<std::int32_t>(count * block);
-    targets_ = model_.template allocate<std::int32_t>(count * block);
+    input_ = model_.template allocate<std::byte>(kRatesBytes + 2 * count * block * sizeof(std::int32_t));
     loss_ = model_.template allocate<E>(count);
     inputs_ = model_.template allocate<E>(count * input);
     factors_ = model_.template allocate<E>(static_cast<std::size_t>(factors));
@@ -84,11 +96,12 @@ class DeviceFusedStep final : public FusedStep {
         launch(runtime_.stream(), document_kernel<E, kDocumentProducts<C>, kDocumentWarps, T, C, V>,
                {"document", {static_cast<unsigned>(documents)}}, columns_, config_.n_layer, config_.n_embd,
                config_.n_head, config_.kv_heads(), config_.vocab_size, model_.scale(), model_.per_column(),
-               static_cast<E>(1.0 / documents), tokens_, targets_, model_.weight, inputs_, factors_, loss_);
+               static_cast<E>(1.0 / documents), tokens(), tokens() + documents * T, model_.weight, inputs_,
+               factors_, loss_);
         launch(runtime_.stream(),
                document_step_kernel<E, kDocumentProducts<C>, S::kInner, S::kRows, S::kColumns>,
-               {"document_step", {blocks_}}, documents * T, columns_, tiles_, factors_, rates_, model_.weight,
-               model_.m, model_.v);
+               {"document_step", {blocks_}}, documents * T, columns_, tiles_, factors_, rates(),
+               model_.weight, model_.m, model_.v);
       }
     });
   }
@@ -98,8 +111,10 @@ class DeviceFusedStep final : public FusedStep {
   PaddedModel<E> model_;
   int capacity_ = 0, columns_ = 0;
   unsigned blocks_ = 0;
-  E *rates_ = nullptr, *inputs_ = nullptr, *factors_ = nullptr, *loss_ = nullptr;
-  std::int32_t *tokens_ = nullptr, *targets_ = nullptr, *tiles_ = nullptr;
+  std::byte* input_ = nullptr;  ///< rates, tokens and targets of the step being run
+  std::vector<std::byte> staging_;
+  E *inputs_ = nullptr, *factors_ = nullptr, *loss_ = nullptr;
+  std::int32_t* tiles_ = nullptr;
 };
 
 }  // namespace

@@ -1,8 +1,9 @@
 """A training step of microGPT in two launches, a block a document: microseconds a step, all steps in one CUDA graph.
 
 A configuration: products ("plain" or "split") and warps of the document kernel; rows of the factors at a time, rows and
-columns of a weight's tile in the kernel that makes the gradients. Model, documents and reference are those of one_launch, a batch of them a step; the losses of the first CHECKED steps are
-compared, as far as fp32 can be.
+columns of a weight's tile in the kernel that makes the gradients. Model and documents are those of one_launch, a batch of
+them a step. The losses of the first CHECKED steps are compared: documents of random letters teach nothing, and from the tenth
+step on rounding alone moves the losses by the limit, those of PyTorch in fp32 too.
 """
 from works import one_launch
 from works.one_launch import LIMIT, rates_of, rivals  # noqa: F401: a work's interface
@@ -12,7 +13,7 @@ try:
 except ImportError:  # where configurations are only compiled
     torch = None
 
-CHECKED = 20
+CHECKED = 5
 
 
 class Work:
@@ -59,10 +60,8 @@ def tensors(work):
     return each
 
 
-def losses_in(work, t, dtype):
-    """The mean losses of the first CHECKED steps, all in one type."""
-    matrices = [p.detach().to(dtype).requires_grad_() for p in one_launch.model_in_double(work, t)[0]]
-    moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in matrices]
+def reference(work, t):
+    matrices, moments = one_launch.model_in_double(work, t)
     losses = []
     for s in range(CHECKED):
         parts = []
@@ -71,22 +70,9 @@ def losses_in(work, t, dtype):
             parts.append(one_launch.loss_of(matrices, t["tokens"][d][inside].long(), t["targets"][d][inside].long(),
                                             work.heads))
         loss = torch.stack(parts).mean()
-        losses.append(loss.detach().double())
+        losses.append(loss.detach())
         one_launch.adam(work, s, matrices, moments, torch.autograd.grad(loss, matrices))
-    return torch.stack(losses)
-
-
-def reference(work, t):
-    """Losses in fp64, of the steps that can be compared. Adam divides a gradient by its own size, so where the true one is
-    almost nothing, rounding decides the step; a wide model soon shows it. From where PyTorch's own fp32 is off by a tenth of
-    the limit, the steps prove nothing."""
-    losses = losses_in(work, t, torch.double)
-    off = (losses_in(work, t, torch.float) - losses).abs() / losses > LIMIT / 10
-    t["compared"] = int(off.int().argmax()) if off.any() else CHECKED
-    print(f"fused_step: {t['compared']} of {CHECKED} steps can be compared", flush=True)
-    if t["compared"] < 5:
-        raise ValueError("fewer than five steps can be compared")
-    return {"loss": losses[:t["compared"]]}
+    return {"loss": torch.stack(losses)}
 
 
 def source(c):
@@ -104,7 +90,7 @@ def call(module, c, work, t):
     rows, columns = t["factors"].shape
     sizes = [columns, 1, work.width, work.heads, work.heads, 27, (work.width // work.heads) ** -0.5, 1.0 / work.width,
              1.0 / work.batch]
-    tiles = gradient_tiles(work.width, c["rows"], c["columns"]).cuda()
+    tiles = t["tiles"] = gradient_tiles(work.width, c["rows"], c["columns"]).cuda()  # kept: the recording reads it
 
     def steps():
         t["weight"].copy_(t["start"])
@@ -129,7 +115,7 @@ def poison(t):
 
 
 def result(t, name):
-    return t["loss"][:t["compared"]].sum(1)
+    return t["loss"][:CHECKED].sum(1)
 
 
 def units(work):
