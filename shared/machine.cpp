@@ -113,7 +113,8 @@ Build this_build() {
   if (!std::filesystem::exists(source_folder() / ".git")) return build;
   const std::string git = "git -C " + shell_quoted(source_folder().string());
   build.commit = or_unknown(output_of(git + " rev-parse HEAD"));
-  build.dirty = !output_of(git + " status --porcelain").empty();
+  // Records that a run has just written change nothing of what it runs.
+  build.dirty = !output_of(git + " status --porcelain -- . ':(exclude)tests/bench/results'").empty();
   return build;
 }
 
