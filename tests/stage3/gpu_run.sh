@@ -74,7 +74,7 @@ fi
 
 if has parity; then
   for type in fp64 fp32 tf32 bf16 fp16; do
-    try "$out/bench.log" 90 "parity $type" "$ladder" parity --from 1 --to 3 --dtype $type --device gpu \
+    try "$out/bench.log" 90 "parity $type" "$ladder" parity --from 1 --to 3 --dtype $type \
       --json "$out/parity-$type.json" --record --name parity-stage3-$type-h200
   done
 fi
