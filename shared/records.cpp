@@ -1,6 +1,7 @@
 #include "shared/records.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "shared/error.hpp"
@@ -36,6 +37,44 @@ std::vector<std::string> files_of(const fs::path& folder, const std::string& ent
           (folder / entry).string());
   std::sort(files.begin(), files.end());
   return files;
+}
+
+bool is_cpp(const fs::path& path) {
+  static const std::set<std::string> suffixes = {".cpp", ".hpp", ".cu", ".cuh"};
+  return suffixes.count(path.extension().string()) > 0;
+}
+
+/// Where the comment or literal that begins at `at` ends; `at` when neither begins there. Of a raw string it takes the part up
+/// to its first quotation mark, which keeps more than it must.
+std::size_t end_of_token(const std::string& text, std::size_t at) {
+  const auto behind = [&](const char* end, std::size_t from) {
+    const std::size_t found = text.find(end, from);
+    return found == std::string::npos ? text.size() : found + std::char_traits<char>::length(end);
+  };
+  if (text.compare(at, 2, "//") == 0) return std::min(text.find('\n', at), text.size());
+  if (text.compare(at, 2, "/*") == 0) return behind("*/", at + 2);
+  if (text[at] != '"' && text[at] != '\'') return at;
+  std::size_t end = at + 1;
+  while (end < text.size() && text[end] != text[at] && text[end] != '\n') end += text[end] == '\\' ? 2 : 1;
+  return std::min(end + 1, text.size());
+}
+
+/// C++ without comments, every stretch of white space one blank.
+std::string code_of(const std::string& text) {
+  std::string code;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = end_of_token(text, at);
+    const bool comment = end > at && text[at] == '/';
+    if (comment || std::isspace(static_cast<unsigned char>(text[at])) != 0) {
+      if (!code.empty() && code.back() != ' ') code += ' ';
+      at = std::max(end, at + 1);
+    } else {
+      const std::size_t next = std::max(end, at + 1);
+      code.append(text, at, next - at);
+      at = next;
+    }
+  }
+  return code;
 }
 
 template <class T>
@@ -90,7 +129,7 @@ std::string source_hash(const std::string& set, const fs::path& folder) {
   Hash64 hash;
   for (const std::string& entry : source_set(set))
     for (const std::string& file : files_of(folder, entry)) {
-      const std::string bytes = read_file(folder / file);
+      const std::string bytes = is_cpp(file) ? code_of(read_file(folder / file)) : read_file(folder / file);
       hash.add(file);
       hash.add(bytes.size());
       hash.add(bytes);

@@ -37,7 +37,8 @@ Record new_record(std::string name, std::string command, std::string work);
 /// What only measures (bench, chain, records) is in no set: it does not change how fast a stage is.
 std::vector<std::string> source_set(const std::string& name);
 
-/// Sixteen hexadecimal digits over the names and contents of a set's files; comments count too. Throws InputError when
+/// Sixteen hexadecimal digits over the names and contents of a set's files; of C++, comments and white
+/// space do not count. Throws InputError when
 /// a file of the set is not there, as in an installed program without its sources.
 std::string source_hash(const std::string& set, const std::filesystem::path& folder = source_folder());
 

@@ -1,5 +1,7 @@
 #include "shared/speed_table.hpp"
 
+#include <algorithm>
+
 #include "shared/bench.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
@@ -60,12 +62,22 @@ Json newest_for(const TraceItems& items, const std::string& work, const std::str
   for (const Json& item : items) {
     if (item.value("work", "") != work || item.value("outcome", "") != "measured") continue;
     if (item.value("label", "") == kSpeedLabel) labelled = item;
+    if (item.value("label", "") == kPowerLabel) continue;
     if (evidence.find(item.value("id", "no id")) != std::string::npos) named = item;
   }
   return labelled.is_null() ? named : labelled;
 }
 
-std::vector<std::string> speed_cells(const Json& goal, const Json& item) {
+Json sustained_for(const TraceItems& items, const std::string& work) {
+  Json newest = nullptr;
+  for (const Json& item : items)
+    if (item.value("work", "") == work && item.value("outcome", "") == "measured" &&
+        item.value("label", "") == kPowerLabel)
+      newest = item;
+  return newest;
+}
+
+std::vector<std::string> speed_cells(const Json& goal, const Json& item, const Json& sustained) {
   const std::string unit = goal.at("unit"), rival = goal.at("rival"), operation = goal.at("operation");
   const std::string name = operation + ", " + goal.at("work").get<std::string>();
   const auto target = [&](const char* key) {
@@ -83,7 +95,27 @@ std::vector<std::string> speed_cells(const Json& goal, const Json& item) {
           target("must"),
           target("aim"),
           verdict(value, goal, unit),
-          sustained_cell(item, rival)};
+          sustained_cell(sustained, rival)};
+}
+
+std::vector<std::string> record_cells(const Json& goal, const Record& record) {
+  const auto seconds = [&](const char* key) {
+    const auto row = std::find_if(record.rows.begin(), record.rows.end(),
+                                  [&](const RecordRow& r) { return r.name == goal.at(key); });
+    require(row != record.rows.end() && row->values.contains("seconds"), "{}: no time of '{}'", record.name,
+            goal.at(key).get<std::string>());
+    return row->values.at("seconds").get<double>();
+  };
+  const double ours = seconds("ours"), theirs = seconds("rival"), times = theirs / ours;
+  const auto target = [&](const char* key) { return fmt::format("{:g} times", goal.at(key).get<double>()); };
+  return {"training, " + goal.at("work").get<std::string>(),
+          fmt::format("{} {:.1f} us a document", goal.at("rival").get<std::string>(), 1e6 * theirs),
+          fmt::format("{:.2f} us a document", 1e6 * ours),
+          fmt::format("{:.2f}", times),
+          target("must"),
+          target("aim"),
+          verdict(times, goal, "times"),
+          "-"};
 }
 
 std::string render_speed(const fs::path& folder) {
@@ -94,20 +126,30 @@ std::string render_speed(const fs::path& folder) {
       {"work", "rival, same race", "here", "times the rival", "must", "aim", "", "at the power limit"}};
   const std::string evidence = evidence_in(folder / "stage3_tiled_kernels");
   Json last = nullptr;
+  double seconds = 0;
   for (const Json& goal : goals.at("rows")) {
+    if (goal.contains("record")) {
+      const fs::path file = records_folder(folder) / (goal.at("record").get<std::string>() + ".json");
+      cells.push_back(record_cells(goal, read_record(file)));
+      continue;
+    }
     const fs::path traces = trace_path(folder, goal.at("operation"));
-    const Json item =
-        fs::exists(traces) ? newest_for(read_trace_items(traces), goal.at("work"), evidence) : Json(nullptr);
+    const TraceItems items = fs::exists(traces) ? read_trace_items(traces) : TraceItems{};
+    const Json item = newest_for(items, goal.at("work"), evidence),
+               held = sustained_for(items, goal.at("work"));
     if (!item.is_null()) last = item;
-    cells.push_back(speed_cells(goal, item));
+    if (!held.is_null()) seconds = held.value("sustained_s", 0.0);
+    cells.push_back(speed_cells(goal, item, held.is_null() ? item : held));
   }
   if (last.is_null()) return markdown_table(cells);
   return markdown_table(cells) +
          fmt::format(
              "\n{}, driver {}, toolkit {}, {}; bf16, median behind a cold cache, ours and the rival's calls "
-             "taking turns. At the power limit: both taking turns without a pause, ratio of the rates.\n",
+             "taking turns. At the power limit: all taking turns without a pause, {:.0f} s a work where it "
+             "binds, one work "
+             "right after the other; ratio of the rates.\n",
              last.value("device", "?"), last.value("driver", "?"), last.value("toolkit", "?"),
-             last.value("rival_library", "?"));
+             last.value("rival_library", "?"), seconds);
 }
 
 }  // namespace ladder

@@ -95,3 +95,21 @@ TEST_CASE("every source set names files that exist, and a new file in a stage's 
   write_file(folder / "stage0_scalar_autograd/b.hpp", "b");
   CHECK(source_hash("stage0", folder.path()) != before);
 }
+
+TEST_CASE("comments and white space of C++ do not make a row stale, anything else does") {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "stage0_scalar_autograd");
+  const auto hash_of = [&](const std::string& text) {
+    write_file(folder / "stage0_scalar_autograd/a.cpp", text);
+    return source_hash("stage0", folder.path());
+  };
+  const std::string hash = hash_of("int a = 1;  // one\nchar q = '\"'; const char* s = \"a // b\";\n");
+  CHECK(hash_of("/* a\n   word */ int a = 1;\nchar q = '\"';\n  const char* s = \"a // b\"; // end\n") ==
+        hash);
+  CHECK(hash_of("int a = 2;  // one\nchar q = '\"'; const char* s = \"a // b\";\n") != hash);
+  CHECK(hash_of("int a = 1;  // one\nchar q = '\"'; const char* s = \"a // c\";\n") != hash);
+  CHECK(hash_of("int a = 1;  // one\nchar q = '\"'; const char* s = \"a  // b\";\n") != hash);
+  CHECK(hash_of("inta = 1;  // one\nchar q = '\"'; const char* s = \"a // b\";\n") != hash);
+  CHECK(hash_of("x") != hash_of("x \"unclosed"));
+  CHECK(hash_of("x /* unclosed") == hash_of("x "));
+}

@@ -60,22 +60,22 @@ TEST_CASE("the speed table takes the newest measured item of its label, and says
   Json item = {
       {"label", kSpeedLabel}, {"work", "small"}, {"outcome", "measured"}, {"us", 10.0}, {"tflops", 90.0}};
   item["rivals"]["lib"] = {{"us", 5.0}, {"tflops", 180.0}};
-  CHECK(speed_cells(goal, item)[3] == "0.50");
-  CHECK(speed_cells(goal, item)[6] == "short by 10%");
+  CHECK(speed_cells(goal, item, item)[3] == "0.50");
+  CHECK(speed_cells(goal, item, item)[6] == "short by 10%");
   item["tflops"] = 100.0;
-  CHECK(speed_cells(goal, item)[6] == "reached");
+  CHECK(speed_cells(goal, item, item)[6] == "reached");
   item["tflops"] = 200.0;
-  CHECK(speed_cells(goal, item)[6] == "aim reached");
-  CHECK(speed_cells(goal, item)[7] == "-");
+  CHECK(speed_cells(goal, item, item)[6] == "aim reached");
+  CHECK(speed_cells(goal, item, item)[7] == "-");
   item["sustained"] = {{"ours", {{"us", 12.0}}}, {"lib", {{"us", 6.0}}}};
-  CHECK(speed_cells(goal, item)[7] == "0.50 (12 us against 6 us)");
-  CHECK(speed_cells(goal, nullptr)[2] == "not measured");
+  CHECK(speed_cells(goal, item, item)[7] == "0.50 (12 us against 6 us)");
+  CHECK(speed_cells(goal, nullptr, nullptr)[2] == "not measured");
 
   Json time = goal;
   time["unit"] = "us";
   time["must"] = 11;
   time["aim"] = 9;
-  CHECK(speed_cells(time, item)[6] == "reached");  // of times, less is more
+  CHECK(speed_cells(time, item, item)[6] == "reached");  // of times, less is more
 
   Json other = item, wrong = item, unlabelled = item;
   other["us"] = 1.0;
@@ -83,6 +83,22 @@ TEST_CASE("the speed table takes the newest measured item of its label, and says
   unlabelled.erase("label");
   CHECK(newest_for({item, other, wrong, unlabelled}, "small").at("us") == 1.0);
   CHECK(newest_for({item}, "large").is_null());
+  Json hot = item;
+  hot["label"] = kPowerLabel;
+  hot["us"] = 20.0;
+  CHECK(newest_for({item, hot}, "small").at("us") == 10.0);
+  CHECK(newest_for({hot}, "small").is_null());
+  CHECK(sustained_for({hot, item}, "small").at("us") == 20.0);
+  CHECK(sustained_for({item}, "small").is_null());
+
+  Record record;
+  record.rows = {{"theirs", "", "", {{"seconds", 1e-5}}}, {"mine", "", "", {{"seconds", 2e-6}}}};
+  const Json ratio = {{"work", "a run"}, {"ours", "mine"}, {"rival", "theirs"}, {"must", 5}, {"aim", 20}};
+  CHECK(record_cells(ratio, record) ==
+        std::vector<std::string>{"training, a run", "theirs 10.0 us a document", "2.00 us a document", "5.00",
+                                 "5 times", "20 times", "reached", "-"});
+  record.rows.pop_back();
+  CHECK_THROWS_WITH(record_cells(ratio, record), Catch::Contains("'mine'"));
 
   // Without a label, what the tables name counts, not what is fastest.
   Json named = unlabelled, faster = unlabelled;
