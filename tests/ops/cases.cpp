@@ -144,7 +144,8 @@ class Runner {
                     integers(batch.targets_n),
                     integers(batch.sequence_n),
                     integers(batch.starts_b),
-                    integers(batch.lengths_b)};
+                    integers(batch.lengths_b),
+                    batch.full()};
   }
 
   const OpCase& case_;

@@ -214,6 +214,12 @@ void for_each_wide_attention(Layout layout, int most, Lists lists, const CaseSin
   one({13, 130}, 130, {1, 1, 128, false});
   one({1024}, 1024, {1, 1, 16, true});
   one({0, 0}, 16, {2, 1, 16, true});
+  // Slots that are full and multiples of every tile: what bulk copies want in bf16, and the same slots when one is not full.
+  for (const bool causal : {true, false}) {
+    one({128, 128}, 128, {6, 2, 64, causal});
+    one({128, 127}, 128, {2, 2, 64, causal});
+    one({128, 128}, 128, {2, 1, 128, causal});
+  }
   for (const bool causal : {true, false}) {
     one({40, 17}, 40, {4, 2, 16, causal, 100.0});
     one({70, 1}, 70, {2, 2, 64, causal, 100.0});
@@ -223,7 +229,8 @@ void for_each_wide_attention(Layout layout, int most, Lists lists, const CaseSin
     for (const int head_dim : {16, 32, 64, 128})
       for (const auto& [heads, kv_heads] : {std::pair{2, 2}, {4, 2}, {3, 1}})
         for (const bool causal : {true, false})
-          one({length, std::min(length, 13)}, std::max(length, 1), {heads, kv_heads, head_dim, causal});
+          for (const int second : {std::min(length, 13), length})
+            one({length, second}, std::max(length, 1), {heads, kv_heads, head_dim, causal});
 }
 
 void for_each_wide_row_case(int persistent_rows, Lists lists, const CaseSink& sink) {
