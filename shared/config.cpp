@@ -63,6 +63,7 @@ void validate(const GptConfig& config) {
   require_positive(config.n_layer, "--n-layer");
   require_positive(config.n_embd, "--n-embd");
   require_positive(config.n_head, "--n-head");
+  require(config.n_head < 1 << 15, "--n-head {}: at most 32767", config.n_head);
   require_positive(config.block_size, "--block-size");
   require(config.n_embd % config.n_head == 0, "--n-embd {} is not divisible by --n-head {}", config.n_embd,
           config.n_head);

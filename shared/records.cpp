@@ -44,8 +44,8 @@ bool is_cpp(const fs::path& path) {
   return suffixes.count(path.extension().string()) > 0;
 }
 
-/// Where the comment or literal that begins at `at` ends; `at` when neither begins there. Of a raw string it takes the part up
-/// to its first quotation mark, which keeps more than it must.
+/// Where the comment or literal that begins at `at` ends; `at` when neither begins there. Raw strings
+/// of several lines are not understood; no source set has one.
 std::size_t end_of_token(const std::string& text, std::size_t at) {
   const auto behind = [&](const char* end, std::size_t from) {
     const std::size_t found = text.find(end, from);
@@ -59,7 +59,8 @@ std::size_t end_of_token(const std::string& text, std::size_t at) {
   return std::min(end + 1, text.size());
 }
 
-/// C++ without comments, every stretch of white space one blank.
+/// C++ without comments, every stretch of white space one blank: where a line ends is not told from a blank, not even of a
+/// directive.
 std::string code_of(const std::string& text) {
   std::string code;
   for (std::size_t at = 0; at < text.size();) {

@@ -50,9 +50,9 @@ std::string evidence_in(const fs::path& stage) {
 std::string sustained_cell(const Json& item, const std::string& rival) {
   const Json ours = rival_in(item, "sustained", "ours"), theirs = rival_in(item, "sustained", rival);
   if (ours.is_null() || theirs.is_null()) return "-";
-  return fmt::format("{:.2f} ({:.0f} us against {:.0f} us)",
+  return fmt::format("{:.2f} ({:.0f} us against {:.0f} us, {:g} s)",
                      theirs.at("us").get<double>() / ours.at("us").get<double>(), ours.at("us").get<double>(),
-                     theirs.at("us").get<double>());
+                     theirs.at("us").get<double>(), item.value("sustained_s", 0.0));
 }
 
 }  // namespace
@@ -98,17 +98,19 @@ std::vector<std::string> speed_cells(const Json& goal, const Json& item, const J
           sustained_cell(sustained, rival)};
 }
 
-std::vector<std::string> record_cells(const Json& goal, const Record& record) {
+std::vector<std::string> record_cells(const Json& goal, const Record& record, const fs::path& folder) {
+  const char* mark = "";
   const auto seconds = [&](const char* key) {
     const auto row = std::find_if(record.rows.begin(), record.rows.end(),
                                   [&](const RecordRow& r) { return r.name == goal.at(key); });
     require(row != record.rows.end() && row->values.contains("seconds"), "{}: no time of '{}'", record.name,
             goal.at(key).get<std::string>());
+    if (is_stale(*row, folder)) mark = " (stale)";
     return row->values.at("seconds").get<double>();
   };
   const double ours = seconds("ours"), theirs = seconds("rival"), times = theirs / ours;
   const auto target = [&](const char* key) { return fmt::format("{:g} times", goal.at(key).get<double>()); };
-  return {"training, " + goal.at("work").get<std::string>(),
+  return {"training, " + goal.at("work").get<std::string>() + mark,
           fmt::format("{} {:.1f} us a document", goal.at("rival").get<std::string>(), 1e6 * theirs),
           fmt::format("{:.2f} us a document", 1e6 * ours),
           fmt::format("{:.2f}", times),
@@ -126,11 +128,10 @@ std::string render_speed(const fs::path& folder) {
       {"work", "rival, same race", "here", "times the rival", "must", "aim", "", "at the power limit"}};
   const std::string evidence = evidence_in(folder / "stage3_tiled_kernels");
   Json last = nullptr;
-  double seconds = 0;
   for (const Json& goal : goals.at("rows")) {
     if (goal.contains("record")) {
       const fs::path file = records_folder(folder) / (goal.at("record").get<std::string>() + ".json");
-      cells.push_back(record_cells(goal, read_record(file)));
+      cells.push_back(record_cells(goal, read_record(file), folder));
       continue;
     }
     const fs::path traces = trace_path(folder, goal.at("operation"));
@@ -138,18 +139,17 @@ std::string render_speed(const fs::path& folder) {
     const Json item = newest_for(items, goal.at("work"), evidence),
                held = sustained_for(items, goal.at("work"));
     if (!item.is_null()) last = item;
-    if (!held.is_null()) seconds = held.value("sustained_s", 0.0);
     cells.push_back(speed_cells(goal, item, held.is_null() ? item : held));
   }
   if (last.is_null()) return markdown_table(cells);
-  return markdown_table(cells) +
-         fmt::format(
-             "\n{}, driver {}, toolkit {}, {}; bf16, median behind a cold cache, ours and the rival's calls "
-             "taking turns. At the power limit: all taking turns without a pause, {:.0f} s a work where it "
-             "binds, one work "
-             "right after the other; ratio of the rates.\n",
-             last.value("device", "?"), last.value("driver", "?"), last.value("toolkit", "?"),
-             last.value("rival_library", "?"), seconds);
+  return markdown_table(cells) + fmt::format(
+                                     "\n{}, driver {}, toolkit {}, {}; bf16 (one launch: fp32), median "
+                                     "behind a cold cache, ours and the rival's "
+                                     "calls taking turns; training: `ladder speedup`. At the power limit: "
+                                     "ours and the rival taking turns "
+                                     "without a pause for so many seconds, ratio of the rates.\n",
+                                     last.value("device", "?"), last.value("driver", "?"),
+                                     last.value("toolkit", "?"), last.value("rival_library", "?"));
 }
 
 }  // namespace ladder

@@ -29,7 +29,9 @@ nlohmann::ordered_json newest_for(const TraceItems& items, const std::string& wo
                                   const std::string& evidence = {});
 
 /// A goal that is a ratio of two rows of a record of `ladder speedup`. Throws InputError when the record lacks one.
-std::vector<std::string> record_cells(const nlohmann::ordered_json& goal, const Record& record);
+/// `folder` holds the sources: a row that was measured with others is marked.
+std::vector<std::string> record_cells(const nlohmann::ordered_json& goal, const Record& record,
+                                      const std::filesystem::path& folder);
 
 /// The whole table with its caption. Throws InputError when the file of goals cannot be read.
 std::string render_speed(const std::filesystem::path& folder);

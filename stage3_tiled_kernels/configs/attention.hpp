@@ -42,7 +42,8 @@ constexpr AttentionTiles any_attention_tiles(Dtype dtype, int head, AttentionPar
   return by_key && head == 64 ? AttentionTiles{16, 16, 8} : AttentionTiles{16, 8};
 }
 
-/// A row for the bulk copy engine: bf16, a head that fills its class, rows that begin on 16 bytes, slots of equal size.
+/// A row for the bulk copy engine: bf16, a head that fills its class, rows that begin on 16 bytes, full slots of a multiple
+/// of 128 rows.
 struct AttentionRow {
   int architecture, head;
   AttentionPart part;
@@ -52,7 +53,7 @@ struct AttentionRow {
 
 inline constexpr const char* kPublished = "published: RTX 5070, not run on hardware";
 inline constexpr const char* kAmpere = "untuned: small tiles that do not spill, not run on hardware";
-// Also measured with these tiles on sm_90: 16,384 positions (attention-0178), the whole backward pass (attention-0220).
+// Also measured with these tiles on sm_90: 16,384 positions (attention-0246), the whole backward pass (attention-0220).
 inline constexpr std::array kAttentionRows = {
     AttentionRow{80, 64, AttentionPart::forward, {64, 64}, kAmpere},
     AttentionRow{80, 64, AttentionPart::key_value, {64, 64}, kAmpere},

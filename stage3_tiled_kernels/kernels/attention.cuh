@@ -41,7 +41,7 @@ __tile__ void online_softmax(ct::tile<Wide<E>, ct::shape<TQ, TK>> score_qk,
 // FLOPs:    4 D a pair of a query and a key that it sees
 // Bound:    the tensor cores and exp2, about equally
 // Differs from the previous rung: nothing of size N x T is in memory, and one launch does it all. Causal: compiled for
-//           it, which spares 4% of the time; otherwise `causal` says whether it is
+//           it, which spares heads of 64 4% of the time; otherwise `causal` says whether it is
 template <class E, table::AttentionTiles S, int D, bool Bulk, bool Causal>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
 attention_forward_kernel(int batch, int rows, int slot_rows, int heads, int kv_heads, int group_inverse,

@@ -41,7 +41,7 @@ __tile__ Tile inside_or(Rows inside, Tile value, Tile otherwise) {
 
 /// The key/value head of query head h, h / group without a division: group_inverse is 2^16 / group, rounded up. Rounding
 /// adds less than h / 2^16 to the quotient, which takes 1 / group to reach the next integer: exact where
-/// heads group <= 2^16.
+/// heads group <= 2^16, and within an int below 2^15 heads, which GptConfig sees to.
 __tile__ inline int key_value_head(int h, int group_inverse) { return h * group_inverse >> 16; }
 
 /// Rows of `heads` heads, cut into tiles of TR rows x D channels of one head: tile (first_tile<TR, Bulk>(start) + i,

@@ -3,7 +3,8 @@
 // The gradient of every matrix is a product over rows: sum over n of dy[n, o] x[n, i], where a row is a position of some
 // document. So a document need not make its share of 12 C^2 L gradients. It keeps dy and x, which are a third of the size at
 // a width of 64, and the sum over the batch becomes the inner dimension of one product a matrix. Embeddings are such
-// matrices too: x is the gradient of their output, dy says with a 1 which row of them a position took.
+// matrices too, with the factors' parts exchanged: x is the gradient of what they gave out, and dy no gradient but a row with
+// a 1 where the position's token stands.
 #pragma once
 
 #include <vector>

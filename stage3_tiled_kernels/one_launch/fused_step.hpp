@@ -20,7 +20,8 @@ class FusedStep {
   virtual void load_moments(const Moments& moments) = 0;
   virtual Moments moments() const = 0;
 
-  /// One step on documents as documents_of() lays them out; the mean of their losses before the update.
+  /// One step on documents as documents_of() lays them out; the mean of their losses before the update. Throws
+  /// MachineError when a larger step finds no memory; after that only the destructor may be called.
   virtual double step(const StepDocuments& documents, const AdamStep& adam) = 0;
 
   virtual bool emulated() const = 0;

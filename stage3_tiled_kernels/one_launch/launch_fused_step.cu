@@ -60,6 +60,7 @@ class DeviceFusedStep final : public FusedStep {
   const std::int32_t* tokens() const { return reinterpret_cast<const std::int32_t*>(input_ + kRatesBytes); }
 
   /// Room for a step's documents and what is made of them; taken again only by a step of more micro-batches.
+  /// After an allocation that throws, recorded steps and new buffers no longer belong together: the object is done.
   void reserve(int documents) {
     if (documents <= capacity_) return;
     const auto count = static_cast<std::size_t>(documents);
@@ -74,7 +75,7 @@ class DeviceFusedStep final : public FusedStep {
     loss_ = model_.template allocate<E>(count);
     inputs_ = model_.template allocate<E>(count * input);
     factors_ = model_.template allocate<E>(static_cast<std::size_t>(factors));
-    capacity_ = documents;  // last: an allocation that throws leaves the old one
+    capacity_ = documents;
   }
 
   /// What the second launch's blocks own; the same for every step.

@@ -71,7 +71,7 @@ __tile__ LayerForward<E, T, C> layer_forward(Tile<E, T, C> x, const E* layer, Mo
   return {in, middle, heads, attended, hidden, out};
 }
 
-/// Gradient of what the MLP adds, with respect to its normed input; hands on those of fc1 and fc2. Several parts are made again.
+/// Gradient of what the MLP adds, with respect to its normed input; hands on the factors of those of fc1 and fc2. Several parts are made again.
 template <Products P, class E, Extent T, Extent C, class Layer>
 __tile__ Tile<E, T, C> mlp_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept, Layer layer) {
   using At = PaddedLayer<C>;

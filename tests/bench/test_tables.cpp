@@ -68,7 +68,8 @@ TEST_CASE("the speed table takes the newest measured item of its label, and says
   CHECK(speed_cells(goal, item, item)[6] == "aim reached");
   CHECK(speed_cells(goal, item, item)[7] == "-");
   item["sustained"] = {{"ours", {{"us", 12.0}}}, {"lib", {{"us", 6.0}}}};
-  CHECK(speed_cells(goal, item, item)[7] == "0.50 (12 us against 6 us)");
+  item["sustained_s"] = 30.0;
+  CHECK(speed_cells(goal, item, item)[7] == "0.50 (12 us against 6 us, 30 s)");
   CHECK(speed_cells(goal, nullptr, nullptr)[2] == "not measured");
 
   Json time = goal;
@@ -94,11 +95,13 @@ TEST_CASE("the speed table takes the newest measured item of its label, and says
   Record record;
   record.rows = {{"theirs", "", "", {{"seconds", 1e-5}}}, {"mine", "", "", {{"seconds", 2e-6}}}};
   const Json ratio = {{"work", "a run"}, {"ours", "mine"}, {"rival", "theirs"}, {"must", 5}, {"aim", 20}};
-  CHECK(record_cells(ratio, record) ==
+  CHECK(record_cells(ratio, record, LADDER_SOURCE_DIR) ==
         std::vector<std::string>{"training, a run", "theirs 10.0 us a document", "2.00 us a document", "5.00",
                                  "5 times", "20 times", "reached", "-"});
+  record.rows[0].sources = "interpreter";  // of other sources than there are: no hash
+  CHECK(record_cells(ratio, record, LADDER_SOURCE_DIR)[0] == "training, a run (stale)");
   record.rows.pop_back();
-  CHECK_THROWS_WITH(record_cells(ratio, record), Catch::Contains("'mine'"));
+  CHECK_THROWS_WITH(record_cells(ratio, record, LADDER_SOURCE_DIR), Catch::Contains("'mine'"));
 
   // Without a label, what the tables name counts, not what is fastest.
   Json named = unlabelled, faster = unlabelled;
