@@ -53,16 +53,19 @@ fi
 # The leak check is off: static objects of the runtime outlive main. Errors that CUDA reports on purpose (the test that
 # asks for too much memory) are no finding.
 if has sanitizer; then
-  # sanitize NAME SECONDS PROGRAM FILTER
+  # sanitize NAME SECONDS PROGRAM FILTER...
   sanitize() {
+    what="$tool $1" seconds=$2 program=$tests/$3
+    shift 3
     if [ "$tool" = racecheck ]; then
-      races "$out/sanitizer.log" "$2" "$tool $1" "$tests/$3" "$4"
+      races "$out/sanitizer.log" "$seconds" "$what" "$program" "$@"
     else
-      try "$out/sanitizer.log" "$2" "$tool $1" compute-sanitizer --tool "$tool" --report-api-errors no --error-exitcode 9 "$tests/$3" "$4"
+      try "$out/sanitizer.log" "$seconds" "$what" compute-sanitizer --tool "$tool" --report-api-errors no --error-exitcode 9 "$program" "$@"
     fi
   }
   for tool in memcheck racecheck initcheck; do
     sanitize "stage3_kernels" 150 stage3_kernels "the double instantiation matches plain loops"
+    sanitize "stage3_kernels, bf16" 250 stage3_kernels "kernels of every type*" -c bf16  # with it the bulk copies
     sanitize "stage3_kernels, half blocks" 150 stage3_kernels "each half block of every type*"
     sanitize "stage3_model" 100 stage3_model "activations and gradients*"
     sanitize "stage3_machine" 250 stage3_machine "a recorded step*"
