@@ -90,6 +90,7 @@ if has bench; then
   # shellcheck disable=SC2086
   {
     try "$log" 60 "profile small" "$ladder" profile --stage 3 --device gpu --preset small $stream --record --name profile-stage3-small-h200
+    try "$log" 60 "profile small, bf16" "$ladder" profile --stage 3 --device gpu --dtype bf16 --preset small $stream --record --name profile-stage3-small-bf16-h200
     try "$log" 150 "speedup small" "$ladder" speedup --size small --rounds 3 $stream --record --name speedup-small-h200
   }
   try "$log" 90 "speedup micro" "$ladder" speedup --size micro --rounds 5 --record --name speedup-micro-h200
