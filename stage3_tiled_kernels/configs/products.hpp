@@ -7,6 +7,11 @@
 
 namespace ladder::table {
 
+/// How a product of tiles is made. fp32 has no tensor core. But a number of 24 bits is nearly the sum of two of tf32's 11, and
+/// the product of two such sums, without that of their small halves, is three products that tensor cores know:
+/// `split` is right to about 2^-22 of the factors.
+enum class Products { plain, split };
+
 /// C (rows x columns) is one block's; it walks along the inner dimension in steps of `inner`. The rest speaks to
 /// the compiler and to the launcher; what is left out is the compiler's default.
 struct ProductTiles {
@@ -17,6 +22,7 @@ struct ProductTiles {
   int persistent = 0;  ///< blocks of a multiprocessor that walk through the tiles; 0: a block for each tile
   bool bulk_store = true;  ///< whether the result may leave through the bulk copy engine
   int piece = 0;  ///< columns of the result that leave at once; 0: all, which need most shared memory
+  Products products = Products::plain;
   bool operator==(const ProductTiles&) const = default;
 };
 
@@ -35,6 +41,8 @@ struct ProductRow {
 // What limits a tile: fp32 has no tensor core, so its products run on the ordinary units out of registers, and 64x64
 // already spills; fp64 has one, but each element is two registers; the narrow types want at least 32x16.
 inline constexpr ProductTiles k16{16, 16, 16}, k32{32, 32, 32}, k64{64, 64, 64}, k128{128, 128, 64};
+/// fp32 on tensor cores.
+inline constexpr ProductTiles kSplit{.rows = 64, .columns = 64, .inner = 32, .products = Products::split};
 /// Two groups of four warps with half of a wide accumulator each, on a persistent grid.
 inline constexpr ProductTiles kWide{.rows = 128, .columns = 256, .inner = 64, .warps = 8, .persistent = 1};
 /// The same for a result in fp32, which would take the shared memory of two of four steps if it left as a whole.
@@ -51,7 +59,7 @@ inline constexpr const char* kUntuned = "untuned: tiles that compile without spi
 inline constexpr const char* kStatic = "static: not run on hardware";
 inline constexpr std::array kProductRows = {
     ProductRow{80, Dtype::fp64, k16, k16, k16, k16, k16, kUntuned, kUntuned, kUntuned, kUntuned},
-    ProductRow{80, Dtype::fp32, k16, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
+    ProductRow{80, Dtype::fp32, k16, kSplit, kSplit, kSplit, kSplit, kUntuned, kUntuned, kUntuned, kUntuned},
     ProductRow{80, Dtype::tf32, k32, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
     ProductRow{80, Dtype::fp16, k32, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
     ProductRow{80, Dtype::bf16, k32, k128, k128, k128, k128, kStatic, kStatic, kStatic, kStatic},

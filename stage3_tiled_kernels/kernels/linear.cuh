@@ -45,8 +45,8 @@ linear_forward_kernel(int rows, int in_channels, int out_channels, const Stored<
     const auto [n, o] = grouped_block<S.group>(tile, tile_rows, tile_columns);
     auto y = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
     for (int i : ct::irange(0, tiles_for(in, TK)))
-      y = ct::mma(ct::element_cast<Operand<E>>(x.load_masked(n, i)),
-                  ct::transpose(ct::element_cast<Operand<E>>(w.load_masked(o, i))), y);
+      y = add_product<S.products>(ct::element_cast<Operand<E>>(x.load_masked(n, i)),
+                                  ct::transpose(ct::element_cast<Operand<E>>(w.load_masked(o, i))), y);
 
     if (X.known ? X.scaled : scaled)
       y = y * ct::reshape<ct::shape<TM, 1>>(vector<TM>(rstd_n, rows).load_masked(n));
@@ -83,8 +83,8 @@ linear_backward_input_kernel(int rows, int in_channels, int out_channels, const 
     const auto [n, i] = grouped_block<S.group>(tile, tile_rows, tile_columns);
     auto dx = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
     for (int o : ct::irange(0, tiles_for(out, TK)))
-      dx = ct::mma(ct::element_cast<Operand<E>>(dy.load_masked(n, o)),
-                   ct::element_cast<Operand<E>>(w.load_masked(o, i)), dx);
+      dx = add_product<S.products>(ct::element_cast<Operand<E>>(dy.load_masked(n, o)),
+                                   ct::element_cast<Operand<E>>(w.load_masked(o, i)), dx);
 
     if (X.known ? X.relu : relu) {
       const auto input = matrix<TM, TN>(promised<Divisor>(relu_ni), rows, in).load_masked(n, i);
@@ -132,8 +132,8 @@ linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int s
       }
     }
     for (int n : ct::irange(s * share, end))
-      dw = ct::mma(ct::transpose(ct::element_cast<Operand<E>>(dy.load_masked(n, o))),
-                   ct::element_cast<Operand<E>>(x.load_masked(n, i)), dw);
+      dw = add_product<S.products>(ct::transpose(ct::element_cast<Operand<E>>(dy.load_masked(n, o))),
+                                   ct::element_cast<Operand<E>>(x.load_masked(n, i)), dw);
     store_result<S, Divisor>(sums_soi, splits, out, in, dw, s, o, i);
   }
 }

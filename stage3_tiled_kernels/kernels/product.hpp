@@ -1,7 +1,7 @@
 // What the three products of a linear layer share: the order of their blocks.
 #pragma once
 
-#include "stage3_tiled_kernels/kernels/device.hpp"
+#include "stage3_tiled_kernels/kernels/split_product.hpp"
 
 namespace ladder::LADDER_SIDE::stage3 {
 

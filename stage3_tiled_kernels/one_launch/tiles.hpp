@@ -2,14 +2,9 @@
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/attention_tiles.hpp"
+#include "stage3_tiled_kernels/kernels/split_product.hpp"
 
 namespace ladder::LADDER_SIDE::stage3 {
-
-/// An extent of a tile, of the type that lets a call deduce it.
-using Extent = std::size_t;
-
-template <class E, Extent Rows, Extent Columns>
-using Tile = ct::tile<E, ct::shape<Rows, Columns>>;
 
 // ---- division and roots -----------------------------------------------------------------------------------
 //
@@ -40,36 +35,6 @@ __tile__ ct::tile<E, ct::shape<Extents...>> inverse(ct::tile<E, ct::shape<Extent
 }
 
 // ---- products ---------------------------------------------------------------------------------------------
-
-/// How a product of tiles is made. fp32 has no tensor core. But a number of 24 bits is nearly the sum of two of tf32's 11, and
-/// the product of two such sums, without that of their small halves, is three products that tensor cores know:
-/// `split` is right to about 2^-22 of the factors.
-enum class Products { plain, split };
-
-/// An fp32 tile as high + low, each exact in tf32 but for low's last bit or two.
-template <Extent M, Extent N>
-struct Split {
-  Tile<__nv_tf32, M, N> high, low;
-};
-
-template <Extent M, Extent N>
-__tile__ Split<M, N> split(Tile<float, M, N> x) {
-  const auto high = ct::element_cast<__nv_tf32>(x);
-  return {high, ct::element_cast<__nv_tf32>(x - ct::element_cast<float>(high))};
-}
-
-/// a [M, K], b [K, N], sum [M, N] -> sum + a b; fp64 is always plain.
-template <Products P, class E, Extent M, Extent N, Extent K>
-__tile__ Tile<E, M, N> add_product(Tile<E, M, K> a, Tile<E, K, N> b, Tile<E, M, N> sum) {
-  if constexpr (P == Products::split && std::is_same_v<E, float>) {
-    const auto x = split(a);
-    const auto y = split(b);
-    const auto small = ct::mma(x.low, y.high, ct::mma(x.high, y.low, ct::zeros<Tile<E, M, N>>()));
-    return ct::mma(x.high, y.high, sum) + small;
-  } else {
-    return ct::mma(a, b, sum);
-  }
-}
 
 // The letters say which factor stands transposed.
 

@@ -176,8 +176,8 @@ def run_item(item, work, tensors, want, rivals, module, timer, repeats, seconds)
     torch.cuda.synchronize()
     rule = getattr(operation, "error", lambda tensors, name, got, value: device.error_of(got, value))
     errors = {name: rule(tensors, name, operation.result(tensors, name), value) for name, value in want.items()}
-    outcome = {"max_error": max(errors.values()), "limit": operation.LIMIT}
-    outcome["passed"] = outcome["max_error"] <= operation.LIMIT
+    limit = operation.limit(item["configuration"]) if hasattr(operation, "limit") else operation.LIMIT
+    outcome = {"max_error": max(errors.values()), "limit": limit, "passed": max(errors.values()) <= limit}
     if not outcome["passed"]:
         finite = math.isfinite(outcome["max_error"])
         return {"outcome": "wrong result", **outcome, "max_error": outcome["max_error"] if finite else None}

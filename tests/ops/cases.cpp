@@ -236,7 +236,7 @@ bool in_padding_row(const OpCase& c, const TensorSpec& tensor, std::size_t i) {
   return sequence_n[i / (c.values.at(tensor.name).size() / sequence_n.size())] < 0;
 }
 
-/// The largest relative error of rounding to nearest, where operands of products are rounded at all.
+/// The largest relative error of rounding an operand of a product to nearest; 0 where the reference rounds as well.
 double unit_roundoff(Dtype dtype) {
   switch (dtype) {
     case Dtype::bf16:
@@ -244,6 +244,8 @@ double unit_roundoff(Dtype dtype) {
     case Dtype::fp16:
     case Dtype::tf32:
       return 0x1p-11;
+    case Dtype::fp32:
+      return 0x1p-24;
     default:
       return 0.0;
   }
@@ -291,9 +293,13 @@ void compare_case(const OpCase& c, const Values& got, const Values& want, Dtype 
   for (const TensorSpec& tensor : c.tensors) {
     if (tensor.use != Use::output && tensor.use != Use::update) continue;
     std::vector<double> result = got.at(tensor.name);
+    // The limit's root mean square is that of the whole tensor; an element that sums many more and larger terms than
+    // most (dv of a causal sequence's first rows) may miss it by their roundings alone. The terms are plain loops, far
+    // slower than the kernels: they are summed only where a tensor misses its limit.
     const bool rounded =
         std::find(c.with_terms.begin(), c.with_terms.end(), tensor.name) != c.with_terms.end();
-    if (rounded && unit_roundoff(dtype) > 0.0) {
+    if (rounded && unit_roundoff(dtype) > 0.0 &&
+        !compare(result, want.at(tensor.name), tolerance_of(c, tensor, dtype)).passed()) {
       if (terms.empty()) c.rounded_terms(terms = want);
       forgive_terms(result, want.at(tensor.name), terms.at(tensor.name), unit_roundoff(dtype));
     }

@@ -1,0 +1,41 @@
+// Products of fp32 tiles on tensor cores that know no fp32.
+#pragma once
+
+#include "stage3_tiled_kernels/kernels/device.hpp"
+
+namespace ladder::LADDER_SIDE::stage3 {
+
+/// An extent of a tile, of the type that lets a call deduce it.
+using Extent = std::size_t;
+
+template <class E, Extent Rows, Extent Columns>
+using Tile = ct::tile<E, ct::shape<Rows, Columns>>;
+
+using table::Products;
+
+/// An fp32 tile as high + low, each exact in tf32 but for low's last bit or two.
+template <Extent M, Extent N>
+struct Split {
+  Tile<__nv_tf32, M, N> high, low;
+};
+
+template <Extent M, Extent N>
+__tile__ Split<M, N> split(Tile<float, M, N> x) {
+  const auto high = ct::element_cast<__nv_tf32>(x);
+  return {high, ct::element_cast<__nv_tf32>(x - ct::element_cast<float>(high))};
+}
+
+/// a [M, K], b [K, N], sum [M, N] -> sum + a b; factors other than fp32 are always plain.
+template <Products P, class A, class E, Extent M, Extent N, Extent K>
+__tile__ Tile<E, M, N> add_product(Tile<A, M, K> a, Tile<A, K, N> b, Tile<E, M, N> sum) {
+  if constexpr (P == Products::split && std::is_same_v<A, float>) {
+    const auto x = split(a);
+    const auto y = split(b);
+    const auto small = ct::mma(x.low, y.high, ct::mma(x.high, y.low, ct::zeros<Tile<E, M, N>>()));
+    return ct::mma(x.high, y.high, sum) + small;
+  } else {
+    return ct::mma(a, b, sum);
+  }
+}
+
+}  // namespace ladder::LADDER_SIDE::stage3

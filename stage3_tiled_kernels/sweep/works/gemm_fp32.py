@@ -1,0 +1,66 @@
+"""The three products of a linear layer whose numbers are stored in fp32; gemm.py has those in bf16.
+
+A configuration: gemm.py's, and type ("fp32"; "tf32": factors are rounded to tf32), products ("plain", or "split": fp32 as three
+products of tf32) and divisor (elements that pointers and rows are promised to be multiples of: 4 allows bulk copies, 1
+nothing).
+"""
+from kernel_text import kernel_text
+from works import gemm
+
+try:
+    import torch
+except ImportError:  # where configurations are only compiled
+    torch = None
+
+ELEMENTS = {"fp32": "float", "tf32": "__nv_tf32"}
+
+
+def limit(configuration):
+    """Of the type, see the table of tolerances."""
+    return {"fp32": 1e-5, "tf32": 2e-3}[configuration["type"]]
+
+
+WORKS = {
+    "16384x1536x384 NT": gemm.Work("NT", 16384, 1536, 384),
+    "16384x384x1536 NT": gemm.Work("NT", 16384, 384, 1536),
+    "16384x384x1536 NN": gemm.Work("NN", 16384, 384, 1536),
+    "1536x384x16384 TN": gemm.Work("TN", 1536, 384, 16384),
+    "8192^3 NT": gemm.Work("NT", 8192, 8192, 8192),
+}
+
+
+def tensors(work):
+    return {name: None if value is None else value.float() for name, value in gemm.tensors(work).items()}
+
+
+def reference(work, t):
+    """In fp64."""
+    return {"c": gemm.product(work, {name: value.double() for name, value in t.items() if value is not None})}
+
+
+def rivals(work, t):
+    out = torch.empty(work.m, work.n, device="cuda")
+    a = t["a"].t() if work.layout == "TN" else t["a"]
+    b = t["b"].t() if work.layout == "NT" else t["b"]
+
+    def product(tf32):
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+        torch.matmul(a, b, out=out)
+
+    return {"cuBLAS fp32": lambda: product(False), "cuBLAS tf32": lambda: product(True)}
+
+
+def source(configuration):
+    text_of = {**configuration, "persistent": 1}  # the grid alone differs: one text, one cubin
+    tiles = ", ".join(str(text_of[knob]).lower() for knob in gemm.KNOBS) + f", table::Products::{configuration['products']}"
+    kernel, divisor = gemm.KERNELS[configuration["layout"]], configuration["divisor"]
+    last = "" if configuration["layout"] == "TN" else ", on_gpu::stage3::Extras{.known = true}"
+    text = kernel_text("linear.cuh") + f"""using namespace ladder;
+auto* keep = on_gpu::stage3::{kernel}<{ELEMENTS[configuration['type']]}, table::ProductTiles{{{tiles}}}, {divisor}{last}>;
+"""
+    if configuration["layout"] == "TN":
+        text += f"auto* keep_sum = on_gpu::stage3::linear_weight_sum_kernel<float, {gemm.SUM_TILE}, {divisor}>;\n"
+    return text
+
+
+call, poison, result, rates = gemm.call, gemm.poison, gemm.result, gemm.rates
