@@ -38,11 +38,22 @@ struct ProductRow {
   const char *forward_evidence, *input_evidence, *beside_evidence, *weight_evidence;
 };
 
-// What limits a tile: fp32 has no tensor core, so its products run on the ordinary units out of registers, and 64x64
-// already spills; fp64 has one, but each element is two registers; the narrow types want at least 32x16.
+// What limits a tile: fp64 has a tensor core, but each element is two registers; fp32 has none, and products on the
+// ordinary units, out of registers, spill at 64x64 already; the narrow types want at least 32x16.
 inline constexpr ProductTiles k16{16, 16, 16}, k32{32, 32, 32}, k64{64, 64, 64}, k128{128, 128, 64};
-/// fp32 on tensor cores.
-inline constexpr ProductTiles kSplit{.rows = 64, .columns = 64, .inner = 32, .products = Products::split};
+/// fp32 on tensor cores: two accumulators (the sum, and the step that the tensor core sums), hence two groups of warps.
+inline constexpr ProductTiles kSplitLong{
+    .rows = 128, .columns = 128, .inner = 64, .warps = 8, .products = Products::split};
+inline constexpr ProductTiles kSplit{
+    .rows = 128, .columns = 128, .inner = 32, .warps = 8, .persistent = 1, .products = Products::split};
+inline constexpr ProductTiles kSplit64{.rows = 64, .columns = 64, .inner = 32, .products = Products::split};
+/// tf32 leaves shared memory as it lies where both factors run along the inner dimension; else a copy turns it.
+inline constexpr ProductTiles kTf32{.rows = 128, .columns = 128, .inner = 32, .persistent = 1};
+inline constexpr ProductTiles kTf32Wide{
+    .rows = 128, .columns = 256, .inner = 32, .warps = 8, .persistent = 1};
+inline constexpr ProductTiles kTf32Long{
+    .rows = 128, .columns = 128, .inner = 64, .warps = 8, .persistent = 1};
+inline constexpr ProductTiles kTf32Small{.rows = 64, .columns = 64, .inner = 32};
 /// Two groups of four warps with half of a wide accumulator each, on a persistent grid.
 inline constexpr ProductTiles kWide{.rows = 128, .columns = 256, .inner = 64, .warps = 8, .persistent = 1};
 /// The same for a result in fp32, which would take the shared memory of two of four steps if it left as a whole.
@@ -59,13 +70,23 @@ inline constexpr const char* kUntuned = "untuned: tiles that compile without spi
 inline constexpr const char* kStatic = "static: not run on hardware";
 inline constexpr std::array kProductRows = {
     ProductRow{80, Dtype::fp64, k16, k16, k16, k16, k16, kUntuned, kUntuned, kUntuned, kUntuned},
-    ProductRow{80, Dtype::fp32, k16, kSplit, kSplit, kSplit, kSplit, kUntuned, kUntuned, kUntuned, kUntuned},
+    ProductRow{80, Dtype::fp32, k16, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
     ProductRow{80, Dtype::tf32, k32, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
     ProductRow{80, Dtype::fp16, k32, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
     ProductRow{80, Dtype::bf16, k32, k128, k128, k128, k128, kStatic, kStatic, kStatic, kStatic},
+    ProductRow{90, Dtype::fp32, k16, kSplitLong, kSplitLong, kSplitLong, kSplit, "gemm_fp32-0124",
+               "gemm_fp32-0102", "gemm_fp32-0102", "gemm_fp32-0095"},
+    ProductRow{90, Dtype::tf32, k32, kTf32, kTf32Wide, kTf32, kTf32Long, "gemm_fp32-0127", "gemm_fp32-0102",
+               "gemm_fp32-0102", "gemm_fp32-0109"},
     ProductRow{90, Dtype::bf16, k32, kWide, kWide, kWideHalves, kWidePieces, "gemm-0131", "gemm-0129",
                "gemm-0135", "gemm-0136"},
+    ProductRow{100, Dtype::fp32, k16, kSplit, kSplit, kSplit, kSplit, kStatic, kStatic, kStatic, kStatic},
+    ProductRow{100, Dtype::tf32, k32, kTf32, kTf32, kTf32, kTf32, kStatic, kStatic, kStatic, kStatic},
     ProductRow{100, Dtype::bf16, k32, k128, k128, k128, k128, kStatic, kStatic, kStatic, kStatic},
+    ProductRow{120, Dtype::fp32, k16, kSplit64, kSplit64, kSplit64, kSplit64, kStatic, kStatic, kStatic,
+               kStatic},
+    ProductRow{120, Dtype::tf32, k32, kTf32Small, kTf32Small, kTf32Small, kTf32Small, kStatic, kStatic,
+               kStatic, kStatic},
     ProductRow{120, Dtype::bf16, k32, k64, k64, k64, k64, kStatic, kStatic, kStatic, kStatic},
 };
 

@@ -143,10 +143,11 @@ void with_product_tiles(Dtype dtype, ResultShape result, bool bulk, Body&& body)
     using E = typename decltype(type)::type;
     with_architecture([&]<int Architecture>() {
       constexpr table::ProductRow row = table::product_tiles(Architecture, dtype_of<E>);
-      // fp32 is promised nothing: its products wait for arithmetic, not for copies, and with bulk copies nvcc 13.5 makes
-      // a weight gradient that, on an H200, writes outside its memory (compute-sanitizer: an atomic of its copying warp).
-      constexpr int in_16_bytes = std::is_same_v<E, float> ? 1 : 16 / static_cast<int>(sizeof(Stored<E>));
       constexpr table::ProductTiles fast = row.*Use, any = row.masked;
+      // Plain fp32 is promised nothing: it waits for arithmetic, not for copies, and with bulk copies nvcc 13.5 makes a
+      // weight gradient that, on an H200, writes outside its memory (compute-sanitizer: an atomic of its copying warp).
+      constexpr bool plain_fp32 = std::is_same_v<E, float> && fast.products == Products::plain;
+      constexpr int in_16_bytes = plain_fp32 ? 1 : 16 / static_cast<int>(sizeof(Stored<E>));
       if constexpr (fast != any) {
         if (bulk && result.rows >= fast.rows && result.columns >= fast.columns)
           return body.template operator()<E, fast, in_16_bytes>();

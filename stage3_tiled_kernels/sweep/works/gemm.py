@@ -61,12 +61,16 @@ def reference(work, t):
     if work.layout == "TN":
         scaled = (t["b"] * t["rstd"][:, None]).bfloat16().float() if "scaled" in work.extras else t["b"]
         return {"c": product(work, {**t, "b": scaled})}
-    c = product(work, t)
+    return {"c": with_extras(work, t, product(work, t))}
+
+
+def with_extras(work, t, c):
+    """What a forward product or an input gradient does with its sum."""
     if "scaled" in work.extras:
         c = c * t["rstd"][:, None]
     if "relu" in work.extras:
         c = c.relu() if work.layout == "NT" else torch.where(t["beside"] > 0, c, 0.0)
-    return {"c": c + t["beside"] if "residual" in work.extras else c}
+    return c + t["beside"] if "residual" in work.extras else c
 
 
 def rivals(work, t):
@@ -82,10 +86,14 @@ SUM_TILE = 1024  # table::kLine
 SCALE_TILE = (16, 256)  # table::kScaleRows, kScaleColumns
 
 
+def compiled_extras(configuration):
+    return ", ".join(f".{name} = true" for name in configuration["extras"].replace("-", "").split())
+
+
 def source(configuration):
     text_of = {**configuration, "persistent": 1}  # the grid alone differs: one text, one cubin
     tiles = ", ".join(str(text_of[knob]).lower() for knob in KNOBS)
-    extras = ", ".join(f".{name} = true" for name in configuration["extras"].replace("-", "").split())
+    extras = compiled_extras(configuration)
     kernel, last = KERNELS[configuration["layout"]], f", on_gpu::stage3::Extras{{{extras}}}"
     if configuration["layout"] == "TN":  # a weight gradient has none
         last = ""

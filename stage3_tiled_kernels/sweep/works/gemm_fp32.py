@@ -26,6 +26,9 @@ WORKS = {
     "16384x384x1536 NN": gemm.Work("NN", 16384, 384, 1536),
     "1536x384x16384 TN": gemm.Work("TN", 1536, 384, 16384),
     "8192^3 NT": gemm.Work("NT", 8192, 8192, 8192),
+    "16384x1536x384 NT scaled relu": gemm.Work("NT", 16384, 1536, 384, "scaled", "relu"),
+    "16384x384x1536 NT residual": gemm.Work("NT", 16384, 384, 1536, "residual"),
+    "16384x1536x384 NN relu": gemm.Work("NN", 16384, 1536, 384, "relu"),
 }
 
 
@@ -37,7 +40,8 @@ def tensors(work):
 
 def reference(work, t):
     """In fp64."""
-    return {"c": gemm.product(work, {name: value.double() for name, value in t.items() if value is not None})}
+    t = {name: value.double() for name, value in t.items() if value is not None}
+    return {"c": gemm.with_extras(work, t, gemm.product(work, t))}
 
 
 def rivals(work, t):
@@ -56,7 +60,7 @@ def source(configuration):
     text_of = {**configuration, "persistent": 1}  # the grid alone differs: one text, one cubin
     tiles = ", ".join(str(text_of[knob]).lower() for knob in gemm.KNOBS) + f", table::Products::{configuration['products']}"
     kernel, divisor = gemm.KERNELS[configuration["layout"]], configuration["divisor"]
-    last = "" if configuration["layout"] == "TN" else ", on_gpu::stage3::Extras{.known = true}"
+    last = "" if configuration["layout"] == "TN" else f", on_gpu::stage3::Extras{{{gemm.compiled_extras(configuration)}}}"
     text = kernel_text("linear.cuh") + f"""using namespace ladder;
 auto* keep = on_gpu::stage3::{kernel}<{ELEMENTS[configuration['type']]}, table::ProductTiles{{{tiles}}}, {divisor}{last}>;
 """
