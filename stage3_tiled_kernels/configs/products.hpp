@@ -43,7 +43,7 @@ struct ProductRow {
 inline constexpr ProductTiles k16{16, 16, 16}, k32{32, 32, 32}, k64{64, 64, 64}, k128{128, 128, 64};
 /// fp32 on tensor cores: two accumulators (the sum, and the step that the tensor core sums), hence two groups of warps.
 inline constexpr ProductTiles kSplitLong{
-    .rows = 128, .columns = 128, .inner = 64, .warps = 8, .products = Products::split};
+    .rows = 128, .columns = 128, .inner = 64, .warps = 8, .persistent = 1, .products = Products::split};
 inline constexpr ProductTiles kSplit{
     .rows = 128, .columns = 128, .inner = 32, .warps = 8, .persistent = 1, .products = Products::split};
 inline constexpr ProductTiles kSplit64{.rows = 64, .columns = 64, .inner = 32, .products = Products::split};
@@ -74,10 +74,10 @@ inline constexpr std::array kProductRows = {
     ProductRow{80, Dtype::tf32, k32, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
     ProductRow{80, Dtype::fp16, k32, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
     ProductRow{80, Dtype::bf16, k32, k128, k128, k128, k128, kStatic, kStatic, kStatic, kStatic},
-    ProductRow{90, Dtype::fp32, k16, kSplitLong, kSplitLong, kSplitLong, kSplit, "gemm_fp32-0124",
-               "gemm_fp32-0102", "gemm_fp32-0102", "gemm_fp32-0095"},
-    ProductRow{90, Dtype::tf32, k32, kTf32, kTf32Wide, kTf32, kTf32Long, "gemm_fp32-0127", "gemm_fp32-0102",
-               "gemm_fp32-0102", "gemm_fp32-0109"},
+    ProductRow{90, Dtype::fp32, k16, kSplitLong, kSplitLong, kSplitLong, kSplit, "gemm_fp32-0177",
+               "gemm_fp32-0188", "gemm_fp32-0199", "gemm_fp32-0095"},
+    ProductRow{90, Dtype::tf32, k32, kTf32Wide, kTf32Wide, kTf32Long, kTf32Long, "gemm_fp32-0224",
+               "gemm_fp32-0229", "gemm_fp32-0238", "gemm_fp32-0208"},
     ProductRow{90, Dtype::bf16, k32, kWide, kWide, kWideHalves, kWidePieces, "gemm-0131", "gemm-0129",
                "gemm-0135", "gemm-0136"},
     ProductRow{100, Dtype::fp32, k16, kSplit, kSplit, kSplit, kSplit, kStatic, kStatic, kStatic, kStatic},

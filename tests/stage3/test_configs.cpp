@@ -70,35 +70,44 @@ Json with_row(const Tiles& tiles, Json json) {
   return json;
 }
 
-Json product_json(const table::ProductTiles& tiles, const char* layout) {
-  return {{"layout", layout},
-          {"rows", tiles.rows},
-          {"columns", tiles.columns},
-          {"inner", tiles.inner},
-          {"warps", tiles.warps},
-          {"occupancy", tiles.occupancy},
-          {"group", tiles.group},
-          {"persistent", tiles.persistent},
-          {"bulk_store", tiles.bulk_store},
-          {"piece", tiles.piece}};
+/// As the items of gemm (bf16) and of gemm_fp32 have them.
+Json product_json(const table::ProductTiles& tiles, const char* layout, Dtype dtype) {
+  Json json = {{"layout", layout},
+               {"rows", tiles.rows},
+               {"columns", tiles.columns},
+               {"inner", tiles.inner},
+               {"warps", tiles.warps},
+               {"occupancy", tiles.occupancy},
+               {"group", tiles.group},
+               {"persistent", tiles.persistent},
+               {"bulk_store", tiles.bulk_store},
+               {"piece", tiles.piece}};
+  const bool split = tiles.products == table::Products::split;
+  if (size_of(dtype) == 4)
+    json.update({{"dtype", name_of(dtype)}, {"products", split ? "split" : "plain"}, {"divisor", 4}});
+  return json;
 }
 
 }  // namespace
 
-TEST_CASE("rows of products have evidence, sm_90 a measured one for bf16", "[stage3]") {
+TEST_CASE("rows of products have evidence, sm_90 a measured one for the types that models are trained in",
+          "[stage3]") {
   const auto traces = all_traces();
-  int measured = 0;
+  std::map<Dtype, int> measured;
   for (const table::ProductRow& row : table::kProductRows) {
     const auto check = [&](const char* evidence, const table::ProductTiles& tiles, const char* layout) {
-      check_evidence(traces, evidence, row.architecture, product_json(tiles, layout));
-      measured += row.architecture == 90 && row.dtype == Dtype::bf16 && !unmeasured(evidence);
+      check_evidence(traces, evidence, row.architecture, product_json(tiles, layout, row.dtype));
+      measured[row.dtype] += row.architecture == 90 && !unmeasured(evidence);
     };
     check(row.forward_evidence, row.forward, "NT");
     check(row.input_evidence, row.input, "NN");
     check(row.beside_evidence, row.beside, "NT");
     check(row.weight_evidence, row.weight, "TN");
   }
-  CHECK(measured == 4);
+  for (const Dtype dtype : {Dtype::fp32, Dtype::tf32, Dtype::bf16}) {
+    INFO(name_of(dtype));
+    CHECK(measured[dtype] == 4);
+  }
 }
 
 TEST_CASE("rows of norms and losses have evidence", "[stage3]") {

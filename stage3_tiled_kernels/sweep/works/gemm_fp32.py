@@ -1,6 +1,6 @@
 """The three products of a linear layer whose numbers are stored in fp32; gemm.py has those in bf16.
 
-A configuration: gemm.py's, and type ("fp32"; "tf32": factors are rounded to tf32), products ("plain", or "split": fp32 as three
+A configuration: gemm.py's, and dtype ("fp32"; "tf32": factors are rounded to tf32), products ("plain", or "split": fp32 as three
 products of tf32) and divisor (elements that pointers and rows are promised to be multiples of: 4 allows bulk copies, 1
 nothing).
 """
@@ -17,7 +17,7 @@ ELEMENTS = {"fp32": "float", "tf32": "__nv_tf32"}
 
 def limit(configuration):
     """Of the type, see the table of tolerances."""
-    return {"fp32": 1e-5, "tf32": 2e-3}[configuration["type"]]
+    return {"fp32": 1e-5, "tf32": 2e-3}[configuration["dtype"]]
 
 
 SHAPES = {
@@ -72,7 +72,7 @@ def source(configuration):
     kernel, divisor = gemm.KERNELS[configuration["layout"]], configuration["divisor"]
     last = "" if configuration["layout"] == "TN" else f", on_gpu::stage3::Extras{{{gemm.compiled_extras(configuration)}}}"
     text = kernel_text("linear.cuh") + f"""using namespace ladder;
-auto* keep = on_gpu::stage3::{kernel}<{ELEMENTS[configuration['type']]}, table::ProductTiles{{{tiles}}}, {divisor}{last}>;
+auto* keep = on_gpu::stage3::{kernel}<{ELEMENTS[configuration['dtype']]}, table::ProductTiles{{{tiles}}}, {divisor}{last}>;
 """
     if configuration["layout"] == "TN":
         text += f"auto* keep_sum = on_gpu::stage3::linear_weight_sum_kernel<float, {gemm.SUM_TILE}, {divisor}>;\n"
