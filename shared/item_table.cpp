@@ -36,12 +36,18 @@ std::string configuration_of(const Json& item) {
   return text;
 }
 
+/// "1.3e-06 of 1e-05", or nothing where the item never ran or is not finite.
+std::string error_of(const Json& item) {
+  if (!item.contains("max_error") || !item.at("max_error").is_number()) return "";
+  return fmt::format("{:.1e} of {:.0e}", item.at("max_error").get<double>(), item.value("limit", 0.0));
+}
+
 }  // namespace
 
 bool names_items(const std::string& block) { return block.rfind(kPrefix, 0) == 0; }
 
 Cells item_cells(const TraceItems& items, const std::vector<std::string>& ids) {
-  Cells cells = {{"item", "what", "registers", "stack", "shared memory", "threads", "rate"}};
+  Cells cells = {{"item", "what", "registers", "stack", "shared memory", "threads", "largest error", "rate"}};
   for (const std::string& id : ids) {
     const auto found = std::find_if(items.begin(), items.end(),
                                     [&](const Json& item) { return item.value("id", "") == id; });
@@ -50,7 +56,7 @@ Cells item_cells(const TraceItems& items, const std::vector<std::string>& ids) {
     cells.push_back({id, found->contains("rung") ? found->value("rung", "") : configuration_of(*found),
                      std::to_string(kernel.value("reg", 0)), fmt::format("{} B", kernel.value("stack", 0)),
                      fmt::format("{:.0f} KiB", kernel.value("shared", 0) / 1024.0),
-                     std::to_string(kernel.value("threads", 0)), rate_of(*found)});
+                     std::to_string(kernel.value("threads", 0)), error_of(*found), rate_of(*found)});
   }
   return cells;
 }

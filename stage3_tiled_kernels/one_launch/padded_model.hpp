@@ -54,9 +54,9 @@ class PaddedModel {
     for (E** buffer : {&weight, &m, &v}) *buffer = allocate<E>(count_);
   }
 
-  E *weight = nullptr, *m = nullptr, *v = nullptr;  ///< [count()], as memory.hpp's Padded lays them out
+  // Each [padded_count(config)], as memory.hpp's Padded lays them out.
+  E *weight = nullptr, *m = nullptr, *v = nullptr;
 
-  int count() const { return static_cast<int>(count_); }
   E scale() const { return static_cast<E>(1.0 / std::sqrt(static_cast<double>(config_.head_dim()))); }
   E per_column() const { return static_cast<E>(1.0 / config_.n_embd); }
 

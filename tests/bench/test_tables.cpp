@@ -41,12 +41,19 @@ void make_project(const fs::path& folder) {
 
 TEST_CASE("a table of trace items shows what the compiler said of the kernel that counts") {
   using Json = nlohmann::ordered_json;
-  Json item = {{"id", "x-1"}, {"work", "w"}, {"tile", 64}, {"why", "because"}, {"tflops", 45.4}};
+  Json item = {{"id", "x-1"},          {"work", "w"},   {"tile", 64},    {"why", "because"},
+               {"max_error", 1.25e-6}, {"limit", 1e-5}, {"tflops", 45.4}};
   item["resources"] = Json::array({{{"reg", 40}, {"stack", 0}, {"shared", 0}, {"threads", 128}},
                                    {{"reg", 255}, {"stack", 1792}, {"shared", 2048}, {"threads", 256}}});
   const Cells cells = item_cells({item}, {"x-1"});
-  CHECK(cells[1] ==
-        std::vector<std::string>{"x-1", "tile 64", "255", "1792 B", "2 KiB", "256", "45 TFLOP/s"});
+  CHECK(cells[1] == std::vector<std::string>{"x-1", "tile 64", "255", "1792 B", "2 KiB", "256",
+                                             "1.2e-06 of 1e-05", "45 TFLOP/s"});
+  item["max_error"] = nullptr;  // a result that is not finite
+  item.erase("tflops");
+  item["outcome"] = "wrong result";
+  const Cells wrong = item_cells({item}, {"x-1"});
+  CHECK(wrong[1][6].empty());
+  CHECK(wrong[1][7] == "wrong result");
   CHECK_THROWS_AS(item_cells({item}, {"x-2"}), InputError);
   CHECK(names_items("items gemm gemm-0001"));
   CHECK_FALSE(names_items("speed"));

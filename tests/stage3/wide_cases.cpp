@@ -131,6 +131,25 @@ OpCase linear(const Shape& s) {
   return c;
 }
 
+/// The products that read a second matrix as large as their result.
+OpCase linear_beside(const Shape& s) {
+  OpCase c;
+  c.op = "linear_beside";
+  c.shape = s.name();
+  add(c, Role::activation, Use::input, "x", random_values("x" + c.shape, cells(s.rows, s.in)));
+  add(c, Role::parameter, Use::input, "w", random_values("w" + c.shape, cells(s.out, s.in)));
+  add(c, Role::activation, Use::input, "residual", random_values("r" + c.shape, cells(s.rows, s.out)));
+  add(c, Role::activation, Use::input, "dy", random_values("dy" + c.shape, cells(s.rows, s.out)));
+  add(c, Role::activation, Use::output, "y", std::vector<double>(cells(s.rows, s.out)));
+  add(c, Role::activation, Use::output, "dx", std::vector<double>(cells(s.rows, s.in)));
+  c.run = [s](Ops& ops, const Bound& t) {
+    ops.run(
+        LinearResidualForward{s.rows, s.in, s.out, t.act("x"), t.param("w"), t.act("residual"), t.act("y")});
+    ops.run(LinearBackwardInputRelu{s.rows, s.in, s.out, t.act("dy"), t.param("w"), t.act("x"), t.act("dx")});
+  };
+  return c;
+}
+
 /// RMSNorm joined to a product, forward and backward.
 OpCase norm_linear(const Shape& s) {
   OpCase c;
@@ -237,7 +256,12 @@ void for_each_wide_row_case(int persistent_rows, Lists lists, const CaseSink& si
   for (const Shape& s : {Shape{64, 384, 768}, Shape{300, 48, 33}, Shape{1024, 16, 48}, Shape{1024, 16, 16},
                          Shape{130, 136, 264}, Shape{1, 768, 33}, Shape{0, 16, 48}})
     sink(linear(s));
-  for (const Shape& s : {Shape{130, 384, 136}, Shape{257, 33, 48}, Shape{17, 768, 16}, Shape{256, 16, 384}})
+  // Larger than the largest tile, with a tail on every side.
+  const Shape tails{257, 264, 392};
+  sink(linear(tails));
+  for (const Shape& s : {Shape{130, 136, 136}, tails, Shape{17, 33, 48}}) sink(linear_beside(s));
+  for (const Shape& s :
+       {Shape{130, 384, 136}, tails, Shape{257, 33, 48}, Shape{17, 768, 16}, Shape{256, 16, 384}})
     sink(norm_linear(s));
   for (const int channels : kWidths)
     for (const int rows : {13, 127, persistent_rows}) sink(norm(rows, channels));
@@ -247,6 +271,7 @@ void for_each_wide_row_case(int persistent_rows, Lists lists, const CaseSink& si
       sink(norm(rows, in));
       for (const int out : kWidths) {
         sink(linear({rows, in, out}));
+        sink(linear_beside({rows, in, out}));
         sink(norm_linear({rows, in, out}));
       }
     }
