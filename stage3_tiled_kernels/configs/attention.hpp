@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 
-#include "stage3_tiled_kernels/configs/products.hpp"
+#include "shared/dtype.hpp"
 
 namespace ladder::table {
 
@@ -16,7 +16,6 @@ struct AttentionTiles {
   int queries, keys;
   int warps = 4, occupancy = 1;
   int key_latency = 0, value_latency = 0;
-  Products products = Products::plain;
   bool operator==(const AttentionTiles&) const = default;
 };
 
@@ -32,30 +31,14 @@ constexpr int head_class(int head_dim, Dtype dtype) {
   return head_dim <= 128 && wide ? 128 : 0;
 }
 
-/// fp32 on tensor cores, which want tiles of 64. Elsewhere these spill: on sm_80 and sm_120, and, but for the forward pass on
-/// sm_90, with heads of 128. `queries` is 0 where there are none.
-constexpr AttentionTiles split_attention_tiles(int architecture, int head, AttentionPart part) {
-  if (architecture != 90 && architecture != 100) return {0, 0};
-  const bool eight = architecture == 100 || part == AttentionPart::key_value;
-  AttentionTiles tiles{64, 64, eight ? 8 : 4};
-  if (head == 128 && architecture == 90 && part == AttentionPart::forward)
-    tiles = {64, 32, 8};
-  else if (head != 64)
-    return {0, 0};
-  tiles.products = Products::split;
-  return tiles;
-}
-
-/// What holds for any shape and pointer. Plain products of fp32 run out of registers. Static: chosen by the compiler's
-/// report (no or the fewest spills), not by time.
-constexpr AttentionTiles any_attention_tiles(int architecture, Dtype dtype, int head, AttentionPart part) {
+/// What holds for any shape and pointer, on every architecture. fp32 has no tensor core: its products run out of
+/// registers. Static: chosen by the compiler's report (no or the fewest spills), not by time.
+constexpr AttentionTiles any_attention_tiles(Dtype dtype, int head, AttentionPart part) {
   const bool half = dtype == Dtype::bf16 || dtype == Dtype::fp16, by_key = part == AttentionPart::key_value;
   if (head == 16) return half ? AttentionTiles{32, 32} : AttentionTiles{16, 16};
   if (half) return by_key ? AttentionTiles{32, 64} : AttentionTiles{64, 64};
   if (dtype == Dtype::tf32) return {64, 64};
   if (dtype == Dtype::fp64) return {16, 16};
-  const AttentionTiles split = split_attention_tiles(architecture, head, part);
-  if (split.queries > 0) return split;
   return by_key && head == 64 ? AttentionTiles{16, 16, 8} : AttentionTiles{16, 8};
 }
 

@@ -12,14 +12,13 @@
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/attention_tiles.hpp"
-#include "stage3_tiled_kernels/kernels/split_product.hpp"
 
 namespace ladder::LADDER_SIDE::stage3 {
 
 /// Adds one tile of keys to the running softmax of a tile of queries. score_qk has visible scores; masked
 /// ones are kMaskValue, which exp2 turns into 0 as soon as m is a real score: tile 0 shows key 0 to every
 /// query.
-template <Products P, class E, int TQ, int TK, int D>
+template <class E, int TQ, int TK, int D>
 __tile__ void online_softmax(ct::tile<Wide<E>, ct::shape<TQ, TK>> score_qk,
                              ct::tile<Stored<E>, ct::shape<TK, D>> v_kd, Wide<E> scale2,
                              ct::tile<Wide<E>, ct::shape<TQ, 1>>& m_q,
@@ -29,8 +28,7 @@ __tile__ void online_softmax(ct::tile<Wide<E>, ct::shape<TQ, TK>> score_qk,
   const auto p_qk = power_of_two(score_qk * scale2 - highest);
   const auto shrink = power_of_two(m_q - highest);
   l_q = l_q * shrink + ct::sum<1>(p_qk);
-  out_qd =
-      add_product<P>(ct::element_cast<Operand<E>>(p_qk), ct::element_cast<Operand<E>>(v_kd), out_qd * shrink);
+  out_qd = ct::mma(ct::element_cast<Operand<E>>(p_qk), ct::element_cast<Operand<E>>(v_kd), out_qd * shrink);
   m_q = highest;
 }
 
@@ -78,19 +76,19 @@ attention_forward_kernel(int batch, int rows, int slot_rows, int heads, int kv_h
   for (int j : ct::irange(0, keys.whole)) {
     const auto k_kd = load_ahead<S.key_latency>(k, key + j, kv_column);
     const auto score_qk =
-        add_product<S.products>(q_qd, ct::transpose(ct::element_cast<Operand<E>>(k_kd)), ct::zeros<Scores>());
+        ct::mma(q_qd, ct::transpose(ct::element_cast<Operand<E>>(k_kd)), ct::zeros<Scores>());
     const auto v_kd = load_ahead<S.value_latency>(v, key + j, kv_column);
-    online_softmax<S.products, E, TQ, TK, D>(score_qk, v_kd, scale2, m_q, l_q, out_qd);
+    online_softmax<E, TQ, TK, D>(score_qk, v_kd, scale2, m_q, l_q, out_qd);
   }
   for (int j : ct::irange(keys.whole, keys.all)) {
     const auto k_kd = load_ahead<S.key_latency>(k, key + j, kv_column);
     const auto product_qk =
-        add_product<S.products>(q_qd, ct::transpose(ct::element_cast<Operand<E>>(k_kd)), ct::zeros<Scores>());
+        ct::mma(q_qd, ct::transpose(ct::element_cast<Operand<E>>(k_kd)), ct::zeros<Scores>());
     const auto visible =
         row_of_indices<TK>(j * TK) <= last;  // after the product: predicates need registers too
     const auto score_qk = ct::select(visible, product_qk, masked);
     const auto v_kd = load_ahead<S.value_latency>(v, key + j, kv_column);
-    online_softmax<S.products, E, TQ, TK, D>(score_qk, v_kd, scale2, m_q, l_q, out_qd);
+    online_softmax<E, TQ, TK, D>(score_qk, v_kd, scale2, m_q, l_q, out_qd);
   }
 
   // Rows behind the sequence's end have seen no key of their own: zeros, and the log-sum-exp of nothing.
@@ -114,7 +112,7 @@ attention_forward_kernel(int batch, int rows, int slot_rows, int heads, int kv_h
 // that owns queries runs first: it makes delta, and the log-sum-exp times log2(e), for the other.
 
 /// Adds one tile of queries to the sums dk and dv of a tile of keys.
-template <Products P, class E, int TQ, int TK, int D>
+template <class E, int TQ, int TK, int D>
 __tile__ void add_query_tile(ct::tile<Wide<E>, ct::shape<TK, TQ>> p_kq,
                              ct::tile<Operand<E>, ct::shape<TK, D>> v_kd,
                              ct::tile<Operand<E>, ct::shape<TQ, D>> q_qd,
@@ -123,9 +121,9 @@ __tile__ void add_query_tile(ct::tile<Wide<E>, ct::shape<TK, TQ>> p_kq,
                              ct::tile<Wide<E>, ct::shape<TK, D>>& dk_kd,
                              ct::tile<Wide<E>, ct::shape<TK, D>>& dv_kd) {
   using Scores = ct::tile<Wide<E>, ct::shape<TK, TQ>>;
-  dv_kd = add_product<P>(ct::element_cast<Operand<E>>(p_kq), dout_qd, dv_kd);
-  const auto dp_kq = add_product<P>(v_kd, ct::transpose(dout_qd), ct::zeros<Scores>());
-  dk_kd = add_product<P>(ct::element_cast<Operand<E>>(p_kq * (dp_kq - delta_q)), q_qd, dk_kd);
+  dv_kd = ct::mma(ct::element_cast<Operand<E>>(p_kq), dout_qd, dv_kd);
+  const auto dp_kq = ct::mma(v_kd, ct::transpose(dout_qd), ct::zeros<Scores>());
+  dk_kd = ct::mma(ct::element_cast<Operand<E>>(p_kq * (dp_kq - delta_q)), q_qd, dk_kd);
 }
 
 // Computes: dk[s] = scale sum_t dscore[t, s] q[t], dv[s] = sum_t p[t, s] dout[t], over the query heads of a
@@ -183,20 +181,20 @@ attention_backward_key_value_kernel(int batch, int rows, int slot_rows, int head
       const auto dout_qd = ct::element_cast<Operand<E>>(load_ahead<S.value_latency>(dout, query + i, column));
       const auto lse2_q = ct::reshape<ct::shape<1, TQ>>(lse2.load_masked(number + i));
       const auto delta_q = ct::reshape<ct::shape<1, TQ>>(delta.load_masked(number + i));
-      const auto score_kq = add_product<S.products>(k_kd, ct::transpose(q_qd), ct::zeros<Scores>());
+      const auto score_kq = ct::mma(k_kd, ct::transpose(q_qd), ct::zeros<Scores>());
       const auto t = row_of_indices<TQ>(i * TQ);
       const auto visible = s <= last_visible_key(t, length, causal) && t < length;
       const auto p_kq = ct::select(visible, power_of_two(score_kq * scale2 - lse2_q), ct::zeros<Scores>());
-      add_query_tile<S.products, E, TQ, TK, D>(p_kq, v_kd, q_qd, dout_qd, delta_q, dk_kd, dv_kd);
+      add_query_tile<E, TQ, TK, D>(p_kq, v_kd, q_qd, dout_qd, delta_q, dk_kd, dv_kd);
     }
     for (int i : ct::irange(queries.whole, queries.whole_end)) {
       const auto q_qd = ct::element_cast<Operand<E>>(load_ahead<S.key_latency>(q, query + i, column));
       const auto dout_qd = ct::element_cast<Operand<E>>(load_ahead<S.value_latency>(dout, query + i, column));
       const auto lse2_q = ct::reshape<ct::shape<1, TQ>>(lse2.load_masked(number + i));
       const auto delta_q = ct::reshape<ct::shape<1, TQ>>(delta.load_masked(number + i));
-      const auto score_kq = add_product<S.products>(k_kd, ct::transpose(q_qd), ct::zeros<Scores>());
+      const auto score_kq = ct::mma(k_kd, ct::transpose(q_qd), ct::zeros<Scores>());
       const auto p_kq = power_of_two(score_kq * scale2 - lse2_q);
-      add_query_tile<S.products, E, TQ, TK, D>(p_kq, v_kd, q_qd, dout_qd, delta_q, dk_kd, dv_kd);
+      add_query_tile<E, TQ, TK, D>(p_kq, v_kd, q_qd, dout_qd, delta_q, dk_kd, dv_kd);
     }
   }
   head_tiles<TK, D, Bulk>(dk_np, rows, kv_heads, row_stride, start, slot, kv, head_dim)
@@ -206,7 +204,7 @@ attention_backward_key_value_kernel(int batch, int rows, int slot_rows, int head
 }
 
 /// Adds one tile of keys to the sum dq of a tile of queries.
-template <Products P, class E, int TQ, int TK, int D>
+template <class E, int TQ, int TK, int D>
 __tile__ void add_key_tile(ct::tile<Wide<E>, ct::shape<TQ, TK>> p_qk,
                            ct::tile<Operand<E>, ct::shape<TK, D>> k_kd,
                            ct::tile<Operand<E>, ct::shape<TK, D>> v_kd,
@@ -214,8 +212,8 @@ __tile__ void add_key_tile(ct::tile<Wide<E>, ct::shape<TQ, TK>> p_qk,
                            ct::tile<Wide<E>, ct::shape<TQ, 1>> delta_q,
                            ct::tile<Wide<E>, ct::shape<TQ, D>>& dq_qd) {
   using Scores = ct::tile<Wide<E>, ct::shape<TQ, TK>>;
-  const auto dp_qk = add_product<P>(dout_qd, ct::transpose(v_kd), ct::zeros<Scores>());
-  dq_qd = add_product<P>(ct::element_cast<Operand<E>>(p_qk * (dp_qk - delta_q)), k_kd, dq_qd);
+  const auto dp_qk = ct::mma(dout_qd, ct::transpose(v_kd), ct::zeros<Scores>());
+  dq_qd = ct::mma(ct::element_cast<Operand<E>>(p_qk * (dp_qk - delta_q)), k_kd, dq_qd);
 }
 
 // Computes: delta_hn[h, t] = dout[t] . out[t], lse2_hn = lse_hn log2(e), dq[t] = scale sum_s dscore[t, s] k[s]
@@ -274,17 +272,17 @@ attention_backward_query_kernel(int batch, int rows, int slot_rows, int heads, i
   for (int j : ct::irange(0, keys.whole)) {
     const auto k_kd = ct::element_cast<Operand<E>>(load_ahead<S.key_latency>(k, key + j, kv_column));
     const auto v_kd = ct::element_cast<Operand<E>>(load_ahead<S.value_latency>(v, key + j, kv_column));
-    const auto score_qk = add_product<S.products>(q_qd, ct::transpose(k_kd), ct::zeros<Scores>());
+    const auto score_qk = ct::mma(q_qd, ct::transpose(k_kd), ct::zeros<Scores>());
     const auto p_qk = power_of_two(score_qk * scale2 - lse2_q);
-    add_key_tile<S.products, E, TQ, TK, D>(p_qk, k_kd, v_kd, dout_qd, delta_q, dq_qd);
+    add_key_tile<E, TQ, TK, D>(p_qk, k_kd, v_kd, dout_qd, delta_q, dq_qd);
   }
   for (int j : ct::irange(keys.whole, keys.all)) {
     const auto k_kd = ct::element_cast<Operand<E>>(load_ahead<S.key_latency>(k, key + j, kv_column));
     const auto v_kd = ct::element_cast<Operand<E>>(load_ahead<S.value_latency>(v, key + j, kv_column));
-    const auto score_qk = add_product<S.products>(q_qd, ct::transpose(k_kd), ct::zeros<Scores>());
+    const auto score_qk = ct::mma(q_qd, ct::transpose(k_kd), ct::zeros<Scores>());
     const auto visible = row_of_indices<TK>(j * TK) <= last;
     const auto p_qk = ct::select(visible, power_of_two(score_qk * scale2 - lse2_q), ct::zeros<Scores>());
-    add_key_tile<S.products, E, TQ, TK, D>(p_qk, k_kd, v_kd, dout_qd, delta_q, dq_qd);
+    add_key_tile<E, TQ, TK, D>(p_qk, k_kd, v_kd, dout_qd, delta_q, dq_qd);
   }
   // Rows behind the sequence's end have no log-sum-exp, so what stands in them is no number.
   const auto dq = inside_or<Bulk>(t < length, dq_qd * scale, ct::zeros<ct::tile<W, ct::shape<TQ, D>>>());

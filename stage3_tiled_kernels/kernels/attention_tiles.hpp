@@ -237,7 +237,7 @@ constexpr table::AttentionTiles tiles_of(table::AttentionPart part) {
   if constexpr (Bulk)
     return table::bulk_attention_tiles(Architecture, D, part);
   else
-    return table::any_attention_tiles(Architecture, dtype_of<E>, D, part);
+    return table::any_attention_tiles(dtype_of<E>, D, part);
 }
 
 }  // namespace ladder::LADDER_SIDE::stage3

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <thread>
 #include <vector>
 
 #include "shared/batch.hpp"
@@ -215,14 +216,20 @@ inline void attention_backward_terms_row(const AttentionShape& s, const Tensor& 
 /// For every element of dqkv, the sum of the absolute values that a stage with narrow operands may round once
 /// on the way to it: p in dv = sum p dout; dscore = p (dp - delta) in dq and dk; and inside delta = dout . out both
 /// `out` as it is stored and each p of out = sum p v. A rounding of each by at most u moves the element, to first
-/// order, by at most u times this sum.
+/// order, by at most u times this sum. The key/value heads of a sequence write to different elements: a thread each.
 inline void attention_backward_terms(const Batch& batch, const AttentionShape& s, const Tensor& qkv,
                                      const Tensor& dout, Tensor& terms) {
   std::fill(terms.begin(), terms.end(), 0.0);
+  const int group = s.heads / s.kv_heads;
+  std::vector<std::thread> threads;
   for (std::size_t b = 0; b < batch.lengths_b.size(); ++b)
-    for (int h = 0; h < s.heads; ++h)
-      for (int t = 0; t < batch.lengths_b[b]; ++t)
-        attention_backward_terms_row(s, qkv, dout, batch.starts_b[b], batch.lengths_b[b], h, t, terms);
+    for (int kv = 0; kv < s.kv_heads; ++kv)
+      threads.emplace_back([&, b, kv] {
+        for (int h = kv * group; h < (kv + 1) * group; ++h)
+          for (int t = 0; t < batch.lengths_b[b]; ++t)
+            attention_backward_terms_row(s, qkv, dout, batch.starts_b[b], batch.lengths_b[b], h, t, terms);
+      });
+  for (std::thread& thread : threads) thread.join();
 }
 
 /// loss_n and loss from logits; then logits become their gradient if asked.

@@ -120,7 +120,7 @@ TEST_CASE("the record has every row of the table, from the kernels of today", "[
                                            {"attention_backward_key_value", table::AttentionPart::key_value},
                                            {"attention_backward_query", table::AttentionPart::query}}) {
           CAPTURE(kernel, head);
-          const table::AttentionTiles any = table::any_attention_tiles(architecture, dtype, head, part);
+          const table::AttentionTiles any = table::any_attention_tiles(dtype, head, part);
           CHECK(holds(kernels, kernel, dtype, {any.queries, any.keys}));
           if (dtype != Dtype::bf16 || head == 16) continue;
           const table::AttentionTiles bulk = table::bulk_attention_tiles(architecture, head, part);
