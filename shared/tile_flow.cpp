@@ -1,5 +1,7 @@
 #include "shared/tile_flow.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <string_view>
 
 #include "shared/error.hpp"
@@ -63,10 +65,26 @@ void read_turn(const TraceSteps& steps, const Turn& turn, KeyStep& key) {
           "the trace's step {} is no turn of an online softmax", key.scores->id);
 }
 
+bool takes(const TraceStep& step, std::uint32_t operand) {
+  return std::find(std::begin(step.from), std::end(step.from), operand) != std::end(step.from);
+}
+
+/// The accumulator after `product`: itself; or, where it continues a product of its own turn (fp32 on tensor cores begins with
+/// the small halves), the addition that takes it.
+const TraceStep* accumulator_after(const TraceSteps& steps, const TraceStep& product,
+                                   const TraceStep* before) {
+  const TraceStep* begun = step_of(steps, product.from[2]);
+  if (begun == nullptr || begun == before || !is(*begun, "mma")) return &product;
+  const auto addition = std::find_if(steps.begin() + product.id, steps.end(), [&](const TraceStep& step) {
+    return is(step, "add") && takes(step, product.id);
+  });
+  return addition == steps.end() ? &product : &*addition;
+}
+
 /// Throws unless each step adds to the sum of the one before it and the last sum is what is stored.
 void require_one_sum(const TraceSteps& steps, const Product& product) {
   for (std::size_t i = 1; i < product.steps.size(); ++i)
-    require(product.steps[i].sum->from[2] == product.steps[i - 1].sum->id,
+    require(takes(*product.steps[i].sum, product.steps[i - 1].sum->id),
             "the trace's products do not add up one sum");
   require(comes_from(steps, product.store->id, product.steps.back().sum->id),
           "the trace stores something else than its sum of products");
@@ -107,7 +125,8 @@ std::vector<Product> products_of(const TraceSteps& steps) {
   for (const TraceStep& step : steps) {
     if (is(step, "mma")) {
       const LoadedTile left = loaded_tile(steps, step.from[0]), right = loaded_tile(steps, step.from[1]);
-      if (left && right) product.steps.push_back({left, right, &step});
+      const TraceStep* before = product.steps.empty() ? nullptr : product.steps.back().sum;
+      if (left && right) product.steps.push_back({left, right, accumulator_after(steps, step, before)});
     }
     if (!begins(step, "store") || step.at.empty() || product.steps.empty()) continue;
     product.store = &step;

@@ -14,7 +14,7 @@
 namespace ladder {
 namespace {
 
-constexpr int kLargestSize = 256;
+constexpr int kLargestSize = 512;
 
 /// The i-th number of an input: scattered, but an exact multiple of 1/2, so that sums of products do not round and
 /// two decimals show them whole.

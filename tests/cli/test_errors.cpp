@@ -183,7 +183,7 @@ TEST_CASE("traces of kernels, sizes and blocks that do not exist") {
            {{"tile-trace", "matmol"}, {"'matmol'", "did you mean matmul?"}},
            {{"tile-trace", "matmul", "--length", "8"}, {"--length", "matmul", "--rows"}},
            {{"tile-trace", "matmul", "--rows", "0"}, {"--rows is 0", "256"}},
-           {{"tile-trace", "attention", "--length", "257"}, {"--length is 257", "256"}},
+           {{"tile-trace", "attention", "--length", "513"}, {"--length is 513", "512"}},
            {{"tile-trace", "attention", "--head-dim", "200"}, {"head size 200"}},
            {{"tile-trace", "matmul", "--block", "4"}, {"--block 4,0,0", "4 x 1 x 1"}},
            {{"tile-trace", "matmul", "--block", "-1"}, {"--block", "negative"}},

@@ -86,11 +86,27 @@ TEST_CASE("the picture of a product frames the tiles that the trace loads, and n
 }
 
 TEST_CASE("a block of a persistent grid makes several tiles, and all are drawn") {
-  const TileTrace trace = traced("matmul", {{"rows", 256}, {"in", 40}, {"out", 256}});
+  const Dtype dtype = GENERATE(Dtype::fp32, Dtype::tf32, Dtype::bf16);
+  CAPTURE(name_of(dtype));
+  const TileTrace trace = traced("matmul", {{"rows", 512}, {"in", 40}, {"out", 512}}, dtype);
   const std::vector<Product> products = products_of(trace.steps);
   const auto all = static_cast<std::size_t>(std::count_if(trace.steps.begin(), trace.steps.end(), loads));
   CHECK(count(product_picture(trace), "class='tile'") == all);
+  CHECK(products.size() > 1);
   for (const Product& product : products) CHECK(2 * products.size() * product.steps.size() == all);
+}
+
+TEST_CASE("fp32 on tensor cores is followed by its sums, not by the products of its halves") {
+  const TileTrace trace = traced("matmul", {{"rows", 128}, {"in", 72}, {"out", 128}});
+  const auto products = std::count_if(trace.steps.begin(), trace.steps.end(), [](const TraceStep& step) {
+    return step.operation == std::string("mma");
+  });
+  const Product product = product_of(trace.steps);
+  REQUIRE(product.steps.size() > 1);
+  CHECK(static_cast<std::size_t>(products) == 3 * product.steps.size());
+  for (const ProductStep& step : product.steps) CHECK(step.sum->operation == std::string("add"));
+  for (std::size_t e = 0; e < product.store->values.size(); e += 129)
+    CHECK(product.store->values[e] == Approx(product_element(product, e / 128, e % 128)).epsilon(1e-6));
 }
 
 TEST_CASE("without a tail nothing is hatched") {
