@@ -41,7 +41,7 @@ void make_project(const fs::path& folder) {
 
 TEST_CASE("a table of trace items shows what the compiler said of the kernel that counts") {
   using Json = nlohmann::ordered_json;
-  Json item = {{"id", "x-1"},          {"work", "w"},   {"tile", 64},    {"why", "because"},
+  Json item = {{"id", "x-1"},         {"work", "w"},   {"tile", 64},    {"why", "because"},
                {"max_error", 1.2e-6}, {"limit", 1e-5}, {"tflops", 45.4}};
   item["resources"] = Json::array({{{"reg", 40}, {"stack", 0}, {"shared", 0}, {"threads", 128}},
                                    {{"reg", 255}, {"stack", 1792}, {"shared", 2048}, {"threads", 256}}});

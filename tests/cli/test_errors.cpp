@@ -182,7 +182,7 @@ TEST_CASE("traces of kernels, sizes and blocks that do not exist") {
            {{"tile-trace"}, {"kernel"}},
            {{"tile-trace", "matmol"}, {"'matmol'", "did you mean matmul?"}},
            {{"tile-trace", "matmul", "--length", "8"}, {"--length", "matmul", "--rows"}},
-           {{"tile-trace", "matmul", "--rows", "0"}, {"--rows is 0", "256"}},
+           {{"tile-trace", "matmul", "--rows", "0"}, {"--rows is 0", "512"}},
            {{"tile-trace", "attention", "--length", "513"}, {"--length is 513", "512"}},
            {{"tile-trace", "attention", "--head-dim", "200"}, {"head size 200"}},
            {{"tile-trace", "matmul", "--block", "4"}, {"--block 4,0,0", "4 x 1 x 1"}},
