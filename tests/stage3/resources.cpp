@@ -27,6 +27,22 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
     text.replace(at, from.size(), to);
 }
 
+/// What a product does besides, in words instead of the four members of its Extras.
+void name_extras(std::string& arguments) {
+  static const std::regex members(R"(ladder::on_gpu::stage3::Extras\{(\w+), (\w+), (\w+), (\w+)\})");
+  for (std::smatch found; std::regex_search(arguments, found, members);) {
+    std::string words = found[1] == "true" ? "" : "by flags";
+    for (const auto& [i, word] :
+         {std::pair<std::size_t, const char*>{2, "scaled"}, {3, "relu"}, {4, "residual"}}) {
+      if (found[i] != "true") continue;
+      if (!words.empty()) words += ' ';
+      words += word;
+    }
+    arguments.replace(static_cast<std::size_t>(found.position()), static_cast<std::size_t>(found.length()),
+                      words.empty() ? "no extras" : words);
+  }
+}
+
 /// "void a::b::name_kernel<float, 16>(int)" gives name and "fp32, 16".
 void set_name(KernelResources& kernel, const std::string& symbol) {
   const std::string text = demangle(symbol);
@@ -51,8 +67,9 @@ void set_name(KernelResources& kernel, const std::string& symbol) {
                                                        {"double", "fp64"}};
   for (const auto& [from, to] : types) replace_all(kernel.arguments, from, to);
   kernel.arguments = std::regex_replace(kernel.arguments, std::regex(R"(ladder::table::\w+\{)"), "{");
-  replace_all(kernel.arguments, "(ladder::on_gpu::stage3::Products)0", "plain");
-  replace_all(kernel.arguments, "(ladder::on_gpu::stage3::Products)1", "split");
+  replace_all(kernel.arguments, "(ladder::table::Products)0", "plain");
+  replace_all(kernel.arguments, "(ladder::table::Products)1", "split");
+  name_extras(kernel.arguments);
   kernel.arguments = std::regex_replace(kernel.arguments, std::regex(R"(\b(\d+)ul\b)"), "$1");
 }
 
