@@ -36,7 +36,7 @@ std::string configuration_of(const Json& item) {
   return text;
 }
 
-/// "1.3e-06 of 1e-05", or nothing where the item never ran or is not finite.
+/// "1.3e-06 of 1e-05", or nothing where the item never ran or its error is not finite.
 std::string error_of(const Json& item) {
   if (!item.contains("max_error") || !item.at("max_error").is_number()) return "";
   return fmt::format("{:.1e} of {:.0e}", item.at("max_error").get<double>(), item.value("limit", 0.0));

@@ -42,11 +42,13 @@ struct ProductRow {
 // ordinary units, out of registers, spill at 64x64 already; the narrow types want at least 32x16.
 inline constexpr ProductTiles k16{16, 16, 16}, k32{32, 32, 32}, k64{64, 64, 64}, k128{128, 128, 64};
 /// fp32 on tensor cores: two accumulators (the sum, and the step that the tensor core sums), hence two groups of warps. Steps
-/// of 64 are a sixth faster and twice as far off (insights-0004).
+/// of 64 are about a sixth faster (gemm_fp32-0186, -0188; a weight gradient gains nothing: -0093, -0103) and cut off twice as much
+/// (insights-0004).
 inline constexpr ProductTiles kSplit{
     .rows = 128, .columns = 128, .inner = 32, .warps = 8, .persistent = 1, .products = Products::split};
 inline constexpr ProductTiles kSplit64{.rows = 64, .columns = 64, .inner = 32, .products = Products::split};
-/// tf32 leaves shared memory as it lies where both factors run along the inner dimension; else a copy turns it.
+/// tf32: where both factors run along the inner dimension, tensor cores read shared memory as it lies; else a copy has to
+/// transpose it first.
 inline constexpr ProductTiles kTf32{.rows = 128, .columns = 128, .inner = 32, .persistent = 1};
 inline constexpr ProductTiles kTf32Wide{
     .rows = 128, .columns = 256, .inner = 32, .warps = 8, .persistent = 1};

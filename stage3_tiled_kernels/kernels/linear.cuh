@@ -24,7 +24,7 @@ namespace ladder::LADDER_SIDE::stage3 {
 // Shapes:   x_ni [N, I], w_oi [O, I], rstd_n [N], residual_no [N, O] -> y_no [N, O]
 // Map:      one block owns TM x TN tiles of y_no; blocks go through the matrix in groups (grouped_block)
 // Traffic:  reads N I O (1/TM + 1/TN) elements, writes N O
-// FLOPs:    2 N I O
+// FLOPs:    2 N I O (split fp32: three times that on the tensor cores)
 // Bound:    the tensor cores when large; the launch when small
 // Differs from the previous rung: a tile of y instead of an element: each element loaded serves TM or TN
 //           products
@@ -64,7 +64,7 @@ linear_forward_kernel(int rows, int in_channels, int out_channels, const Stored<
 // Shapes:   dy_no [N, O], w_oi [O, I], relu_ni [N, I] -> dx_ni [N, I]
 // Map:      one block owns TM x TN tiles of dx_ni, in grouped order
 // Traffic:  reads N I O (1/TM + 1/TN) elements (N I more with relu), writes N I
-// FLOPs:    2 N I O
+// FLOPs:    2 N I O (split fp32: three times that on the tensor cores)
 // Bound:    the tensor cores when large; the launch when small
 // Differs from the previous rung: tiles; beside the forward kernel, W is loaded as it lies
 template <class E, table::ProductTiles S, int Divisor, Extras X>
@@ -102,7 +102,7 @@ linear_backward_input_kernel(int rows, int in_channels, int out_channels, const 
 //           few tiles, and the rows are many. With add (S = 1) sums_soi is dW itself, else
 //           linear_weight_sum adds the S parts up. All tiles of a stretch come before the next: they read the same rows
 // Traffic:  reads N I O (1/TM + 1/TN) elements, writes S I O
-// FLOPs:    2 N I O
+// FLOPs:    2 N I O (split fp32: three times that on the tensor cores)
 // Bound:    the tensor cores when large; the launch when small
 // Differs from the previous rung: tiles, and as many blocks as the card can hold instead of one for each
 //           element

@@ -65,7 +65,7 @@ if has sanitizer; then
   }
   for tool in memcheck racecheck initcheck; do
     sanitize "stage3_kernels" 150 stage3_kernels "the double instantiation matches plain loops"
-    for type in fp32 tf32 bf16; do  # with them the bulk copies
+    for type in fp32 tf32 bf16; do  # the types whose products use bulk copies
       sanitize "stage3_kernels, $type" 250 stage3_kernels "kernels of every type*" -c $type
     done
     sanitize "stage3_kernels, half blocks" 150 stage3_kernels "each half block of every type*"
