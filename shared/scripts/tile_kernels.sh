@@ -1,6 +1,6 @@
 #!/bin/sh
 # Compiles every tile kernel for sm_80, sm_90, sm_100 and sm_120, each with its own rows of the configuration table only,
-# and stage 2's kernels for sm_90. That one, the only one that is also run, gets every instantiation; on the others
+# and stage 2's kernels and the tile subset's for sm_90. That one, the only one that is also run, gets every instantiation; on the others
 # LADDER_FEW_INSTANTIATIONS leaves every kernel in the types that models are trained in, fp32 and bf16, and of the one-launch
 # kernels' three widths the first and the last. Nothing runs and no GPU is needed; nvcc is cuda_toolchain.sh's, installed
 # when there is none.
@@ -65,9 +65,10 @@ mkdir -p "$folder" && rm -f "$folder"/*.cubin "$folder"/*.log "$folder"/*.second
 {
   for file in stage3_tiled_kernels/launch_attention.cu stage3_tiled_kernels/one_launch/launch_one_launch.cu \
     stage3_tiled_kernels/one_launch/launch_fused_step.cu \
-    stage3_tiled_kernels/launch_linear.cu stage3_tiled_kernels/launch_rows.cu tests/tile/subset_gpu.cu stage3_tiled_kernels/ops_tile.cu; do
+    stage3_tiled_kernels/launch_linear.cu stage3_tiled_kernels/launch_rows.cu stage3_tiled_kernels/ops_tile.cu; do
     for architecture in $architectures; do echo "$architecture $file"; done
   done
+  echo "$whole tests/tile/subset_gpu.cu"  # a test's program, for the card that runs it
   # What the list above does not know is compiled too.
   (cd "$root" && ls stage3_tiled_kernels/*.cu) |
     grep -v -e /launch_attention.cu -e /launch_linear.cu -e /launch_rows.cu -e /ops_tile.cu |
