@@ -1,8 +1,8 @@
 #!/bin/sh
 # Compiles every tile kernel for sm_80, sm_90, sm_100 and sm_120, each with its own rows of the configuration table only,
-# and stage 2's kernels and the tile subset's for sm_90. That one, the only one that is also run, gets every instantiation; on the others
-# LADDER_FEW_INSTANTIATIONS leaves every kernel in the types that models are trained in, fp32 and bf16, and of the one-launch
-# kernels' three widths the first and the last. Nothing runs and no GPU is needed; nvcc is cuda_toolchain.sh's, installed
+# and stage 2's kernels and the tile subset's for sm_90. That one, the only one that is also run, gets every instantiation;
+# on the others LADDER_FEW_INSTANTIATIONS leaves every kernel in the types that models are trained in, fp32 and bf16, and of
+# the one-launch kernels' three widths the first and the last. Nothing runs and no GPU is needed; nvcc is cuda_toolchain.sh's, installed
 # when there is none.
 #
 #   sh shared/scripts/tile_kernels.sh FOLDER    leaves FOLDER/NAME.ARCHITECTURE.cubin, .log and .seconds

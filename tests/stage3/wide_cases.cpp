@@ -112,16 +112,22 @@ struct Shape {
   std::string name() const { return fmt::format("N={} I={} O={}", rows, in, out); }
 };
 
-/// The three products of one linear layer.
-OpCase linear(const Shape& s) {
+/// x, w and dy in, y and dx out: what every case of a linear layer has.
+OpCase layer_case(const char* op, const Shape& s) {
   OpCase c;
-  c.op = "linear";
+  c.op = op;
   c.shape = s.name();
   add(c, Role::activation, Use::input, "x", random_values("x" + c.shape, cells(s.rows, s.in)));
   add(c, Role::parameter, Use::input, "w", random_values("w" + c.shape, cells(s.out, s.in)));
   add(c, Role::activation, Use::input, "dy", random_values("dy" + c.shape, cells(s.rows, s.out)));
   add(c, Role::activation, Use::output, "y", std::vector<double>(cells(s.rows, s.out)));
   add(c, Role::activation, Use::output, "dx", std::vector<double>(cells(s.rows, s.in)));
+  return c;
+}
+
+/// The three products of one linear layer.
+OpCase linear(const Shape& s) {
+  OpCase c = layer_case("linear", s);
   add(c, Role::gradient, Use::update, "dw", random_values("dw" + c.shape, cells(s.out, s.in)));
   c.run = [s](Ops& ops, const Bound& t) {
     ops.run(LinearForward{s.rows, s.in, s.out, t.act("x"), t.param("w"), t.act("y")});
@@ -133,15 +139,8 @@ OpCase linear(const Shape& s) {
 
 /// The products that read a second matrix as large as their result.
 OpCase linear_beside(const Shape& s) {
-  OpCase c;
-  c.op = "linear_beside";
-  c.shape = s.name();
-  add(c, Role::activation, Use::input, "x", random_values("x" + c.shape, cells(s.rows, s.in)));
-  add(c, Role::parameter, Use::input, "w", random_values("w" + c.shape, cells(s.out, s.in)));
+  OpCase c = layer_case("linear_beside", s);
   add(c, Role::activation, Use::input, "residual", random_values("r" + c.shape, cells(s.rows, s.out)));
-  add(c, Role::activation, Use::input, "dy", random_values("dy" + c.shape, cells(s.rows, s.out)));
-  add(c, Role::activation, Use::output, "y", std::vector<double>(cells(s.rows, s.out)));
-  add(c, Role::activation, Use::output, "dx", std::vector<double>(cells(s.rows, s.in)));
   c.run = [s](Ops& ops, const Bound& t) {
     ops.run(
         LinearResidualForward{s.rows, s.in, s.out, t.act("x"), t.param("w"), t.act("residual"), t.act("y")});
@@ -152,18 +151,11 @@ OpCase linear_beside(const Shape& s) {
 
 /// RMSNorm joined to a product, forward and backward.
 OpCase norm_linear(const Shape& s) {
-  OpCase c;
-  c.op = "rmsnorm_linear";
-  c.shape = s.name();
-  add(c, Role::activation, Use::input, "x", random_values("x" + c.shape, cells(s.rows, s.in)));
-  add(c, Role::parameter, Use::input, "w", random_values("w" + c.shape, cells(s.out, s.in)));
-  add(c, Role::activation, Use::input, "dy", random_values("dy" + c.shape, cells(s.rows, s.out)));
+  OpCase c = layer_case("rmsnorm_linear", s);
   add(c, Role::activation, Use::input, "dresidual", random_values("dr" + c.shape, cells(s.rows, s.in)));
   add(c, Role::activation, Use::work, "normed", std::vector<double>(cells(s.rows, s.in)));
   add(c, Role::activation, Use::work, "dnormed", std::vector<double>(cells(s.rows, s.in)));
   add(c, Role::statistic, Use::output, "rstd", std::vector<double>(cells(s.rows, 1)));
-  add(c, Role::activation, Use::output, "y", std::vector<double>(cells(s.rows, s.out)));
-  add(c, Role::activation, Use::output, "dx", std::vector<double>(cells(s.rows, s.in)));
   add(c, Role::gradient, Use::update, "dw", random_values("dw" + c.shape, cells(s.out, s.in)));
   c.run = [s](Ops& ops, const Bound& t) {
     ops.run(RmsNormLinearForward{s.rows, s.in, s.out, true, t.act("x"), t.param("w"), t.act("normed"),
