@@ -54,6 +54,7 @@ void prepare_engine(Entry& entry, const ChainSettings& settings) {
     entry.engine = entry.side.make(entry.run->model, entry.run->train.batch_size);
     entry.row.emulated = entry.engine->emulated();
     const bool on_gpu = find_stage(entry.row.stage).gpu && !entry.row.emulated;
+    entry.row.sources = source_set_of(entry.row.stage, on_gpu);
     if (on_gpu) entry.row.device = gpu_report().device;
     if (!on_gpu && entry.row.stage > 0)
       entry.row.not_run =
@@ -128,7 +129,8 @@ std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<R
     while (stage_below >= 0 && entries[static_cast<std::size_t>(stage_below)].row.stage >= rung.stage)
       --stage_below;
     const int below = rung.below >= 0 ? rung.below + first : (with_interpreter ? 0 : -1);
-    add(rung.side.name, fmt::format("stage{}", rung.stage), run, rung.side, rung.stage, below, stage_below);
+    const bool on_gpu = settings.device != Device::cpu && gpu_report().usable;
+    add(rung.side.name, source_set_of(rung.stage, on_gpu), run, rung.side, rung.stage, below, stage_below);
   }
   if (batched == nullptr) return entries;
   const int reference = static_cast<int>(entries.size());

@@ -188,7 +188,7 @@ Profile profile_stage(int stage, const Run& run, const EngineOptions& options, i
 }
 
 std::vector<RecordRow> record_rows(const Profile& profile, int stage, bool hashes) {
-  const std::string sources = fmt::format("stage{}", stage);
+  const std::string sources = source_set_of(stage, !profile.emulated);
   const std::string hash = hashes ? source_hash(sources) : "";
   std::vector<RecordRow> rows;
   for (const ProfileRow& row : profile.rows) {

@@ -17,12 +17,12 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "ladder-record/1";
 
 bool is_code(const fs::path& path) {
-  static const std::set<std::string> suffixes = {".cpp", ".hpp", ".cu", ".cuh", ".py", ".txt"};
-  return suffixes.count(path.extension().string()) > 0 && path.filename() != "README.txt";
+  static const std::set<std::string> suffixes = {".cpp", ".hpp", ".cu", ".cuh", ".py"};
+  return suffixes.count(path.extension().string()) > 0;
 }
 
-/// The files of one entry of a set, as paths from `folder`.
-std::vector<std::string> files_of(const fs::path& folder, const std::string& entry) {
+/// The files of one entry of a set ("!" left out), as paths from `folder`.
+std::vector<std::string> files_of_entry(const fs::path& folder, const std::string& entry) {
   std::vector<std::string> files;
   if (fs::is_directory(folder / entry)) {
     for (const auto& item : fs::recursive_directory_iterator(folder / entry))
@@ -32,10 +32,27 @@ std::vector<std::string> files_of(const fs::path& folder, const std::string& ent
     for (const char* suffix : {"", ".hpp", ".cpp"})
       if (fs::is_regular_file(folder / (entry + suffix))) files.push_back(entry + suffix);
   }
+  return files;
+}
+
+/// The same, or an error when there is none.
+std::vector<std::string> files_that_count(const fs::path& folder, const std::string& entry) {
+  std::vector<std::string> files = files_of_entry(folder, entry);
   require(!files.empty(),
           "{}: no such source file or folder: hashes need the folder that the program was built from",
           (folder / entry).string());
-  std::sort(files.begin(), files.end());
+  return files;
+}
+
+/// The files of a whole set, each once.
+std::set<std::string> files_of(const fs::path& folder, const std::string& set) {
+  std::set<std::string> files, left_out;
+  for (const std::string& entry : source_set(set)) {
+    const bool out = entry.front() == '!';
+    for (std::string& file : out ? files_of_entry(folder, entry.substr(1)) : files_that_count(folder, entry))
+      (out ? left_out : files).insert(std::move(file));
+  }
+  for (const std::string& file : left_out) files.erase(file);
   return files;
 }
 
@@ -59,11 +76,24 @@ std::size_t end_of_token(const std::string& text, std::size_t at) {
   return std::min(end + 1, text.size());
 }
 
-/// C++ without comments, every stretch of white space one blank: where a line ends is not told from a blank, not even of a
-/// directive.
+/// Whether an `#include` directive begins at the '#' at `at`, the first thing on its line.
+bool begins_include(const std::string& text, std::size_t at) {
+  if (text[at] != '#') return false;
+  const std::size_t before = text.find_last_not_of(" \t", at == 0 ? std::string::npos : at - 1);
+  if (at != 0 && before != std::string::npos && text[before] != '\n') return false;
+  const std::size_t word = text.find_first_not_of(" \t", at + 1);
+  return word != std::string::npos && text.compare(word, 7, "include") == 0;
+}
+
+/// C++ without comments and includes, every stretch of white space one blank: where a line ends is not told from a blank,
+/// not even of a directive.
 std::string code_of(const std::string& text) {
   std::string code;
   for (std::size_t at = 0; at < text.size();) {
+    if (begins_include(text, at)) {
+      at = std::min(text.find('\n', at), text.size());
+      continue;
+    }
     const std::size_t end = end_of_token(text, at);
     const bool comment = end > at && text[at] == '/';
     if (comment || std::isspace(static_cast<unsigned char>(text[at])) != 0) {
@@ -76,6 +106,29 @@ std::string code_of(const std::string& text) {
     }
   }
   return code;
+}
+
+/// What the sets of stages 1 to 3 add to the model text; empty for other names. Of a stage's folder, the kernel ladders,
+/// the sweep and the pictures are no part of the stage that trains.
+std::vector<std::string> stage_entries(const std::string& name) {
+  const std::vector<std::string> stage2 = {"stage2_naive_cuda", "!stage2_naive_cuda/make_ops.cpp",
+                                           "!stage2_naive_cuda/ops_cuda.hpp",
+                                           "!stage2_naive_cuda/ceilings.cu"};
+  const std::vector<std::string> stage3 = {"stage3_tiled_kernels", "!stage3_tiled_kernels/make_ops.cpp",
+                                           "!stage3_tiled_kernels/ops_tile.hpp",
+                                           "!stage3_tiled_kernels/ladder", "!stage3_tiled_kernels/sweep"};
+  const std::vector<std::string> on_gpu = {"shared/simt/cuda_runtime", "shared/simt/hints",
+                                           "shared/simt/launch", "shared/simt/stream"};
+  const auto joined = [](std::vector<std::string> first, const std::vector<std::string>& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+  };
+  if (name == "stage1") return {"stage1_cpu_tensor"};
+  if (name == "stage2") return joined(stage2, {"shared/simt"});
+  if (name == "stage3") return joined(stage3, {"shared/simt", "shared/tile"});
+  if (name == "stage2-gpu") return joined(stage2, on_gpu);
+  if (name == "stage3-gpu") return joined(joined(stage3, on_gpu), {"shared/tile/grid", "shared/tile/launch"});
+  return {};
 }
 
 template <class T>
@@ -108,17 +161,16 @@ std::vector<std::string> source_set(const std::string& name) {
         entries.push_back(std::move(entry));
     return entries;
   }
-  std::vector<std::string> entries;
   if (name == "interpreter") return {"shared/baseline/microgpt.py"};
   if (name == "stage0") return {"stage0_scalar_autograd"};
   if (name == "stage3-kernels")
     return {"stage3_tiled_kernels/kernels", "stage3_tiled_kernels/configs",
             "stage3_tiled_kernels/configs.hpp", "stage3_tiled_kernels/one_launch"};
-  if (name == "stage1") entries = {"stage1_cpu_tensor"};
-  if (name == "stage2") entries = {"stage2_naive_cuda", "shared/simt"};
-  if (name == "stage3") entries = {"stage3_tiled_kernels", "shared/simt", "shared/tile"};
+  std::vector<std::string> entries = stage_entries(name);
   require(!entries.empty(),
-          "unknown source set '{}': valid are interpreter, stage0, stage1, stage2, stage3, stage3-kernels",
+          "unknown source set '{}': valid are interpreter, stage0, stage1, stage2, stage3, stage2-gpu, "
+          "stage3-gpu, "
+          "stage3-kernels",
           name);
   for (const char* model : {"shared/activation_plan", "shared/batch", "shared/dtype_convert",
                             "shared/microgpt", "shared/ops", "shared/ops_engine"})
@@ -126,15 +178,22 @@ std::vector<std::string> source_set(const std::string& name) {
   return entries;
 }
 
+std::string source_set_of(int stage, bool on_gpu) {
+  return fmt::format("stage{}{}", stage, on_gpu && stage >= 2 ? "-gpu" : "");
+}
+
 std::string source_hash(const std::string& set, const fs::path& folder) {
+  std::vector<std::string> contents;
+  for (const std::string& file : files_of(folder, set)) {
+    std::string bytes = read_file(folder / file);
+    contents.push_back(is_cpp(file) ? code_of(bytes) : std::move(bytes));
+  }
+  std::sort(contents.begin(), contents.end());
   Hash64 hash;
-  for (const std::string& entry : source_set(set))
-    for (const std::string& file : files_of(folder, entry)) {
-      const std::string bytes = is_cpp(file) ? code_of(read_file(folder / file)) : read_file(folder / file);
-      hash.add(file);
-      hash.add(bytes.size());
-      hash.add(bytes);
-    }
+  for (const std::string& bytes : contents) {
+    hash.add(bytes.size());
+    hash.add(bytes);
+  }
   return hex64(hash.value());
 }
 

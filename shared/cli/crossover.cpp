@@ -7,6 +7,7 @@
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/status.hpp"
+#include "shared/device_ops.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/heat_map.hpp"
@@ -145,8 +146,9 @@ void run_crossover(const CrossoverFlags& flags) {
   fmt::print("\ndrawn in {}\n", flags.output);
   Record record = new_record(flags.name, "./ladder crossover", map.unit);
   std::string sources;
+  const bool on_gpu = flags.from.empty() && flags.device != "cpu" && gpu_report().usable;
   for (const StageInfo& stage : stages())
-    sources += (sources.empty() ? "stage" : "+stage") + std::to_string(stage.number);
+    sources += (sources.empty() ? "" : "+") + source_set_of(stage.number, on_gpu);
   record.rows.push_back({"output", sources, flags.record ? source_hash(sources) : "", {}});
   record.rows.back().values["lines"] = lines_of(table);
   if (!flags.json.empty()) write_record(flags.json, record);

@@ -11,6 +11,7 @@
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
+#include "shared/device_ops.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/interpreter.hpp"
@@ -46,8 +47,10 @@ Dtype reference_dtype(int stage) {
   return std::find(known.begin(), known.end(), Dtype::fp64) != known.end() ? Dtype::fp64 : known.front();
 }
 
-std::string sources_of(int lower, int upper) {
-  return lower == upper ? fmt::format("stage{}", upper) : fmt::format("stage{}+stage{}", lower, upper);
+std::string sources_of(int lower, int upper, const ParityFlags& flags) {
+  const bool on_gpu = device_of(flags) != Device::cpu && gpu_report().usable;
+  const std::string first = source_set_of(lower, on_gpu), second = source_set_of(upper, on_gpu);
+  return first == second ? first : first + "+" + second;
 }
 
 std::vector<Pair> pairs_of(const ParityFlags& flags) {
@@ -58,7 +61,7 @@ std::vector<Pair> pairs_of(const ParityFlags& flags) {
     for (const Rung& rung : chain)
       if (rung.below >= 0) {
         const Rung& below = chain[static_cast<std::size_t>(rung.below)];
-        pairs.push_back({rung.stage, rung.side, below.side, sources_of(below.stage, rung.stage)});
+        pairs.push_back({rung.stage, rung.side, below.side, sources_of(below.stage, rung.stage, flags)});
       }
     return pairs;
   }
@@ -69,7 +72,7 @@ std::vector<Pair> pairs_of(const ParityFlags& flags) {
                           : parse_dtype(flags.dtype);
   pairs.push_back({upper, side_of(upper, dtype, device_of(flags), flags.threads),
                    side_of(lower, reference_dtype(lower), device_of(flags), flags.threads),
-                   sources_of(lower, upper)});
+                   sources_of(lower, upper, flags)});
   return pairs;
 }
 

@@ -79,7 +79,8 @@ TEST_CASE("a row is stale once a file of its set changes, and only then") {
 }
 
 TEST_CASE("every source set names files that exist, and a new file in a stage's folder counts") {
-  for (const char* set : {"interpreter", "stage0", "stage1", "stage2", "stage0+stage1"}) {
+  for (const char* set : {"interpreter", "stage0", "stage1", "stage2", "stage3", "stage2-gpu", "stage3-gpu",
+                          "stage3-kernels", "stage0+stage1"}) {
     CAPTURE(set);
     CHECK(source_hash(set, LADDER_SOURCE_DIR).size() == 16);
   }
@@ -112,4 +113,72 @@ TEST_CASE("comments and white space of C++ do not make a row stale, anything els
   CHECK(hash_of("inta = 1;  // one\nchar q = '\"'; const char* s = \"a // b\";\n") != hash);
   CHECK(hash_of("x") != hash_of("x \"unclosed"));
   CHECK(hash_of("x /* unclosed") == hash_of("x "));
+}
+
+TEST_CASE("a file that moves, and every include of it, leaves the hash as it was") {
+  const TemporaryFolder folder;
+  const fs::path stage = folder / "stage0_scalar_autograd";
+  fs::create_directories(stage / "deep");
+  write_file(stage / "a.hpp", "int a;\n");
+  write_file(stage / "b.cpp", "#include \"stage0/a.hpp\"\n\nint b;\n");
+  const std::string hash = source_hash("stage0", folder.path());
+  fs::rename(stage / "a.hpp", stage / "deep/z.hpp");
+  write_file(stage / "b.cpp", "  # include \"stage0/deep/z.hpp\"  // moved\n#include <map>\nint b;\n");
+  CHECK(source_hash("stage0", folder.path()) == hash);
+  // What only looks like an include is code, and so is what stands behind one.
+  write_file(stage / "b.cpp", "const char* s = \"\\n#include x\";\nint b;\n");
+  CHECK(source_hash("stage0", folder.path()) != hash);
+  write_file(stage / "b.cpp", "#include \"x\"\nint c;\n");
+  CHECK(source_hash("stage0", folder.path()) != hash);
+  write_file(stage / "b.cpp", "#define include 1\nint b;\n");
+  CHECK(source_hash("stage0", folder.path()) != hash);
+}
+
+TEST_CASE("contents that change places between files count as the same, contents that are joined do not") {
+  const TemporaryFolder folder;
+  const fs::path stage = folder / "stage0_scalar_autograd";
+  fs::create_directories(stage);
+  const auto hash_of = [&](const std::string& first, const std::string& second) {
+    write_file(stage / "a.cpp", first);
+    write_file(stage / "b.cpp", second);
+    return source_hash("stage0", folder.path());
+  };
+  CHECK(hash_of("int a;", "int b;") == hash_of("int b;", "int a;"));
+  CHECK(hash_of("int a;", "int b;") != hash_of("int a;int b;", ""));
+}
+
+TEST_CASE("a row of a GPU run depends on the kernels and not on the CPU models") {
+  CHECK(source_set_of(0, true) == "stage0");
+  CHECK(source_set_of(1, true) == "stage1");
+  CHECK(source_set_of(2, false) == "stage2");
+  CHECK(source_set_of(3, true) == "stage3-gpu");
+  const TemporaryFolder folder;
+  const fs::path tree = folder / "tree";
+  for (const char* room : {"shared", "stage2_naive_cuda", "stage3_tiled_kernels"})
+    fs::copy(fs::path(LADDER_SOURCE_DIR) / room, tree / room, fs::copy_options::recursive);
+  const auto hashes = [&] {
+    std::vector<std::string> all;
+    for (const char* set : {"stage2", "stage2-gpu", "stage3", "stage3-gpu"})
+      all.push_back(source_hash(set, tree));
+    return all;
+  };
+  const std::vector<std::string> before = hashes();
+  const auto changed_by = [&](const char* file) {
+    const std::string text = read_file(tree / file);
+    write_file(tree / file, text + "int one_more;\n");
+    const std::vector<std::string> after = hashes();
+    write_file(tree / file, text);
+    std::string changed;
+    for (std::size_t i = 0; i < after.size(); ++i) changed += after[i] == before[i] ? '.' : 'x';
+    return changed;
+  };
+  CHECK(changed_by("shared/tile/mma.cpp") == "..x.");
+  CHECK(changed_by("shared/simt/worker_pool.cpp") == "x.x.");
+  CHECK(changed_by("shared/simt/cuda_runtime.hpp") == "xxxx");
+  CHECK(changed_by("shared/tile/launch.hpp") == "..xx");
+  CHECK(changed_by("stage2_naive_cuda/kernels/adam.cuh") == "xx..");
+  CHECK(changed_by("stage3_tiled_kernels/kernels/adam.cuh") == "..xx");
+  CHECK(changed_by("stage3_tiled_kernels/sweep/sweep.py") == "....");
+  CHECK(changed_by("stage3_tiled_kernels/make_ops.cpp") == "....");
+  CHECK(changed_by("shared/microgpt.cpp") == "xxxx");
 }

@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
                        fmt::format("{:.2f}", time.flops / time.seconds / 1e12)});
     const std::string table = text_table(cells);
     fmt::print("{}", table);
-    RecordRow row{"output", "stage2", source_hash("stage2"), {}};
+    RecordRow row{"output", "stage2-gpu", source_hash("stage2-gpu"), {}};
     std::vector<std::string> lines;
     for (std::size_t at = 0; at < table.size();) {
       const std::size_t end = table.find('\n', at);
