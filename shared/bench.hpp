@@ -51,15 +51,4 @@ std::vector<Timing> race(std::span<const Contestant> contestants, const RaceSett
 /// since both saw the same moment of the machine. Where one side has fewer rounds, its median stands for each round.
 Timing ratios(const Timing& slow, const Timing& fast);
 
-/// "142 ms", "15.3 us", "880 ns": three digits, a fitting unit.
-std::string format_seconds(double seconds);
-
-/// "9,840": a ratio or a count with thousands separated; below 100 with one decimal, below 1 with two.
-std::string format_count(double value);
-
-/// Cells as a table with aligned columns; the first row is the head. The first column is aligned left, the rest right.
-std::string text_table(const std::vector<std::vector<std::string>>& rows);
-/// The same as a Markdown table.
-std::string markdown_table(const std::vector<std::vector<std::string>>& rows);
-
 }  // namespace ladder

@@ -7,6 +7,7 @@
 #include "shared/device_ops.hpp"
 #include "shared/error.hpp"
 #include "shared/machine.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder {
 namespace {

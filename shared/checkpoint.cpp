@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "shared/config_json.hpp"
 #include "shared/error.hpp"
 #include "shared/hash.hpp"
 #include "shared/safetensors.hpp"
-#include "shared/trace.hpp"
 
 namespace ladder {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "shared/data.hpp"
 #include "shared/engine.hpp"
 #include "shared/random.hpp"
+#include "shared/run.hpp"
 #include "shared/tokenizer.hpp"
 
 namespace ladder {

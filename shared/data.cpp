@@ -9,11 +9,10 @@
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/hash.hpp"
+#include "shared/random.hpp"
 
 namespace ladder {
 namespace {
-
-std::string source_name(const std::string& path) { return path.empty() ? "the embedded names" : path; }
 
 std::uint64_t hash_tokens(std::span<const std::int32_t> tokens) {
   Hash64 hash;
@@ -28,6 +27,8 @@ Sequence sequence_at(std::span<const std::int32_t> tokens, std::size_t begin, st
 }
 
 }  // namespace
+
+std::string source_name(const std::string& path) { return path.empty() ? "the embedded names" : path; }
 
 std::u32string read_text(const std::string& path) {
   const std::string bytes = path.empty() ? std::string(embedded_names) : read_file(path);
@@ -159,34 +160,6 @@ std::uint64_t StreamSource::data_hash() const { return hash_tokens(tokens_); }
 std::string StreamSource::describe() const {
   return fmt::format("a stream of {} characters, the last {} held out", tokens_.size(),
                      tokens_.size() - train_end_);
-}
-
-// ---- one run -------------------------------------------------------------------------------------------------
-
-Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data) {
-  validate(train);
-  model.vocab_size = 1;  // not known yet; all other sizes are checked before a large file is read
-  validate(model);
-  Run run;
-  run.train = train;
-  run.data = data;
-  run.random = Random(static_cast<std::uint64_t>(train.seed));
-  std::vector<std::u32string> texts = {read_text(data.path)};
-  if (!data.character_stream) {
-    texts = split_documents(texts.front(), source_name(data.path));
-    run.random.shuffle(texts);
-  }
-  const Tokenizer tokenizer = Tokenizer::of(texts, !data.character_stream);
-  model.vocab_size = tokenizer.vocab_size();
-  validate(model);
-  run.model = model;
-  if (data.character_stream)
-    run.source =
-        std::make_unique<StreamSource>(texts.front(), tokenizer, model, train, source_name(data.path));
-  else
-    run.source = std::make_unique<DocumentSource>(texts, tokenizer, model, train);
-  run.initial = initial_parameters(model, run.random);
-  return run;
 }
 
 }  // namespace ladder

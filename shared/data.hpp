@@ -13,8 +13,6 @@
 
 #include "shared/batch.hpp"
 #include "shared/config.hpp"
-#include "shared/parameters.hpp"
-#include "shared/random.hpp"
 #include "shared/tokenizer.hpp"
 
 namespace ladder {
@@ -24,6 +22,9 @@ struct DataOptions {
   std::string path;               ///< empty: the embedded names
   bool character_stream = false;  ///< see Preset::character_stream
 };
+
+/// How messages call what was read from `path`: the path, or "the embedded names".
+std::string source_name(const std::string& path);
 
 /// The whole text of `path` (or the embedded names), decoded, with universal newlines. Throws InputError when it
 /// is missing, a folder, unreadable or not UTF-8.
@@ -106,20 +107,5 @@ class StreamSource final : public TokenSource {
   std::size_t train_end_;
   std::uint64_t seed_;
 };
-
-/// Everything that one training run starts from, in the original's order of draws: seed, shuffle of the documents,
-/// initial parameters; `random` then stands where sampling continues.
-struct Run {
-  GptConfig model;  ///< with the vocabulary size filled in
-  TrainConfig train;
-  DataOptions data;
-  std::unique_ptr<TokenSource> source;
-  TensorList initial;
-  Random random{0};
-};
-
-/// Reads the data, fills in the vocabulary size and draws the initial parameters. The same arguments give the same
-/// run, whatever the stage. Throws InputError for bad settings or data, before any long work.
-Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data);
 
 }  // namespace ladder

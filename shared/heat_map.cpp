@@ -6,9 +6,9 @@
 #include <array>
 #include <cmath>
 
-#include "shared/bench.hpp"
 #include "shared/error.hpp"
-#include "shared/svg_plot.hpp"
+#include "shared/markup.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder {
 namespace {

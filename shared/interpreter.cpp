@@ -7,6 +7,7 @@
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/machine.hpp"
+#include "shared/process.hpp"
 #include "shared/temporary_folder.hpp"
 #include "shared/trace.hpp"
 

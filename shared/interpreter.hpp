@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/data.hpp"
+#include "shared/run.hpp"
 
 namespace ladder {
 

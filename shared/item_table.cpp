@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <sstream>
 
-#include "shared/bench.hpp"
 #include "shared/error.hpp"
 
 namespace ladder {

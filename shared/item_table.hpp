@@ -5,6 +5,7 @@
 #include <string>
 
 #include "shared/ladder_tables.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder {
 

@@ -6,6 +6,7 @@
 
 #include "shared/bench.hpp"
 #include "shared/error.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder {
 namespace {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "shared/tables.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder {
 

@@ -1,7 +1,6 @@
 #include "shared/machine.hpp"
 
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,8 +14,9 @@
 #include <sched.h>
 #endif
 
-#include "shared/device_ops.hpp"
 #include "shared/error.hpp"
+#include "shared/gpu.hpp"
+#include "shared/process.hpp"
 
 namespace ladder {
 namespace {
@@ -74,24 +74,6 @@ T field(const nlohmann::json& json, const char* key) {
 }
 
 }  // namespace
-
-std::string output_of(const std::string& command) {
-  std::FILE* pipe = popen((command + " 2>/dev/null").c_str(), "r");
-  if (pipe == nullptr) return {};
-  std::string text;
-  std::array<char, 4096> block{};
-  for (std::size_t count; (count = std::fread(block.data(), 1, block.size(), pipe)) > 0;)
-    text.append(block.data(), count);
-  if (pclose(pipe) != 0) return {};
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  return text;
-}
-
-std::string shell_quoted(const std::string& text) {
-  std::string quoted = "'";
-  for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
 
 std::filesystem::path source_folder() {
   // A program that was carried to another machine is started in a copy of its sources.

@@ -45,10 +45,4 @@ nlohmann::json to_json(const Build& build);
 Machine machine_from(const nlohmann::json& json);
 Build build_from(const nlohmann::json& json);
 
-/// The standard output of a shell command, stripped at the end; empty when it fails. For asking git and python3.
-std::string output_of(const std::string& command);
-
-/// `text` as one word of a shell command.
-std::string shell_quoted(const std::string& text);
-
 }  // namespace ladder

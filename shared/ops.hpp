@@ -24,7 +24,7 @@
 
 #include "shared/batch.hpp"
 #include "shared/dtype.hpp"
-#include "shared/engine.hpp"
+#include "shared/optimizer.hpp"
 
 namespace ladder {
 

@@ -5,20 +5,11 @@
 #include <vector>
 
 #include "shared/config.hpp"
+#include "shared/tensor.hpp"
 
 namespace ladder {
 
 class Random;
-
-/// A tensor with its name, in double whatever the stage computes in (every smaller type embeds exactly).
-/// `values` is row-major; its size is the product of `shape`.
-struct NamedTensor {
-  std::string name;
-  std::vector<int> shape;
-  std::vector<double> values;
-};
-
-using TensorList = std::vector<NamedTensor>;
 
 struct ParameterSpec {
   std::string name;

@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "shared/check.hpp"
-#include "shared/data.hpp"
 #include "shared/engine.hpp"
+#include "shared/run.hpp"
 #include "shared/stages.hpp"
 #include "shared/tolerances.hpp"
 

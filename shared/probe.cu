@@ -1,6 +1,6 @@
-// Asks CUDA what there is; device_ops.cpp decides what it means.
-#include "shared/device_ops.hpp"
-#include "shared/simt/launch.hpp"
+// Asks CUDA what there is; gpu.cpp decides what it means.
+#include "shared/gpu.hpp"
+#include "shared/simt/cuda_runtime.hpp"
 
 namespace ladder::on_gpu {
 namespace {

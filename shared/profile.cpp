@@ -8,11 +8,11 @@
 #include <thread>
 
 #include "shared/bench.hpp"
+#include "shared/ceilings.hpp"
 #include "shared/error.hpp"
 #include "shared/machine.hpp"
 #include "shared/ops_decorators.hpp"
 #include "shared/ops_engine.hpp"
-#include "stage2_naive_cuda/ops_cuda.hpp"
 
 namespace ladder {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "shared/data.hpp"
 #include "shared/records.hpp"
+#include "shared/run.hpp"
 #include "shared/stages.hpp"
 
 namespace ladder {

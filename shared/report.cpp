@@ -4,8 +4,9 @@
 
 #include <cmath>
 
-#include "shared/bench.hpp"
+#include "shared/markup.hpp"
 #include "shared/svg_plot.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder {
 namespace {

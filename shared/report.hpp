@@ -6,6 +6,7 @@
 
 #include "shared/machine.hpp"
 #include "shared/tables.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder {
 

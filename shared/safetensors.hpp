@@ -10,7 +10,7 @@
 #include <string>
 
 #include "shared/dtype.hpp"
-#include "shared/parameters.hpp"
+#include "shared/tensor.hpp"
 
 namespace ladder {
 

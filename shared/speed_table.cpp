@@ -5,6 +5,7 @@
 #include "shared/bench.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder {
 namespace {

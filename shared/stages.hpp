@@ -6,11 +6,9 @@
 #include <vector>
 
 #include "shared/engine.hpp"
+#include "shared/gpu.hpp"
 
 namespace ladder {
-
-/// automatic: a GPU stage uses the GPU where there is one and otherwise runs its own kernels on the CPU model.
-enum class Device { automatic, cpu, gpu };
 
 struct StageInfo {
   int number;

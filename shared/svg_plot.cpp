@@ -1,4 +1,5 @@
 #include "shared/svg_plot.hpp"
+#include "shared/markup.hpp"
 
 #include <fmt/format.h>
 
@@ -109,32 +110,6 @@ std::string opened(double height, const std::string& title) {
 }
 
 }  // namespace
-
-std::string html_escaped(const std::string& text) {
-  std::string escaped;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
 
 std::vector<double> smoothed(const std::vector<double>& values, int window) {
   std::vector<double> result(values.size());

@@ -35,6 +35,4 @@ std::string bar_chart(const std::vector<Bar>& bars, const std::string& title);
 /// Mean over a centred window, shortened at both ends: what makes a loss curve of single documents readable.
 std::vector<double> smoothed(const std::vector<double>& values, int window);
 
-std::string html_escaped(const std::string& text);
-
 }  // namespace ladder

@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 
-#include "shared/bench.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/item_table.hpp"

@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "shared/records.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder {
-
-using Cells = std::vector<std::vector<std::string>>;  ///< the first row is the head
 
 /// The table of a record of `ladder speedup` (its rows as run_chain's record_row gives them). `stale` marks rows.
 Cells speedup_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "shared/tile_trace.hpp"
+#include "shared/traced_block.hpp"
 
 namespace ladder {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <map>
 
-#include "shared/svg_plot.hpp"
+#include "shared/markup.hpp"
 
 namespace ladder {
 namespace {

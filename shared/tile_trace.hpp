@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "shared/dtype.hpp"
-#include "shared/tile/trace.hpp"
+#include "shared/traced_block.hpp"
 
 namespace ladder {
 
@@ -33,15 +33,6 @@ struct TileTraceRequest {
   Dtype dtype = Dtype::fp32;
   bool causal = true;                ///< attention only
   std::optional<tile::Index> block;  ///< by default one that shows most: the last, or attention's middle one
-};
-
-/// What a run left behind.
-struct TileTrace {
-  std::string kernel;
-  tile::Index block;
-  tile::Grid grid;
-  std::vector<tile::Trace::Step> steps;
-  std::string json;
 };
 
 /// Inputs are multiples of 1/2 from -2 to 1.5, the same on every machine. Throws InputError for a kernel, a size or

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "shared/config.hpp"
-
 namespace ladder {
 
 /// {"format": "ladder-trace/1", "config": {...}, "machine": {...}, "loss": [...], "ms": [...], "samples": [...],
@@ -25,12 +23,5 @@ void write_trace(const std::filesystem::path& path, const Trace& trace);
 
 /// Throws InputError naming the file and the member that is missing or of another kind.
 Trace read_trace(const std::filesystem::path& path);
-
-/// All settings of a run, for traces, checkpoints and records; from_json throws InputError naming `source` and what
-/// is missing.
-nlohmann::json to_json(const GptConfig& config);
-nlohmann::json to_json(const TrainConfig& config);
-GptConfig gpt_config_from_json(const nlohmann::json& json, std::string_view source);
-TrainConfig train_config_from_json(const nlohmann::json& json, std::string_view source);
 
 }  // namespace ladder

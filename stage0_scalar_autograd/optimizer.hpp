@@ -4,7 +4,7 @@
 #include <cmath>
 #include <span>
 
-#include "shared/engine.hpp"
+#include "shared/optimizer.hpp"
 
 namespace ladder::stage0 {
 

@@ -7,14 +7,8 @@ namespace ladder {
 // Never called: gpu_report() says that this build has no GPU code.
 namespace on_gpu::stage2 {
 std::unique_ptr<DeviceOps> make_ops(const CudaOptions&) { throw MachineError(gpu_report().reason); }
-GpuCeilings ceilings(Dtype) { throw MachineError(gpu_report().reason); }
 }  // namespace on_gpu::stage2
 #endif
-
-GpuCeilings measure_gpu_ceilings(Dtype dtype) {
-  if (!gpu_report().usable) throw MachineError(gpu_report().reason);
-  return on_gpu::stage2::ceilings(dtype);
-}
 
 std::unique_ptr<DeviceOps> make_cuda_ops(const CudaOptions& options) {
   return runs_on_gpu(options) ? on_gpu::stage2::make_ops(with_environment(options))

@@ -17,22 +17,12 @@ inline std::unique_ptr<Ops> make_cuda_ops(Dtype dtype, Device device, int thread
   return make_cuda_ops(CudaOptions{dtype, device, threads, true});
 }
 
-/// The most that this GPU did when asked for nothing else: a copy of 1 GiB (bytes read plus written), and
-/// multiply-adds on registers in fp32 or fp64.
-struct GpuCeilings {
-  double bytes_per_second, flops_per_second;
-};
-
-/// Measures; takes some tenths of a second. Throws MachineError where no GPU is usable.
-GpuCeilings measure_gpu_ceilings(Dtype dtype);
-
 // One of each side, from the same text (ops_cuda.cu); make_cuda_ops chooses.
 namespace on_cpu::stage2 {
 std::unique_ptr<DeviceOps> make_ops(const CudaOptions& options);
 }
 namespace on_gpu::stage2 {
 std::unique_ptr<DeviceOps> make_ops(const CudaOptions& options);
-GpuCeilings ceilings(Dtype dtype);
-}  // namespace on_gpu::stage2
+}
 
 }  // namespace ladder

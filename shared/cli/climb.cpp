@@ -14,6 +14,7 @@
 #include "shared/files.hpp"
 #include "shared/hash.hpp"
 #include "shared/report.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder::cli {
 namespace {

@@ -7,11 +7,12 @@
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/status.hpp"
-#include "shared/device_ops.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
+#include "shared/gpu.hpp"
 #include "shared/heat_map.hpp"
 #include "shared/tables.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder::cli {
 namespace {

@@ -11,6 +11,7 @@
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/machine.hpp"
+#include "shared/process.hpp"
 #include "stage0_scalar_autograd/expression.hpp"
 #include "stage0_scalar_autograd/graph.hpp"
 

@@ -6,17 +6,17 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "shared/bench.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
-#include "shared/device_ops.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
+#include "shared/gpu.hpp"
 #include "shared/interpreter.hpp"
 #include "shared/kernel_parity.hpp"
 #include "shared/tables.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder::cli {
 namespace {

@@ -4,13 +4,13 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "shared/bench.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/tables.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder::cli {
 namespace {

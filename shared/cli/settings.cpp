@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "shared/cli/options.hpp"
+#include "shared/config_json.hpp"
 #include "shared/error.hpp"
-#include "shared/trace.hpp"
 
 namespace ladder::cli {
 namespace {

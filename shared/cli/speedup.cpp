@@ -10,6 +10,7 @@
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/tables.hpp"
+#include "shared/text_table.hpp"
 
 namespace ladder::cli {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "shared/cli/commands.hpp"
 #include "shared/error.hpp"
+#include "shared/process.hpp"
 
 namespace ladder::cli {
 namespace {

@@ -5,11 +5,11 @@
 #include <cmath>
 #include <memory>
 
-#include "shared/bench.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
+#include "shared/text_table.hpp"
 #include "shared/tile_flow.hpp"
 #include "shared/tile_picture.hpp"
 #include "shared/tile_svg.hpp"

@@ -12,6 +12,7 @@
 #include "shared/cli/options.hpp"
 #include "shared/cli/progress.hpp"
 #include "shared/cli/settings.hpp"
+#include "shared/config_json.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/hash.hpp"

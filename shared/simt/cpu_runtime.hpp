@@ -1,15 +1,19 @@
 // Runtime for the CPU model: memory, copies and steps as the GPU's Runtime has them, in host memory.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <vector>
 
+#include "shared/error.hpp"
 #include "shared/ops.hpp"
 #include "shared/simt/memory_watch.hpp"
-#include "shared/simt/thread_model.hpp"
+#include "shared/simt/stream.hpp"
+#include "shared/simt/worker_pool.hpp"
 
 namespace ladder::on_cpu {
 

@@ -13,6 +13,7 @@
 #else
 #define LADDER_SIDE on_cpu
 #include "shared/simt/cpu_runtime.hpp"
+#include "shared/simt/thread_model.hpp"
 #endif
 
 namespace ladder::LADDER_SIDE {

@@ -5,6 +5,7 @@
 
 #include "shared/error.hpp"
 #include "shared/svg_plot.hpp"
+#include "shared/text_table.hpp"
 
 using namespace ladder;
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "shared/tables.hpp"
+#include "shared/text_table.hpp"
 #include "tests/parity/broken_engine.hpp"
 
 using namespace ladder;

@@ -154,6 +154,7 @@ TEST_CASE("a row of a GPU run depends on the kernels and not on the CPU models")
   CHECK(source_set_of(3, true) == "stage3-gpu");
   const TemporaryFolder folder;
   const fs::path tree = folder / "tree";
+  fs::create_directories(tree);
   for (const char* room : {"shared", "stage2_naive_cuda", "stage3_tiled_kernels"})
     fs::copy(fs::path(LADDER_SOURCE_DIR) / room, tree / room, fs::copy_options::recursive);
   const auto hashes = [&] {

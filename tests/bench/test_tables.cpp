@@ -11,6 +11,7 @@
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/temporary_folder.hpp"
+#include "shared/text_table.hpp"
 #include "shared/tolerances.hpp"
 
 using namespace ladder;

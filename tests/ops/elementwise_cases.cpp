@@ -1,5 +1,5 @@
 // Cases of RMSNorm, ReLU, the residual sum, the embedding and Adam.
-#include "shared/engine.hpp"
+#include "shared/optimizer.hpp"
 #include "tests/ops/cases.hpp"
 #include "tests/ops/naive_reference.hpp"
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <set>
 
-#include "shared/data.hpp"
 #include "shared/data/embedded_names.hpp"
 #include "shared/error.hpp"
+#include "shared/run.hpp"
 #include "tests/support/run_program.hpp"
 
 using namespace ladder;

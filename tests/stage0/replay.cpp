@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
-#include "shared/data.hpp"
 #include "shared/files.hpp"
+#include "shared/run.hpp"
 #include "shared/sample.hpp"
 #include "stage0_scalar_autograd/engine.hpp"
 

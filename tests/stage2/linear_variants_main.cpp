@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "shared/bench.hpp"
 #include "shared/error.hpp"
 #include "shared/records.hpp"
+#include "shared/text_table.hpp"
 #include "tests/stage2/linear_variants.hpp"
 
 int main(int argc, char** argv) {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "shared/data.hpp"
+#include "shared/run.hpp"
 #include "shared/sample.hpp"
 #include "shared/tolerances.hpp"
 #include "shared/train.hpp"

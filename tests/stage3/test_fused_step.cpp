@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdio>
 
-#include "shared/data.hpp"
 #include "shared/parity.hpp"
+#include "shared/run.hpp"
 #include "shared/tile/checks.hpp"
 #include "shared/tolerances.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <cstdio>
 
-#include "shared/data.hpp"
 #include "shared/dtype_convert.hpp"
 #include "shared/ops_decorators.hpp"
+#include "shared/run.hpp"
 #include "shared/sample.hpp"
 #include "shared/tolerances.hpp"
 #include "shared/train.hpp"

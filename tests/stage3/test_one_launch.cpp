@@ -3,7 +3,7 @@
 
 #include <cstdio>
 
-#include "shared/data.hpp"
+#include "shared/run.hpp"
 #include "shared/tolerances.hpp"
 #include "shared/train.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"

@@ -1,8 +1,8 @@
-// What this GPU can do at most, measured: the 100% of `ladder profile`.
-#include "shared/simt/launch.hpp"
-#include "stage2_naive_cuda/ops_cuda.hpp"
+// Measures a GPU's copy and arithmetic.
+#include "shared/ceilings.hpp"
+#include "shared/simt/cuda_runtime.hpp"
 
-namespace ladder::on_gpu::stage2 {
+namespace ladder::on_gpu {
 namespace {
 
 constexpr int kChains = 8;        // independent multiply-adds a thread: enough to cover their latency
@@ -54,8 +54,8 @@ double arithmetic_rate(Runtime& runtime) {
   runtime.upload(factors, host, sizeof host);
   T* out = static_cast<T*>(runtime.allocate(sizeof(T) * kBlocks * kThreads));
   const double seconds = fastest(static_cast<cudaStream_t>(runtime.stream().handle), [&] {
-    launch(runtime.stream(), {"arithmetic", dim3(kBlocks), dim3(kThreads)}, arithmetic_kernel<T>,
-           static_cast<const T*>(factors), out);
+    start(runtime.stream(), "arithmetic", dim3(kBlocks), dim3(kThreads), arithmetic_kernel<T>,
+          static_cast<const T*>(factors), out);
   });
   return 2.0 * kChains * kRounds * kBlocks * kThreads / seconds;
 }
@@ -76,4 +76,4 @@ GpuCeilings ceilings(Dtype dtype) {
   return {2.0 * kBytes / seconds, flops};
 }
 
-}  // namespace ladder::on_gpu::stage2
+}  // namespace ladder::on_gpu
