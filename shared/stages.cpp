@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "shared/error.hpp"
-#include "shared/ops_engine.hpp"
+#include "shared/base/error.hpp"
+#include "shared/train/ops_engine.hpp"
 #include "stage0_scalar_autograd/engine.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "stage2_naive_cuda/ops_cuda.hpp"

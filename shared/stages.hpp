@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "shared/engine.hpp"
-#include "shared/gpu.hpp"
+#include "shared/device/gpu.hpp"
+#include "shared/train/engine.hpp"
 
 namespace ladder {
 

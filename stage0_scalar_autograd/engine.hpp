@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "shared/engine.hpp"
+#include "shared/train/engine.hpp"
 #include "stage0_scalar_autograd/tape.hpp"
 
 namespace ladder::stage0 {

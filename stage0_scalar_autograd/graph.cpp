@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "shared/random.hpp"
+#include "shared/base/random.hpp"
 #include "stage0_scalar_autograd/model.hpp"
 
 namespace ladder::stage0 {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "shared/config.hpp"
-#include "shared/ops.hpp"
+#include "shared/model/config.hpp"
+#include "shared/model/ops.hpp"
 #include "stage0_scalar_autograd/value.hpp"
 
 namespace ladder::stage0 {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <span>
 
-#include "shared/optimizer.hpp"
+#include "shared/model/optimizer.hpp"
 
 namespace ladder::stage0 {
 

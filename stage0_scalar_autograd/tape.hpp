@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "shared/error.hpp"
+#include "shared/base/error.hpp"
 
 namespace ladder::stage0 {
 

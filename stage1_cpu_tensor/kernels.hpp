@@ -2,7 +2,7 @@
 // the .cpp of their family. ops_eigen.cpp dispatches to them.
 #pragma once
 
-#include "shared/ops.hpp"
+#include "shared/model/ops.hpp"
 #include "stage1_cpu_tensor/thread_pool.hpp"
 
 namespace ladder::eigen {

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "shared/ops.hpp"
+#include "shared/model/ops.hpp"
 
 namespace ladder {
 

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "shared/device_ops.hpp"
+#include "shared/device/device_ops.hpp"
 
 namespace ladder {
 

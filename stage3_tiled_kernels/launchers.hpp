@@ -2,8 +2,8 @@
 // is compiled once, beside the others instead of after them.
 #pragma once
 
-#include "shared/ops.hpp"
-#include "shared/simt/stream.hpp"
+#include "shared/device/stream.hpp"
+#include "shared/model/ops.hpp"
 
 #ifndef LADDER_SIDE
 #ifdef __CUDACC__

@@ -6,9 +6,9 @@
 #include "stage3_tiled_kernels/preconditions.hpp"
 
 #ifdef __CUDACC__
-#include "shared/simt/cuda_runtime.hpp"
+#include "shared/device/cuda_runtime.hpp"
 #else
-#include "shared/simt/cpu_runtime.hpp"
+#include "shared/device/cpu_runtime.hpp"
 #endif
 
 namespace ladder::LADDER_SIDE::stage3 {

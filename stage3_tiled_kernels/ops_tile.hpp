@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "shared/device_ops.hpp"
+#include "shared/device/device_ops.hpp"
 
 namespace ladder {
 

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "shared/error.hpp"
-#include "shared/ops.hpp"
+#include "shared/base/error.hpp"
+#include "shared/model/ops.hpp"
 
 namespace ladder::stage3 {
 

@@ -4,17 +4,17 @@
 #include <algorithm>
 #include <memory>
 
-#include "shared/bench.hpp"
-#include "shared/chain.hpp"
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/hash.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
-#include "shared/error.hpp"
-#include "shared/files.hpp"
-#include "shared/hash.hpp"
-#include "shared/report.hpp"
-#include "shared/text_table.hpp"
+#include "shared/report/report.hpp"
+#include "shared/speed/chain.hpp"
+#include "shared/speed/race.hpp"
 
 namespace ladder::cli {
 namespace {

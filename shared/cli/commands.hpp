@@ -1,7 +1,7 @@
 // The subcommands of the program: one file each in this folder, declared here, registered by main.cpp.
 //
 // add_X declares X's flags on `app` and sets a callback that runs it. A callback reports failure by throwing one of
-// the errors of shared/error.hpp; main turns it into one line on stderr and the exit code.
+// the errors of shared/base/error.hpp; main turns it into one line on stderr and the exit code.
 #pragma once
 
 namespace CLI {

@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <memory>
 
-#include "shared/chain.hpp"
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/status.hpp"
-#include "shared/error.hpp"
-#include "shared/files.hpp"
-#include "shared/gpu.hpp"
-#include "shared/heat_map.hpp"
-#include "shared/tables.hpp"
-#include "shared/text_table.hpp"
+#include "shared/device/gpu.hpp"
+#include "shared/report/heat_map.hpp"
+#include "shared/report/tables.hpp"
+#include "shared/speed/chain.hpp"
 
 namespace ladder::cli {
 namespace {

@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/process.hpp"
 #include "shared/cli/commands.hpp"
-#include "shared/error.hpp"
-#include "shared/files.hpp"
-#include "shared/machine.hpp"
-#include "shared/process.hpp"
+#include "shared/records/machine.hpp"
 #include "stage0_scalar_autograd/expression.hpp"
 #include "stage0_scalar_autograd/graph.hpp"
 

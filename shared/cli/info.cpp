@@ -5,10 +5,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
 #include "shared/cli/commands.hpp"
-#include "shared/error.hpp"
-#include "shared/files.hpp"
-#include "shared/machine.hpp"
+#include "shared/records/machine.hpp"
 #include "shared/stages.hpp"
 
 namespace ladder::cli {

@@ -2,12 +2,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "shared/checkpoint.hpp"
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
-#include "shared/error.hpp"
-#include "shared/files.hpp"
+#include "shared/train/checkpoint.hpp"
 
 namespace ladder::cli {
 namespace {

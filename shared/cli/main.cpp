@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "shared/base/error.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/names.hpp"
-#include "shared/error.hpp"
 
 namespace ladder::cli {
 namespace {

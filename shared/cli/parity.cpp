@@ -1,22 +1,22 @@
 // ladder parity: two stages, or the whole chain, level by level.
-#include "shared/parity.hpp"
+#include "shared/parity/parity.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/text_table.hpp"
+#include "shared/baseline/interpreter.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
-#include "shared/error.hpp"
-#include "shared/files.hpp"
-#include "shared/gpu.hpp"
-#include "shared/interpreter.hpp"
-#include "shared/kernel_parity.hpp"
-#include "shared/tables.hpp"
-#include "shared/text_table.hpp"
+#include "shared/device/gpu.hpp"
+#include "shared/parity/kernel_parity.hpp"
+#include "shared/report/tables.hpp"
 
 namespace ladder::cli {
 namespace {

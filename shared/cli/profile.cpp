@@ -1,16 +1,16 @@
 // ladder profile: where a step's time goes, operation by operation.
-#include "shared/profile.hpp"
+#include "shared/speed/profile.hpp"
 
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
-#include "shared/error.hpp"
-#include "shared/files.hpp"
-#include "shared/tables.hpp"
-#include "shared/text_table.hpp"
+#include "shared/report/tables.hpp"
 
 namespace ladder::cli {
 namespace {

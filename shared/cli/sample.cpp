@@ -1,15 +1,15 @@
 // ladder sample: text from a checkpoint or a safetensors file.
-#include "shared/sample.hpp"
+#include "shared/train/sample.hpp"
 
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "shared/checkpoint.hpp"
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
-#include "shared/error.hpp"
-#include "shared/files.hpp"
+#include "shared/train/checkpoint.hpp"
 
 namespace ladder::cli {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "shared/base/error.hpp"
 #include "shared/cli/options.hpp"
-#include "shared/config_json.hpp"
-#include "shared/error.hpp"
+#include "shared/model/config_json.hpp"
 
 namespace ladder::cli {
 namespace {

@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "shared/checkpoint.hpp"
-#include "shared/config.hpp"
-#include "shared/data.hpp"
+#include "shared/data/data.hpp"
+#include "shared/model/config.hpp"
 #include "shared/stages.hpp"
+#include "shared/train/checkpoint.hpp"
 
 namespace CLI {
 class App;

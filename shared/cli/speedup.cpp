@@ -2,15 +2,15 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "shared/chain.hpp"
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
-#include "shared/error.hpp"
-#include "shared/files.hpp"
-#include "shared/tables.hpp"
-#include "shared/text_table.hpp"
+#include "shared/report/tables.hpp"
+#include "shared/speed/chain.hpp"
 
 namespace ladder::cli {
 namespace {

@@ -1,14 +1,14 @@
 // ladder tables: the generated parts of the READMEs from the committed records.
-#include "shared/tables.hpp"
+#include "shared/report/tables.hpp"
 
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "shared/base/error.hpp"
+#include "shared/base/process.hpp"
 #include "shared/cli/commands.hpp"
-#include "shared/error.hpp"
-#include "shared/process.hpp"
 
 namespace ladder::cli {
 namespace {

@@ -5,15 +5,15 @@
 #include <cmath>
 #include <memory>
 
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
-#include "shared/error.hpp"
-#include "shared/files.hpp"
-#include "shared/text_table.hpp"
-#include "shared/tile_flow.hpp"
-#include "shared/tile_picture.hpp"
-#include "shared/tile_svg.hpp"
-#include "shared/tile_trace.hpp"
+#include "shared/tile/pictures/flow.hpp"
+#include "shared/tile/pictures/picture.hpp"
+#include "shared/tile/pictures/tile_svg.hpp"
+#include "stage3_tiled_kernels/pictures/tile_trace.hpp"
 
 namespace ladder::cli {
 namespace {

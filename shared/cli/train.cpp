@@ -1,24 +1,24 @@
 // ladder train: one training run on one stage.
-#include "shared/train.hpp"
+#include "shared/train/train.hpp"
 
 #include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "shared/checkpoint.hpp"
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/hash.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/interrupt.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/progress.hpp"
 #include "shared/cli/settings.hpp"
-#include "shared/config_json.hpp"
-#include "shared/error.hpp"
-#include "shared/files.hpp"
-#include "shared/hash.hpp"
-#include "shared/machine.hpp"
-#include "shared/sample.hpp"
-#include "shared/trace.hpp"
+#include "shared/model/config_json.hpp"
+#include "shared/records/machine.hpp"
+#include "shared/records/run_trace.hpp"
+#include "shared/train/checkpoint.hpp"
+#include "shared/train/sample.hpp"
 #include "stage3_tiled_kernels/one_launch/train.hpp"
 
 namespace ladder::cli {

@@ -21,7 +21,7 @@ flags="-std=c++20 -O3 -DFMT_USE_CONSTEXPR=1 -DFMT_HEADER_ONLY"
 compile_one() {
   name=$(basename "$4" .cu)
   case $4 in
-    stage2_*) kind="-cubin -DLADDER_CUDA_ARCHITECTURES=\"sm_$3\"" ;;
+    stage2_* | shared/device/*) kind="-cubin -DLADDER_CUDA_ARCHITECTURES=\"sm_$3\"" ;;
     *) kind="-enable-tile -tilecubin -DLADDER_TILE_ARCHITECTURES=$3" ;;
   esac
   [ "$3" = "$whole" ] || kind="$kind -DLADDER_FEW_INSTANTIATIONS"
@@ -73,6 +73,6 @@ mkdir -p "$folder" && rm -f "$folder"/*.cubin "$folder"/*.log "$folder"/*.second
   (cd "$root" && ls stage3_tiled_kernels/*.cu) |
     grep -v -e /launch_attention.cu -e /launch_linear.cu -e /launch_rows.cu -e /ops_tile.cu |
     while IFS= read -r file; do for architecture in $architectures; do echo "$architecture $file"; done; done
-  (cd "$root" && ls stage2_naive_cuda/*.cu) | sed 's/^/90 /'
+  (cd "$root" && ls stage2_naive_cuda/*.cu shared/device/*.cu) | sed 's/^/90 /'
 } | xargs -n 2 -P "${LADDER_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}" \
   sh "$0" --one "$nvcc" "$folder" || exit 1

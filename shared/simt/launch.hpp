@@ -5,14 +5,14 @@
 // builds the same kernels for the CPU model (namespace ladder::on_cpu). A program may contain both.
 #pragma once
 
-#include "shared/simt/stream.hpp"
+#include "shared/device/stream.hpp"
 
 #ifdef __CUDACC__
 #define LADDER_SIDE on_gpu
-#include "shared/simt/cuda_runtime.hpp"
+#include "shared/device/cuda_runtime.hpp"
 #else
 #define LADDER_SIDE on_cpu
-#include "shared/simt/cpu_runtime.hpp"
+#include "shared/device/cpu_runtime.hpp"
 #include "shared/simt/thread_model.hpp"
 #endif
 

@@ -19,9 +19,9 @@
 #include <functional>
 #include <string>
 
-#include "shared/error.hpp"
-#include "shared/simt/stream.hpp"
-#include "shared/simt/worker_pool.hpp"
+#include "shared/base/error.hpp"
+#include "shared/device/stream.hpp"
+#include "shared/device/worker_pool.hpp"
 
 // NOLINTBEGIN(bugprone-reserved-identifier): CUDA's names
 #define __global__

@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "shared/simt/memory_watch.hpp"
+#include "shared/device/memory_watch.hpp"
 
 namespace ladder::tile {
 namespace {

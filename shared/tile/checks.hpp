@@ -18,7 +18,7 @@
 #include <string>
 #include <string_view>
 
-#include "shared/error.hpp"
+#include "shared/base/error.hpp"
 #include "shared/tile/block.hpp"
 
 namespace ladder::tile {

@@ -4,7 +4,7 @@
 #include <concepts>
 #include <cstddef>
 
-#include "shared/simt/hints.hpp"
+#include "shared/device/hints.hpp"
 
 namespace ladder::tile {
 

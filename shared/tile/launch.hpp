@@ -14,8 +14,8 @@
 
 #include <type_traits>
 
-#include "shared/error.hpp"
-#include "shared/simt/stream.hpp"
+#include "shared/base/error.hpp"
+#include "shared/device/stream.hpp"
 #include "shared/tile/grid.hpp"
 
 #if defined(__CUDACC__) || defined(LADDER_TILE_REAL_HEADER)

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "shared/simt/worker_pool.hpp"
+#include "shared/device/worker_pool.hpp"
 
 namespace ladder::tile {
 namespace {

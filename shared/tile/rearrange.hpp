@@ -2,7 +2,7 @@
 // and reductions along one dimension.
 #pragma once
 
-#include "shared/error.hpp"
+#include "shared/base/error.hpp"
 #include "shared/tile/elementwise.hpp"
 
 namespace cuda::tiles {

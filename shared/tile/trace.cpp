@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string_view>
 
-#include "shared/error.hpp"
+#include "shared/base/error.hpp"
 #include "shared/tile/checks.hpp"
 
 namespace ladder::tile {

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "shared/cost.hpp"
-#include "shared/ops.hpp"
+#include "shared/model/cost.hpp"
+#include "shared/model/ops.hpp"
 #include "shared/simt/launch.hpp"
 
 namespace ladder::LADDER_SIDE::stage2 {

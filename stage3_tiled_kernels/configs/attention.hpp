@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 
-#include "shared/dtype.hpp"
+#include "shared/base/dtype.hpp"
 
 namespace ladder::table {
 

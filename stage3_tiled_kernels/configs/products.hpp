@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "shared/dtype.hpp"
+#include "shared/base/dtype.hpp"
 
 namespace ladder::table {
 

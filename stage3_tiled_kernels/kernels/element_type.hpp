@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "shared/cost.hpp"
-#include "shared/error.hpp"
-#include "shared/ops.hpp"
+#include "shared/base/error.hpp"
+#include "shared/model/cost.hpp"
+#include "shared/model/ops.hpp"
 #include "shared/tile/launch.hpp"
 #include "stage3_tiled_kernels/preconditions.hpp"
 

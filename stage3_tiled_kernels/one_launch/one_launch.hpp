@@ -4,8 +4,8 @@
 #include <array>
 #include <memory>
 
-#include "shared/data.hpp"
-#include "shared/engine.hpp"
+#include "shared/data/data.hpp"
+#include "shared/train/engine.hpp"
 #include "stage3_tiled_kernels/ops_tile.hpp"
 
 namespace ladder {

@@ -1,14 +1,14 @@
 // A padded model in a device's memory: parameters and moments, to the device and back.
 #pragma once
 
-#include "shared/dtype_convert.hpp"
+#include "shared/base/dtype_convert.hpp"
 #include "stage3_tiled_kernels/kernels/element_type.hpp"
 #include "stage3_tiled_kernels/one_launch/one_launch.hpp"
 
 #ifdef __CUDACC__
-#include "shared/simt/cuda_runtime.hpp"
+#include "shared/device/cuda_runtime.hpp"
 #else
-#include "shared/simt/cpu_runtime.hpp"
+#include "shared/device/cpu_runtime.hpp"
 #endif
 
 namespace ladder::LADDER_SIDE::stage3 {

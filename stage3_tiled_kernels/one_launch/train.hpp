@@ -1,7 +1,7 @@
-// The training loop where a launch is many steps: what shared/train.hpp is where a step is many launches.
+// The training loop where a launch is many steps: what shared/train/train.hpp is where a step is many launches.
 #pragma once
 
-#include "shared/train.hpp"
+#include "shared/train/train.hpp"
 #include "stage3_tiled_kernels/one_launch/one_launch.hpp"
 
 namespace ladder {

@@ -6,10 +6,10 @@
 
 #include <random>
 
-#include "shared/ops_engine.hpp"
+#include "shared/check/cases.hpp"
+#include "shared/train/ops_engine.hpp"
 #include "stage1_cpu_tensor/lanes.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
-#include "tests/ops/cases.hpp"
 
 namespace {
 
@@ -98,7 +98,7 @@ BENCHMARK(linear_forward)
     ->ArgsProduct({{115, 512}, {256}, {1024}, {1, 2}})
     ->UseRealTime();
 
-/// Every case of tests/ops, by its name.
+/// Every case of shared/check, by its name.
 void register_cases() {
   for (const cases::OpCase& c : cases::all_cases(Layout::packed))
     benchmark::RegisterBenchmark(("case " + c.name()).c_str(), [c](benchmark::State& state) {

@@ -5,8 +5,8 @@
 #include <limits>
 #include <vector>
 
-#include "shared/check.hpp"
-#include "shared/error.hpp"
+#include "shared/base/error.hpp"
+#include "shared/check/check.hpp"
 
 using namespace ladder;
 

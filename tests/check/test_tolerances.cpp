@@ -4,8 +4,8 @@
 #include <cmath>
 #include <set>
 
-#include "shared/error.hpp"
-#include "shared/tolerances.hpp"
+#include "shared/base/error.hpp"
+#include "shared/check/tolerances.hpp"
 
 using namespace ladder;
 

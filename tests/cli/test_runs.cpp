@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "shared/files.hpp"
+#include "shared/base/files.hpp"
 #include "tests/support/run_program.hpp"
 
 using namespace ladder;

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "shared/parity.hpp"
+#include "shared/parity/parity.hpp"
 
 namespace ladder {
 

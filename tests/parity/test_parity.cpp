@@ -1,8 +1,8 @@
 // Each rung against the one below: gradients, losses over 1,000 steps, samples, on the embedded names.
 #include <catch2/catch.hpp>
 
-#include "shared/kernel_parity.hpp"
-#include "shared/parity.hpp"
+#include "shared/parity/kernel_parity.hpp"
+#include "shared/parity/parity.hpp"
 
 using namespace ladder;
 

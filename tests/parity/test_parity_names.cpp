@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "shared/parity.hpp"
+#include "shared/parity/parity.hpp"
 
 using namespace ladder;
 

@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "shared/check.hpp"
+#include "shared/check/check.hpp"
 #include "shared/simt/launch.hpp"
 
 using namespace ladder;          // NOLINT(google-build-using-namespace)

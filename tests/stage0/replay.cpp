@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
-#include "shared/files.hpp"
-#include "shared/run.hpp"
-#include "shared/sample.hpp"
+#include "shared/base/files.hpp"
+#include "shared/train/run.hpp"
+#include "shared/train/sample.hpp"
 #include "stage0_scalar_autograd/engine.hpp"
 
 namespace ladder {

@@ -3,9 +3,9 @@
 #include <catch2/catch.hpp>
 #include <cstdint>
 
-#include "shared/check.hpp"
-#include "shared/error.hpp"
-#include "shared/random.hpp"
+#include "shared/base/error.hpp"
+#include "shared/base/random.hpp"
+#include "shared/check/check.hpp"
 #include "stage0_scalar_autograd/engine.hpp"
 #include "stage0_scalar_autograd/optimizer.hpp"
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string>
 
-#include "shared/error.hpp"
+#include "shared/base/error.hpp"
 #include "stage0_scalar_autograd/expression.hpp"
 #include "stage0_scalar_autograd/graph.hpp"
 

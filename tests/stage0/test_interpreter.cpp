@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "shared/base/files.hpp"
 #include "shared/data/embedded_names.hpp"
-#include "shared/files.hpp"
 #include "tests/stage0/replay.hpp"
 
 namespace fs = std::filesystem;

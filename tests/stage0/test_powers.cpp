@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "shared/random.hpp"
+#include "shared/base/random.hpp"
 #include "stage0_scalar_autograd/fast_adam.hpp"
 
 using namespace ladder;

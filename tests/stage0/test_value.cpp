@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "shared/random.hpp"
+#include "shared/base/random.hpp"
 #include "stage0_scalar_autograd/model.hpp"
 
 using namespace ladder;

@@ -1,9 +1,9 @@
 // Small models, parameters and batches that the tests of stage 1 share.
 #pragma once
 
-#include "shared/ops_engine.hpp"
+#include "shared/check/cases.hpp"
+#include "shared/train/ops_engine.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
-#include "tests/ops/cases.hpp"
 
 namespace ladder::stage1_tests {
 

@@ -1,8 +1,8 @@
 // The engine around Ops: bits, state in and out, bad input.
 #include <catch2/catch.hpp>
 
-#include "tests/ops/padded_view.hpp"
 #include "tests/stage1/models.hpp"
+#include "tests/support/padded_view.hpp"
 
 using namespace ladder;
 using namespace ladder::stage1_tests;

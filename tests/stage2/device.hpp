@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "shared/ops_engine.hpp"
+#include "shared/train/ops_engine.hpp"
 #include "stage2_naive_cuda/ops_cuda.hpp"
 
 namespace ladder::testing {

@@ -13,7 +13,7 @@ build=$1
 out=$2
 text=${3:-}
 parts=${PARTS:-tests sanitizer variants bench}
-[ -f shared/ops.hpp ] || { echo "gpu_run.sh: start it from the repository root" >&2; exit 2; }
+[ -f shared/model/ops.hpp ] || { echo "gpu_run.sh: start it from the repository root" >&2; exit 2; }
 mkdir -p "$out" || exit 2
 summary=$out/summary.txt
 : >"$summary"

@@ -3,9 +3,9 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "shared/error.hpp"
-#include "shared/records.hpp"
-#include "shared/text_table.hpp"
+#include "shared/base/error.hpp"
+#include "shared/base/text_table.hpp"
+#include "shared/records/records.hpp"
 #include "tests/stage2/linear_variants.hpp"
 
 int main(int argc, char** argv) {

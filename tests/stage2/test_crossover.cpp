@@ -4,10 +4,10 @@
 #include <cstdlib>
 #include <string>
 
-#include "shared/error.hpp"
-#include "shared/files.hpp"
-#include "shared/heat_map.hpp"
-#include "shared/temporary_folder.hpp"
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/temporary_folder.hpp"
+#include "shared/report/heat_map.hpp"
 
 using namespace ladder;  // NOLINT(google-build-using-namespace)
 

@@ -7,8 +7,8 @@
 #include <set>
 #include <string>
 
+#include "shared/check/cases.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
-#include "tests/ops/cases.hpp"
 #include "tests/stage2/device.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)

@@ -7,7 +7,7 @@
 
 #include <sys/wait.h>
 
-#include "shared/random.hpp"
+#include "shared/base/random.hpp"
 #include "tests/stage2/device.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)

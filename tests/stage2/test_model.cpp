@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "shared/run.hpp"
-#include "shared/sample.hpp"
-#include "shared/tolerances.hpp"
-#include "shared/train.hpp"
+#include "shared/check/tolerances.hpp"
+#include "shared/train/run.hpp"
+#include "shared/train/sample.hpp"
+#include "shared/train/train.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "tests/stage2/device.hpp"
 

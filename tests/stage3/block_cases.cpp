@@ -66,7 +66,7 @@ class Builder {
   OpCase case_;
 };
 
-/// y = x + wo(attention(qkv(rmsnorm(x)))), then all its gradients from dy: the calls of shared/microgpt.cpp.
+/// y = x + wo(attention(qkv(rmsnorm(x)))), then all its gradients from dy: the calls of shared/model/microgpt.cpp.
 void run_attention_block(Ops& ops, const Bound& t, const Shape& s, int N) {
   const int C = s.width(), P = s.packed();
   const auto k = static_cast<std::size_t>(C), v = k + cells(s.kv_heads, s.head_dim);

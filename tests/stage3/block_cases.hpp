@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "tests/ops/cases.hpp"
+#include "shared/check/cases.hpp"
 
 namespace ladder::testing {
 

@@ -9,7 +9,7 @@
 #include <memory>
 #include <regex>
 
-#include "shared/error.hpp"
+#include "shared/base/error.hpp"
 
 namespace ladder {
 namespace {

@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "shared/check.hpp"
+#include "shared/check/check.hpp"
 #include "stage3_tiled_kernels/ladder/attention/01_two_walks.cuh"
 #include "stage3_tiled_kernels/ladder/attention/02_online_softmax.cuh"
 #include "stage3_tiled_kernels/ladder/attention/03_up_to_the_diagonal.cuh"

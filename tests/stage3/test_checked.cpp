@@ -8,11 +8,11 @@
 #include <optional>
 #include <set>
 
-#include "shared/activation_plan.hpp"
-#include "shared/ops_decorators.hpp"
-#include "shared/random.hpp"
+#include "shared/base/random.hpp"
+#include "shared/check/cases.hpp"
+#include "shared/model/activation_plan.hpp"
+#include "shared/model/ops_decorators.hpp"
 #include "shared/tile/checks.hpp"
-#include "tests/ops/cases.hpp"
 #include "tests/stage3/device.hpp"
 #include "tests/stage3/wide_cases.hpp"
 

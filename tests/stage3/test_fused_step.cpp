@@ -4,10 +4,10 @@
 #include <cmath>
 #include <cstdio>
 
-#include "shared/parity.hpp"
-#include "shared/run.hpp"
+#include "shared/check/tolerances.hpp"
+#include "shared/parity/parity.hpp"
 #include "shared/tile/checks.hpp"
-#include "shared/tolerances.hpp"
+#include "shared/train/run.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "stage3_tiled_kernels/one_launch/fused_step.hpp"
 #include "stage3_tiled_kernels/one_launch/tiles.hpp"

@@ -12,10 +12,10 @@
 #include <set>
 #include <string>
 
-#include "shared/files.hpp"
+#include "shared/base/files.hpp"
+#include "shared/check/cases.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "stage3_tiled_kernels/configs.hpp"
-#include "tests/ops/cases.hpp"
 #include "tests/stage3/block_cases.hpp"
 #include "tests/stage3/device.hpp"
 #include "tests/stage3/wide_cases.hpp"

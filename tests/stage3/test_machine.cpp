@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string>
 
-#include "shared/random.hpp"
+#include "shared/base/random.hpp"
 #include "tests/stage3/device.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)

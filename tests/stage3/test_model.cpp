@@ -6,12 +6,12 @@
 #include <cmath>
 #include <cstdio>
 
-#include "shared/dtype_convert.hpp"
-#include "shared/ops_decorators.hpp"
-#include "shared/run.hpp"
-#include "shared/sample.hpp"
-#include "shared/tolerances.hpp"
-#include "shared/train.hpp"
+#include "shared/base/dtype_convert.hpp"
+#include "shared/check/tolerances.hpp"
+#include "shared/model/ops_decorators.hpp"
+#include "shared/train/run.hpp"
+#include "shared/train/sample.hpp"
+#include "shared/train/train.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "tests/stage3/device.hpp"
 

@@ -3,9 +3,9 @@
 
 #include <cstdio>
 
-#include "shared/run.hpp"
-#include "shared/tolerances.hpp"
-#include "shared/train.hpp"
+#include "shared/check/tolerances.hpp"
+#include "shared/train/run.hpp"
+#include "shared/train/train.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "stage3_tiled_kernels/one_launch/train.hpp"
 #include "tests/stage3/device.hpp"

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "shared/error.hpp"
-#include "shared/records.hpp"
+#include "shared/base/error.hpp"
+#include "shared/records/records.hpp"
 #include "stage3_tiled_kernels/configs.hpp"
 
 using namespace ladder;

@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "shared/check.hpp"
+#include "shared/check/check.hpp"
 #include "stage3_tiled_kernels/ladder/rmsnorm/01_one_row_a_block.cuh"
 #include "stage3_tiled_kernels/ladder/rmsnorm/02_row_in_registers.cuh"
 #include "stage3_tiled_kernels/ladder/rmsnorm/03_promises.cuh"

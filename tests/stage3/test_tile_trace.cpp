@@ -6,12 +6,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "shared/error.hpp"
-#include "shared/records.hpp"
-#include "shared/tile_flow.hpp"
-#include "shared/tile_picture.hpp"
-#include "shared/tile_svg.hpp"
-#include "shared/tile_trace.hpp"
+#include "shared/base/error.hpp"
+#include "shared/records/records.hpp"
+#include "shared/tile/pictures/flow.hpp"
+#include "shared/tile/pictures/picture.hpp"
+#include "shared/tile/pictures/tile_svg.hpp"
+#include "stage3_tiled_kernels/pictures/tile_trace.hpp"
 #include "tests/support/run_program.hpp"
 
 using namespace ladder;

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "tests/ops/naive_reference.hpp"
+#include "shared/check/naive_reference.hpp"
 
 namespace ladder::testing {
 namespace {

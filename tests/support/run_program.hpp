@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "shared/temporary_folder.hpp"
+#include "shared/base/temporary_folder.hpp"
 
 namespace ladder::test {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/simt/cpu_runtime.hpp"
+#include "shared/device/cpu_runtime.hpp"
 #include "tests/tile/fault_kernels.cuh"
 
 namespace {

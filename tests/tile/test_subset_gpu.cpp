@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <iostream>
 
-#include "shared/error.hpp"
+#include "shared/base/error.hpp"
 #include "tests/tile/subset_run.hpp"
 
 using ladder::SubsetSlot;

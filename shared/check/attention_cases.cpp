@@ -1,0 +1,124 @@
+// Cases of attention: grouped heads, causal or not, lengths 0 and 1, sharp scores.
+#include "shared/check/cases.hpp"
+#include "shared/check/naive_reference.hpp"
+
+namespace ladder::cases {
+namespace {
+
+struct Shape {
+  Batch batch;
+  naive::AttentionShape a;
+  std::string name;
+  double scale;  ///< of queries and keys: 100 gives scores of 1e4
+
+  std::size_t packed() const { return cells(a.stride()); }
+  std::size_t mixed() const { return cells(a.heads * a.head_dim); }
+  std::size_t cells(int columns) const {
+    return static_cast<std::size_t>(batch.rows()) * static_cast<std::size_t>(columns);
+  }
+};
+
+template <class Args>
+Args common(const Shape& s, const Bound& t) {
+  Args args{};
+  args.batch = t.batch;
+  args.heads = s.a.heads;
+  args.kv_heads = s.a.kv_heads;
+  args.head_dim = s.a.head_dim;
+  args.causal = s.a.causal;
+  args.row_stride = s.a.stride();
+  const Act qkv = t.act("qkv");
+  args.q = qkv.at(static_cast<std::size_t>(s.a.q(0)));
+  args.k = qkv.at(static_cast<std::size_t>(s.a.k(0)));
+  args.v = qkv.at(static_cast<std::size_t>(s.a.v(0)));
+  args.out_nc = t.act("out");
+  args.lse_hn = t.stat("lse");
+  args.scratch = t.scratch;
+  return args;
+}
+
+std::vector<double> packed_values(const Shape& s) {
+  std::vector<double> qkv = random_values("qkv" + s.name, s.packed());
+  for (std::size_t i = 0; i < qkv.size(); ++i)
+    if (static_cast<int>(i) % s.a.stride() < s.a.v(0)) qkv[i] *= s.scale;
+  return qkv;
+}
+
+OpCase forward(const Shape& s) {
+  OpCase c;
+  c.op = "attention_forward";
+  c.shape = s.name;
+  c.batch = s.batch;
+  c.scratch_heads = s.a.heads;
+  c.max_logit = s.scale * s.scale;
+  add(c, Role::activation, Use::input, "qkv", packed_values(s));
+  add(c, Role::activation, Use::output, "out", std::vector<double>(s.mixed()));
+  add(c, Role::statistic, Use::output, "lse", std::vector<double>(s.cells(s.a.heads)));
+  c.run = [s](Ops& ops, const Bound& t) { ops.run(common<AttentionForward>(s, t)); };
+  c.with_terms = {"out"};
+  c.rounded_terms = [s](Values& t) { naive::attention_terms(s.batch, s.a, t.at("qkv"), t.at("out")); };
+  c.naive = [s](Values& t) { naive::attention(s.batch, s.a, t.at("qkv"), t.at("out"), t.at("lse")); };
+  return c;
+}
+
+/// Runs the forward pass first: what it leaves in `out`, `lse` and scratch is the stage's own business.
+OpCase backward(const Shape& s) {
+  OpCase c;
+  c.op = "attention_backward";
+  c.shape = s.name;
+  c.batch = s.batch;
+  c.scratch_heads = s.a.heads;
+  c.max_logit = s.scale * s.scale;
+  add(c, Role::activation, Use::input, "qkv", packed_values(s));
+  add(c, Role::activation, Use::input, "dout", random_values("dout" + s.name, s.mixed()));
+  add(c, Role::activation, Use::work, "out", std::vector<double>(s.mixed()));
+  add(c, Role::statistic, Use::work, "lse", std::vector<double>(s.cells(s.a.heads)));
+  add(c, Role::activation, Use::output, "dqkv", std::vector<double>(s.packed()));
+  c.run = [s](Ops& ops, const Bound& t) {
+    ops.run(common<AttentionForward>(s, t));
+    auto args = common<AttentionBackward>(s, t);
+    args.dout_nc = t.act("dout");
+    args.dq = t.act("dqkv").at(static_cast<std::size_t>(s.a.q(0)));
+    args.dk = t.act("dqkv").at(static_cast<std::size_t>(s.a.k(0)));
+    args.dv = t.act("dqkv").at(static_cast<std::size_t>(s.a.v(0)));
+    ops.run(args);
+  };
+  c.naive = [s](Values& t) {
+    naive::attention_backward(s.batch, s.a, t.at("qkv"), t.at("dout"), t.at("dqkv"));
+  };
+  c.with_terms = {"dqkv"};
+  c.rounded_terms = [s](Values& t) {
+    naive::attention_backward_terms(s.batch, s.a, t.at("qkv"), t.at("dout"), t.at("dqkv"));
+  };
+  if (s.scale > 1) return c;  // a softmax this sharp has no usable differences
+  c.forward = std::make_shared<OpCase>(forward(s));
+  c.output = "out";
+  c.weights = "dout";
+  c.derivatives = {{"qkv", "dqkv", ""}};
+  return c;
+}
+
+}  // namespace
+
+std::vector<OpCase> attention_cases(Layout layout) {
+  std::vector<OpCase> cases;
+  const auto both = [&](const std::vector<int>& lengths, int T, int H, int K, int D, bool causal,
+                        double scale) {
+    const std::string name = fmt::format("B={} T={} H={} K={} D={}{}{}", lengths.size(), T, H, K, D,
+                                         causal ? " causal" : "", scale > 1 ? " sharp" : "");
+    const Shape s{random_batch(lengths, 27, T, layout), {H, K, D, causal}, name, scale};
+    cases.push_back(forward(s));
+    cases.push_back(backward(s));
+  };
+  for (const bool causal : {true, false}) {
+    both({7, 0, 1, 16}, 16, 4, 4, 4, causal, 1);
+    both({17, 3}, 17, 3, 1, 11, causal, 1);  // C = 33, one key/value head for three
+    both({1}, 1, 1, 1, 1, causal, 1);
+    both({5, 17, 0, 2}, 17, 4, 2, 8, causal, 1);
+    both({9, 4}, 16, 2, 2, 16, causal, 100);
+    both({40, 33}, 40, 2, 1, 8, causal, 1);
+  }
+  return cases;
+}
+
+}  // namespace ladder::cases

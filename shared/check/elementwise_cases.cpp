@@ -1,0 +1,236 @@
+// Cases of RMSNorm, ReLU, the residual sum, the embedding and Adam.
+#include "shared/check/cases.hpp"
+#include "shared/check/naive_reference.hpp"
+#include "shared/model/optimizer.hpp"
+
+namespace ladder::cases {
+namespace {
+
+std::size_t cells(int rows, int columns) {
+  return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
+}
+
+OpCase norm_forward(int N, int C, double scale) {
+  OpCase c;
+  c.op = "rmsnorm_forward";
+  c.shape = fmt::format("N={} C={} scale={}", N, C, scale);
+  std::vector<double> x = random_values("x" + c.shape, cells(N, C), scale);
+  if (N > 1) std::fill_n(x.begin(), C, 0.0);  // a padding row
+  add(c, Role::activation, Use::input, "x", x);
+  add(c, Role::activation, Use::output, "y", std::vector<double>(cells(N, C)));
+  add(c, Role::statistic, Use::output, "rstd", std::vector<double>(cells(N, 1)));
+  c.run = [N, C](Ops& ops, const Bound& t) {
+    ops.run(RmsNormForward{N, C, t.act("x"), t.act("y"), t.stat("rstd")});
+  };
+  c.naive = [N, C](Values& t) { naive::rmsnorm(N, C, t.at("x"), t.at("y"), t.at("rstd")); };
+  return c;
+}
+
+OpCase norm_backward(int N, int C, bool residual) {
+  OpCase c;
+  c.op = "rmsnorm_backward";
+  c.shape = fmt::format("N={} C={}{}", N, C, residual ? " with residual" : "");
+  c.forward = std::make_shared<OpCase>(norm_forward(N, C, 1.0));
+  Values& forward = c.forward->values;
+  forward.at("x") =
+      random_values("x" + c.shape, cells(N, C));  // without the row of zeros: its slope is too steep
+  naive::rmsnorm(N, C, forward.at("x"), forward.at("y"), forward.at("rstd"));
+  add(c, Role::activation, Use::input, "dy", random_values("dy" + c.shape, cells(N, C)));
+  add(c, Role::activation, Use::input, "x", forward.at("x"));
+  add(c, Role::statistic, Use::input, "rstd", forward.at("rstd"));
+  if (residual) add(c, Role::activation, Use::input, "dresidual", random_values("dr" + c.shape, cells(N, C)));
+  add(c, Role::activation, Use::output, "dx", std::vector<double>(cells(N, C)));
+  c.run = [=](Ops& ops, const Bound& t) {
+    ops.run(RmsNormBackward{N, C, t.act("dy"), t.act("x"), residual ? t.act("dresidual") : Act{},
+                            t.stat("rstd"), t.act("dx")});
+  };
+  c.naive = [=](Values& t) {
+    naive::rmsnorm_dx(N, C, t.at("dy"), t.at("x"), residual ? &t.at("dresidual") : nullptr, t.at("rstd"),
+                      t.at("dx"));
+  };
+  c.output = "y";
+  c.weights = "dy";
+  c.derivatives = {{"x", "dx", residual ? "dresidual" : ""}};
+  return c;
+}
+
+/// Values of magnitude 0.01 to 1, so that no difference steps over ReLU's corner.
+std::vector<double> away_from_zero(const std::string& name, std::size_t count) {
+  std::vector<double> values = random_values(name, count);
+  for (double& value : values) value += value < 0 ? -0.01 : 0.01;
+  return values;
+}
+
+OpCase relu_forward(int count, bool in_place) {
+  OpCase c;
+  c.op = "relu_forward";
+  c.shape = fmt::format("count={}{}", count, in_place ? " in place" : "");
+  const std::size_t size = cells(count, 1);
+  add(c, Role::activation, in_place ? Use::update : Use::input, "x", away_from_zero("x" + c.shape, size));
+  if (!in_place) add(c, Role::activation, Use::output, "y", std::vector<double>(size));
+  const std::string y = in_place ? "x" : "y";
+  c.run = [=](Ops& ops, const Bound& t) { ops.run(ReluForward{size, t.act("x"), t.act(y)}); };
+  c.naive = [=](Values& t) {
+    for (std::size_t i = 0; i < size; ++i) t.at(y)[i] = std::max(t.at("x")[i], 0.0);
+  };
+  return c;
+}
+
+OpCase relu_backward(int count, bool in_place) {
+  OpCase c;
+  c.op = "relu_backward";
+  c.shape = fmt::format("count={}{}", count, in_place ? " in place" : "");
+  const std::size_t size = cells(count, 1);
+  c.forward = std::make_shared<OpCase>(relu_forward(count, false));
+  Values& forward = c.forward->values;
+  c.forward->naive(forward);
+  const std::vector<double> dy = random_values("dy" + c.shape, size);
+  add(c, Role::activation, in_place ? Use::update : Use::input, in_place ? "dx" : "dy", dy);
+  add(c, Role::activation, Use::input, "y", forward.at("y"));
+  if (!in_place) add(c, Role::activation, Use::output, "dx", std::vector<double>(size));
+  if (in_place) add(c, Role::activation, Use::input, "dy", dy);  // the weights of the difference check
+  const std::string source = in_place ? "dx" : "dy";
+  c.run = [=](Ops& ops, const Bound& t) {
+    ops.run(ReluBackward{size, t.act(source), t.act("y"), t.act("dx")});
+  };
+  c.naive = [=](Values& t) {
+    for (std::size_t i = 0; i < size; ++i) t.at("dx")[i] = t.at("y")[i] > 0 ? t.at("dy")[i] : 0.0;
+  };
+  c.output = "y";
+  c.weights = "dy";
+  c.derivatives = {{"x", "dx", ""}};
+  return c;
+}
+
+/// into: "y" (a buffer of its own), "a" or "b".
+OpCase residual(int count, const std::string& into) {
+  OpCase c;
+  c.op = "residual_forward";
+  c.shape = fmt::format("count={} into {}", count, into);
+  const std::size_t size = cells(count, 1);
+  add(c, Role::activation, into == "a" ? Use::update : Use::input, "a", random_values("a" + c.shape, size));
+  add(c, Role::activation, into == "b" ? Use::update : Use::input, "b", random_values("b" + c.shape, size));
+  if (into == "y") add(c, Role::activation, Use::output, "y", std::vector<double>(size));
+  c.run = [=](Ops& ops, const Bound& t) {
+    ops.run(ResidualForward{size, t.act("a"), t.act("b"), t.act(into)});
+  };
+  c.naive = [=](Values& t) {
+    for (std::size_t i = 0; i < size; ++i) t.at(into)[i] = t.at("a")[i] + t.at("b")[i];
+  };
+  return c;
+}
+
+struct EmbeddingShape {
+  Batch batch;
+  int channels, vocabulary, block_size;
+  std::string name;
+};
+
+OpCase embedding_forward(const EmbeddingShape& s) {
+  OpCase c;
+  c.op = "embedding_forward";
+  c.shape = s.name;
+  c.batch = s.batch;
+  add(c, Role::parameter, Use::input, "wte", random_values("wte" + s.name, cells(s.vocabulary, s.channels)));
+  add(c, Role::parameter, Use::input, "wpe", random_values("wpe" + s.name, cells(s.block_size, s.channels)));
+  add(c, Role::activation, Use::output, "x", std::vector<double>(cells(s.batch.rows(), s.channels)));
+  c.run = [s](Ops& ops, const Bound& t) {
+    ops.run(EmbeddingForward{t.batch, s.channels, t.param("wte"), t.param("wpe"), t.act("x")});
+  };
+  c.naive = [s](Values& t) { naive::embedding(s.batch, s.channels, t.at("wte"), t.at("wpe"), t.at("x")); };
+  return c;
+}
+
+OpCase embedding_backward(const EmbeddingShape& s) {
+  OpCase c;
+  c.op = "embedding_backward";
+  c.shape = s.name;
+  c.batch = s.batch;
+  add(c, Role::activation, Use::input, "dx", random_values("dx" + s.name, cells(s.batch.rows(), s.channels)));
+  add(c, Role::gradient, Use::update, "dwte",
+      random_values("dwte" + s.name, cells(s.vocabulary, s.channels)));
+  add(c, Role::gradient, Use::update, "dwpe",
+      random_values("dwpe" + s.name, cells(s.block_size, s.channels)));
+  c.run = [s](Ops& ops, const Bound& t) {
+    ops.run(EmbeddingBackward{t.batch, s.channels, s.vocabulary, s.block_size, t.act("dx"), t.grad("dwte"),
+                              t.grad("dwpe")});
+  };
+  c.naive = [s](Values& t) {
+    naive::embedding_backward(s.batch, s.channels, t.at("dx"), t.at("dwte"), t.at("dwpe"));
+  };
+  c.forward = std::make_shared<OpCase>(embedding_forward(s));
+  c.output = "x";
+  c.weights = "dx";
+  c.derivatives = {{"wte", "dwte", ""}, {"wpe", "dwpe", ""}};
+  return c;
+}
+
+OpCase adam(int count, std::int64_t step) {
+  OpCase c;
+  c.op = "adam";
+  c.shape = fmt::format("count={} step={}", count, step);
+  const std::size_t size = cells(count, 1);
+  std::vector<double> v = random_values("v" + c.shape, size);
+  for (double& value : v) value = step == 0 ? 0.0 : value * value;
+  std::vector<double> grad = random_values("g" + c.shape, size);
+  if (count > 2) grad[1] = 0.0;  // an embedding row that no token used
+  c.adam_step = ladder::adam_step(TrainConfig{}, step);
+  add(c, Role::gradient, Use::input, "grad", grad);
+  add(c, Role::master, Use::update, "m", random_values("m" + c.shape, size, step == 0 ? 0.0 : 1.0));
+  add(c, Role::master, Use::update, "v", v);
+  add(c, Role::master, Use::update, "master", random_values("p" + c.shape, size));
+  add(c, Role::parameter, Use::update, "param", c.values.at("master"));
+  c.run = [size](Ops& ops, const Bound& t) {
+    ops.run(Adam{size, t.adam_step, t.grad("grad"), t.master("m"), t.master("v"), t.master("master"),
+                 t.param("param")});
+  };
+  c.naive = [settings = *c.adam_step](Values& t) {
+    naive::adam(settings, t.at("grad"), t.at("m"), t.at("v"), t.at("master"));
+    t.at("param") = t.at("master");
+  };
+  return c;
+}
+
+}  // namespace
+
+std::vector<OpCase> norm_cases() {
+  std::vector<OpCase> cases;
+  for (const auto& [N, C] : {std::pair{1, 3}, {17, 33}, {7, 16}, {115, 16}, {5, 64}}) {
+    for (const double scale : {1.0, 1e-3, 1e4}) cases.push_back(norm_forward(N, C, scale));
+    // With one channel the two terms of the gradient cancel (what is left is epsilon's): any rounding fails
+    // there.
+    for (const bool residual_too : {false, true})
+      cases.push_back(norm_backward(N, std::max(C, 2), residual_too));
+  }
+  return cases;
+}
+
+std::vector<OpCase> elementwise_cases() {
+  std::vector<OpCase> cases;
+  for (const int count : {1, 33, 561, 1024, 2500})
+    for (const bool in_place : {false, true}) {
+      cases.push_back(relu_forward(count, in_place));
+      cases.push_back(relu_backward(count, in_place));
+    }
+  for (const int count : {1, 561, 2500})
+    for (const char* into : {"y", "a", "b"}) cases.push_back(residual(count, into));
+  return cases;
+}
+
+std::vector<OpCase> embedding_cases(Layout layout) {
+  std::vector<OpCase> cases;
+  for (const auto& [lengths, C, T] : {std::tuple{std::vector<int>{7, 0, 1, 17, 5}, 33, 17},
+                                      {{1}, 16, 1},
+                                      {{3, 16}, 16, 16},
+                                      {{40, 33}, 70, 40}}) {
+    const EmbeddingShape s{random_batch(lengths, 27, T, layout), C, 27, T,
+                           fmt::format("B={} C={} T={}", lengths.size(), C, T)};
+    cases.push_back(embedding_forward(s));
+    cases.push_back(embedding_backward(s));
+  }
+  return cases;
+}
+
+std::vector<OpCase> adam_cases() { return {adam(1, 0), adam(561, 0), adam(4192, 1), adam(1000, 700)}; }
+
+}  // namespace ladder::cases

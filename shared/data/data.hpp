@@ -1,0 +1,111 @@
+// Training data: from a text to the token sequences of every step.
+//
+// Two kinds of data share one interface. Documents: each line is one, shuffled once, one after the other. A character
+// stream: one long text, of which every step takes random windows. Neither keeps a position: what step s trains on is
+// a function of s, so a resumed run needs no state to continue where it was.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/data/tokenizer.hpp"
+#include "shared/model/batch.hpp"
+#include "shared/model/config.hpp"
+
+namespace ladder {
+
+/// Where a run's text comes from and how it is cut.
+struct DataOptions {
+  std::string path;               ///< empty: the embedded names
+  bool character_stream = false;  ///< see Preset::character_stream
+};
+
+/// How messages call what was read from `path`: the path, or "the embedded names".
+std::string source_name(const std::string& path);
+
+/// The whole text of `path` (or the embedded names), decoded, with universal newlines. Throws InputError when it
+/// is missing, a folder, unreadable or not UTF-8.
+std::u32string read_text(const std::string& path);
+
+/// The stripped lines that are not empty, in order, as the original cuts them. Throws InputError naming `source`
+/// when there are none.
+std::vector<std::u32string> split_documents(std::u32string_view text, std::string_view source);
+
+/// The sequences of each step. Sequence `index` of step s, counted over all micro-batches, is what every stage and
+/// every batch layout trains on.
+class TokenSource {
+ public:
+  TokenSource(Tokenizer tokenizer, const GptConfig& model, const TrainConfig& train);
+  virtual ~TokenSource() = default;
+
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+
+  /// grad_accum micro-batches of batch_size sequences each.
+  std::vector<Batch> step(std::int64_t s, Layout layout = Layout::packed) const;
+
+  /// 0 <= index < grad_accum * batch_size; 1 to block_size tokens with the token that follows each.
+  virtual Sequence sequence(std::int64_t s, int index) const = 0;
+
+  /// Hash of the token and target numbers of step 0: equal on every stage that trains on the same data.
+  std::uint64_t token_hash() const;
+  /// Hash of all tokens in the run's order; a resumed run compares it.
+  virtual std::uint64_t data_hash() const = 0;
+  /// One clause for the configuration that a run prints first: "1043 documents, the longest has 11 characters".
+  virtual std::string describe() const = 0;
+  /// A sentence for stderr where the data do not fit the block; empty otherwise.
+  virtual std::string notice() const { return {}; }
+
+ protected:
+  int sequences_per_step() const { return batch_size_ * grad_accum_; }
+
+  Tokenizer tokenizer_;
+  int block_size_, batch_size_, grad_accum_;
+};
+
+/// Document (s * G * B + index) mod D: [BOS] + ids + [BOS], of which the first min(block_size, length - 1) positions.
+class DocumentSource final : public TokenSource {
+ public:
+  /// `documents` in the order in which they are trained on.
+  DocumentSource(const std::vector<std::u32string>& documents, const Tokenizer& tokenizer,
+                 const GptConfig& model, const TrainConfig& train);
+
+  Sequence sequence(std::int64_t s, int index) const override;
+  std::uint64_t data_hash() const override;
+  std::string describe() const override;
+  std::string notice() const override;
+
+  std::size_t document_count() const { return starts_.size() - 1; }
+
+ private:
+  std::vector<std::int32_t> tokens_;  ///< BOS ids BOS ids ... BOS: neighbours share one BOS
+  std::vector<std::size_t> starts_;   ///< the BOS before each document, and the last BOS
+  std::size_t longest_ = 0;           ///< characters
+  std::size_t too_long_ = 0;          ///< documents with more positions than the block
+};
+
+/// The first 90% of a text are for training, the rest is held out. A sequence is a window of block_size + 1 tokens
+/// whose start is drawn by Philox4x32-10 from (seed, step, index).
+class StreamSource final : public TokenSource {
+ public:
+  /// Throws InputError when either part is shorter than one window.
+  StreamSource(const std::u32string& text, const Tokenizer& tokenizer, const GptConfig& model,
+               const TrainConfig& train, std::string_view source);
+
+  Sequence sequence(std::int64_t s, int index) const override;
+  /// A window of the held-out part, drawn in the same way.
+  Sequence held_out_sequence(std::int64_t s, int index) const;
+  std::uint64_t data_hash() const override;
+  std::string describe() const override;
+
+ private:
+  Sequence window(std::size_t begin, std::size_t end, std::int64_t s, int index, std::uint32_t purpose) const;
+
+  std::vector<std::int32_t> tokens_;
+  std::size_t train_end_;
+  std::uint64_t seed_;
+};
+
+}  // namespace ladder

@@ -1,0 +1,72 @@
+#include "shared/model/config_json.hpp"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "shared/base/error.hpp"
+
+namespace ladder {
+namespace {
+
+using Json = nlohmann::json;
+
+/// json.at(name) as T, with an error that names file and member.
+template <class T>
+T member(const Json& json, const char* name, std::string_view source) {
+  try {
+    return json.at(name).get<T>();
+  } catch (const Json::exception&) {
+    throw InputError(fmt::format("{}: '{}' is missing or of another kind than expected", source, name));
+  }
+}
+
+}  // namespace
+
+Json to_json(const GptConfig& config) {
+  return {{"vocab_size", config.vocab_size}, {"n_layer", config.n_layer},
+          {"n_embd", config.n_embd},         {"n_head", config.n_head},
+          {"n_kv_head", config.kv_heads()},  {"block_size", config.block_size}};
+}
+
+Json to_json(const TrainConfig& config) {
+  return {{"steps", config.steps},
+          {"schedule_steps", config.decay_steps()},
+          {"batch_size", config.batch_size},
+          {"grad_accum", config.grad_accum},
+          {"learning_rate", config.learning_rate},
+          {"beta1", config.beta1},
+          {"beta2", config.beta2},
+          {"eps", config.eps},
+          {"seed", config.seed},
+          {"dtype", std::string(name_of(config.dtype))}};
+}
+
+GptConfig gpt_config_from_json(const Json& json, std::string_view source) {
+  GptConfig config;
+  config.vocab_size = member<int>(json, "vocab_size", source);
+  config.n_layer = member<int>(json, "n_layer", source);
+  config.n_embd = member<int>(json, "n_embd", source);
+  config.n_head = member<int>(json, "n_head", source);
+  config.n_kv_head = member<int>(json, "n_kv_head", source);
+  if (config.n_kv_head == config.n_head)
+    config.n_kv_head = 0;  // one way to say it, so that == compares models
+  config.block_size = member<int>(json, "block_size", source);
+  return config;
+}
+
+TrainConfig train_config_from_json(const Json& json, std::string_view source) {
+  TrainConfig config;
+  config.steps = member<std::int64_t>(json, "steps", source);
+  config.schedule_steps = member<std::int64_t>(json, "schedule_steps", source);
+  config.batch_size = member<int>(json, "batch_size", source);
+  config.grad_accum = member<int>(json, "grad_accum", source);
+  config.learning_rate = member<double>(json, "learning_rate", source);
+  config.beta1 = member<double>(json, "beta1", source);
+  config.beta2 = member<double>(json, "beta2", source);
+  config.eps = member<double>(json, "eps", source);
+  config.seed = member<std::int64_t>(json, "seed", source);
+  config.dtype = parse_dtype(member<std::string>(json, "dtype", source));
+  return config;
+}
+
+}  // namespace ladder

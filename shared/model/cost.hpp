@@ -1,0 +1,80 @@
+// What an operation costs by its definition: bytes that must move and floating-point operations that must be
+// done.
+//
+// Bytes: each input is read once and each output written once ("+=" reads and writes), at the size of its
+// type; integers of the batch and per-row statistics included. FLOPs: an addition, multiplication, division,
+// comparison, square root or exponential counts as one, a multiply-add as two. No stage can move less; how
+// much more it moves is its own matter.
+//
+// Sizes count padding rows. The cost of attention depends on the sequences' lengths, which lie in the stage's
+// memory: it assumes rows / batch positions for each, at most max_length, exact when all are equally long.
+#pragma once
+
+#include <string_view>
+
+#include "shared/model/ops.hpp"
+
+namespace ladder {
+
+struct Cost {
+  double bytes = 0.0;
+  double flops = 0.0;
+
+  Cost& operator+=(const Cost& other) {
+    bytes += other.bytes;
+    flops += other.flops;
+    return *this;
+  }
+};
+
+/// N, C rows and channels: 1 addition each.
+Cost cost(const EmbeddingForward& a);
+/// 2 additions for each element of dx; every touched table row is counted as often as it is touched.
+Cost cost(const EmbeddingBackward& a);
+/// 3 per element (square, sum, scale) and 3 per row (mean, epsilon, inverse root).
+Cost cost(const RmsNormForward& a);
+/// 7 per element (dot 2, projection 2, scale 1, subtract 1, residual 1) and 3 per row.
+Cost cost(const RmsNormBackward& a);
+/// 2 N I O for each of the three products.
+Cost cost(const LinearForward& a);
+Cost cost(const LinearBackwardInput& a);
+Cost cost(const LinearBackwardWeight& a);
+/// With S pairs of positions that see each other: S H (2D scores + 4 softmax + 2D mix).
+Cost cost(const AttentionForward& a);
+/// S H (2D each for the scores again, dP, dV, dQ, dK + 6 for the softmax's derivative).
+Cost cost(const AttentionBackward& a);
+/// 1 per element.
+Cost cost(const ReluForward& a);
+Cost cost(const ReluBackward& a);
+Cost cost(const ResidualForward& a);
+/// 4 per logit (maximum, subtract, exp, sum), 2 more with the gradient.
+Cost cost(const CrossEntropy& a);
+/// 14 per parameter.
+Cost cost(const Adam& a);
+/// Fused: the FLOPs of the parts; bytes without the intermediate result, except what the backward pass needs.
+Cost cost(const RmsNormLinearForward& a);
+Cost cost(const RmsNormLinearBackward& a);
+Cost cost(const LinearResidualForward& a);
+Cost cost(const LinearBackwardInputRelu& a);
+
+/// The operation's name in tables: "linear_forward", ...
+std::string_view op_name(const EmbeddingForward&);
+std::string_view op_name(const EmbeddingBackward&);
+std::string_view op_name(const RmsNormForward&);
+std::string_view op_name(const RmsNormBackward&);
+std::string_view op_name(const LinearForward&);
+std::string_view op_name(const LinearBackwardInput&);
+std::string_view op_name(const LinearBackwardWeight&);
+std::string_view op_name(const AttentionForward&);
+std::string_view op_name(const AttentionBackward&);
+std::string_view op_name(const ReluForward&);
+std::string_view op_name(const ReluBackward&);
+std::string_view op_name(const ResidualForward&);
+std::string_view op_name(const CrossEntropy&);
+std::string_view op_name(const Adam&);
+std::string_view op_name(const RmsNormLinearForward&);
+std::string_view op_name(const RmsNormLinearBackward&);
+std::string_view op_name(const LinearResidualForward&);
+std::string_view op_name(const LinearBackwardInputRelu&);
+
+}  // namespace ladder

@@ -1,0 +1,131 @@
+#include "shared/model/ops_decorators.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "shared/base/dtype_convert.hpp"
+
+namespace ladder {
+namespace {
+
+template <class Reference>
+OutputView view(std::string_view name, const Reference& tensor, std::size_t rows, std::size_t columns) {
+  return {name, tensor.data, tensor.dtype, rows, columns, columns};
+}
+
+template <class Reference>
+OutputView view(std::string_view name, const Reference& tensor, int rows, int columns) {
+  return view(name, tensor, static_cast<std::size_t>(rows), static_cast<std::size_t>(columns));
+}
+
+OutputView strided(std::string_view name, const Act& tensor, int rows, int columns, int stride) {
+  OutputView result = view(name, tensor, rows, columns);
+  result.stride = static_cast<std::size_t>(stride);
+  return result;
+}
+
+}  // namespace
+
+template <class Args>
+void OpsDecorator::pass(const Args& a, std::vector<OutputView> outputs) {
+  around({op_name(a), cost(a), [&] { inner_->run(a); }, std::move(outputs)});
+}
+
+// Each operation with what it writes.
+
+void OpsDecorator::run(const EmbeddingForward& a) {
+  pass(a, {view("x_nc", a.x_nc, a.batch.rows, a.channels)});
+}
+void OpsDecorator::run(const EmbeddingBackward& a) {
+  pass(a, {view("dwte_vc", a.dwte_vc, a.vocabulary, a.channels),
+           view("dwpe_tc", a.dwpe_tc, a.block_size, a.channels)});
+}
+void OpsDecorator::run(const RmsNormForward& a) {
+  pass(a, {view("rstd_n", a.rstd_n, a.rows, 1), view("y_nc", a.y_nc, a.rows, a.channels)});
+}
+void OpsDecorator::run(const RmsNormBackward& a) { pass(a, {view("dx_nc", a.dx_nc, a.rows, a.channels)}); }
+void OpsDecorator::run(const LinearForward& a) { pass(a, {view("y_no", a.y_no, a.rows, a.out)}); }
+void OpsDecorator::run(const LinearBackwardInput& a) { pass(a, {view("dx_ni", a.dx_ni, a.rows, a.in)}); }
+void OpsDecorator::run(const LinearBackwardWeight& a) { pass(a, {view("dw_oi", a.dw_oi, a.out, a.in)}); }
+void OpsDecorator::run(const AttentionForward& a) {
+  pass(a, {view("lse_hn", a.lse_hn, a.heads, a.batch.rows),
+           view("out_nc", a.out_nc, a.batch.rows, a.heads * a.head_dim)});
+}
+void OpsDecorator::run(const AttentionBackward& a) {
+  const int rows = a.batch.rows, keys = a.kv_heads * a.head_dim;
+  pass(a, {strided("dq", a.dq, rows, a.heads * a.head_dim, a.row_stride),
+           strided("dk", a.dk, rows, keys, a.row_stride), strided("dv", a.dv, rows, keys, a.row_stride)});
+}
+void OpsDecorator::run(const ReluForward& a) { pass(a, {view("y", a.y, std::size_t{1}, a.count)}); }
+void OpsDecorator::run(const ReluBackward& a) { pass(a, {view("dx", a.dx, std::size_t{1}, a.count)}); }
+void OpsDecorator::run(const ResidualForward& a) { pass(a, {view("y", a.y, std::size_t{1}, a.count)}); }
+void OpsDecorator::run(const CrossEntropy& a) {
+  pass(a, {view("loss_n", a.loss_n, a.batch.rows, 1), view("loss", a.loss, 1, 1),
+           view("logits_nv", a.logits_nv, a.batch.rows, a.vocabulary)});
+}
+void OpsDecorator::run(const Adam& a) {
+  pass(a,
+       {view("m", a.m, std::size_t{1}, a.count), view("v", a.v, std::size_t{1}, a.count),
+        view("master", a.master, std::size_t{1}, a.count), view("param", a.param, std::size_t{1}, a.count)});
+}
+void OpsDecorator::run(const RmsNormLinearForward& a) {
+  pass(a, {view("rstd_n", a.rstd_n, a.rows, 1), view("y_no", a.y_no, a.rows, a.out)});
+}
+void OpsDecorator::run(const RmsNormLinearBackward& a) {
+  pass(a, {view("dw_oi", a.dw_oi, a.out, a.in), view("dx_ni", a.dx_ni, a.rows, a.in)});
+}
+void OpsDecorator::run(const LinearResidualForward& a) { pass(a, {view("y_no", a.y_no, a.rows, a.out)}); }
+void OpsDecorator::run(const LinearBackwardInputRelu& a) { pass(a, {view("dx_ni", a.dx_ni, a.rows, a.in)}); }
+
+void ProfilingOps::around(const OpCall& call) {
+  using Clock = std::chrono::steady_clock;
+  inner().synchronize();
+  const double requested_before = inner().bytes_requested();
+  const Clock::time_point start = Clock::now();
+  call.run();
+  inner().synchronize();
+  const std::chrono::duration<double> took = Clock::now() - start;
+  auto kind = kinds_.find(call.name);
+  if (kind == kinds_.end()) kind = kinds_.emplace(std::string(call.name), Kind{}).first;
+  kind->second.cost += call.cost;
+  kind->second.bytes_requested += inner().bytes_requested() - requested_before;
+  kind->second.seconds.push_back(took.count());
+}
+
+std::vector<OpProfile> ProfilingOps::report() const {
+  std::vector<OpProfile> profiles;
+  for (const auto& [name, kind] : kinds_) {
+    std::vector<double> seconds = kind.seconds;
+    const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+    const double total = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+    std::nth_element(seconds.begin(), middle, seconds.end());
+    profiles.push_back(
+        {name, static_cast<int>(seconds.size()), total, *middle, kind.cost, kind.bytes_requested});
+  }
+  std::stable_sort(profiles.begin(), profiles.end(),
+                   [](const OpProfile& a, const OpProfile& b) { return a.total_seconds > b.total_seconds; });
+  return profiles;
+}
+
+void NanGuardOps::around(const OpCall& call) {
+  call.run();
+  ++calls_;
+  for (const OutputView& output : call.outputs) {
+    if (output.rows == 0 || output.columns == 0) continue;
+    // A strided view ends with its last row's last column, not with a whole stride.
+    const std::size_t count = (output.rows - 1) * output.stride + output.columns;
+    std::vector<std::byte> raw(count * size_of(output.dtype));
+    inner().download(raw.data(), output.data, raw.size());
+    for (std::size_t row = 0; row < output.rows; ++row)
+      for (std::size_t column = 0; column < output.columns; ++column) {
+        const double value = decode(output.dtype, raw.data(), row * output.stride + column);
+        if (!std::isfinite(value))
+          throw CheckError(fmt::format("operation {} ({}): {} is {} at row {}, column {}", calls_, call.name,
+                                       output.name, value, row, column));
+      }
+  }
+}
+
+}  // namespace ladder

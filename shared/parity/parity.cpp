@@ -1,0 +1,262 @@
+#include "shared/parity/parity.hpp"
+#include "shared/device/device_ops.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "shared/base/dtype_convert.hpp"
+#include "shared/base/error.hpp"
+#include "shared/base/temporary_folder.hpp"
+#include "shared/train/safetensors.hpp"
+#include "shared/train/sample.hpp"
+
+namespace ladder {
+namespace {
+
+constexpr int kSamples = 20;
+
+/// What a probe looks at: the first micro-batch of a step.
+Batch probe_batch(const Run& run, const Engine& engine, std::int64_t step) {
+  return run.source->step(step, engine.layout()).front();
+}
+
+Finding make_finding(std::string level, std::string what, std::int64_t step, std::vector<int> shape,
+                     const Tolerance& row, const Comparison& comparison) {
+  return {std::move(level),
+          std::move(what),
+          step,
+          std::move(shape),
+          fmt::format("{} {}", row.what, name_of(row.dtype)),
+          row.limit(),
+          comparison};
+}
+
+/// The tensors after a journey through a file, as they move between stages and programs.
+TensorList through_safetensors(const TensorList& tensors) {
+  const TemporaryFolder folder;
+  std::vector<StoredTensor> stored;
+  for (const NamedTensor& tensor : tensors) stored.push_back({tensor.name, &tensor, Dtype::fp64});
+  write_safetensors(folder / "weights.safetensors", stored, {});
+  return read_safetensors(folder / "weights.safetensors").tensors;
+}
+
+/// Parameters of `lower`, carried over as a stage would get them from a file, and what came out on the other side.
+void compare_weights(Engine& upper, Engine& lower, std::int64_t step, ParityReport& report) {
+  const TensorList exported = lower.parameters();
+  const TensorList carried = through_safetensors(exported);
+  upper.load_parameters(carried);
+  const TensorList imported = upper.parameters();
+  const bool wide = upper.dtype() == Dtype::fp64;
+  for (std::size_t i = 0; i < exported.size(); ++i) {
+    std::vector<double> want = exported[i].values;
+    if (!wide)
+      for (double& value : want) value = static_cast<double>(static_cast<float>(value));
+    const bool named = i < imported.size() && imported[i].name == exported[i].name;
+    const Comparison comparison =
+        compare(named ? std::span<const double>(imported[i].values) : std::span<const double>(), want, 0.0,
+                Rule::bits);
+    report.findings.push_back({"model", exported[i].name, step, exported[i].shape, "", 0.0, comparison});
+  }
+}
+
+void compare_tensors(const TensorList& upper, const TensorList& lower, const std::string& prefix,
+                     const std::string& level, std::int64_t step, const Tolerance& row,
+                     ParityReport& report) {
+  for (std::size_t i = 0; i < lower.size(); ++i) {
+    const bool named = i < upper.size() && upper[i].name == lower[i].name;
+    const std::span<const double> got =
+        named ? std::span<const double>(upper[i].values) : std::span<const double>();
+    report.findings.push_back(make_finding(level, prefix + lower[i].name, step, lower[i].shape, row,
+                                           compare(got, lower[i].values, row)));
+  }
+}
+
+}  // namespace
+
+// ---- sides and rungs -----------------------------------------------------------------------------------------
+
+Side side_of(int stage, Dtype dtype, Device device, int threads) {
+  const std::vector<Dtype>& known = find_stage(stage).dtypes;
+  require(std::find(known.begin(), known.end(), dtype) != known.end(), "stage {} does not compute in {}",
+          stage, name_of(dtype));
+  return {fmt::format("stage {} {}", stage, name_of(dtype)), dtype,
+          [=](const GptConfig& config, int max_batch) {
+            return make_engine(stage, config, {dtype, max_batch, device, threads});
+          }};
+}
+
+std::vector<Rung> rungs(Device device, int threads) {
+  std::vector<Rung> chain;
+  int double_rung = -1;  // what every later stage is compared with
+  for (const StageInfo& stage : stages()) {
+    if (stage.number == 0) chain.push_back({0, side_of(0, Dtype::fp64, device, threads), -1});
+    if (stage.number == 1) {
+      chain.push_back({1, side_of(1, Dtype::fp64, device, threads), static_cast<int>(chain.size()) - 1});
+      double_rung = static_cast<int>(chain.size()) - 1;
+      chain.push_back({1, side_of(1, Dtype::fp32, device, threads), double_rung});
+    }
+    if (stage.number >= 2)
+      chain.push_back(
+          {stage.number, side_of(stage.number, stage.dtypes.front(), device, threads), double_rung});
+    // The type that tensor cores are for; on the CPU model, which rounds number by number, it would only cost time.
+    const bool narrow = std::count(stage.dtypes.begin(), stage.dtypes.end(), Dtype::bf16) > 0;
+    if (narrow && device != Device::cpu && gpu_report().usable)
+      chain.push_back({stage.number, side_of(stage.number, Dtype::bf16, device, threads), double_rung});
+  }
+  return chain;
+}
+
+// ---- training from the start ---------------------------------------------------------------------------------
+
+Moments zero_moments(const GptConfig& config) {
+  Moments moments;
+  for (const ParameterSpec& spec : parameter_specs(config))
+    moments.m.push_back({spec.name, {spec.rows, spec.cols}, std::vector<double>(spec.size())});
+  moments.v = moments.m;
+  return moments;
+}
+
+void restart(Engine& engine, const Run& run) {
+  engine.load_parameters(run.initial);
+  engine.load_moments(zero_moments(run.model));
+}
+
+std::vector<double> train_curve(Engine& engine, const Run& run, std::int64_t steps,
+                                const std::function<void(std::int64_t)>& before_step) {
+  restart(engine, run);
+  std::vector<double> losses;
+  for (std::int64_t s = 0; s < steps; ++s) {
+    if (before_step) before_step(s);
+    losses.push_back(engine.train_step(run.source->step(s, engine.layout()), adam_step(run.train, s)));
+  }
+  return losses;
+}
+
+TensorList as_stored(TensorList parameters, Dtype dtype) {
+  const Dtype stored = Precision::of(dtype).parameter;
+  for (NamedTensor& tensor : parameters)
+    for (double& value : tensor.values)
+      value = rounded_to(stored == Dtype::tf32 ? Dtype::fp32 : stored, value);
+  return parameters;
+}
+
+// ---- comparing -----------------------------------------------------------------------------------------------
+
+void compare_probes(const Probe& upper, const Probe& lower, Dtype dtype, std::int64_t step,
+                    const ParityLevels& levels, ParityReport& report) {
+  TensorList upper_blocks = upper.activations, lower_blocks = lower.activations, upper_logits, lower_logits;
+  const auto split = [](TensorList& blocks, TensorList& logits) {
+    if (blocks.empty() || blocks.back().name != "logits") return;
+    logits.push_back(std::move(blocks.back()));
+    blocks.pop_back();
+  };
+  split(upper_blocks, upper_logits);
+  split(lower_blocks, lower_logits);
+  // What is compared of gradients is along the same branches of every ReLU; that these agree is compared here.
+  const std::size_t both = std::min(upper.hidden.size(), lower.hidden.size());
+  upper_blocks.insert(upper_blocks.end(), upper.hidden.begin(),
+                      upper.hidden.begin() + static_cast<std::ptrdiff_t>(both));
+  lower_blocks.insert(lower_blocks.end(), lower.hidden.begin(),
+                      lower.hidden.begin() + static_cast<std::ptrdiff_t>(both));
+  const Tolerance& activations = find_tolerance("activations", dtype);
+  if (levels.block) compare_tensors(upper_blocks, lower_blocks, "", "block", step, activations, report);
+  if (!levels.model) return;
+  compare_tensors(upper_logits, lower_logits, "", "model", step, activations, report);
+  compare_tensors(upper.gradients, lower.gradients, "gradient of ", "model", step,
+                  find_tolerance("gradients", dtype), report);
+}
+
+void compare_engines(Engine& upper, Engine& lower, const Run& run, std::int64_t step,
+                     const ParityLevels& levels, ParityReport& report) {
+  const TensorList weights = lower.parameters();
+  if (levels.model)
+    compare_weights(upper, lower, step, report);
+  else
+    upper.load_parameters(weights);
+  compare_from_equal_weights(upper, lower, run, step, levels, report);
+  lower.load_parameters(weights);
+}
+
+void compare_from_equal_weights(Engine& upper, Engine& lower, const Run& run, std::int64_t step,
+                                const ParityLevels& levels, ParityReport& report) {
+  const TensorList stored = as_stored(upper.parameters(), upper.dtype());
+  upper.load_parameters(stored);
+  lower.load_parameters(stored);
+  const Batch batch = probe_batch(run, lower, step);
+  const Probe got = upper.probe(probe_batch(run, upper, step));
+  const Probe want = lower.probe_along(batch, got.hidden);
+  const std::size_t first = report.findings.size();
+  compare_probes(got, want, upper.dtype(), step, levels, report);
+  allow_for_sensitivity(lower, stored, batch, want, got.hidden, upper.dtype(), first, report);
+}
+
+std::vector<std::string> texts_after_training(Engine& engine, const Run& run) {
+  Random random = run.random;
+  return sample_texts(engine, run.source->tokenizer(), kSamples, SampleOptions{}, random);
+}
+
+void compare_with_interpreter(std::span<const double> stage0, std::span<const double> interpreter,
+                              ParityReport& report) {
+  const Tolerance& row = find_tolerance("baseline losses", Dtype::fp64);
+  report.findings.push_back(make_finding("loss", "losses", static_cast<std::int64_t>(interpreter.size()),
+                                         {static_cast<int>(interpreter.size())}, row,
+                                         compare(stage0, interpreter, row)));
+}
+
+const Comparison& compare_losses(std::span<const double> upper, std::span<const double> lower, Dtype dtype,
+                                 ParityReport& report) {
+  const std::size_t first = report.findings.size();
+  for (const Tolerance& row : curve_tolerances(dtype)) {
+    const Comparison comparison = compare(upper, lower, row);
+    const auto steps = comparison.verdict == Verdict::wrong_length ? lower.size() : comparison.want_size;
+    report.findings.push_back(make_finding("loss", row.what, static_cast<std::int64_t>(steps),
+                                           {static_cast<int>(steps)}, row, comparison));
+  }
+  const bool curve_passed = report.findings[first].comparison.passed();
+  return curve_passed ? report.findings.back().comparison : report.findings[first].comparison;
+}
+
+void compare_samples(const std::vector<std::string>& upper, const std::vector<std::string>& lower,
+                     Dtype dtype, ParityReport& report) {
+  std::size_t same = 0;
+  while (same < std::min(upper.size(), lower.size()) && upper[same] == lower[same]) ++same;
+  const bool equal = upper == lower;
+  if (!equal && dtype != Dtype::fp64 && dtype != Dtype::fp32) {
+    report.notes.push_back(fmt::format("samples differ from number {} on, as this type may", same + 1));
+    return;
+  }
+  Comparison comparison;
+  comparison.got_size = upper.size();
+  comparison.want_size = lower.size();
+  if (!equal) {
+    comparison.verdict = Verdict::too_far;
+    comparison.first = comparison.worst = {same, 0.0, 0.0, 0.0};
+    comparison.max_error = 1.0;
+    const auto text = [&](const std::vector<std::string>& texts) {
+      return same < texts.size() ? texts[same] : "nothing";
+    };
+    report.notes.push_back(fmt::format("sample {}: got '{}', want '{}'", same + 1, text(upper), text(lower)));
+  }
+  report.findings.push_back({"loss", "samples", 0, {static_cast<int>(lower.size())}, "", 0.0, comparison});
+}
+
+ParityReport compare_sides(const Side& upper, const Side& lower, const Run& run, const ParityLevels& levels) {
+  ParityReport report{upper.name, lower.name, run.train.steps, {}, {}};
+  const auto upper_engine = upper.make(run.model, run.train.batch_size);
+  const auto lower_engine = lower.make(run.model, run.train.batch_size);
+  restart(*lower_engine, run);
+  if (levels.block || levels.model) compare_engines(*upper_engine, *lower_engine, run, 0, levels, report);
+  if (run.train.steps == 0) return report;
+  const auto trained = [&](Engine& engine) {
+    std::vector<double> loss = train_curve(engine, run, run.train.steps);
+    return Training{std::move(loss), texts_after_training(engine, run)};
+  };
+  const Training want = trained(*lower_engine);
+  if (levels.loss) compare_training(upper, lower, run, trained(*upper_engine), want, report);
+  // Trained weights are harder than fresh ones: their activations are larger and their attention is sharper.
+  if (levels.block || levels.model)
+    compare_engines(*upper_engine, *lower_engine, run, run.train.steps, levels, report);
+  return report;
+}
+
+}  // namespace ladder

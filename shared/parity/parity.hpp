@@ -1,0 +1,165 @@
+// Parity: is one stage the same GPT as another? Compared level by level, from the same weights and the same data.
+//
+//   kernel  every operation of the upper stage's Ops against stage 1 in double, on awkward shapes (kernel_parity.hpp)
+//   block   the residual stream after the embedding and after every half block, and the MLP's hidden activations
+//   model   the logits and the gradient of every parameter, with weights carried over through a safetensors file
+//   loss    the loss of every step, then the sampled texts
+//
+// The lower side is the reference. Limits come from the table of tolerances. When a loss curve fails, the two stages
+// are walked again in lockstep, the upper one put onto the lower one's weights before every step, and every tensor of
+// that step is compared in the order in which it is computed: the first that fails is where the stages part.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/check/check.hpp"
+#include "shared/check/tolerances.hpp"
+#include "shared/stages.hpp"
+#include "shared/train/engine.hpp"
+#include "shared/train/run.hpp"
+
+namespace ladder {
+
+/// One of the two programs that are compared: how to make its engine. Tests put broken engines here.
+struct Side {
+  std::string name;  ///< "stage 1 fp32"
+  Dtype dtype = Dtype::fp64;
+  std::function<std::unique_ptr<Engine>(const GptConfig& config, int max_batch)> make;
+};
+
+Side side_of(int stage, Dtype dtype, Device device = Device::automatic, int threads = 0);
+
+/// One rung of the chain that climb, speedup and parity go up.
+struct Rung {
+  int stage;
+  Side side;
+  int below =
+      -1;  ///< index of the rung it is proven against; -1 for stage 0, whose oracle is the interpreter
+};
+
+/// Stage 0; stage 1 in fp64 against it; stage 1 in fp32 against fp64; every later stage in its default type against
+/// stage 1 fp64, and on a usable GPU also in bf16 where it has that.
+std::vector<Rung> rungs(Device device = Device::automatic, int threads = 0);
+
+/// Zeros, in the shapes of the model's parameters.
+Moments zero_moments(const GptConfig& config);
+
+/// Puts an engine at the start of the run: initial parameters, moments of zero.
+void restart(Engine& engine, const Run& run);
+
+/// Trains from the start of the run; one loss a step. `before_step(s)` may be empty.
+std::vector<double> train_curve(Engine& engine, const Run& run, std::int64_t steps,
+                                const std::function<void(std::int64_t)>& before_step = {});
+
+/// One comparison and what it was about.
+struct Finding {
+  std::string level;      ///< "kernel", "block", "model", "loss", "step" (see compare_step), or "located"
+  std::string what;       ///< "layer0.attn", "gradient of layer0.attn_wq", "losses", "samples"
+  std::int64_t step = 0;  ///< whose weights and data; for "losses" the number of steps compared
+  std::vector<int> shape;
+  std::string tolerance;  ///< key of the row in the table; empty where only equality counts
+  double limit = 0.0;
+  Comparison comparison;
+
+  /// "step 12, layer 0, gradient of layer0.attn_wq, row 3, column 5: got ..., want ..., error ..., allowed ..."
+  std::string describe() const;
+};
+
+struct ParityReport {
+  std::string upper, lower;
+  std::int64_t steps = 0;
+  std::vector<Finding> findings;
+  std::vector<std::string> notes;
+
+  bool passed() const;
+  /// Where the stages part: the located tensor if there is one, else the first failing finding; nullptr when passed.
+  const Finding* divergence() const;
+  /// The finding with the largest error relative to its limit among those of a level; nullptr when there is none.
+  const Finding* worst(const std::string& level) const;
+};
+
+struct ParityLevels {
+  bool kernel = false, block = true, model = true, loss = true;
+  /// "kernel", "block", "model", "loss" or "all"; throws InputError naming them otherwise.
+  static ParityLevels parse(const std::string& name);
+};
+
+/// Compares over `run.train.steps` steps. The kernel level is not part of it (see kernel_parity.hpp).
+ParityReport compare_sides(const Side& upper, const Side& lower, const Run& run, const ParityLevels& levels);
+
+// Sensitivity. Some runs amplify rounding: at a high learning rate two correct programs part for good within a few
+// hundred steps, and a gradient that is a small difference of large terms has fewer correct digits. So where a limit
+// fails, the reference is also compared with itself, after every weight has been moved by a rounding of the upper
+// type (by four units for one pass, whose own operations round too). What lies within ten times that difference cannot
+// be told from rounding; the report says so in a note. At the
+// initial weights, and along the runs whose maxima the table holds, this never comes into play.
+
+/// The weights, each moved up or down by `units` units in the last place of `dtype`.
+TensorList nudged(const TensorList& weights, Dtype dtype, double units);
+/// Passes those findings from `first` on that are not beyond ten times the sensitivity of `lower`, which holds
+/// `weights` before and after, on `batch`. `reference` is the lower one's probe, `branches` the hidden activations along
+/// whose branches its gradients are (see Engine::probe_along).
+void allow_for_sensitivity(Engine& lower, const TensorList& weights, const Batch& batch,
+                           const Probe& reference, const TensorList& branches, Dtype dtype, std::size_t first,
+                           ParityReport& report);
+
+/// What training left: one loss a step, and the texts after it.
+struct Training {
+  std::vector<double> loss;
+  std::vector<std::string> samples;
+};
+
+/// Losses by compare_losses, then samples. Where the losses fail: only over the steps before the reference's own
+/// sensitivity reaches a tenth of the limit, if they pass there; otherwise locates the divergence. In narrow types,
+/// whose limits are wide and on the first steps only: what is within twice of what one rounding of the initial weights does
+/// to the reference alone passes with a note.
+void compare_training(const Side& upper, const Side& lower, const Run& run, const Training& got,
+                      const Training& want, ParityReport& report);
+
+// The pieces, for climb, which trains every stage once and compares afterwards.
+
+/// Puts the lower engine's weights onto the upper one (at level model through a safetensors file, and compares what
+/// arrived), then compares probes of both on the data of `step`, both from the weights as the upper one rounds them.
+void compare_engines(Engine& upper, Engine& lower, const Run& run, std::int64_t step,
+                     const ParityLevels& levels, ParityReport& report);
+/// Probes of both on the data of `step`, from the upper one's weights as its kernels read them; leaves those on both.
+void compare_from_equal_weights(Engine& upper, Engine& lower, const Run& run, std::int64_t step,
+                                const ParityLevels& levels, ParityReport& report);
+/// Parameters as a stage that computes in `dtype` stores them for its kernels.
+TensorList as_stored(TensorList parameters, Dtype dtype);
+/// 20 texts after training, drawn as the original program draws them.
+std::vector<std::string> texts_after_training(Engine& engine, const Run& run);
+/// Activations, logits and gradients of one batch with the same weights, at the levels asked for.
+void compare_probes(const Probe& upper, const Probe& lower, Dtype dtype, std::int64_t step,
+                    const ParityLevels& levels, ParityReport& report);
+/// Two loss curves by curve_tolerances(dtype); what is returned is the first comparison that fails, if one does.
+/// Finding::step is the number of steps compared.
+const Comparison& compare_losses(std::span<const double> upper, std::span<const double> lower, Dtype dtype,
+                                 ParityReport& report);
+/// Stage 0's losses against the interpreter's: the same bits.
+void compare_with_interpreter(std::span<const double> stage0, std::span<const double> interpreter,
+                              ParityReport& report);
+/// Texts must be equal, at least in fp64 and fp32.
+void compare_samples(const std::vector<std::string>& upper, const std::vector<std::string>& lower,
+                     Dtype dtype, ParityReport& report);
+/// One training step of both from the lower one's weights and moments, rounded to the upper one's type: probes, loss,
+/// moments, and the upper one's update by its own moments. In narrow types its moments, too, are held against its own
+/// gradients: those of the two stages differ by more than rounding wherever a ReLU is switched by it. The lower one
+/// moves on.
+ParityReport compare_step(Engine& upper, Engine& lower, const Run& run, std::int64_t step);
+/// Walks both in lockstep through steps 0 .. last and adds the first comparison that fails as level "located".
+void locate(const Side& upper, const Side& lower, const Run& run, std::int64_t last, ParityReport& report);
+
+std::string text_of(const ParityReport& report);
+nlohmann::json to_json(const ParityReport& report);
+/// One line of the parity table: {"kernel": {"error", "limit", "passed", "what"}, ..., "samples": "20 identical"}.
+nlohmann::ordered_json summary_of(const ParityReport& report);
+
+}  // namespace ladder

@@ -1,0 +1,123 @@
+// Where two stages part: a walk in lockstep, one step at a time from equal weights.
+//
+// After hundreds of steps two correct stages differ by grown rounding, so comparing tensors at the step where the loss
+// left its budget would blame an innocent one. Here every step starts from the lower stage's weights and moments on
+// both sides; what differs after it was made by that step.
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "shared/base/error.hpp"
+#include "shared/parity/parity.hpp"
+
+namespace ladder {
+namespace {
+
+/// Adds the findings of `part` that fail; true when there is one.
+bool add_first_failure(const ParityReport& part, ParityReport& report) {
+  const Finding* failed = part.divergence();
+  if (failed == nullptr) return false;
+  report.findings.push_back(*failed);
+  report.findings.back().level = "located";
+  return true;
+}
+
+void compare_lists(const TensorList& upper, const TensorList& lower, const std::string& prefix,
+                   std::int64_t step, const Tolerance& row, ParityReport& part) {
+  for (std::size_t i = 0; i < lower.size(); ++i)
+    part.findings.push_back({"step", prefix + lower[i].name, step, lower[i].shape, row.what, row.limit(),
+                             compare(upper.at(i).values, lower[i].values, row)});
+}
+
+/// What Adam makes of `before` with moments m and v, in double.
+std::vector<double> updated(const std::vector<double>& before, const std::vector<double>& m,
+                            const std::vector<double>& v, const AdamStep& adam) {
+  std::vector<double> after(before.size());
+  for (std::size_t i = 0; i < before.size(); ++i)
+    after[i] = before[i] - adam.learning_rate * (m[i] / adam.correction1) /
+                               (std::sqrt(v[i] / adam.correction2) + adam.eps);
+  return after;
+}
+
+/// What Adam makes of the engine's moments with its own gradients of this step, in double.
+Moments next_moments(Engine& engine, const std::vector<Batch>& micro_batches, const AdamStep& adam) {
+  Moments moments = engine.moments();
+  double sequences = 0.0;
+  for (const Batch& batch : micro_batches) sequences += batch.batch();
+  std::vector<TensorList> gradients;  // a probe's are of the mean over its own sequences
+  for (const Batch& batch : micro_batches) gradients.push_back(engine.probe(batch).gradients);
+  for (std::size_t t = 0; t < moments.m.size(); ++t)
+    for (std::size_t i = 0; i < moments.m[t].values.size(); ++i) {
+      double gradient = 0.0;
+      for (std::size_t k = 0; k < gradients.size(); ++k)
+        gradient += gradients[k][t].values[i] * micro_batches[k].batch() / std::max(sequences, 1.0);
+      double &m = moments.m[t].values[i], &v = moments.v[t].values[i];
+      m = adam.beta1 * m + (1.0 - adam.beta1) * gradient;
+      v = adam.beta2 * v + (1.0 - adam.beta2) * gradient * gradient;
+    }
+  return moments;
+}
+
+/// The upper stage's own update, from its own moments: a gradient near zero may change sign by rounding, and Adam then
+/// moves the weight the other way by a full step, so the two stages' weights themselves need not be near.
+void compare_update(const TensorList& before, Engine& upper, const AdamStep& adam, std::int64_t step,
+                    ParityReport& part) {
+  const Moments moments = upper.moments();
+  const TensorList after = upper.parameters();
+  const Tolerance& row = find_tolerance("update", upper.dtype());
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    const std::vector<double> want =
+        updated(before[i].values, moments.m[i].values, moments.v[i].values, adam);
+    part.findings.push_back({"step", "update of " + after[i].name, step, after[i].shape, row.what,
+                             row.limit(), compare(after[i].values, want, row)});
+  }
+}
+
+}  // namespace
+
+ParityReport compare_step(Engine& upper, Engine& lower, const Run& run, std::int64_t step) {
+  ParityReport part;
+  upper.load_parameters(lower.parameters());
+  upper.load_moments(lower.moments());
+  const TensorList before = upper.parameters();  // rounded to the upper one's type
+  lower.load_parameters(before);
+  lower.load_moments(upper.moments());
+  compare_from_equal_weights(upper, lower, run, step, {false, true, true, false}, part);
+  const auto upper_batches = run.source->step(step, upper.layout());
+  const auto lower_batches = run.source->step(step, lower.layout());
+  upper.load_parameters(before);
+  lower.load_parameters(before);
+  const AdamStep adam = adam_step(run.train, step);
+  const bool narrow = upper.dtype() != Dtype::fp64 && upper.dtype() != Dtype::fp32;
+  std::optional<Moments> own;
+  if (narrow) own = next_moments(upper, upper_batches, adam);
+  const double upper_loss = upper.train_step(upper_batches, adam);
+  const double lower_loss = lower.train_step(lower_batches, adam);
+  const Tolerance& losses = find_tolerance("losses", upper.dtype());
+  part.findings.push_back({"step",
+                           "loss of this step from equal weights",
+                           step,
+                           {1},
+                           losses.what,
+                           losses.limit(),
+                           compare(std::span(&upper_loss, 1), std::span(&lower_loss, 1), losses)});
+  const Tolerance& moments = find_tolerance("moments", upper.dtype());
+  const Moments want = own ? *own : lower.moments();
+  compare_lists(upper.moments().m, want.m, "first moment of ", step, moments, part);
+  compare_lists(upper.moments().v, want.v, "second moment of ", step, moments, part);
+  compare_update(before, upper, adam, step, part);
+  return part;
+}
+
+void locate(const Side& upper, const Side& lower, const Run& run, std::int64_t last, ParityReport& report) {
+  const auto upper_engine = upper.make(run.model, run.train.batch_size);
+  const auto lower_engine = lower.make(run.model, run.train.batch_size);
+  restart(*lower_engine, run);
+  for (std::int64_t step = 0; step <= last; ++step)
+    if (add_first_failure(compare_step(*upper_engine, *lower_engine, run, step), report)) return;
+  report.notes.push_back(fmt::format(
+      "each of the first {} steps alone stays within its limits: rounding, or a difference that builds up",
+      last + 1));
+}
+
+}  // namespace ladder

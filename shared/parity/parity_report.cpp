@@ -1,0 +1,150 @@
+// What a parity report says: as text, as JSON, and which of its findings matter most.
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "shared/base/error.hpp"
+#include "shared/parity/parity.hpp"
+
+namespace ladder {
+namespace {
+
+/// The layer a tensor name belongs to: "layer3.attn_wq" -> ", layer 3"; empty for the others.
+std::string layer_of(const std::string& what) {
+  const std::size_t at = what.find("layer");
+  if (at == std::string::npos) return {};
+  const std::size_t dot = what.find('.', at);
+  return dot == std::string::npos ? std::string() : ", layer " + what.substr(at + 5, dot - at - 5);
+}
+
+std::string place_in(const std::vector<int>& shape, std::size_t index) {
+  if (shape.size() != 2 || shape[1] == 0) return fmt::format("element {}", index);
+  const auto columns = static_cast<std::size_t>(shape[1]);
+  return fmt::format("row {}, column {}", index / columns, index % columns);
+}
+
+double severity(const Finding& finding) {
+  if (finding.comparison.passed() && finding.limit == 0.0) return 0.0;
+  return finding.comparison.max_error / finding.limit;
+}
+
+nlohmann::json to_json(const Finding& finding) {
+  const Comparison& c = finding.comparison;
+  nlohmann::json json = {{"level", finding.level},        {"what", finding.what},
+                         {"step", finding.step + 1},      {"passed", c.passed()},
+                         {"limit", finding.limit},        {"max_error", c.max_error},
+                         {"tolerance", finding.tolerance}};
+  if (c.passed()) return json;
+  // JSON has no NaN and no infinity, and those are the values worth reading here: printed as text.
+  json["element"] = c.first.index;
+  json["got"] = fmt::format("{:.17g}", c.first.got);
+  json["want"] = fmt::format("{:.17g}", c.first.want);
+  json["allowed"] = c.first.budget;
+  json["place"] = place_in(finding.shape, c.first.index);
+  json["text"] = finding.describe();
+  return json;
+}
+
+}  // namespace
+
+ParityLevels ParityLevels::parse(const std::string& name) {
+  if (name == "all") return {true, true, true, true};
+  if (name == "kernel") return {true, false, false, false};
+  if (name == "block") return {false, true, false, false};
+  if (name == "model") return {false, false, true, false};
+  if (name == "loss") return {false, false, false, true};
+  throw InputError(fmt::format("unknown level '{}': valid are kernel, block, model, loss, all", name));
+}
+
+std::string Finding::describe() const {
+  if (what == "samples")
+    return comparison.passed() ? fmt::format("{} identical", comparison.want_size)
+                               : fmt::format("number {} differs", comparison.first.index + 1);
+  const bool placed = comparison.verdict == Verdict::too_far || comparison.verdict == Verdict::not_finite;
+  if (what == "mean of losses" && placed)
+    return fmt::format(
+        "mean error of {} losses: {:.3g}, allowed {:.3g}; the worst is step {}: got {:.17g}, want {:.17g}",
+        comparison.want_size, comparison.max_error, limit, comparison.worst.index + 1, comparison.worst.got,
+        comparison.worst.want);
+  if (what == "losses" && placed)
+    return fmt::format("loss of step {}: got {:.17g}, want {:.17g}, allowed error {:.3g}",
+                       comparison.first.index + 1, comparison.first.got, comparison.first.want,
+                       comparison.first.budget);
+  std::string text = level == "kernel" ? what : fmt::format("step {}{}, {}", step + 1, layer_of(what), what);
+  if (!placed) return text + ": " + comparison.describe();
+  const Element& e = comparison.first;
+  return text + fmt::format(", {}: got {:.17g}, want {:.17g}, allowed error {:.3g}", place_in(shape, e.index),
+                            e.got, e.want, e.budget);
+}
+
+bool ParityReport::passed() const {
+  return !findings.empty() && std::all_of(findings.begin(), findings.end(),
+                                          [](const Finding& f) { return f.comparison.passed(); });
+}
+
+const Finding* ParityReport::divergence() const {
+  const Finding* first = nullptr;
+  for (const Finding& finding : findings) {
+    if (finding.comparison.passed()) continue;
+    if (finding.level == "located") return &finding;
+    if (first == nullptr) first = &finding;
+  }
+  return first;
+}
+
+const Finding* ParityReport::worst(const std::string& level) const {
+  const Finding* worst = nullptr;
+  for (const Finding& finding : findings)
+    if (finding.level == level && finding.what != "samples" &&
+        (worst == nullptr || severity(finding) > severity(*worst)))
+      worst = &finding;
+  return worst;
+}
+
+std::string text_of(const ParityReport& report) {
+  std::string text =
+      fmt::format("{} against {}: {}\n", report.upper, report.lower, report.passed() ? "passed" : "FAILED");
+  for (const char* level : {"kernel", "block", "model", "loss"}) {
+    const Finding* worst = report.worst(level);
+    if (worst == nullptr) continue;
+    const auto count = std::count_if(report.findings.begin(), report.findings.end(),
+                                     [&](const Finding& f) { return f.level == level; });
+    text += fmt::format("  {:<7} {:3} compared, largest error {:.2g} where {:.2g} is allowed ({})\n", level,
+                        count, worst->comparison.max_error, worst->limit, worst->what);
+  }
+  if (const Finding* finding = report.divergence())
+    text += "  first divergence: " + finding->describe() + "\n";
+  for (const std::string& note : report.notes) text += "  " + note + "\n";
+  return text;
+}
+
+nlohmann::ordered_json summary_of(const ParityReport& report) {
+  nlohmann::ordered_json summary = nlohmann::ordered_json::object();
+  for (const char* level : {"kernel", "block", "model", "loss"}) {
+    const Finding* worst = report.worst(level);
+    if (worst == nullptr) continue;
+    const bool passed =
+        std::all_of(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
+          return finding.level != level || finding.what == "samples" || finding.comparison.passed();
+        });
+    const double error = worst->comparison.max_error;
+    summary[level] = {{"error", std::isfinite(error) ? error : 1e300},  // JSON has no infinity
+                      {"limit", worst->limit},
+                      {"passed", passed},
+                      {"what", worst->what}};
+  }
+  for (const Finding& finding : report.findings)
+    if (finding.what == "samples") summary["samples"] = finding.describe();
+  return summary;
+}
+
+nlohmann::json to_json(const ParityReport& report) {
+  nlohmann::json json = {{"upper", report.upper}, {"lower", report.lower},
+                         {"steps", report.steps}, {"passed", report.passed()},
+                         {"notes", report.notes}, {"findings", nlohmann::json::array()}};
+  for (const Finding& finding : report.findings) json["findings"].push_back(to_json(finding));
+  if (const Finding* first = report.divergence()) json["divergence"] = to_json(*first);
+  return json;
+}
+
+}  // namespace ladder

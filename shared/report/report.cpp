@@ -1,0 +1,138 @@
+#include "shared/report/report.hpp"
+
+#include <fmt/core.h>
+
+#include <cmath>
+
+#include "shared/base/markup.hpp"
+#include "shared/base/text_table.hpp"
+#include "shared/report/svg_plot.hpp"
+
+namespace ladder {
+namespace {
+
+constexpr const char* kStyle = R"css(
+:root { --back: #fbfbf9; --text: #1d2327; --soft: #5c6670; --rule: #d9dcd6; --card: #ffffff; --good: #1f7a4d; --bad: #b3261e;
+  --series-0: #0b6e99; --series-1: #d9730d; --series-2: #2f8f5b; --series-3: #ad1a72; --series-4: #6940a5; --series-5: #7a6a00; }
+@media (prefers-color-scheme: dark) {
+  :root { --back: #14171a; --text: #e6e8ea; --soft: #9aa4ad; --rule: #30363c; --card: #1b1f23; --good: #57c98b; --bad: #ff8a80;
+    --series-0: #5cb8e0; --series-1: #ffa657; --series-2: #6fd39b; --series-3: #ff7ac0; --series-4: #b79cf2; --series-5: #e0cc5a; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--back); color: var(--text); font: 16px/1.55 system-ui, sans-serif; }
+main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.2rem 4rem; }
+h1 { font-size: 1.7rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
+p { margin: .4rem 0; } .soft { color: var(--soft); font-size: .92rem; }
+.good { color: var(--good); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
+.card { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 1rem; margin: .8rem 0; overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .93rem; }
+th, td { padding: .35rem .7rem; text-align: right; border-bottom: 1px solid var(--rule); }
+th { color: var(--soft); font-weight: 600; } th:first-child, td:first-child { text-align: left; } tr:last-child td { border-bottom: 0; }
+svg { display: block; width: 100%; height: auto; } svg text { font-family: inherit; fill: var(--text); font-size: 12px; }
+svg .title { font-size: 14px; font-weight: 600; } svg .tick { fill: var(--soft); font-size: 11px; }
+.grid { stroke: var(--rule); stroke-width: 1; } .line { fill: none; stroke-width: 2; stroke-linejoin: round; } .faint { stroke-width: 1; opacity: .35; }
+.names { columns: 10rem; margin: 0; padding: 0; list-style: none; }
+)css";
+
+std::string html_table(const Cells& cells) {
+  std::string html = "<div class='card'><table>\n";
+  for (std::size_t r = 0; r < cells.size(); ++r) {
+    const char* tag = r == 0 ? "th" : "td";
+    html += "<tr>";
+    for (const std::string& cell : cells[r]) {
+      const bool failed = cell.find("FAILED") != std::string::npos;
+      html += fmt::format("<{}{}>{}</{}>", tag, failed ? " class='bad'" : "", html_escaped(cell), tag);
+    }
+    html += "</tr>\n";
+  }
+  return html + "</table></div>\n";
+}
+
+std::string card(const std::string& inside) { return "<div class='card'>\n" + inside + "</div>\n"; }
+
+/// All curves lie on top of each other when the stages agree, so each is drawn with dashes further apart in phase.
+std::string loss_plot(const Report& report) {
+  std::vector<PlotLine> lines;
+  const int window = 25;
+  if (!report.curves.empty()) lines.push_back({"", report.curves.front().loss, 0, true, false});
+  for (std::size_t i = 0; i < report.curves.size(); ++i)
+    lines.push_back({report.curves[i].name, smoothed(report.curves[i].loss, window), static_cast<int>(i % 6),
+                     false, i > 0});
+  return line_plot(
+      lines, {fmt::format("Loss of every stage, mean over {} steps; faint: single steps", window), "step",
+              "cross-entropy (nats)", false, 0.0});
+}
+
+std::string difference_plot(const Report& report) {
+  std::vector<PlotLine> lines;
+  for (std::size_t i = 0; i < report.curves.size(); ++i) {
+    const ReportCurve& curve = report.curves[i];
+    if (curve.below.size() != curve.loss.size() || curve.loss.empty()) continue;
+    PlotLine line{curve.name, {}, static_cast<int>(i % 6), false, false};
+    for (std::size_t s = 0; s < curve.loss.size(); ++s)
+      line.values.push_back(std::abs(curve.loss[s] - curve.below[s]));
+    lines.push_back(std::move(line));
+    lines.push_back(
+        {"", std::vector<double>(curve.loss.size(), curve.limit), static_cast<int>(i % 6), true, true});
+  }
+  if (lines.empty()) return {};
+  return card(line_plot(
+      lines, {"Difference of each loss from the rung below (dashed: its limit; gaps: exactly equal)", "step",
+              "absolute difference", true, 0.35}));
+}
+
+std::string bars(const Report& report) {
+  std::vector<Bar> all;
+  for (const RecordRow& row : report.rows)
+    if (row.values.contains("seconds")) {
+      const double seconds = row.values["seconds"].get<double>();
+      all.push_back({row.name + (row.values.value("emulated", false) ? " (emulated)" : ""),
+                     format_seconds(seconds), seconds});
+    }
+  return all.empty() ? std::string() : card(bar_chart(all, "Time per document, logarithmic"));
+}
+
+std::string samples(const Report& report) {
+  if (report.curves.empty() || report.curves.front().samples.empty()) return {};
+  const std::vector<std::string>& first = report.curves.front().samples;
+  std::string html =
+      "<h2>Samples</h2>\n<p class='soft'>Drawn after training by " + html_escaped(report.curves.front().name);
+  for (std::size_t i = 1; i < report.curves.size(); ++i)
+    html += fmt::format("; {}: {}", html_escaped(report.curves[i].name),
+                        report.curves[i].samples == first ? "the same" : "<span class='bad'>others</span>");
+  html += ".</p>\n<div class='card'><ul class='names'>\n";
+  for (const std::string& text : first) html += "<li>" + html_escaped(text) + "</li>\n";
+  return html + "</ul></div>\n";
+}
+
+}  // namespace
+
+std::string html_of(const Report& report) {
+  std::string html =
+      "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>\n"
+      "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
+      "<meta name='color-scheme' content='light dark'>\n<title>ladder climb</title>\n<style>";
+  html += std::string(kStyle) + "</style></head>\n<body><main>\n<h1>One GPT, climbed stage by stage</h1>\n";
+  html += "<p>" + html_escaped(report.work) + "</p>\n<p>";
+  html += report.passed
+              ? "<span class='good'>Every stage agrees with the one below it.</span>"
+              : "<span class='bad'>A stage differs from the one below it: see the parity table.</span>";
+  html += "</p>\n<p class='soft'>" + html_escaped(describe(report.machine)) + "<br>" +
+          html_escaped(describe(report.build)) + "<br>" + html_escaped(report.date) + "</p>\n";
+  html += "<h2>Loss</h2>\n" + card(loss_plot(report)) + difference_plot(report);
+  html +=
+      "<h2>Parity</h2>\n<p class='soft'>Largest difference of the limit for it, each stage against the one "
+      "below.</p>\n" +
+      html_table(report.parity);
+  html +=
+      "<h2>Speed</h2>\n<p class='soft'>The same steps on the same data, taken in turns; medians. A time is "
+      "printed only "
+      "where the parity of that run passed.</p>\n" +
+      html_table(report.speedup) + bars(report) + samples(report);
+  if (!report.notes.empty()) {
+    html += "<h2>Notes</h2>\n";
+    for (const std::string& note : report.notes) html += "<p>" + html_escaped(note) + "</p>\n";
+  }
+  return html + "</main></body></html>\n";
+}
+
+}  // namespace ladder

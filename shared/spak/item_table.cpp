@@ -1,0 +1,72 @@
+#include "shared/spak/item_table.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+#include "shared/base/error.hpp"
+
+namespace ladder {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr std::string_view kPrefix = "items ";
+
+/// The kernel with the most registers and threads: the one that the work's time goes into.
+Json largest_kernel(const Json& item) {
+  Json largest = Json::object();
+  long most = -1;
+  for (const Json& kernel : item.value("resources", Json::array())) {
+    const long used = kernel.value("reg", 0L) * kernel.value("threads", 1L);
+    if (used > most) largest = kernel;
+    most = std::max(most, used);
+  }
+  return largest;
+}
+
+/// What the item varies, as the sweep wrote it between the work and the reason.
+std::string configuration_of(const Json& item) {
+  std::string text;
+  bool inside = false;
+  for (const auto& [key, value] : item.items()) {
+    if (key == "why") break;
+    if (inside) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, value.dump());
+    if (key == "work") inside = true;
+  }
+  return text;
+}
+
+/// "1.3e-06 of 1e-05", or nothing where the item never ran or its error is not finite.
+std::string error_of(const Json& item) {
+  if (!item.contains("max_error") || !item.at("max_error").is_number()) return "";
+  return fmt::format("{:.1e} of {:.0e}", item.at("max_error").get<double>(), item.value("limit", 0.0));
+}
+
+}  // namespace
+
+bool names_items(const std::string& block) { return block.rfind(kPrefix, 0) == 0; }
+
+Cells item_cells(const TraceItems& items, const std::vector<std::string>& ids) {
+  Cells cells = {{"item", "what", "registers", "stack", "shared memory", "threads", "largest error", "rate"}};
+  for (const std::string& id : ids) {
+    const auto found = std::find_if(items.begin(), items.end(),
+                                    [&](const Json& item) { return item.value("id", "") == id; });
+    require(found != items.end(), "there is no trace item '{}'", id);
+    const Json kernel = largest_kernel(*found);
+    cells.push_back({id, found->contains("rung") ? found->value("rung", "") : configuration_of(*found),
+                     std::to_string(kernel.value("reg", 0)), fmt::format("{} B", kernel.value("stack", 0)),
+                     fmt::format("{:.0f} KiB", kernel.value("shared", 0) / 1024.0),
+                     std::to_string(kernel.value("threads", 0)), error_of(*found), rate_of(*found)});
+  }
+  return cells;
+}
+
+std::string render_items(const std::string& block, const std::filesystem::path& folder) {
+  std::istringstream words(block.substr(kPrefix.size()));
+  std::string operation, id;
+  words >> operation;
+  std::vector<std::string> ids;
+  while (words >> id) ids.push_back(id);
+  return markdown_table(item_cells(read_trace_items(trace_path(folder, operation)), ids));
+}
+
+}  // namespace ladder

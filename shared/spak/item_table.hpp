@@ -1,0 +1,22 @@
+// Block `items OPERATION ID ID...`: some trace items side by side, with what the compiler reported of their kernels.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "shared/base/text_table.hpp"
+#include "shared/spak/ladder_tables.hpp"
+
+namespace ladder {
+
+/// Whether a block's name asks for items.
+bool names_items(const std::string& block);
+
+/// One line an item, in the order of `ids`: its rung or configuration, then registers, stack, shared memory and threads
+/// of its largest kernel, and its rate. Throws InputError for an id that is not there.
+Cells item_cells(const TraceItems& items, const std::vector<std::string>& ids);
+
+/// The table that `block` names, from knowledge/traces/OPERATION.jsonl.
+std::string render_items(const std::string& block, const std::filesystem::path& folder);
+
+}  // namespace ladder

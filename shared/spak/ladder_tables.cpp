@@ -1,0 +1,147 @@
+#include "shared/spak/ladder_tables.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+
+#include "shared/base/error.hpp"
+#include "shared/base/text_table.hpp"
+
+namespace ladder {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kPrefix = "ladder-";
+
+/// How a rate is called in items, and in tables.
+struct Unit {
+  const char* key;
+  const char* shown;
+  const char* format;
+};
+constexpr Unit kUnits[] = {{"tflops", "TFLOP/s", "{:.0f}"}, {"tbps", "TB/s", "{:.2f}"}};
+
+const Unit* unit_of(const Json& item) {
+  for (const Unit& unit : kUnits)
+    if (item.contains(unit.key)) return &unit;
+  return nullptr;
+}
+
+bool lost(const std::string& rung) { return rung.rfind("lost_", 0) == 0; }
+
+/// Names in the order of the table: numbered rungs, then the lost ones.
+bool earlier(const std::string& a, const std::string& b) { return lost(a) != lost(b) ? lost(b) : a < b; }
+
+/// The newest item of each rung and work, and both lists of names in their order.
+struct Newest {
+  std::vector<std::string> rungs, works;
+  std::map<std::pair<std::string, std::string>, Json> items;
+};
+
+void add_once(std::vector<std::string>& names, const std::string& name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
+Newest newest_of(const TraceItems& rungs) {
+  Newest newest;
+  for (const Json& item : rungs) {
+    const std::string rung = item.at("rung"), work = item.at("work");
+    add_once(newest.rungs, rung);
+    add_once(newest.works, work);
+    newest.items[{rung, work}] = item;
+  }
+  std::sort(newest.rungs.begin(), newest.rungs.end(), earlier);
+  return newest;
+}
+
+std::string share_of_ceiling(const Json& item, const Unit& unit, const TraceItems& ceilings) {
+  double ceiling = 0.0;
+  for (const Json& other : ceilings)
+    if (other.contains(unit.key) && other.value("device", "") == item.value("device", ""))
+      ceiling = other.at(unit.key);
+  return ceiling > 0.0 ? fmt::format("{:.0f}%", 100.0 * item.at(unit.key).get<double>() / ceiling) : "-";
+}
+
+std::string ratios(const Json& item) {
+  std::string text;
+  if (!item.contains("rivals")) return text;
+  for (const auto& [name, rival] : item.at("rivals").items())
+    text += fmt::format("{}{:.2f} {}", text.empty() ? "" : ", ",
+                        rival.at("us").get<double>() / item.at("us").get<double>(), name);
+  return text;
+}
+
+/// The three cells of a rung and a work.
+std::vector<std::string> cells_of(const Newest& newest, const std::string& rung, const std::string& work,
+                                  const TraceItems& ceilings) {
+  const auto found = newest.items.find({rung, work});
+  if (found == newest.items.end()) return {"-", "", ""};
+  const Json& item = found->second;
+  const Unit* unit = unit_of(item);
+  if (unit == nullptr) return {rate_of(item), "", ""};
+  return {rate_of(item), share_of_ceiling(item, *unit, ceilings), ratios(item)};
+}
+
+}  // namespace
+
+std::string ladder_of_block(const std::string& block) {
+  return block.rfind(kPrefix, 0) == 0 ? block.substr(kPrefix.size()) : std::string();
+}
+
+fs::path trace_path(const fs::path& folder, const std::string& name) {
+  return folder / "stage3_tiled_kernels" / "knowledge" / "traces" / (name + ".jsonl");
+}
+
+std::string rate_of(const Json& item) {
+  const Unit* unit = unit_of(item);
+  if (unit == nullptr) return item.value("outcome", "not measured");
+  return fmt::format(fmt::runtime(unit->format), item.at(unit->key).get<double>()) + " " + unit->shown;
+}
+
+TraceItems read_trace_items(const fs::path& path) {
+  std::ifstream file(path);
+  require(file.good(), "{}: cannot be read", path.string());
+  TraceItems items;
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    Json item = Json::parse(line, nullptr, false);
+    require(item.is_object(), "{}:{}: not a JSON object", path.string(), number);
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+Cells ladder_cells(const TraceItems& rungs, const TraceItems& ceilings) {
+  const Newest newest = newest_of(rungs);
+  Cells cells = {{"rung"}};
+  for (const std::string& work : newest.works)
+    cells[0].insert(cells[0].end(), {work, "of the ceiling", "times the rival's rate"});
+  for (const std::string& rung : newest.rungs) {
+    std::vector<std::string> line = {"`" + rung + "`"};
+    for (const std::string& work : newest.works)
+      for (std::string& cell : cells_of(newest, rung, work, ceilings)) line.push_back(std::move(cell));
+    cells.push_back(std::move(line));
+  }
+  return cells;
+}
+
+std::string render_ladder(const std::string& operation, const fs::path& folder) {
+  const TraceItems rungs = read_trace_items(trace_path(folder, operation + "_ladder"));
+  require(!rungs.empty(), "there is no item in {}_ladder.jsonl", operation);
+  const fs::path ceilings = trace_path(folder, "ceiling");
+  const Json& last = rungs.back();
+  return markdown_table(
+             ladder_cells(rungs, fs::exists(ceilings) ? read_trace_items(ceilings) : TraceItems())) +
+         fmt::format(
+             "\n{}, driver {}, toolkit {}; cold cache, medians, races with the rival; the newest of the "
+             "items "
+             "`{}` to `{}` in `knowledge/traces/{}_ladder.jsonl`. The ceiling is what a kernel reaches on "
+             "this card "
+             "that only multiplies (TFLOP/s) or only copies (TB/s): `knowledge/traces/ceiling.jsonl`.\n",
+             last.value("device", "?"), last.value("driver", "?"), last.value("toolkit", "?"),
+             rungs.front().value("id", "?"), last.value("id", "?"), operation);
+}
+
+}  // namespace ladder

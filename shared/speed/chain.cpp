@@ -1,0 +1,279 @@
+#include "shared/speed/chain.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "shared/base/error.hpp"
+#include "shared/base/text_table.hpp"
+#include "shared/device/device_ops.hpp"
+#include "shared/records/machine.hpp"
+
+namespace ladder {
+namespace {
+
+/// A row on its way through the race: what it runs on besides what it reports.
+struct Entry {
+  ChainRow row;
+  const Run* run = nullptr;
+  Side side;
+  std::unique_ptr<Engine> engine;
+  std::vector<std::vector<Batch>> batches;  ///< of the slice's steps, cut before the clock starts
+  InterpreterResult interpreter;
+
+  std::int64_t steps(std::int64_t documents) const {
+    return documents / (run->train.batch_size * run->train.grad_accum);
+  }
+};
+
+/// Seconds that a scalar rung needs for one document: its cost is one small multiple of weights times positions.
+double scalar_seconds(const Run& run, double seconds_per_product) {
+  const double positions = static_cast<double>(run.source->sequence(0, 0).tokens.size());
+  return seconds_per_product * positions * static_cast<double>(parameter_count(run.model));
+}
+
+/// The same for a rung of matrix products on CPU cores: 6 FLOPs a weight and position, at a modest rate. Emulated
+/// kernels reach a twentieth of it.
+double tensor_seconds(const Run& run, Dtype dtype, bool emulated, int threads) {
+  const int cores = threads == 0 ? this_machine().cores : threads;
+  const double rate = (emulated ? 1e9 : dtype == Dtype::fp64 ? 1e10 : 2e10) * cores;
+  return scalar_seconds(run, 6.0 / rate);
+}
+
+std::string too_slow(double seconds_per_document, double documents, double patience) {
+  const double slice = seconds_per_document * documents;
+  if (slice <= patience) return {};
+  return fmt::format("too slow here: about {} for {:.0f} documents", format_seconds(slice), documents);
+}
+
+void prepare_engine(Entry& entry, const ChainSettings& settings) {
+  try {
+    if (entry.row.stage == 0)
+      entry.row.not_run = too_slow(scalar_seconds(*entry.run, 6e-9), static_cast<double>(settings.documents),
+                                   settings.patience);
+    if (!entry.row.not_run.empty()) return;
+    entry.engine = entry.side.make(entry.run->model, entry.run->train.batch_size);
+    entry.row.emulated = entry.engine->emulated();
+    const bool on_gpu = find_stage(entry.row.stage).gpu && !entry.row.emulated;
+    entry.row.sources = source_set_of(entry.row.stage, on_gpu);
+    if (on_gpu) entry.row.device = gpu_report().device;
+    if (!on_gpu && entry.row.stage > 0)
+      entry.row.not_run =
+          too_slow(tensor_seconds(*entry.run, entry.side.dtype, entry.row.emulated, settings.threads),
+                   static_cast<double>(settings.documents), settings.patience);
+    if (!entry.row.not_run.empty()) {
+      entry.engine.reset();
+      return;
+    }
+    for (std::int64_t s = 0; s < entry.steps(settings.documents); ++s)
+      entry.batches.push_back(entry.run->source->step(s, entry.engine->layout()));
+  } catch (const MachineError& error) {
+    entry.row.not_run = error.what();
+  } catch (const InputError& error) {
+    entry.row.not_run = error.what();  // a stage that does not know a setting of this model
+  }
+}
+
+void prepare_interpreter(Entry& entry, const ChainSettings& settings) {
+  entry.row.not_run = interpreter_refuses(*entry.run);
+  if (entry.row.not_run.empty())
+    entry.row.not_run = too_slow(scalar_seconds(*entry.run, 4e-6), static_cast<double>(settings.documents),
+                                 settings.patience);
+  if (!entry.row.not_run.empty()) entry.row.not_run = "not run: " + entry.row.not_run;
+}
+
+Contestant contestant_of(Entry& entry, const ChainSettings& settings) {
+  Contestant contestant{entry.row.name, static_cast<double>(settings.documents), {}, {}, {}, 0};
+  if (entry.row.stage < 0) {
+    contestant.slice = [&entry, &settings] {
+      entry.interpreter = run_interpreter(*entry.run, settings.documents, 0);
+    };
+    contestant.seconds = [&entry] {
+      return std::accumulate(entry.interpreter.ms.begin(), entry.interpreter.ms.end(), 0.0) / 1000.0;
+    };
+    contestant.reset = [] {};
+    contestant.rounds = settings.interpreter_rounds;
+    return contestant;
+  }
+  contestant.reset = [&entry] {
+    restart(*entry.engine, *entry.run);
+    entry.row.loss.clear();
+  };
+  contestant.slice = [&entry] {
+    for (std::size_t s = 0; s < entry.batches.size(); ++s)
+      entry.row.loss.push_back(entry.engine->train_step(
+          entry.batches[s], adam_step(entry.run->train, static_cast<std::int64_t>(s))));
+  };
+  return contestant;
+}
+
+/// Puts the interpreter first, then one entry per rung, then the rows at another batch size with their own reference.
+std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<Rung>& chain,
+                              bool with_interpreter, const Run& run, const Run* batched) {
+  std::vector<Entry> entries;
+  const auto add = [&](std::string name, std::string sources, const Run& on, const Side& side, int stage,
+                       int below, int ladder_below) -> Entry& {
+    Entry& entry = entries.emplace_back();
+    entry.row.name = std::move(name);
+    entry.row.sources = std::move(sources);
+    entry.row.stage = stage;
+    entry.row.below = below;
+    entry.row.ladder_below = ladder_below;
+    entry.run = &on;
+    entry.side = side;
+    return entry;
+  };
+  const int first = with_interpreter ? 1 : 0;
+  if (with_interpreter) add("interpreter", "interpreter", run, {}, -1, -1, -1);
+  for (const Rung& rung : chain) {
+    int stage_below = static_cast<int>(entries.size()) - 1;
+    while (stage_below >= 0 && entries[static_cast<std::size_t>(stage_below)].row.stage >= rung.stage)
+      --stage_below;
+    const int below = rung.below >= 0 ? rung.below + first : (with_interpreter ? 0 : -1);
+    const bool on_gpu = settings.device != Device::cpu && gpu_report().usable;
+    add(rung.side.name, source_set_of(rung.stage, on_gpu), run, rung.side, rung.stage, below, stage_below);
+  }
+  if (batched == nullptr) return entries;
+  const int reference = static_cast<int>(entries.size());
+  const int all_threads = this_machine().cores;
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    const Rung& rung = chain[i];
+    const std::string suffix = fmt::format(", batch {}", settings.batch);
+    if (rung.stage == 0)
+      add(rung.side.name + suffix, "stage0", *batched, rung.side, 0, -1, -1).row.shown = false;
+    else if (rung.side.dtype == Dtype::fp32 && rung.stage == 1) {
+      const int stage_below = entries[i + static_cast<std::size_t>(first)].row.ladder_below;
+      for (int threads : {1, all_threads}) {
+        if (threads == 1 || all_threads > 1)
+          add(fmt::format("{}{}, {} {}", rung.side.name, suffix, threads,
+                          threads == 1 ? "thread" : "threads"),
+              "stage1", *batched, side_of(1, Dtype::fp32, settings.device, threads), 1, reference,
+              stage_below);
+      }
+    }
+  }
+  return entries;
+}
+
+void compare_entry(Entry& entry, const std::vector<Entry>& entries) {
+  ChainRow& row = entry.row;
+  if (!row.not_run.empty() || row.below < 0) return;
+  const ChainRow& below = entries[static_cast<std::size_t>(row.below)].row;
+  row.compared_with = below.name;
+  if (!below.not_run.empty()) return;
+  const bool baseline = below.stage < 0;
+  const std::vector<Tolerance> limits = baseline
+                                            ? std::vector{find_tolerance("baseline losses", entry.side.dtype)}
+                                            : curve_tolerances(entry.side.dtype);
+  for (const Tolerance& tolerance : limits) {  // shown: the first that fails, or else the first
+    const Comparison comparison = compare(row.loss, below.loss, tolerance);
+    if (row.parity.want_size > 0 && (comparison.passed() || !row.parity.passed())) continue;
+    row.limit = tolerance.limit();
+    row.parity = comparison;
+  }
+}
+
+}  // namespace
+
+void keep_proven_times(std::vector<ChainRow>& rows) {
+  for (ChainRow& row : rows) {  // rows below come first
+    const ChainRow* below = row.below >= 0 ? &rows[static_cast<std::size_t>(row.below)] : nullptr;
+    const bool compared = below != nullptr && below->not_run.empty();
+    row.proven = row.not_run.empty() && (!compared || (row.parity.passed() && below->proven));
+    if (!row.proven) row.time.samples.clear();
+  }
+}
+
+std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector<Rung>& chain,
+                                bool with_interpreter,
+                                const std::function<void(const std::string&)>& progress) {
+  const int own_batch = settings.train.batch_size * settings.train.grad_accum;
+  require(settings.documents % own_batch == 0 &&
+              (settings.batch == 0 || settings.documents % settings.batch == 0),
+          "{} documents do not divide into batches of {} and {}", settings.documents, own_batch,
+          settings.batch);
+  const Run run = prepare_run(settings.model, settings.train, settings.data);
+  TrainConfig batched_train = settings.train;
+  batched_train.batch_size = settings.batch;
+  std::optional<Run> batched;
+  if (settings.batch > 0) batched = prepare_run(settings.model, batched_train, settings.data);
+  std::vector<Entry> entries =
+      entries_of(settings, chain, with_interpreter, run, batched ? &*batched : nullptr);
+  std::vector<Contestant> contestants;
+  std::vector<std::size_t> racing;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    Entry& entry = entries[i];
+    if (entry.row.stage < 0)
+      prepare_interpreter(entry, settings);
+    else
+      prepare_engine(entry, settings);
+    if (!entry.row.not_run.empty()) continue;
+    contestants.push_back(contestant_of(entry, settings));
+    racing.push_back(i);
+  }
+  const auto timings = race(contestants, {settings.rounds, 1, 0.02, progress});
+  for (std::size_t i = 0; i < racing.size(); ++i) {
+    Entry& entry = entries[racing[i]];
+    entry.row.time = timings[i];
+    if (entry.row.stage < 0) {
+      entry.row.not_run = entry.interpreter.not_run;
+      entry.row.loss = entry.interpreter.loss;
+    }
+  }
+  std::vector<ChainRow> rows;
+  for (Entry& entry : entries) compare_entry(entry, entries);
+  for (Entry& entry : entries) rows.push_back(std::move(entry.row));
+  keep_proven_times(rows);
+  return rows;
+}
+
+std::vector<Rung> racing_rungs(Device device, int threads) {
+  std::vector<Rung> chain = rungs(device, threads);
+  const auto tiled =
+      std::find_if(chain.begin(), chain.end(), [](const Rung& rung) { return rung.stage == 3; });
+  if (tiled == chain.end()) return chain;
+  const Side fused = {tiled->side.name + ", fused step", tiled->side.dtype,
+                      [=, dtype = tiled->side.dtype](const GptConfig& config, int max_batch) {
+                        return make_engine(3, config, {dtype, max_batch, device, threads, true});
+                      }};
+  chain.push_back({3, fused, tiled->below});
+  return chain;
+}
+
+std::vector<ChainRow> run_chain(const ChainSettings& settings,
+                                const std::function<void(const std::string&)>& progress) {
+  return run_chain(settings, racing_rungs(settings.device, settings.threads), true, progress);
+}
+
+std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashes) {
+  std::vector<RecordRow> records;
+  for (const ChainRow& row : rows) {
+    if (!row.shown) continue;
+    RecordRow record{row.name, row.sources, hashes ? source_hash(row.sources) : "", {}};
+    record.values = {{"emulated", row.emulated}, {"not_run", row.not_run}, {"proven", row.proven}};
+    if (!row.device.empty()) record.values["device"] = row.device;
+    if (row.parity.want_size > 0) {
+      record.values["compared_with"] = row.compared_with;
+      // JSON has no infinity, which stands for a NaN, a wrong length or different bits.
+      record.values["parity_error"] = std::isfinite(row.parity.max_error) ? row.parity.max_error : 1e300;
+      record.values["parity_limit"] = row.limit;
+      if (!row.parity.passed()) record.values["parity_note"] = row.parity.describe();
+    }
+    if (!row.time.empty()) {
+      record.values["seconds"] = row.time.median();
+      record.values["min"] = row.time.min();
+      record.values["q1"] = row.time.q1();
+      record.values["q3"] = row.time.q3();
+      record.values["rounds"] = row.time.samples.size();
+      const auto add_ratio = [&](const char* key, const ChainRow& other) {
+        if (!other.time.empty() && &other != &row) record.values[key] = ratios(other.time, row.time).median();
+      };
+      if (rows.front().stage < 0) add_ratio("times_interpreter", rows.front());
+      if (row.ladder_below >= 0) add_ratio("times_below", rows[static_cast<std::size_t>(row.ladder_below)]);
+    }
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
+}  // namespace ladder

@@ -1,0 +1,230 @@
+#include "shared/train/checkpoint.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "shared/base/error.hpp"
+#include "shared/base/hash.hpp"
+#include "shared/model/config_json.hpp"
+#include "shared/train/safetensors.hpp"
+
+namespace ladder {
+namespace {
+
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr const char* kCheckpointFormat = "ladder-checkpoint/1";
+constexpr const char* kWeightsFormat = "ladder-weights/1";
+constexpr const char* kFirstMoment = "adam_m.";
+constexpr const char* kSecondMoment = "adam_v.";
+
+const std::string& metadata_value(const Safetensors& file, const char* key, const std::string& name) {
+  const auto found = file.metadata.find(key);
+  require(found != file.metadata.end(), "{}: its metadata have no '{}': not written by this program", name,
+          key);
+  return found->second;
+}
+
+Json metadata_json(const Safetensors& file, const char* key, const std::string& name) {
+  Json json = Json::parse(metadata_value(file, key, name), nullptr, false);
+  require(json.is_object(), "{}: its metadata '{}' are not a JSON object", name, key);
+  return json;
+}
+
+template <class T>
+T field(const Json& json, const char* key, const std::string& name) {
+  try {
+    return json.at(key).get<T>();
+  } catch (const Json::exception&) {
+    throw InputError(
+        fmt::format("{}: '{}' of its metadata is missing or of another kind than expected", name, key));
+  }
+}
+
+std::uint64_t parse_hex64(const std::string& text, const std::string& name) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value, 16);
+  require(parsed.ec == std::errc() && parsed.ptr == end, "{}: '{}' is not a hash", name, text);
+  return value;
+}
+
+// ---- metadata ------------------------------------------------------------------------------------------------
+
+std::string tokenizer_text(const Tokenizer& tokenizer) {
+  return Json{{"characters", encode_utf8(tokenizer.characters())}, {"bos", tokenizer.has_bos()}}.dump();
+}
+
+/// Runs `body`; its InputError then also names the file.
+template <class Body>
+auto naming_file(const std::string& name, const Body& body) {
+  try {
+    return body();
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: {}", name, error.what()));
+  }
+}
+
+Tokenizer tokenizer_of(const Safetensors& file, const std::string& name) {
+  const Json json = metadata_json(file, "tokenizer", name);
+  const std::u32string characters = decode_utf8(field<std::string>(json, "characters", name), name);
+  const bool bos = field<bool>(json, "bos", name);
+  return naming_file(name, [&] { return Tokenizer(characters, bos); });
+}
+
+std::string run_text(const Checkpoint& checkpoint) {
+  Json json = {{"stage", checkpoint.stage},
+               {"step", checkpoint.steps_done()},
+               {"train", to_json(checkpoint.train)},
+               {"data_path", checkpoint.data.path},
+               {"character_stream", checkpoint.data.character_stream},
+               {"token_hash", hex64(checkpoint.token_hash)},
+               {"data_hash", hex64(checkpoint.data_hash)},
+               {"random_words", checkpoint.random.words}};
+  if (checkpoint.random.next_gauss) json["random_next_gauss"] = *checkpoint.random.next_gauss;
+  return json.dump();
+}
+
+void read_run(const Json& json, const std::string& name, Checkpoint& checkpoint) {
+  checkpoint.stage = field<int>(json, "stage", name);
+  checkpoint.train = train_config_from_json(field<Json>(json, "train", name), name);
+  checkpoint.data = {field<std::string>(json, "data_path", name),
+                     field<bool>(json, "character_stream", name)};
+  checkpoint.token_hash = parse_hex64(field<std::string>(json, "token_hash", name), name);
+  checkpoint.data_hash = parse_hex64(field<std::string>(json, "data_hash", name), name);
+  checkpoint.random.words = field<std::vector<std::uint32_t>>(json, "random_words", name);
+  if (json.contains("random_next_gauss"))
+    checkpoint.random.next_gauss = field<double>(json, "random_next_gauss", name);
+}
+
+// ---- tensors -------------------------------------------------------------------------------------------------
+
+/// The parameters of `model` among the tensors of a file, in their order, under names that begin with `prefix`.
+TensorList take_parameters(Safetensors& file, const GptConfig& model, const std::string& prefix,
+                           const std::string& name) {
+  std::map<std::string, NamedTensor*> by_name;
+  for (NamedTensor& tensor : file.tensors) by_name[tensor.name] = &tensor;
+  TensorList result;
+  for (const ParameterSpec& spec : parameter_specs(model)) {
+    const auto found = by_name.find(prefix + spec.name);
+    require(found != by_name.end(), "{}: the tensor '{}{}' is missing", name, prefix, spec.name);
+    NamedTensor& tensor = *found->second;
+    const bool same_shape = tensor.shape == std::vector<int>{spec.rows, spec.cols};
+    require(same_shape, "{}: the tensor '{}' has another shape than the model's [{}, {}]", name, tensor.name,
+            spec.rows, spec.cols);
+    result.push_back({spec.name, std::move(tensor.shape), std::move(tensor.values)});
+  }
+  return result;
+}
+
+void append_stored(std::vector<StoredTensor>& stored, const TensorList& tensors, const std::string& prefix,
+                   Dtype dtype) {
+  for (const NamedTensor& tensor : tensors) stored.push_back({prefix + tensor.name, &tensor, dtype});
+}
+
+GptConfig model_of(const Safetensors& file, const std::string& name) {
+  const GptConfig model = gpt_config_from_json(metadata_json(file, "model", name), name);
+  naming_file(name, [&] { validate(model); });
+  return model;
+}
+
+Weights weights_of(Safetensors& file, const std::string& name) {
+  Weights weights{model_of(file, name), tokenizer_of(file, name), {}};
+  require(weights.tokenizer.vocab_size() == weights.model.vocab_size,
+          "{}: its tokenizer has {} tokens, its model {}", name, weights.tokenizer.vocab_size(),
+          weights.model.vocab_size);
+  weights.parameters = take_parameters(file, weights.model, "", name);
+  return weights;
+}
+
+}  // namespace
+
+fs::path checkpoint_file(const fs::path& folder) { return folder / "checkpoint.safetensors"; }
+
+Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, const std::vector<double>& loss) {
+  return {stage,
+          run.model,
+          run.train,
+          run.data,
+          run.source->token_hash(),
+          run.source->data_hash(),
+          run.source->tokenizer(),
+          run.random.state(),
+          loss,
+          engine.parameters(),
+          engine.moments()};
+}
+
+void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
+  // The master weights and moments of every type but fp64 are fp32, which F32 holds exactly.
+  const Dtype dtype = Precision::of(checkpoint.train.dtype).master;
+  const NamedTensor loss{"loss", {static_cast<int>(checkpoint.loss.size())}, checkpoint.loss};
+  std::vector<StoredTensor> stored = {{"loss", &loss, Dtype::fp64}};
+  append_stored(stored, checkpoint.parameters, "", dtype);
+  append_stored(stored, checkpoint.moments.m, kFirstMoment, dtype);
+  append_stored(stored, checkpoint.moments.v, kSecondMoment, dtype);
+  write_safetensors(checkpoint_file(folder), stored,
+                    {{"format", kCheckpointFormat},
+                     {"model", to_json(checkpoint.model).dump()},
+                     {"tokenizer", tokenizer_text(checkpoint.tokenizer)},
+                     {"run", run_text(checkpoint)}});
+}
+
+Checkpoint load_checkpoint(const fs::path& folder) {
+  const fs::path path = checkpoint_file(folder);
+  const std::string name = path.string();
+  std::error_code ignored;
+  require(fs::exists(path, ignored), "{}: there is no checkpoint: give the folder that --checkpoint named",
+          name);
+  Safetensors file = read_safetensors(path);
+  require(metadata_value(file, "format", name) == kCheckpointFormat, "{}: its format is '{}', not {}", name,
+          file.metadata["format"], kCheckpointFormat);
+  Checkpoint checkpoint;
+  const Json run = metadata_json(file, "run", name);
+  read_run(run, name, checkpoint);
+  Weights weights = weights_of(file, name);
+  checkpoint.model = weights.model;
+  checkpoint.tokenizer = std::move(weights.tokenizer);
+  checkpoint.parameters = std::move(weights.parameters);
+  checkpoint.moments.m = take_parameters(file, checkpoint.model, kFirstMoment, name);
+  checkpoint.moments.v = take_parameters(file, checkpoint.model, kSecondMoment, name);
+  const auto loss =
+      std::find_if(file.tensors.begin(), file.tensors.end(), [](auto& t) { return t.name == "loss"; });
+  require(loss != file.tensors.end(), "{}: the tensor 'loss' is missing", name);
+  checkpoint.loss = std::move(loss->values);
+  require(field<std::int64_t>(run, "step", name) == checkpoint.steps_done(),
+          "{}: it holds {} losses for {} steps", name, checkpoint.loss.size(),
+          field<std::int64_t>(run, "step", name));
+  return checkpoint;
+}
+
+void require_same_data(const Checkpoint& checkpoint, const Run& run, const fs::path& folder) {
+  const std::string name = checkpoint_file(folder).string();
+  const bool same = run.source->tokenizer() == checkpoint.tokenizer &&
+                    run.source->data_hash() == checkpoint.data_hash &&
+                    run.source->token_hash() == checkpoint.token_hash;
+  require(same, "{}: it was trained on other data than {} holds now: resume with the same file", name,
+          run.data.path.empty() ? "the embedded list" : run.data.path);
+}
+
+Weights load_weights(const fs::path& path) {
+  std::error_code ignored;
+  const fs::path file_path = fs::is_directory(path, ignored) ? checkpoint_file(path) : path;
+  Safetensors file = read_safetensors(file_path);
+  return weights_of(file, file_path.string());
+}
+
+void save_weights(const fs::path& path, const Weights& weights, Dtype dtype) {
+  std::vector<StoredTensor> stored;
+  append_stored(stored, weights.parameters, "", dtype);
+  write_safetensors(path, stored,
+                    {{"format", kWeightsFormat},
+                     {"model", to_json(weights.model).dump()},
+                     {"tokenizer", tokenizer_text(weights.tokenizer)}});
+}
+
+}  // namespace ladder

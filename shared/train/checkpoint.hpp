@@ -1,0 +1,63 @@
+// Checkpoints: one safetensors file with everything that a run needs to continue bit for bit.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "shared/base/random.hpp"
+#include "shared/data/tokenizer.hpp"
+#include "shared/train/engine.hpp"
+#include "shared/train/run.hpp"
+
+namespace ladder {
+
+/// The file holds the parameters under their names, Adam's moments as "adam_m.NAME" and "adam_v.NAME", the losses so
+/// far as "loss", and the rest as metadata.
+struct Checkpoint {
+  int stage = 0;
+  GptConfig model;
+  TrainConfig train;  ///< with the dtype
+  DataOptions data;   ///< where the text was; relative paths stay relative
+  std::uint64_t token_hash = 0, data_hash = 0;
+  Tokenizer tokenizer;
+  Random::State random;      ///< where sampling continues after the last step
+  std::vector<double> loss;  ///< one per step done
+  TensorList parameters;
+  Moments moments;
+
+  std::int64_t steps_done() const { return static_cast<std::int64_t>(loss.size()); }
+};
+
+/// DIR/checkpoint.safetensors
+std::filesystem::path checkpoint_file(const std::filesystem::path& folder);
+
+/// What `engine` and `run` are at after `loss.size()` steps.
+Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, const std::vector<double>& loss);
+
+/// Into the folder's checkpoint file, completely or not at all.
+void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
+
+/// Throws InputError naming the file and the reason when it is missing, truncated, of another program, or does not fit
+/// together (tensors and model, losses and steps).
+Checkpoint load_checkpoint(const std::filesystem::path& folder);
+
+/// Throws InputError when `run`, prepared anew from the checkpoint's settings, does not read the same data.
+void require_same_data(const Checkpoint& checkpoint, const Run& run, const std::filesystem::path& folder);
+
+/// A model without its training state: what sampling needs.
+struct Weights {
+  GptConfig model;
+  Tokenizer tokenizer;
+  TensorList parameters;
+};
+
+/// From a checkpoint file, a checkpoint's folder, or a file written by save_weights.
+/// Throws InputError naming the file and what is missing.
+Weights load_weights(const std::filesystem::path& path);
+
+/// Plain safetensors with the model's shape and characters as metadata. `dtype` is fp64 or fp32.
+void save_weights(const std::filesystem::path& path, const Weights& weights, Dtype dtype);
+
+}  // namespace ladder

@@ -1,0 +1,88 @@
+// Engine: one GPT on one stage, as the rest of the program sees it.
+//
+// Stage 0 implements it over its tape of Values; stages 1 to 4 share one implementation (ops_engine.hpp) over the
+// abstract Ops. Values cross this line as doubles, which hold every smaller type exactly, so that any two stages can
+// be compared and weights can move between any two of them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "shared/model/batch.hpp"
+#include "shared/model/optimizer.hpp"
+#include "shared/model/parameters.hpp"
+
+namespace ladder {
+
+/// Everything that parity compares for one batch. Activations in the order they are computed:
+/// "embed" (after the first rmsnorm), for each layer i "layer{i}.attn" and "layer{i}.mlp" (the residual stream
+/// after each half block), "logits". Each has shape [N', width] where N' counts the rows that belong to sequences,
+/// in order of sequence and position (no padding).
+struct Probe {
+  double loss = 0.0;
+  TensorList activations;
+  TensorList gradients;  ///< in the order of parameter_specs()
+  /// "layer{i}.hidden" [N', 4C], the MLP after its ReLU; empty where a stage does not tell.
+  TensorList hidden;
+};
+
+/// Adam's first and second moments, in the order of parameter_specs().
+struct Moments {
+  TensorList m, v;
+};
+
+/// Generates token by token. Feeding more than block_size tokens throws InputError.
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  /// Appends `token` at the next position; returns the logits [V] that predict the token after it.
+  virtual std::vector<double> next(int token) = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  virtual const GptConfig& config() const = 0;
+  virtual Dtype dtype() const = 0;
+  /// The layout this engine wants its batches in.
+  virtual Layout layout() const { return Layout::packed; }
+
+  virtual void load_parameters(const TensorList& parameters) = 0;
+  virtual TensorList parameters() const = 0;
+  virtual void load_moments(const Moments& moments) = 0;
+  virtual Moments moments() const = 0;
+
+  /// Forward, backward and Adam over the micro-batches of one step. The loss is the mean over all sequences of each
+  /// sequence's mean cross-entropy, as a number before the update; gradients are those of that loss.
+  virtual double train_step(std::span<const Batch> micro_batches, const AdamStep& adam) = 0;
+
+  /// The same loss without gradients or update.
+  virtual double loss(const Batch& batch) = 0;
+
+  /// Forward and backward of one batch without an update; see Probe.
+  virtual Probe probe(const Batch& batch) = 0;
+
+  /// The same, with gradients along the branches that another stage took at its ReLUs, given by its Probe::hidden
+  /// (same batch, same weights): a value within rounding of 0 may be positive on one stage and 0 on the other, and
+  /// their gradients then differ by as much as that position contributes. Returns this stage's own hidden and
+  /// activations. Default: probe(batch).
+  virtual Probe probe_along(const Batch& batch, const TensorList& hidden);
+
+  /// Logits of every position of one sequence, row-major [tokens.size(), V].
+  virtual std::vector<double> logits(std::span<const std::int32_t> tokens) = 0;
+
+  /// Default: recomputes the growing prefix. The decoder must not outlive the engine.
+  virtual std::unique_ptr<Decoder> decoder();
+
+  /// The stage's own kernels that have been launched so far, sorted, each once; empty where a stage has none.
+  virtual std::vector<std::string> kernels_launched() const { return {}; }
+
+  /// True when a GPU stage runs its kernels on the CPU model.
+  virtual bool emulated() const { return false; }
+};
+
+}  // namespace ladder

@@ -1,0 +1,28 @@
+// One training run, before its first step.
+#pragma once
+
+#include <memory>
+
+#include "shared/base/random.hpp"
+#include "shared/data/data.hpp"
+#include "shared/model/config.hpp"
+#include "shared/model/parameters.hpp"
+
+namespace ladder {
+
+/// Everything that one training run starts from, in the original's order of draws: seed, shuffle of the documents,
+/// initial parameters; `random` then stands where sampling continues.
+struct Run {
+  GptConfig model;  ///< with the vocabulary size filled in
+  TrainConfig train;
+  DataOptions data;
+  std::unique_ptr<TokenSource> source;
+  TensorList initial;
+  Random random{0};
+};
+
+/// Reads the data, fills in the vocabulary size and draws the initial parameters. The same arguments give the same
+/// run, whatever the stage. Throws InputError for bad settings or data, before any long work.
+Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data);
+
+}  // namespace ladder

@@ -1,0 +1,212 @@
+#include "shared/train/safetensors.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
+
+#include "shared/base/dtype_convert.hpp"
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+
+namespace ladder {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "safetensors are little-endian, as is this program's memory");
+
+using Json = nlohmann::json;
+
+constexpr std::uint64_t kPrefixBytes = 8;
+constexpr std::uint64_t kLongestHeader = 100'000'000;  // the format's own limit
+
+/// A tensor's entry in the header, checked.
+struct Entry {
+  std::string name;
+  Dtype dtype;
+  std::vector<int> shape;
+  std::uint64_t count, begin, end;
+};
+
+/// Parses the header; a name that occurs twice in one object is an error, which plain parsing would swallow.
+Json parse_header(std::string_view text, const std::string& file) {
+  std::vector<std::set<std::string>> names;
+  std::string repeated;
+  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) names.emplace_back();
+    if (event == Json::parse_event_t::object_end) names.pop_back();
+    if (event == Json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second)
+      repeated = parsed.get<std::string>();
+    return true;
+  };
+  Json header = Json::parse(text, watch, false);
+  require(header.is_object(), "{}: not a safetensors file: its header is not a JSON object", file);
+  require(repeated.empty(), "{}: tensor '{}' occurs twice in the header", file, repeated);
+  return header;
+}
+
+Dtype stored_dtype(const Json& entry, const std::string& file, const std::string& name) {
+  const std::string type =
+      entry.contains("dtype") && entry["dtype"].is_string() ? entry["dtype"] : Json("none");
+  if (type == "F64") return Dtype::fp64;
+  if (type == "F32") return Dtype::fp32;
+  if (type == "F16") return Dtype::fp16;
+  if (type == "BF16") return Dtype::bf16;
+  throw InputError(
+      fmt::format("{}: tensor '{}' has dtype {}: valid are F64, F32, F16, BF16", file, name, type));
+}
+
+/// The product of the shape, or an error where it does not fit.
+std::uint64_t element_count(const std::vector<int>& shape, const std::string& file, const std::string& name) {
+  std::uint64_t count = 1;
+  for (int extent : shape) {
+    require(
+        extent == 0 || count <= std::numeric_limits<std::int32_t>::max() / static_cast<std::uint64_t>(extent),
+        "{}: tensor '{}' has a shape of more than 2^31 elements", file, name);
+    count *= static_cast<std::uint64_t>(extent);
+  }
+  return count;
+}
+
+std::vector<int> stored_shape(const Json& entry, const std::string& file, const std::string& name) {
+  const bool is_list = entry.contains("shape") && entry["shape"].is_array();
+  require(is_list, "{}: tensor '{}' has no shape", file, name);
+  std::vector<int> shape;
+  for (const Json& extent : entry["shape"]) {
+    const bool valid = extent.is_number_unsigned() && extent.get<std::uint64_t>() <= 0x7fffffff;
+    require(valid, "{}: tensor '{}' has the extent {}: valid are whole numbers from 0 to 2^31-1", file, name,
+            extent.dump());
+    shape.push_back(extent.get<int>());
+  }
+  return shape;
+}
+
+Entry checked_entry(const std::string& name, const Json& entry, std::uint64_t data_bytes,
+                    const std::string& file) {
+  require(entry.is_object(), "{}: tensor '{}' has no description", file, name);
+  Entry result{name, stored_dtype(entry, file, name), stored_shape(entry, file, name), 0, 0, 0};
+  result.count = element_count(result.shape, file, name);
+  const Json& offsets = entry.contains("data_offsets") ? entry["data_offsets"] : Json();
+  const bool is_pair = offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() &&
+                       offsets[1].is_number_unsigned();
+  require(is_pair, "{}: tensor '{}' has no pair of data_offsets", file, name);
+  result.begin = offsets[0];
+  result.end = offsets[1];
+  require(result.begin <= result.end && result.end <= data_bytes,
+          "{}: tensor '{}' lies at bytes {} to {}, outside the {} bytes of data: the file is truncated or "
+          "damaged",
+          file, name, result.begin, result.end, data_bytes);
+  require(result.end - result.begin == result.count * size_of(result.dtype),
+          "{}: tensor '{}' has {} bytes, but its shape and dtype need {}", file, name,
+          result.end - result.begin, result.count * size_of(result.dtype));
+  return result;
+}
+
+/// The entries in the order of their bytes, which must cover the data without gap or overlap.
+std::vector<Entry> checked_entries(const Json& header, std::uint64_t data_bytes, const std::string& file) {
+  std::vector<Entry> entries;
+  for (const auto& [name, entry] : header.items())
+    if (name != "__metadata__") entries.push_back(checked_entry(name, entry, data_bytes, file));
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  std::uint64_t position = 0;
+  for (const Entry& entry : entries) {
+    require(entry.begin == position, "{}: tensor '{}' {} the tensor before it", file, entry.name,
+            entry.begin < position ? "overlaps" : "leaves a gap after");
+    position = entry.end;
+  }
+  require(position == data_bytes, "{}: {} bytes follow the last tensor", file, data_bytes - position);
+  return entries;
+}
+
+Metadata checked_metadata(const Json& header, const std::string& file) {
+  Metadata metadata;
+  if (!header.contains("__metadata__")) return metadata;
+  require(header["__metadata__"].is_object(), "{}: __metadata__ is not a JSON object", file);
+  for (const auto& [key, value] : header["__metadata__"].items()) {
+    require(value.is_string(), "{}: __metadata__ '{}' is not a string", file, key);
+    metadata[key] = value;
+  }
+  return metadata;
+}
+
+NamedTensor decoded(const Entry& entry, std::string_view data) {
+  NamedTensor tensor{entry.name, entry.shape, std::vector<double>(entry.count)};
+  for (std::size_t i = 0; i < tensor.values.size(); ++i)
+    tensor.values[i] = decode(entry.dtype, data.data() + entry.begin, i);
+  return tensor;
+}
+
+std::string header_text(std::span<const StoredTensor> tensors, const Metadata& metadata) {
+  nlohmann::ordered_json header;
+  header["__metadata__"] = metadata;
+  std::uint64_t begin = 0;
+  for (const StoredTensor& stored : tensors) {
+    require(stored.dtype == Dtype::fp64 || stored.dtype == Dtype::fp32,
+            "tensors are written as fp64 or fp32, not {}", name_of(stored.dtype));
+    const std::uint64_t end = begin + stored.tensor->values.size() * size_of(stored.dtype);
+    header[stored.name] = {{"dtype", stored.dtype == Dtype::fp64 ? "F64" : "F32"},
+                           {"shape", stored.tensor->shape},
+                           {"data_offsets", {begin, end}}};
+    begin = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + kPrefixBytes - 1) / kPrefixBytes * kPrefixBytes, ' ');  // the data start aligned
+  return text;
+}
+
+/// In blocks, so that a large model is not in memory a third time.
+void write_values(AtomicFile& file, const StoredTensor& stored) {
+  constexpr std::size_t block = std::size_t{1} << 16;
+  const std::span<const double> values = stored.tensor->values;
+  std::string bytes;
+  for (std::size_t first = 0; first < values.size(); first += block) {
+    const std::span<const double> part = values.subspan(first, std::min(block, values.size() - first));
+    bytes.resize(part.size() * size_of(stored.dtype));
+    encode(stored.dtype, part, bytes.data());
+    file.write(bytes);
+  }
+}
+
+}  // namespace
+
+Safetensors read_safetensors(const std::filesystem::path& path) {
+  const std::string file = path.string();
+  const std::string bytes = read_file(path);
+  require(bytes.size() >= kPrefixBytes, "{}: not a safetensors file: {} bytes are too few", file,
+          bytes.size());
+  std::uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, bytes.data(), kPrefixBytes);
+  require(
+      header_bytes <= kLongestHeader && header_bytes <= bytes.size() - kPrefixBytes,
+      "{}: not a safetensors file, or truncated: it announces a header of {} bytes and has {} bytes in all",
+      file, header_bytes, bytes.size());
+  const std::string_view after_prefix = std::string_view(bytes).substr(kPrefixBytes);
+  const Json header = parse_header(after_prefix.substr(0, header_bytes), file);
+  const std::string_view data = after_prefix.substr(header_bytes);
+  Safetensors result;
+  result.metadata = checked_metadata(header, file);
+  for (const Entry& entry : checked_entries(header, data.size(), file))
+    result.tensors.push_back(decoded(entry, data));
+  return result;
+}
+
+void write_safetensors(const std::filesystem::path& path, std::span<const StoredTensor> tensors,
+                       const Metadata& metadata) {
+  const std::string header = header_text(tensors, metadata);
+  std::string prefix(kPrefixBytes, '\0');
+  const std::uint64_t header_bytes = header.size();
+  std::memcpy(prefix.data(), &header_bytes, kPrefixBytes);
+  AtomicFile file(path);
+  file.write(prefix);
+  file.write(header);
+  for (const StoredTensor& stored : tensors) write_values(file, stored);
+  file.commit();
+}
+
+}  // namespace ladder

@@ -1,0 +1,127 @@
+#include "shared/train/sample.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "shared/base/error.hpp"
+
+namespace ladder {
+namespace {
+
+/// The indices of the k largest logits, in ascending order; equals of the k-th are decided by the lower index.
+std::vector<std::size_t> largest_indices(std::span<const double> logits, int k) {
+  std::vector<std::size_t> indices(logits.size());
+  std::iota(indices.begin(), indices.end(), std::size_t{0});
+  if (k == 0 || static_cast<std::size_t>(k) >= logits.size()) return indices;
+  std::stable_sort(indices.begin(), indices.end(), [&](auto a, auto b) { return logits[a] > logits[b]; });
+  indices.resize(static_cast<std::size_t>(k));
+  std::sort(indices.begin(), indices.end());
+  return indices;
+}
+
+/// Logits for the position after all tokens fed so far. While they fit, the stage's decoder is used (which may keep
+/// keys and values); after that the window slides and is computed anew.
+class SlidingContext {
+ public:
+  explicit SlidingContext(Engine& engine) : engine_(engine), decoder_(engine.decoder()) {}
+
+  std::vector<double> next(std::int32_t token) {
+    const auto block_size = static_cast<std::size_t>(engine_.config().block_size);
+    tokens_.push_back(token);
+    if (tokens_.size() <= block_size) return decoder_->next(token);
+    tokens_.erase(tokens_.begin(), tokens_.end() - static_cast<std::ptrdiff_t>(block_size));
+    const std::vector<double> all = engine_.logits(tokens_);
+    return {all.end() - engine_.config().vocab_size, all.end()};
+  }
+
+ private:
+  Engine& engine_;
+  std::unique_ptr<Decoder> decoder_;
+  std::vector<std::int32_t> tokens_;
+};
+
+}  // namespace
+
+void validate(const SampleOptions& options) {
+  require(std::isfinite(options.temperature) && options.temperature > 0,
+          "--temperature is {}: it must be a positive number (or use --greedy)", options.temperature);
+  require(options.top_k >= 0, "--top-k is {}: it must be 1 or more", options.top_k);
+  require(options.max_tokens >= 0, "--max-tokens is {}: it must be 1 or more", options.max_tokens);
+}
+
+std::vector<double> softmax_probabilities(std::span<const double> logits, double temperature) {
+  const double inverse_temperature = std::pow(temperature, -1.0);
+  std::vector<double> values(logits.size());
+  for (std::size_t i = 0; i < logits.size(); ++i) values[i] = logits[i] * inverse_temperature;
+  const double largest = *std::max_element(values.begin(), values.end());
+  double total = 0.0;
+  for (double& value : values) {
+    value = std::exp(value - largest);
+    total += value;
+  }
+  const double inverse_total = std::pow(total, -1.0);
+  for (double& value : values) value *= inverse_total;
+  return values;
+}
+
+int sample_token(std::span<const double> logits, const SampleOptions& options, Random& random) {
+  for (std::size_t v = 0; v < logits.size(); ++v)
+    if (!std::isfinite(logits[v]))
+      throw CheckError(fmt::format("the logit of token {} is {}: the weights are not usable", v, logits[v]));
+  if (options.greedy)
+    return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  const std::vector<std::size_t> kept = largest_indices(logits, options.top_k);
+  std::vector<double> kept_logits(kept.size());
+  std::transform(kept.begin(), kept.end(), kept_logits.begin(), [&](std::size_t v) { return logits[v]; });
+  const std::vector<double> weights = softmax_probabilities(kept_logits, options.temperature);
+  return static_cast<int>(kept[random.choices(weights)]);
+}
+
+std::vector<std::int32_t> sample_tokens(Engine& engine, std::span<const std::int32_t> prompt, int stop_token,
+                                        const SampleOptions& options, Random& random) {
+  validate(options);
+  const int block_size = engine.config().block_size;
+  const int prompt_size = static_cast<int>(prompt.size());
+  require(prompt_size > 0, "sampling needs at least one token to start from");
+  require(prompt_size <= block_size, "the prompt has {} tokens: this model's block holds {}", prompt.size(),
+          block_size);
+  for (std::int32_t token : prompt)
+    require(token >= 0 && token < engine.config().vocab_size,
+            "token {} is not in the vocabulary: valid are 0 to {}", token, engine.config().vocab_size - 1);
+  const int limit = options.max_tokens > 0 ? options.max_tokens : block_size - prompt_size + 1;
+
+  SlidingContext context(engine);
+  for (std::int32_t token : prompt.first(prompt.size() - 1)) context.next(token);
+  std::vector<std::int32_t> result;
+  for (std::int32_t token = prompt.back(); static_cast<int>(result.size()) < limit; result.push_back(token)) {
+    token = sample_token(context.next(token), options, random);
+    if (token == stop_token) break;
+  }
+  return result;
+}
+
+std::int32_t start_token(const Tokenizer& tokenizer) {
+  if (tokenizer.has_bos()) return tokenizer.bos();
+  const std::size_t line_break = tokenizer.characters().find(U'\n');
+  return line_break == std::u32string::npos ? 0 : static_cast<std::int32_t>(line_break);
+}
+
+std::vector<std::string> sample_texts(Engine& engine, const Tokenizer& tokenizer, int count,
+                                      const SampleOptions& options, Random& random,
+                                      std::u32string_view prompt) {
+  // A stream model goes on from a prompt as if it stood in the middle of the text, so it needs no start.
+  std::vector<std::int32_t> start;
+  if (tokenizer.has_bos() || prompt.empty()) start.push_back(start_token(tokenizer));
+  const std::vector<std::int32_t> ids = tokenizer.encode(prompt);
+  start.insert(start.end(), ids.begin(), ids.end());
+  std::vector<std::string> texts;
+  texts.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i)
+    texts.push_back(encode_utf8(prompt) +
+                    tokenizer.decode(sample_tokens(engine, start, tokenizer.bos(), options, random)));
+  return texts;
+}
+
+}  // namespace ladder

@@ -1,0 +1,46 @@
+// Logits -> temperature -> token.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "shared/base/random.hpp"
+#include "shared/data/tokenizer.hpp"
+#include "shared/train/engine.hpp"
+
+namespace ladder {
+
+struct SampleOptions {
+  double temperature = 0.5;
+  int top_k = 0;        ///< draw from the k largest logits only; 0: from all
+  bool greedy = false;  ///< always the largest logit (the first of equals); draws nothing from the generator
+  int max_tokens = 0;   ///< new tokens; 0: as many as fit into the block
+};
+
+/// Throws InputError naming the first setting that is out of range.
+void validate(const SampleOptions& options);
+
+/// Probabilities exactly as the original computes them: logits * T^-1, minus their maximum, exp, total summed from
+/// the left, times total^-1. Stage 0 relies on every rounding.
+std::vector<double> softmax_probabilities(std::span<const double> logits, double temperature);
+
+/// One token drawn from one position's logits.
+int sample_token(std::span<const double> logits, const SampleOptions& options, Random& random);
+
+/// Continues `prompt`, which must not be empty, until `stop_token` (not part of the result; -1: none) or max_tokens.
+/// Documents fill the block at most. With more tokens asked for than fit, the window slides: each further token sees
+/// the last block_size ones. The prompt is not part of the result. Throws InputError for tokens outside the vocabulary.
+std::vector<std::int32_t> sample_tokens(Engine& engine, std::span<const std::int32_t> prompt, int stop_token,
+                                        const SampleOptions& options, Random& random);
+
+/// What every text starts from: BOS for document models; otherwise a line break, or the first token without one.
+std::int32_t start_token(const Tokenizer& tokenizer);
+
+/// `count` texts (UTF-8, the prompt included). Document models start from BOS and stop at it.
+std::vector<std::string> sample_texts(Engine& engine, const Tokenizer& tokenizer, int count,
+                                      const SampleOptions& options, Random& random,
+                                      std::u32string_view prompt = {});
+
+}  // namespace ladder

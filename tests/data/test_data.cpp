@@ -1,0 +1,215 @@
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <set>
+
+#include "shared/base/error.hpp"
+#include "shared/data/embedded_names.hpp"
+#include "shared/train/run.hpp"
+#include "tests/support/run_program.hpp"
+
+using namespace ladder;
+using Catch::Matchers::Contains;
+
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+
+GptConfig model_of_block(int block_size) {
+  GptConfig model;
+  model.block_size = block_size;
+  return model;
+}
+
+TrainConfig batches(int batch_size, int grad_accum = 1, std::int64_t seed = 42) {
+  TrainConfig train;
+  train.batch_size = batch_size;
+  train.grad_accum = grad_accum;
+  train.seed = seed;
+  return train;
+}
+
+/// What prepare_run makes of a file with these bytes.
+Run run_of(std::string_view bytes, int block_size = 16, const TrainConfig& train = {}, bool stream = false) {
+  const TemporaryFolder folder;
+  test::write_text(folder / "text", bytes);
+  return prepare_run(model_of_block(block_size), train, {(folder / "text").string(), stream});
+}
+
+DocumentSource documents(const std::vector<std::u32string>& texts, int block_size, const TrainConfig& train) {
+  return {texts, Tokenizer::of(texts, true), model_of_block(block_size), train};
+}
+
+}  // namespace
+
+TEST_CASE("lines are cut and stripped as the original does") {
+  CHECK(split_documents(U"\n  ann \n\n\tbob\n\u3000eve\u00A0\n \n", "f") ==
+        std::vector<std::u32string>{U"ann", U"bob", U"eve"});
+  CHECK(split_documents(U"a b\u2028c\u0085d", "f") == std::vector<std::u32string>{U"a b\u2028c\u0085d"});
+  CHECK(split_documents(U"x", "f") == std::vector<std::u32string>{U"x"});
+  for (const char32_t* blank : {U"", U"\n\n", U" \t\n\u2003"})
+    CHECK_THROWS_WITH(split_documents(blank, "names.txt"), Contains("names.txt"));
+}
+
+TEST_CASE("carriage returns end lines, a byte order mark stays a character") {
+  CHECK(run_of("ann\r\nbob\r\n").source->tokenizer().characters() == U"abno");
+  CHECK(run_of("ann\rbob").source->tokenizer().characters() == U"abno");
+  CHECK(run_of("\xEF\xBB\xBF"
+               "ann")
+            .source->tokenizer()
+            .characters() == U"an\uFEFF");
+}
+
+TEST_CASE("files that cannot be trained on are refused by name") {
+  const TemporaryFolder folder;
+  const auto prepare = [&](const std::string& name) {
+    return prepare_run(model_of_block(8), {}, {(folder / name).string(), false});
+  };
+  test::write_text(folder / "empty", "");
+  test::write_text(folder / "blank", " \n\n");
+  test::write_text(folder / "latin",
+                   "ann\nb\xE9"
+                   "a\n");
+  CHECK_THROWS_WITH(prepare("missing"), Contains("missing") && Contains("No such file"));
+  CHECK_THROWS_WITH(prepare("empty"), Contains("empty"));
+  CHECK_THROWS_WITH(prepare("blank"), Contains("blank"));
+  CHECK_THROWS_WITH(prepare("latin"), Contains("latin") && Contains("line 2"));
+  CHECK_THROWS_WITH(prepare(""), Contains("directory"));
+}
+
+TEST_CASE("the embedded names are the default data") {
+  const Run run = prepare_run(model_of_block(16), {}, {});
+  CHECK(run.model.vocab_size == run.source->tokenizer().vocab_size());
+  CHECK(run.source->tokenizer().has_bos());
+  CHECK(std::count(embedded_names.begin(), embedded_names.end(), '\n') >= 900);
+  CHECK(run.initial.size() == parameter_specs(run.model).size());
+}
+
+TEST_CASE("step s trains on document s mod D between two BOS") {
+  const DocumentSource source = documents({U"ab", U"c", U"abc"}, 8, batches(1));
+  const Ids first = {3, 0, 1}, first_targets = {0, 1, 3};
+  for (std::int64_t s : {std::int64_t{0}, std::int64_t{3}, std::int64_t{6}, std::int64_t{3000000000}}) {
+    CHECK(source.sequence(s, 0).tokens == first);
+    CHECK(source.sequence(s, 0).targets == first_targets);
+  }
+  CHECK(source.sequence(1, 0).tokens == Ids{3, 2});
+  CHECK(source.sequence(1, 0).targets == Ids{2, 3});
+  CHECK(source.sequence(2, 0).targets == Ids{0, 1, 2, 3});
+}
+
+TEST_CASE("batches and micro-batches count through the documents in order") {
+  const std::vector<std::u32string> texts = {U"a", U"b", U"c", U"d", U"e"};
+  const DocumentSource source = documents(texts, 4, batches(3, 2));
+  Ids seen;
+  for (std::int64_t s = 0; s < 5; ++s) {
+    const std::vector<Batch> step = source.step(s);
+    REQUIRE(step.size() == 2);
+    for (const Batch& batch : step) {
+      REQUIRE(batch.batch() == 3);
+      CHECK(batch.rows() == 6);
+      for (int b = 0; b < 3; ++b) seen.push_back(batch.targets_n[2 * static_cast<std::size_t>(b)]);
+    }
+  }
+  REQUIRE(seen.size() == 30);
+  for (std::size_t i = 0; i < seen.size(); ++i) CHECK(seen[i] == static_cast<std::int32_t>(i % 5));
+}
+
+TEST_CASE("the layout changes the rows, not the sequences") {
+  const DocumentSource source = documents({U"ab", U"abcd"}, 6, batches(2));
+  const Batch packed = source.step(0, Layout::packed).front(),
+              padded = source.step(0, Layout::padded).front();
+  CHECK(packed.rows() == 3 + 5);
+  CHECK(padded.rows() == 12);
+  CHECK(packed.lengths_b == padded.lengths_b);
+}
+
+TEST_CASE("a document longer than the block gives its first positions, with one notice") {
+  const DocumentSource source = documents({U"abcdef", U"ab"}, 4, batches(1));
+  CHECK(source.sequence(0, 0).tokens == Ids{6, 0, 1, 2});
+  CHECK(source.sequence(0, 0).targets == Ids{0, 1, 2, 3});
+  CHECK_THAT(source.notice(), Contains("1 of 2 documents") && Contains("first 4 positions"));
+  // Three characters and BOS are four positions: they fit.
+  CHECK(documents({U"abc"}, 4, batches(1)).notice().empty());
+  CHECK_FALSE(documents({U"abc"}, 3, batches(1)).notice().empty());
+}
+
+TEST_CASE("one document, and documents of one character, are enough") {
+  const Run one = run_of("x\n");
+  CHECK(one.model.vocab_size == 2);
+  CHECK(one.source->sequence(5, 0).tokens == Ids{1, 0});
+  CHECK(one.source->sequence(5, 0).targets == Ids{0, 1});
+  CHECK(run_of("a\nb\nc\n", 1).source->sequence(0, 0).tokens.size() == 1);
+}
+
+TEST_CASE("the token hash depends on the data, the order and the batch, not on the layout") {
+  const auto hash = [](std::int64_t seed, int batch, std::string_view text) {
+    return run_of(text, 16, batches(batch, 1, seed)).source->token_hash();
+  };
+  const std::string_view names = "ann\nbob\neve\nkim\njoe\n";
+  std::set<std::uint64_t> all = {hash(1, 5, names), hash(1, 3, names), hash(2, 5, names),
+                                 hash(1, 5, "ann\nbob\neve\nkim\njo\n")};
+  CHECK(all.size() == 4);
+  CHECK(hash(1, 2, names) == hash(1, 2, names));
+}
+
+TEST_CASE("the same run comes out of the same seed, another out of another") {
+  const Run a = run_of("ann\nbob\neve\n"), b = run_of("ann\nbob\neve\n");
+  CHECK(a.initial[0].values == b.initial[0].values);
+  CHECK(a.random.state() == b.random.state());
+  CHECK(a.source->data_hash() == b.source->data_hash());
+  CHECK(run_of("ann\nbob\neve\n", 16, batches(1, 1, 7)).initial[0].values != a.initial[0].values);
+}
+
+TEST_CASE("windows of a stream lie in its first nine tenths, are reproducible and spread") {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += static_cast<char>('a' + i % 26);
+  const Run run = run_of(text, 10, batches(4, 2), true);
+  const auto& source = dynamic_cast<const StreamSource&>(*run.source);
+  CHECK(run.model.vocab_size == 26);
+  std::set<Ids> different;
+  for (std::int64_t s = 0; s < 50; ++s)
+    for (int i = 0; i < 8; ++i) {
+      const Sequence window = source.sequence(s, i);
+      REQUIRE(window.tokens.size() == 10);
+      CHECK(std::equal(window.tokens.begin() + 1, window.tokens.end(), window.targets.begin()));
+      CHECK(window.tokens == source.sequence(s, i).tokens);
+      different.insert(window.tokens);
+    }
+  CHECK(different.size() == 26);
+  CHECK(run_of(text, 10, batches(4, 2, 1), true).source->token_hash() != source.token_hash());
+}
+
+TEST_CASE("held-out windows never meet training windows") {
+  const std::string text = std::string(900, 'a') + std::string(100, 'b');
+  const Run run = run_of(text, 20, batches(1), true);
+  const auto& source = dynamic_cast<const StreamSource&>(*run.source);
+  for (std::int64_t s = 0; s < 2000; ++s) {
+    const Sequence inside = source.sequence(s, 0), outside = source.held_out_sequence(s, 0);
+    REQUIRE(std::count(inside.targets.begin(), inside.targets.end(), 1) == 0);
+    REQUIRE(std::count(outside.tokens.begin(), outside.tokens.end(), 0) == 0);
+  }
+}
+
+TEST_CASE("every start of a stream can be drawn, the last one included") {
+  const Run run =
+      run_of("abcdefghijklmnopqrst", 1, batches(1), true);  // 18 to train on: windows start at 0 .. 16
+  std::set<std::int32_t> starts;
+  for (std::int64_t s = 0; s < 2000; ++s) starts.insert(run.source->sequence(s, 0).tokens.front());
+  CHECK(starts.size() == 17);
+  CHECK(*starts.rbegin() == 16);
+}
+
+TEST_CASE("a stream that is too short says how long it must be") {
+  CHECK_THROWS_WITH(run_of("abcdefghij", 4, {}, true),
+                    Contains("10 characters") && Contains("--block-size 4"));
+}
+
+TEST_CASE("settings are refused before the data are read") {
+  GptConfig model;
+  model.n_embd = 15;
+  CHECK_THROWS_WITH(prepare_run(model, {}, {"/nonexistent", false}), Contains("--n-embd"));
+  TrainConfig train;
+  train.learning_rate = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_WITH(prepare_run({}, train, {"/nonexistent", false}), Contains("--lr"));
+  CHECK_THROWS_WITH(prepare_run({}, batches(100000, 100000), {}), Contains("--grad-accum"));
+}

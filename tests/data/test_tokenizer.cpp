@@ -1,0 +1,46 @@
+#include <catch2/catch.hpp>
+
+#include <vector>
+
+#include "shared/base/error.hpp"
+#include "shared/data/tokenizer.hpp"
+
+using namespace ladder;
+using Catch::Matchers::Contains;
+
+TEST_CASE("characters are numbered in order of code point, BOS follows") {
+  const std::vector<std::u32string> texts = {U"ba", U"\u00E9z", U"\U0001F600a"};
+  const Tokenizer tokenizer = Tokenizer::of(texts, true);
+  CHECK(tokenizer.characters() == U"abz\u00E9\U0001F600");
+  CHECK(tokenizer.vocab_size() == 6);
+  CHECK(tokenizer.bos() == 5);
+  CHECK(tokenizer.encode(U"za\U0001F600") == std::vector<std::int32_t>{2, 0, 4});
+  CHECK(tokenizer.decode(std::vector<std::int32_t>{2, 0, 4, 3}) == "za\xF0\x9F\x98\x80\xC3\xA9");
+}
+
+TEST_CASE("a tokenizer without BOS has only its characters") {
+  const std::vector<std::u32string> texts = {U"b\na"};
+  const Tokenizer tokenizer = Tokenizer::of(texts, false);
+  CHECK(tokenizer.vocab_size() == 3);
+  CHECK(tokenizer.bos() == -1);
+  CHECK(tokenizer.encode(U"\n") == std::vector<std::int32_t>{0});
+}
+
+TEST_CASE("one character is a vocabulary") {
+  const std::vector<std::u32string> texts = {U"aaa"};
+  CHECK(Tokenizer::of(texts, true).vocab_size() == 2);
+}
+
+TEST_CASE("unknown characters and tokens are refused by name") {
+  const Tokenizer tokenizer(U"abc", true);
+  CHECK_THROWS_WITH(tokenizer.encode(U"abx"), Contains("'x'") && Contains("U+0078") && Contains("abc"));
+  CHECK_THROWS_AS(tokenizer.encode(U"\u00E9"), InputError);
+  for (std::int32_t token : {-1, 4, 1000}) CHECK_THROWS_AS(tokenizer.decode(std::vector{token}), InputError);
+  CHECK(tokenizer.decode(std::vector<std::int32_t>{3}) == "<BOS>");
+}
+
+TEST_CASE("characters out of order, repeated or missing make no tokenizer") {
+  CHECK_THROWS_AS(Tokenizer(U"ba", true), InputError);
+  CHECK_THROWS_AS(Tokenizer(U"aa", true), InputError);
+  CHECK_THROWS_AS(Tokenizer(U"", true), InputError);
+}

@@ -1,0 +1,185 @@
+// Run records: they come back as they were written, damaged ones are refused, and changed sources make a row stale.
+#include "shared/records/records.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/temporary_folder.hpp"
+
+using namespace ladder;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A source folder with just enough in it for the set "interpreter".
+void make_sources(const fs::path& folder) {
+  fs::create_directories(folder / "shared" / "baseline");
+  fs::create_directories(records_folder(folder));
+  write_file(folder / "shared" / "baseline" / "microgpt.py", "print(1)\n");
+}
+
+std::string refusal(const fs::path& path) {
+  try {
+    read_record(path);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("a record comes back as it was written") {
+  const TemporaryFolder folder;
+  Record record = new_record("speedup-micro", "./ladder speedup", "nothing");
+  record.rows.push_back(
+      {"interpreter", "interpreter", "0123456789abcdef", {{"seconds", 0.1 + 0.2}, {"note", "é"}}});
+  write_record(folder / "speedup-micro.json", record);
+  const Record again = read_record(folder / "speedup-micro.json");
+  CHECK(again.name == record.name);
+  CHECK(again.date == record.date);
+  CHECK(again.machine.cpu == record.machine.cpu);
+  CHECK(again.build.commit == record.build.commit);
+  REQUIRE(again.rows.size() == 1);
+  CHECK(again.rows[0].values["seconds"].get<double>() == 0.1 + 0.2);
+  CHECK(again.rows[0].hash == "0123456789abcdef");
+}
+
+TEST_CASE("a damaged or foreign record is refused with its reason") {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "x.json";
+  CHECK(refusal(path).find("cannot be read") != std::string::npos);
+  write_file(path, "{\"format\": ");
+  CHECK(refusal(path).find("ladder-record/1") != std::string::npos);
+  write_file(path, "[]");
+  CHECK(refusal(path).find("ladder-record/1") != std::string::npos);
+  write_file(path, R"({"format": "ladder-trace/1"})");
+  CHECK(refusal(path).find("ladder-record/1") != std::string::npos);
+  write_file(path, R"({"format": "ladder-record/1", "name": "x"})");
+  CHECK(refusal(path).find("'command'") != std::string::npos);
+  Record record = new_record("other", "", "");
+  write_record(path, record);
+  CHECK_THROWS_WITH(read_records(folder.path()), Catch::Contains("holds the record 'other'"));
+}
+
+TEST_CASE("a row is stale once a file of its set changes, and only then") {
+  const TemporaryFolder folder;
+  make_sources(folder.path());
+  const RecordRow row{"interpreter", "interpreter", source_hash("interpreter", folder.path()), {}};
+  CHECK_FALSE(is_stale(row, folder.path()));
+  write_file(folder / "shared/baseline/other.py", "unrelated\n");
+  CHECK_FALSE(is_stale(row, folder.path()));
+  write_file(folder / "shared/baseline/microgpt.py", "print(2)\n");
+  CHECK(is_stale(row, folder.path()));
+  CHECK_FALSE(is_stale({"no sources", "", "", {}}, folder.path()));
+}
+
+TEST_CASE("every source set names files that exist, and a new file in a stage's folder counts") {
+  for (const char* set : {"interpreter", "stage0", "stage1", "stage2", "stage3", "stage2-gpu", "stage3-gpu",
+                          "stage3-kernels", "stage0+stage1"}) {
+    CAPTURE(set);
+    CHECK(source_hash(set, LADDER_SOURCE_DIR).size() == 16);
+  }
+  CHECK(source_hash("stage0", LADDER_SOURCE_DIR) != source_hash("stage1", LADDER_SOURCE_DIR));
+  CHECK_THROWS_AS(source_hash("stage9", LADDER_SOURCE_DIR), InputError);
+  const TemporaryFolder folder;
+  CHECK_THROWS_AS(source_hash("stage0", folder.path()), InputError);
+  fs::create_directories(folder / "stage0_scalar_autograd");
+  write_file(folder / "stage0_scalar_autograd/a.cpp", "a");
+  const std::string before = source_hash("stage0", folder.path());
+  write_file(folder / "stage0_scalar_autograd/README.md", "not code");
+  CHECK(source_hash("stage0", folder.path()) == before);
+  write_file(folder / "stage0_scalar_autograd/b.hpp", "b");
+  CHECK(source_hash("stage0", folder.path()) != before);
+}
+
+TEST_CASE("comments and white space of C++ do not make a row stale, anything else does") {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "stage0_scalar_autograd");
+  const auto hash_of = [&](const std::string& text) {
+    write_file(folder / "stage0_scalar_autograd/a.cpp", text);
+    return source_hash("stage0", folder.path());
+  };
+  const std::string hash = hash_of("int a = 1;  // one\nchar q = '\"'; const char* s = \"a // b\";\n");
+  CHECK(hash_of("/* a\n   word */ int a = 1;\nchar q = '\"';\n  const char* s = \"a // b\"; // end\n") ==
+        hash);
+  CHECK(hash_of("int a = 2;  // one\nchar q = '\"'; const char* s = \"a // b\";\n") != hash);
+  CHECK(hash_of("int a = 1;  // one\nchar q = '\"'; const char* s = \"a // c\";\n") != hash);
+  CHECK(hash_of("int a = 1;  // one\nchar q = '\"'; const char* s = \"a  // b\";\n") != hash);
+  CHECK(hash_of("inta = 1;  // one\nchar q = '\"'; const char* s = \"a // b\";\n") != hash);
+  CHECK(hash_of("x") != hash_of("x \"unclosed"));
+  CHECK(hash_of("x /* unclosed") == hash_of("x "));
+}
+
+TEST_CASE("a file that moves, and every include of it, leaves the hash as it was") {
+  const TemporaryFolder folder;
+  const fs::path stage = folder / "stage0_scalar_autograd";
+  fs::create_directories(stage / "deep");
+  write_file(stage / "a.hpp", "int a;\n");
+  write_file(stage / "b.cpp", "#include \"stage0/a.hpp\"\n\nint b;\n");
+  const std::string hash = source_hash("stage0", folder.path());
+  fs::rename(stage / "a.hpp", stage / "deep/z.hpp");
+  write_file(stage / "b.cpp", "  # include \"stage0/deep/z.hpp\"  // moved\n#include <map>\nint b;\n");
+  CHECK(source_hash("stage0", folder.path()) == hash);
+  // What only looks like an include is code, and so is what stands behind one.
+  write_file(stage / "b.cpp", "const char* s = \"\\n#include x\";\nint b;\n");
+  CHECK(source_hash("stage0", folder.path()) != hash);
+  write_file(stage / "b.cpp", "#include \"x\"\nint c;\n");
+  CHECK(source_hash("stage0", folder.path()) != hash);
+  write_file(stage / "b.cpp", "#define include 1\nint b;\n");
+  CHECK(source_hash("stage0", folder.path()) != hash);
+}
+
+TEST_CASE("contents that change places between files count as the same, contents that are joined do not") {
+  const TemporaryFolder folder;
+  const fs::path stage = folder / "stage0_scalar_autograd";
+  fs::create_directories(stage);
+  const auto hash_of = [&](const std::string& first, const std::string& second) {
+    write_file(stage / "a.cpp", first);
+    write_file(stage / "b.cpp", second);
+    return source_hash("stage0", folder.path());
+  };
+  CHECK(hash_of("int a;", "int b;") == hash_of("int b;", "int a;"));
+  CHECK(hash_of("int a;", "int b;") != hash_of("int a;int b;", ""));
+}
+
+TEST_CASE("a row of a GPU run depends on the kernels and not on the CPU models") {
+  CHECK(source_set_of(0, true) == "stage0");
+  CHECK(source_set_of(1, true) == "stage1");
+  CHECK(source_set_of(2, false) == "stage2");
+  CHECK(source_set_of(3, true) == "stage3-gpu");
+  const TemporaryFolder folder;
+  const fs::path tree = folder / "tree";
+  fs::create_directories(tree);
+  for (const char* room : {"shared", "stage2_naive_cuda", "stage3_tiled_kernels"})
+    fs::copy(fs::path(LADDER_SOURCE_DIR) / room, tree / room, fs::copy_options::recursive);
+  const auto hashes = [&] {
+    std::vector<std::string> all;
+    for (const char* set : {"stage2", "stage2-gpu", "stage3", "stage3-gpu"})
+      all.push_back(source_hash(set, tree));
+    return all;
+  };
+  const std::vector<std::string> before = hashes();
+  const auto changed_by = [&](const char* file) {
+    const std::string text = read_file(tree / file);
+    write_file(tree / file, text + "int one_more;\n");
+    const std::vector<std::string> after = hashes();
+    write_file(tree / file, text);
+    std::string changed;
+    for (std::size_t i = 0; i < after.size(); ++i) changed += after[i] == before[i] ? '.' : 'x';
+    return changed;
+  };
+  CHECK(changed_by("shared/tile/mma.cpp") == "..x.");
+  CHECK(changed_by("shared/device/worker_pool.cpp") == "x.x.");
+  CHECK(changed_by("shared/device/cuda_runtime.hpp") == "xxxx");
+  CHECK(changed_by("shared/tile/launch.hpp") == "..xx");
+  CHECK(changed_by("stage2_naive_cuda/kernels/adam.cuh") == "xx..");
+  CHECK(changed_by("stage3_tiled_kernels/kernels/adam.cuh") == "..xx");
+  CHECK(changed_by("stage3_tiled_kernels/sweep/sweep.py") == "....");
+  CHECK(changed_by("stage3_tiled_kernels/make_ops.cpp") == "....");
+  CHECK(changed_by("shared/model/microgpt.cpp") == "xxxx");
+}

@@ -1,0 +1,141 @@
+// The chain prints no time for a stage that computed something else, nor for any stage proven only against it.
+#include "shared/speed/chain.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+
+#include "shared/base/text_table.hpp"
+#include "shared/report/tables.hpp"
+#include "tests/parity/broken_engine.hpp"
+
+using namespace ladder;
+
+namespace {
+
+ChainSettings tiny() {
+  ChainSettings settings;
+  settings.documents = 16;
+  settings.rounds = 2;
+  settings.batch = 0;
+  return settings;
+}
+
+std::vector<ChainRow> race_with(std::vector<Rung> chain, ChainSettings settings = tiny()) {
+  return run_chain(settings, chain, false, {});
+}
+
+std::vector<Rung> foot() {
+  std::vector<Rung> chain = rungs(Device::automatic, 1);
+  chain.resize(3);
+  return chain;
+}
+
+}  // namespace
+
+TEST_CASE("a chain that agrees has a time on every row") {
+  for (const ChainRow& row : race_with(foot())) {
+    CAPTURE(row.name);
+    CHECK(row.proven);
+    CHECK(row.time.samples.size() == 2);
+    CHECK(row.time.median() > 0.0);
+  }
+}
+
+TEST_CASE("a wrong stage loses its time, and so does the stage proven against it") {
+  std::vector<Rung> chain = foot();
+  Damage damage;
+  damage.from_step = 3;
+  SECTION("a wrong loss") {
+    damage.loss = [](double loss) { return loss + 1e-3; };
+  }
+  SECTION("NaN") {
+    damage.loss = [](double) { return NAN; };
+  }
+  chain[1].side = broken(chain[1].side, damage);
+  const std::vector<ChainRow> rows = race_with(chain);
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[0].proven);
+  CHECK_FALSE(rows[1].proven);
+  CHECK(rows[1].time.empty());
+  CHECK_FALSE(rows[2].proven);
+  CHECK(rows[2].time.empty());
+
+  const std::vector<RecordRow> records = record_rows(rows, false);
+  CHECK(records[0].values.contains("seconds"));
+  CHECK_FALSE(records[1].values.contains("seconds"));
+  CHECK_FALSE(records[1].values.contains("times_below"));
+  const Cells cells = speedup_cells(records);
+  CHECK(cells[2][1] == "-");
+  CHECK(cells[2][5].find("FAILED") != std::string::npos);
+}
+
+TEST_CASE("every form of a stage is compared with the stage below, in proof and in speed") {
+  ChainSettings settings = tiny();
+  settings.documents = 2;
+  settings.rounds = 1;
+  settings.device = Device::cpu;
+  const std::vector<ChainRow> rows = race_with(racing_rungs(Device::cpu, 1), settings);
+  REQUIRE(rows.size() == 6);
+  CHECK(rows.back().name == "stage 3 fp32, fused step");
+  const std::vector<int> stage_below = {-1, 0, 0, 2, 3, 3}, proven_by = {-1, 0, 1, 1, 1, 1};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    CAPTURE(rows[i].name);
+    CHECK(rows[i].proven);
+    CHECK(rows[i].ladder_below == stage_below[i]);
+    CHECK(rows[i].below == proven_by[i]);
+  }
+}
+
+TEST_CASE("a model that no tile holds leaves the fused step out and says why") {
+  ChainSettings settings = tiny();
+  settings.documents = 1;
+  settings.rounds = 1;
+  settings.model.n_embd = 68;
+  std::vector<Rung> chain = {racing_rungs(Device::cpu, 1)[1], racing_rungs(Device::cpu, 1)[5]};
+  chain[0].below = -1;
+  chain[1].below = 0;
+  const std::vector<ChainRow> rows = race_with(chain, settings);
+  CHECK(rows[0].time.samples.size() == 1);
+  CHECK_THAT(rows[1].not_run, Catch::Contains("width of 68"));
+}
+
+TEST_CASE("a stage that cannot run says why, and the others still race") {
+  std::vector<Rung> chain = foot();
+  chain[2].side.make = [](const GptConfig&, int) -> std::unique_ptr<Engine> {
+    throw MachineError("no such device here");
+  };
+  const std::vector<ChainRow> rows = race_with(chain);
+  CHECK(rows[2].not_run == "no such device here");
+  CHECK(rows[2].time.empty());
+  CHECK(rows[1].proven);
+  CHECK(speedup_cells(record_rows(rows, false))[3][5] == "no such device here");
+}
+
+TEST_CASE("a rung that would take too long is left out") {
+  ChainSettings settings = tiny();
+  settings.patience = 1e-3;  // stage 0 needs about 3 ms for 16 documents, stage 1 a tenth of that
+  const std::vector<ChainRow> rows = race_with(foot(), settings);
+  CHECK(rows[0].not_run.find("too slow") != std::string::npos);
+  CHECK(rows[1].not_run.empty());
+}
+
+TEST_CASE("batched rows are compared with stage 0 on the same batches") {
+  ChainSettings settings = tiny();
+  settings.batch = 8;
+  const std::vector<ChainRow> rows = race_with(foot(), settings);
+  int batched = 0;
+  for (const ChainRow& row : rows) {
+    if (row.name.find("batch 8") == std::string::npos) continue;
+    CAPTURE(row.name);
+    CHECK(row.proven);
+    CHECK(row.loss.size() == 2);
+    if (row.shown) {
+      CHECK(row.compared_with == "stage 0 fp64, batch 8");
+      ++batched;
+    }
+  }
+  CHECK(batched >= 1);
+  settings.documents = 20;
+  CHECK_THROWS_AS(race_with(foot(), settings), InputError);
+}

@@ -1,0 +1,140 @@
+// Stage 1's operations: against plain loops, against differences, fused against composed, float against
+// double.
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "shared/check/cases.hpp"
+#include "shared/check/tolerances.hpp"
+#include "stage1_cpu_tensor/ops_eigen.hpp"
+#include "tests/support/padded_view.hpp"
+
+using namespace ladder;
+using namespace ladder::cases;
+
+namespace {
+
+/// Counts, and reports each failure on its own.
+struct Tally {
+  int compared = 0;
+  double worst = 0;
+  std::string where;
+
+  Report report() {
+    return [this](const CaseResult& result) {
+      ++compared;
+      if (result.comparison.max_error > worst) {
+        worst = result.comparison.max_error;
+        where = result.name + ", " + result.tensor;
+      }
+      INFO(result.describe());
+      CHECK(result.passed());
+    };
+  }
+};
+
+}  // namespace
+
+TEST_CASE("eigen in fp64 agrees with plain loops") {
+  const auto ops = make_eigen_ops(Dtype::fp64, 2);
+  Tally tally;
+  for_each_case_naive(*ops, tally.report());
+  CHECK(tally.compared > 150);
+  WARN("largest error " << tally.worst << " at " << tally.where);
+}
+
+TEST_CASE("eigen in fp64 agrees with plain loops in the padded layout") {
+  const auto ops = make_eigen_ops(Dtype::fp64, 2);
+  PaddedView padded(*ops);
+  Tally tally;
+  for_each_case_naive(padded, tally.report());
+  CHECK(tally.compared > 150);
+}
+
+TEST_CASE("eigen in fp32 agrees with fp64 from the same rounded inputs") {
+  const auto ops = make_eigen_ops(Dtype::fp32, 2);
+  const auto reference = make_eigen_ops(Dtype::fp64, 1);
+  PaddedView padded(*ops);
+  Tally tally;
+  for_each_case(*ops, *reference, tally.report());
+  for_each_case(padded, *reference, tally.report());
+  CHECK(tally.compared > 300);
+  WARN("largest error " << tally.worst << " at " << tally.where);
+}
+
+TEST_CASE("every backward pass of eigen is the derivative of its forward pass") {
+  const auto ops = make_eigen_ops(Dtype::fp64, 1);
+  PaddedView padded(*ops);
+  Tally tally;
+  for_each_gradient(*ops, 40, tally.report());
+  for_each_gradient(padded, 40, tally.report());
+  CHECK(tally.compared > 60);
+}
+
+TEST_CASE("fused operations equal their compositions") {
+  for (const Dtype dtype : {Dtype::fp64, Dtype::fp32}) {
+    const auto ops = make_eigen_ops(dtype, 1);
+    Tally tally;
+    for (const OpCase& c : fused_cases()) {
+      const Values inputs = rounded_values(c, dtype);
+      std::string damage;
+      const Values want = run_case(c, *ops, inputs, damage, How::composed);
+      const Values got = run_case(c, *ops, inputs, damage);
+      compare_case(c, got, want, dtype, damage, tally.report());
+    }
+    CHECK(tally.compared > 20);
+  }
+}
+
+TEST_CASE("the case runner notices damage") {
+  const auto ops = make_eigen_ops(Dtype::fp32, 1);
+  OpCase c = linear_cases().front();
+  std::string damage;
+  const Values inputs = rounded_values(c, Dtype::fp32);
+
+  SECTION("a write behind the end") {
+    c.run = [](Ops&, const Bound& t) { t.act("y").as<float>()[1] = 0; };
+    run_case(c, *ops, inputs, damage);
+    CHECK(damage == "wrote behind the end of y");
+  }
+  SECTION("a write before the start") {
+    c.run = [](Ops&, const Bound& t) { t.act("y").as<float>()[-1] = 0; };
+    run_case(c, *ops, inputs, damage);
+    CHECK(damage == "wrote before the start of y");
+  }
+  SECTION("a changed input") {
+    c.run = [](Ops&, const Bound& t) { t.act("x").as<float>()[0] += 1; };
+    run_case(c, *ops, inputs, damage);
+    CHECK(damage == "changed its input x");
+  }
+  SECTION("an output that nobody wrote") {
+    c.run = [](Ops&, const Bound&) {};
+    const Values got = run_case(c, *ops, inputs, damage);
+    Values want = inputs;
+    c.naive(want);
+    int failed = 0;
+    compare_case(c, got, want, Dtype::fp32, damage,
+                 [&](const CaseResult& r) { failed += r.passed() ? 0 : 1; });
+    CHECK(failed == 1);
+  }
+}
+
+TEST_CASE("a NaN that is read reaches the output") {
+  const auto ops = make_eigen_ops(Dtype::fp32, 1);
+  for (OpCase c : all_cases(Layout::packed)) {
+    if (c.op.find("relu") != std::string::npos && c.op.find("backward") != std::string::npos)
+      continue;  // reads where y > 0
+    // In the first element of the first tensor, where no maximum and no sum may swallow it; in all of an
+    // embedding table, of which only the tokens' rows are read.
+    std::vector<double>& values = c.values.at(c.tensors.front().name);
+    const std::size_t poisoned = c.op == "embedding_forward" ? values.size() : 1;
+    std::fill_n(values.begin(), poisoned, std::nan(""));
+    std::string damage;
+    const Values got = run_case(c, *ops, rounded_values(c, Dtype::fp32), damage);
+    bool seen = false;
+    for (const TensorSpec& tensor : c.tensors)
+      if (tensor.use == Use::output || tensor.use == Use::update)
+        for (const double value : got.at(tensor.name)) seen = seen || std::isnan(value);
+    INFO(c.name());
+    CHECK(seen);
+  }
+}

@@ -1,0 +1,203 @@
+#include <catch2/catch.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include "shared/base/error.hpp"
+#include "shared/stages.hpp"
+#include "shared/train/checkpoint.hpp"
+#include "shared/train/safetensors.hpp"
+#include "shared/train/sample.hpp"
+#include "shared/train/train.hpp"
+#include "tests/support/run_program.hpp"
+
+using namespace ladder;
+using Catch::Matchers::Contains;
+
+namespace {
+
+struct Case {
+  int stage;
+  Dtype dtype;
+  bool stream;
+};
+
+const std::vector<Case> kCases = {
+    {0, Dtype::fp64, false}, {1, Dtype::fp64, false}, {1, Dtype::fp32, false}, {1, Dtype::fp32, true}};
+
+Run run_for(const Case& c, std::int64_t steps = 40) {
+  TrainConfig train;
+  train.steps = steps;
+  train.batch_size = 2;
+  train.grad_accum = 2;
+  train.dtype = c.dtype;
+  return prepare_run({}, train, {"", c.stream});
+}
+
+std::unique_ptr<Engine> engine_for(const Case& c, const Run& run) {
+  EngineOptions options;
+  options.dtype = c.dtype;
+  options.max_batch = run.train.batch_size;
+  return make_engine(c.stage, run.model, options);
+}
+
+/// A run of `stop` steps, as a checkpoint.
+Checkpoint checkpoint_after(const Case& c, std::int64_t stop) {
+  const Run run = run_for(c);
+  const auto engine = engine_for(c, run);
+  engine->load_parameters(run.initial);
+  std::int64_t done = 0;
+  TrainHooks hooks;
+  hooks.on_step = [&](std::int64_t steps, double, double) { done = steps; };
+  hooks.should_stop = [&] { return done == stop; };
+  const TrainResult result = train(*engine, *run.source, run.train, hooks);
+  return make_checkpoint(c.stage, run, *engine, result.loss);
+}
+
+bool equal(const TensorList& a, const TensorList& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const NamedTensor& x, const NamedTensor& y) {
+    return x.name == y.name && x.shape == y.shape && x.values == y.values;
+  });
+}
+
+/// The file's tensors and metadata, changed by `change`, as a checkpoint folder that must be refused.
+void refused(const std::function<void(Safetensors&)>& change, const char* what) {
+  const TemporaryFolder folder;
+  save_checkpoint(folder.path(), checkpoint_after({1, Dtype::fp64, false}, 3));
+  Safetensors file = read_safetensors(checkpoint_file(folder.path()));
+  change(file);
+  std::vector<StoredTensor> stored;
+  for (const NamedTensor& tensor : file.tensors) stored.push_back({tensor.name, &tensor, Dtype::fp64});
+  write_safetensors(checkpoint_file(folder.path()), stored, file.metadata);
+  CHECK_THROWS_WITH(load_checkpoint(folder.path()), Contains("checkpoint.safetensors") && Contains(what));
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint reads back as it was written") {
+  for (const Case& c : kCases) {
+    const TemporaryFolder folder;
+    const Checkpoint saved = checkpoint_after(c, 5);
+    save_checkpoint(folder.path(), saved);
+    const Checkpoint back = load_checkpoint(folder.path());
+    CHECK(back.stage == saved.stage);
+    CHECK(back.model == saved.model);
+    CHECK(back.train.dtype == saved.train.dtype);
+    CHECK(back.train.steps == saved.train.steps);
+    CHECK(back.loss == saved.loss);
+    CHECK(back.random == saved.random);
+    CHECK(back.tokenizer == saved.tokenizer);
+    CHECK(back.token_hash == saved.token_hash);
+    CHECK(back.data_hash == saved.data_hash);
+    CHECK(back.data.character_stream == c.stream);
+    CHECK(equal(back.parameters, saved.parameters));
+    CHECK(equal(back.moments.m, saved.moments.m));
+    CHECK(equal(back.moments.v, saved.moments.v));
+    CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+  }
+}
+
+TEST_CASE("a resumed run equals an uninterrupted one bit for bit") {
+  for (const Case& c : kCases) {
+    INFO("stage " << c.stage << " " << name_of(c.dtype) << (c.stream ? " stream" : ""));
+    Run whole = run_for(c);
+    const auto straight = engine_for(c, whole);
+    straight->load_parameters(whole.initial);
+    const TrainResult expected = train(*straight, *whole.source, whole.train);
+
+    const TemporaryFolder folder;
+    save_checkpoint(folder.path(), checkpoint_after(c, 17));
+    const Checkpoint checkpoint = load_checkpoint(folder.path());
+    const Run resumed = prepare_run(checkpoint.model, checkpoint.train, checkpoint.data);
+    require_same_data(checkpoint, resumed, folder.path());
+    const auto engine = engine_for(c, resumed);
+    engine->load_parameters(checkpoint.parameters);
+    engine->load_moments(checkpoint.moments);
+    const TrainResult result = train(*engine, *resumed.source, checkpoint.train, {}, checkpoint.loss);
+    CHECK(result.loss == expected.loss);
+    CHECK(equal(engine->parameters(), straight->parameters()));
+
+    Random random(checkpoint.random);
+    const Tokenizer& tokenizer = checkpoint.tokenizer;
+    CHECK(sample_texts(*engine, tokenizer, 3, {}, random) ==
+          sample_texts(*straight, tokenizer, 3, {}, whole.random));
+  }
+}
+
+TEST_CASE("without the moments a resumed run differs: the test above can fail") {
+  const Case c = {1, Dtype::fp64, false};
+  const Checkpoint checkpoint = checkpoint_after(c, 17);
+  const Run run = run_for(c);
+  const auto engine = engine_for(c, run), straight = engine_for(c, run);
+  straight->load_parameters(run.initial);
+  engine->load_parameters(checkpoint.parameters);
+  CHECK(train(*engine, *run.source, run.train, {}, checkpoint.loss).loss !=
+        train(*straight, *run.source, run.train).loss);
+}
+
+TEST_CASE("a missing, truncated or foreign checkpoint is refused with its reason") {
+  const TemporaryFolder folder;
+  CHECK_THROWS_WITH(load_checkpoint(folder.path()), Contains("there is no checkpoint"));
+  save_checkpoint(folder.path(), checkpoint_after({0, Dtype::fp64, false}, 1));
+  const std::string good = test::text_of(checkpoint_file(folder.path()));
+  for (std::size_t size :
+       {std::size_t{0}, std::size_t{5}, std::size_t{100}, good.size() / 2, good.size() - 1}) {
+    test::write_text(checkpoint_file(folder.path()), good.substr(0, size));
+    CHECK_THROWS_AS(load_checkpoint(folder.path()), InputError);
+  }
+  test::write_text(checkpoint_file(folder.path()),
+                   "PK\x03\x04 this is a zip file, as other programs write them");
+  CHECK_THROWS_AS(load_checkpoint(folder.path()), InputError);
+}
+
+TEST_CASE("checkpoints whose parts do not fit together are refused") {
+  refused([](Safetensors& f) { f.metadata.clear(); }, "format");
+  refused([](Safetensors& f) { f.metadata["format"] = "ladder-checkpoint/9"; }, "ladder-checkpoint/9");
+  refused([](Safetensors& f) { f.metadata.erase("run"); }, "run");
+  refused([](Safetensors& f) { f.metadata["run"] = "{"; }, "run");
+  refused([](Safetensors& f) { f.metadata["model"] = "{}"; }, "vocab_size");
+  refused([](Safetensors& f) { f.metadata["tokenizer"] = R"({"characters": "ba", "bos": true})"; }, "order");
+  refused([](Safetensors& f) { f.metadata["tokenizer"] = R"({"characters": "ab", "bos": true})"; }, "tokens");
+  refused([](Safetensors& f) { f.tensors.pop_back(); }, "missing");
+  refused([](Safetensors& f) { std::erase_if(f.tensors, [](auto& t) { return t.name == "loss"; }); }, "loss");
+  refused([](Safetensors& f) { std::erase_if(f.tensors, [](auto& t) { return t.name == "adam_v.wpe"; }); },
+          "adam_v.wpe");
+  const auto change_json = [](const char* key, const char* member, const nlohmann::json& value) {
+    return [=](Safetensors& f) {
+      nlohmann::json json = nlohmann::json::parse(f.metadata[key]);
+      json[member] = value;
+      f.metadata[key] = json.dump();
+    };
+  };
+  refused(change_json("model", "n_embd", 32), "shape");
+  refused(change_json("model", "n_head", 0), "--n-head");
+  refused(change_json("model", "n_layer", 2), "layer1");
+  refused(change_json("run", "step", 4), "3 losses for 4 steps");
+  refused(change_json("run", "token_hash", "xyz"), "hash");
+  refused(change_json("run", "random_words", "none"), "random_words");
+}
+
+TEST_CASE("other data than those of the checkpoint are refused") {
+  const Checkpoint checkpoint = checkpoint_after({1, Dtype::fp32, false}, 2);
+  const TemporaryFolder folder;
+  test::write_text(folder / "names", "ann\nbob\n");
+  const Run other = prepare_run({}, checkpoint.train, {(folder / "names").string(), false});
+  CHECK_THROWS_WITH(require_same_data(checkpoint, other, folder.path()), Contains("other data"));
+  CHECK_NOTHROW(require_same_data(checkpoint, run_for({1, Dtype::fp32, false}), folder.path()));
+}
+
+TEST_CASE("weights come from a checkpoint, its folder or an exported file, in any stage") {
+  const TemporaryFolder folder;
+  const Checkpoint checkpoint = checkpoint_after({0, Dtype::fp64, false}, 3);
+  save_checkpoint(folder.path(), checkpoint);
+  const Weights a = load_weights(folder.path()), b = load_weights(checkpoint_file(folder.path()));
+  save_weights(folder / "w.safetensors", a, Dtype::fp64);
+  const Weights c = load_weights(folder / "w.safetensors");
+  CHECK(equal(a.parameters, checkpoint.parameters));
+  CHECK(equal(b.parameters, checkpoint.parameters));
+  CHECK(equal(c.parameters, checkpoint.parameters));
+  CHECK(c.model == checkpoint.model);
+  CHECK(c.tokenizer == checkpoint.tokenizer);
+  const auto engine = engine_for({1, Dtype::fp64, false}, run_for({1, Dtype::fp64, false}));
+  engine->load_parameters(c.parameters);
+  CHECK(equal(engine->parameters(), checkpoint.parameters));
+}

@@ -1,0 +1,147 @@
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <limits>
+
+#include "shared/base/error.hpp"
+#include "shared/stages.hpp"
+#include "shared/train/run.hpp"
+#include "shared/train/train.hpp"
+
+using namespace ladder;
+using Catch::Matchers::Contains;
+
+namespace {
+
+TrainConfig short_run(std::int64_t steps) {
+  TrainConfig train;
+  train.steps = steps;
+  return train;
+}
+
+std::unique_ptr<Engine> engine_of(const Run& run, int stage, Dtype dtype) {
+  EngineOptions options;
+  options.dtype = dtype;
+  options.max_batch = run.train.batch_size;
+  options.threads = 1;
+  auto engine = make_engine(stage, run.model, options);
+  engine->load_parameters(run.initial);
+  return engine;
+}
+
+/// Delegates to a real engine, but the loss of one step is NaN.
+class BreakingEngine final : public Engine {
+ public:
+  BreakingEngine(std::unique_ptr<Engine> inner, int breaks_at) : inner_(std::move(inner)), left_(breaks_at) {}
+  const GptConfig& config() const override { return inner_->config(); }
+  Dtype dtype() const override { return inner_->dtype(); }
+  void load_parameters(const TensorList& parameters) override { inner_->load_parameters(parameters); }
+  TensorList parameters() const override { return inner_->parameters(); }
+  void load_moments(const Moments& moments) override { inner_->load_moments(moments); }
+  Moments moments() const override { return inner_->moments(); }
+  double train_step(std::span<const Batch> batches, const AdamStep& adam) override {
+    const double loss = inner_->train_step(batches, adam);
+    return left_-- == 0 ? std::numeric_limits<double>::quiet_NaN() : loss;
+  }
+  double loss(const Batch& batch) override { return inner_->loss(batch); }
+  Probe probe(const Batch& batch) override { return inner_->probe(batch); }
+  std::vector<double> logits(std::span<const std::int32_t> tokens) override { return inner_->logits(tokens); }
+
+ private:
+  std::unique_ptr<Engine> inner_;
+  int left_;
+};
+
+}  // namespace
+
+TEST_CASE("training lowers the loss and reports every step") {
+  const Run run = prepare_run({}, short_run(60), {});
+  const auto engine = engine_of(run, 1, Dtype::fp64);
+  std::vector<double> seen;
+  TrainHooks hooks;
+  hooks.on_step = [&](std::int64_t done, double loss, double ms) {
+    CHECK(done == static_cast<std::int64_t>(seen.size()) + 1);
+    CHECK(ms >= 0);
+    seen.push_back(loss);
+  };
+  const TrainResult result = train(*engine, *run.source, run.train, hooks);
+  CHECK(result.loss == seen);
+  CHECK(result.ms.size() == 60);
+  CHECK(result.token_hash == run.source->token_hash());
+  CHECK_FALSE(result.stopped);
+  CHECK(result.loss.back() < result.loss.front());
+  CHECK(std::abs(result.loss.front() - std::log(run.model.vocab_size)) < 0.5);
+}
+
+TEST_CASE("no steps are a run too") {
+  const Run run = prepare_run({}, short_run(0), {});
+  const auto engine = engine_of(run, 0, Dtype::fp64);
+  CHECK(train(*engine, *run.source, run.train).loss.empty());
+}
+
+TEST_CASE("a stop is honoured before the next step") {
+  const Run run = prepare_run({}, short_run(30), {});
+  const auto engine = engine_of(run, 1, Dtype::fp32);
+  int steps = 0;
+  TrainHooks hooks;
+  hooks.on_step = [&](std::int64_t, double, double) { ++steps; };
+  hooks.should_stop = [&] { return steps == 7; };
+  const TrainResult result = train(*engine, *run.source, run.train, hooks);
+  CHECK(result.stopped);
+  CHECK(result.steps_done() == 7);
+}
+
+TEST_CASE("a loss that is not finite ends the run and names the step") {
+  const Run run = prepare_run({}, short_run(30), {});
+  BreakingEngine engine(engine_of(run, 1, Dtype::fp32), 16);
+  int seen = 0;
+  TrainHooks hooks;
+  hooks.after_step = [&](const TrainResult& so_far) {
+    ++seen;
+    CHECK(std::isfinite(so_far.loss.back()));
+  };
+  CHECK_THROWS_WITH(train(engine, *run.source, run.train, hooks),
+                    Contains("step 17 of 30") && Contains("nan"));
+  CHECK(seen == 16);
+}
+
+TEST_CASE("accumulating micro-batches trains like one batch of all their sequences") {
+  TrainConfig whole = short_run(20);
+  whole.batch_size = 6;
+  TrainConfig parts = short_run(20);
+  parts.batch_size = 2;
+  parts.grad_accum = 3;
+  const Run a = prepare_run({}, whole, {}), b = prepare_run({}, parts, {});
+  CHECK(a.source->token_hash() == b.source->token_hash());
+  const auto one = engine_of(a, 1, Dtype::fp64), three = engine_of(b, 1, Dtype::fp64);
+  const auto x = train(*one, *a.source, whole).loss, y = train(*three, *b.source, parts).loss;
+  REQUIRE(x.size() == y.size());
+  for (std::size_t i = 0; i < x.size(); ++i) CHECK(std::abs(x[i] - y[i]) <= 1e-12 * x[i]);
+}
+
+TEST_CASE("the stages of the registry are complete and refuse what they cannot") {
+  REQUIRE(stages().size() >= 2);
+  for (std::size_t i = 0; i < stages().size(); ++i) {
+    CHECK(stages()[i].number == static_cast<int>(i));
+    CHECK_FALSE(stages()[i].dtypes.empty());
+    CHECK(find_stage(stages()[i].number).name == stages()[i].name);
+  }
+  GptConfig model;
+  model.vocab_size = 5;
+  CHECK_THROWS_AS(find_stage(-1), InputError);
+  CHECK_THROWS_AS(make_engine(99, model, {}), InputError);
+  CHECK_THROWS_WITH(make_engine(0, model, {.dtype = Dtype::fp32}), Contains("stage 0") && Contains("fp64"));
+  CHECK_THROWS_AS(make_engine(1, model, {.dtype = Dtype::fp16}), InputError);
+  CHECK_THROWS_AS(make_engine(1, model, {.dtype = Dtype::fp32, .max_batch = 0}), InputError);
+  CHECK_THROWS_AS(make_engine(1, model, {.dtype = Dtype::fp32, .device = Device::gpu}), MachineError);
+  model.n_kv_head = 2;
+  CHECK_THROWS_AS(make_engine(0, model, {.dtype = Dtype::fp64}), InputError);
+}
+
+TEST_CASE("the held-out loss of an untrained model is that of guessing") {
+  const TrainConfig train_config = short_run(1);
+  const Run run = prepare_run({}, train_config, {"", true});
+  const auto engine = engine_of(run, 1, Dtype::fp64);
+  const double loss = held_out_loss(*engine, dynamic_cast<const StreamSource&>(*run.source), 5, 1);
+  CHECK(std::abs(loss - std::log(run.model.vocab_size)) < 0.5);
+}
