@@ -1,0 +1,145 @@
+#include "tests/house/rooms.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <regex>
+#include <set>
+#include <sstream>
+
+namespace ladder::house {
+namespace {
+
+constexpr const char* kStages = "stages";      // the floor of the stages' folders
+constexpr const char* kRegistry = "stages.*";  // the one file that names them
+constexpr const char* kMap = "shared/HACKING.md";
+
+bool starts_with(const std::string& text, const std::string& prefix) { return text.rfind(prefix, 0) == 0; }
+
+/// Folders of shared/ that hold no code of the program.
+bool is_workshop(const std::string& path) {
+  return starts_with(path, "shared/cmake/") || starts_with(path, "shared/scripts/");
+}
+
+std::size_t floor_of(const std::string& room) {
+  return static_cast<std::size_t>(std::find(rooms().begin(), rooms().end(), room) - rooms().begin());
+}
+
+/// The first folder of a path: what tells two stages apart.
+std::string top_of(const std::string& path) { return path.substr(0, path.find('/')); }
+
+/// Whether `from` may include `what`.
+bool may_include(const std::string& from, const std::string& what) {
+  const std::string here = room_of(from), there = room_of(what);
+  if (here == "tests") return true;
+  if (there.empty() || there == "tests") return false;
+  if (here == kStages && there == kStages) return top_of(from) == top_of(what);
+  return floor_of(there) <= floor_of(here);
+}
+
+std::vector<std::string> included_by(const File& file) {
+  static const std::regex line(R"re((?:^|\n)[ \t]*#[ \t]*include[ \t]*"([^"\n]+)")re");
+  std::vector<std::string> paths;
+  for (auto at = std::sregex_iterator(file.text.begin(), file.text.end(), line); at != std::sregex_iterator();
+       ++at)
+    paths.push_back((*at)[1]);
+  return paths;
+}
+
+bool is_cxx(const std::string& path) {
+  static const std::regex suffix(R"(\.(hpp|cpp|cuh|cu)$)");
+  return std::regex_search(path, suffix);
+}
+
+/// The rooms that the tree has, in the order of rooms().
+std::vector<std::string> rooms_in(const Files& files) {
+  std::set<std::string> found;
+  for (const File& file : files)
+    if (const std::string room = room_of(file.path); !room.empty() && room != "tests" && is_cxx(file.path))
+      found.insert(room);
+  std::vector<std::string> ordered;
+  for (const std::string& room : rooms())
+    if (found.count(room) > 0) ordered.push_back(room);
+  return ordered;
+}
+
+}  // namespace
+
+const std::vector<std::string>& rooms() {
+  static const std::vector<std::string> floors = {
+      "base",  "model",   "check",    "data", "device",  "simt",   "tile",   "tile/pictures", "train",
+      kStages, "records", "baseline", "spak", kRegistry, "report", "parity", "speed",         "cli"};
+  return floors;
+}
+
+std::string room_of(const std::string& path) {
+  static const std::regex stage(R"(^stage[0-9]_\w+/.*)");
+  if (starts_with(path, "tests/")) return "tests";
+  if (std::regex_match(path, stage)) return kStages;
+  if (path == "shared/stages.hpp" || path == "shared/stages.cpp") return kRegistry;
+  if (!starts_with(path, "shared/")) return {};
+  const std::size_t last = path.rfind('/');
+  std::string folder = last <= 6 ? std::string() : path.substr(7, last - 7);
+  // A folder inside a room belongs to it unless it is a room itself.
+  while (!folder.empty() && floor_of(folder) == rooms().size())
+    folder.resize(folder.find('/') == std::string::npos ? 0 : folder.rfind('/'));
+  return folder == kStages || folder == kRegistry ? std::string() : folder;
+}
+
+Faults include_faults(const Files& files) {
+  Faults faults;
+  for (const File& file : files) {
+    if (!is_cxx(file.path) || (room_of(file.path).empty() && !is_workshop(file.path))) continue;
+    for (const std::string& what : included_by(file)) {
+      if (may_include(file.path, what)) continue;
+      const std::string here = room_of(file.path), there = room_of(what);
+      faults.push_back(file.path + " includes " + what + ": " +
+                       (there.empty() ? "that lies in no room" : here + " may not include from " + there));
+    }
+  }
+  return faults;
+}
+
+Faults homeless_faults(const Files& files) {
+  const std::set<std::string> at_the_top = {"shared/CMakeLists.txt", kMap};
+  Faults faults;
+  std::set<std::string> with_build;
+  for (const File& file : files) {
+    if (!starts_with(file.path, "shared/")) continue;
+    if (room_of(file.path).empty() && !is_workshop(file.path) && at_the_top.count(file.path) == 0)
+      faults.push_back(file.path + ": lies in no room");
+    if (file.path == "shared/" + room_of(file.path) + "/CMakeLists.txt")
+      with_build.insert(room_of(file.path));
+  }
+  for (const std::string& room : rooms_in(files))
+    if (room != kStages && room != kRegistry && with_build.count(room) == 0)
+      faults.push_back("shared/" + room + ": a room without a CMakeLists.txt of its own");
+  return faults;
+}
+
+Faults map_faults(const Files& files) {
+  const auto map =
+      std::find_if(files.begin(), files.end(), [](const File& file) { return file.path == kMap; });
+  if (map == files.end()) return {std::string(kMap) + " is missing"};
+  // A room's line in the table begins with its name in backquotes and a slash.
+  static const std::regex row(R"(^\| `([a-z_/]+)/` \|)");
+  std::vector<std::string> named;
+  std::istringstream lines(map->text);
+  std::smatch match;
+  for (std::string line; std::getline(lines, line);)
+    if (std::regex_search(line, match, row)) named.push_back(match[1]);
+  std::vector<std::string> expected = rooms_in(files);
+  std::erase(expected, std::string(kRegistry));
+  std::erase(expected, std::string(kStages));
+  Faults faults;
+  for (const std::string& room : expected)
+    if (std::count(named.begin(), named.end(), room) != 1)
+      faults.push_back(std::string(kMap) + ": the room " + room + "/ must have one line");
+  for (const std::string& room : named)
+    if (std::find(expected.begin(), expected.end(), room) == expected.end())
+      faults.push_back(std::string(kMap) + ": there is no room " + room + "/");
+  if (faults.empty() && named != expected)
+    faults.push_back(std::string(kMap) + ": the rooms stand in another order");
+  return faults;
+}
+
+}  // namespace ladder::house
