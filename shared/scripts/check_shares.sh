@@ -7,12 +7,12 @@
 share_of() {
   case $1 in
     tests) echo 100 ;;
-    clang) echo 35 ;;
-    sanitizers) echo 60 ;;
+    clang) echo 25 ;;
+    sanitizers) echo 65 ;;
     format) echo 2 ;;
     tidy) echo 30 ;;
     mutants) echo 25 ;;
-    tiles) echo 20 ;;
+    tiles) echo 25 ;;
   esac
 }
 
@@ -55,13 +55,15 @@ report_share() {
   mv "$work/left" "$report/left"
 }
 
-share_programs() { # share_programs PART PRESET LABELS
+# share_programs PART PRESET LABELS SCALE: the executables whose tests have none of the labels, in the preset's flavour,
+# which costs SCALE times the first build at a guess.
+share_programs() {
   prepare "$1" || return 3
   labels_left_out=$3
   programs_but "$labels_left_out" >"$work/programs"
   concerned_programs "$work/changed" | sed 's/^/0 /' >"$work/concerned"
   cut -d ' ' -f 1 "$work/programs" | sort -u | sed 's/^/0 /' | line_up
-  program_share "$work" "$budget" "$2" "$build-$2"
+  program_share "$work" "$budget" "$2" "$build-$2" "$4"
   programs_result=$?
   sed 's/^/0 /' "$work/taken" >"$work/ran"
   report_share
@@ -71,12 +73,12 @@ share_programs() { # share_programs PART PRESET LABELS
 share_clang() {
   any_clang || return 3
   compiler=$clangxx
-  share_programs clang clang "$not_quick"
+  share_programs clang clang "$not_quick" 0.6
 }
 
 share_sanitizers() {
   compiler=$cxx
-  share_programs sanitizers sanitize "$not_sanitized"
+  share_programs sanitizers sanitize "$not_sanitized" 2
 }
 
 share_tidy() {

@@ -77,6 +77,23 @@ next_batch() {
     }' "$graph/costs" "$graph/test_costs" "$1/made" "$graph/outputs" "$1/programs" "$1/taken" "$1/items"
 }
 
+# first_batch WORK: one executable, however little there is to spend: the first that fits, or else fits into twice as much.
+first_batch() {
+  limit=$budget
+  [ "$limit" -ge 100 ] || limit=100
+  next_batch "$1" "$limit" 1 >"$1/batch"
+  while [ ! -s "$1/batch" ] && [ -s "$1/items" ]; do
+    limit=$((limit * 2))
+    next_batch "$1" "$limit" 1 >"$1/batch"
+  done
+}
+
+# later_batch WORK: what fits into half of what is left, or else one that fits into all of it.
+later_batch() {
+  next_batch "$1" $(((budget - spent) / 2)) 1000 >"$1/batch"
+  [ -s "$1/batch" ] || next_batch "$1" $((budget - spent)) 1 >"$1/batch"
+}
+
 # run_batch WORK PRESET FOLDER: builds and runs the executables in WORK/batch.
 run_batch() {
   targets=$(cut -d ' ' -f 2 "$1/batch")
@@ -88,13 +105,13 @@ run_batch() {
   ctest --test-dir "$3" -j "$jobs" -R "^($tests)\$" -LE "$labels_left_out" --output-on-failure --no-tests=error </dev/null
 }
 
-# program_share WORK BUDGET PRESET FOLDER: takes batches until the budget is spent. The first is one executable, whatever it
-# costs: it shows how much dearer this flavour is than the first build. Then half of what is left at a time, so that the
-# estimate is corrected while there is still room.
+# program_share WORK BUDGET PRESET FOLDER SCALE: takes batches until the budget is spent. The first is one executable: it
+# shows how much dearer this flavour is than the first build; SCALE is the guess. Then half of what is left at a time, so
+# that the estimate is corrected while there is still room. What is dearer than the whole budget waits for --full.
 program_share() {
   work=$1
   budget=$2
-  scale=1
+  scale=$5
   spent=0
   expected=0
   result=0
@@ -104,10 +121,7 @@ program_share() {
   began_with=$children
   while :; do
     logged_costs "$4/.ninja_log" >"$work/made"
-    if [ ! -s "$work/taken" ]; then next_batch "$work" 1e12 1
-    else next_batch "$work" $(((budget - spent) / 2)) 1000
-    fi >"$work/batch"
-    [ -s "$work/batch" ] || next_batch "$work" $((budget - spent)) 1 >"$work/batch"
+    if [ -s "$work/taken" ]; then later_batch "$work"; else first_batch "$work"; fi
     [ -s "$work/batch" ] || break
     if run_batch "$work" "$3" "$4"; then outcome=ok; else outcome=FAILED result=1; fi
     cut -d ' ' -f 2 "$work/batch" >>"$work/taken"
@@ -115,7 +129,7 @@ program_share() {
     children_time "$work/times"
     spent=$((children - began_with))
     expected=$((expected + $(awk -v scale="$scale" '{ total += $1 / scale } END { printf "%d", total }' "$work/batch")))
-    scale=$(awk -v spent="$spent" -v expected="$expected" 'BEGIN { print expected > 0 ? spent / expected : 1 }')
+    scale=$(awk -v spent="$spent" -v expected="$expected" 'BEGIN { print (spent > 0 && expected > 0 ? spent / expected : 0.01) }')
   done
   [ -s "$work/taken" ] && [ "$result" = 0 ]
 }

@@ -53,11 +53,11 @@ compile_one() {
 dearness() {
   case $2 in
     */launch_attention.cu) guess=70 ;;
-    */launch_one_launch.cu | */launch_fused_step.cu) guess=30 ;;
+    */launch_one_launch.cu | */launch_fused_step.cu) guess=40 ;;
     */launch_linear.cu) guess=25 ;;
     *) guess=10 ;;
   esac
-  if [ "$1" = "$whole" ]; then echo $((guess * 3 / 2)); else echo "$guess"; fi
+  if [ "$1" = "$whole" ]; then echo $((guess * 5 / 2)); else echo "$guess"; fi
 }
 
 # Every compilation: of each tile kernel one an architecture, and those for the card that runs them: the tile subset's

@@ -112,6 +112,28 @@ echo a >"$work_dir/batches/taken"
 scale=2
 same "what was taken is not taken again, at this flavour's price" "400 b" "$(next_batch "$work_dir/batches" 900 9 | words)"
 
+# The share as a whole, where every batch costs its estimate times a factor and leaves no objects.
+: >"$work_dir/batches/made"
+printf '0 %s\n' big a b >"$work_dir/batches/items"
+ran_with() { # ran_with BUDGET GUESS FACTOR
+  (
+    echo 0 >"$clock"
+    children_time() { children=$(cat "$clock"); }
+    logged_costs() { :; }
+    run_batch() {
+      price=$(awk -v scale="$scale" '{ t += $1 / scale } END { print t * '"$factor"' }' "$1/batch")
+      echo $(($(cat "$clock") + price)) >"$clock"
+    }
+    factor=$3
+    program_share "$work_dir/batches" "$1" preset folder "$2" && words <"$work_dir/batches/taken"
+  )
+}
+clock=$work_dir/clock
+same "the first is one that fits" "a b" "$(ran_with 2000 1 1)"
+same "a flavour that is dearer than guessed ends sooner" "a" "$(ran_with 2000 1 3)"
+same "something runs, however little there is" "a" "$(ran_with 10 1 1)"
+same "with enough everything runs" "big a b" "$(ran_with 100000 1 1)"
+
 # --- The parts: every one runs, and what took more than its share says so. The clock is pretended.
 clock=$work_dir/clock
 children_time() { children=$(cat "$clock"); }
@@ -120,7 +142,7 @@ read_graph() { :; }
 echo 0 >"$clock"
 whole_tests() { takes 10000; }
 share_clang() { echo "$budget" >"$work_dir/clang_budget"; takes 4000; echo "the log of clang"; return 1; }
-share_sanitizers() { takes 5000; note "half of it"; printf 'one\ntwo\n' >"$report/ran"; echo three >"$report/left"; }
+share_sanitizers() { takes 6500; note "half of it"; printf 'one\ntwo\n' >"$report/ran"; echo three >"$report/left"; }
 whole_format() { takes 100; }
 share_tidy() { takes 3000; }
 share_mutants() { takes 15000; }
@@ -128,9 +150,9 @@ share_tiles() { echo "$budget" >"$work_dir/tiles_budget"; takes 1; }
 output=$(ci_parts)
 same "a failed part fails the whole" 1 $?
 same "the last line counts the parts" "6 passed, 1 failed" "$(printf '%s\n' "$output" | tail -n 1)"
-same "a share goes by the first part's time" 3500 "$(cat "$work_dir/clang_budget")"
-same "what the parts before took too much is taken from the last" -8100 "$(cat "$work_dir/tiles_budget")"
-has "a part over its share says so" "over its share: 40 s of processor, 35 s are its share" "$output"
+same "a share goes by the first part's time" 2500 "$(cat "$work_dir/clang_budget")"
+same "what the parts before took too much is taken from the last" -9600 "$(cat "$work_dir/tiles_budget")"
+has "a part over its share says so" "over its share: 40 s of processor, 25 s are its share" "$output"
 same "parts within their share do not" 2 "$(printf '%s\n' "$output" | grep -c 'over its share')"
 has "a failed part shows its log" "the log of clang" "$output"
 has "what ran is listed" "ran: one, two" "$output"
