@@ -93,20 +93,29 @@ whole_format() {
 }
 
 # tidy_files: leaves the files to be judged in $report/tidy_files and the tool in $tool. The clang++ build's commands, so
-# that every flag is one that clang-tidy knows; of the build itself only the precompiled header and generated sources.
+# that every flag is one that clang-tidy knows; of the build itself only the precompiled headers are needed.
 tidy_files() {
   any_clang || return 3
   compiler=$clangxx
   configure_if_needed clang "$build-clang" || return 3
-  headers=$(sed -n 's|.* -o \([^ ]*cmake_pch[^ ]*\.pch\) .*|\1|p' "$build-clang/compile_commands.json" | sort -u)
-  # shellcheck disable=SC2086  # one word a target
-  [ -z "$headers" ] || build_preset clang "$build-clang" $headers || return 3
+  for header in $(sed -n 's|.* -o \([^ ]*cmake_pch[^ ]*\.pch\) .*|\1|p' "$build-clang/compile_commands.json" | sort -u); do
+    [ -s "$build-clang/$header" ] || precompile "$header" || return 3
+  done
   tool=clang-tidy
   have clang-tidy-14 && tool=clang-tidy-14
   tracked '*.cpp' | while IFS= read -r file; do
     if grep -qF "\"$root/$file\"" "$build-clang/compile_commands.json"; then echo "$file"; fi
   done >"$report/tidy_files"
   [ -s "$report/tidy_files" ]
+}
+
+# precompile HEADER: by its own command; as a target it would come after every library of its executable.
+precompile() {
+  if have ninja; then
+    (cd "$build-clang" && mkdir -p "${1%/*}" && sh -c "$(ninja -t commands "$1" | tail -n 1)") </dev/null
+  else
+    build_preset clang "$build-clang" all
+  fi
 }
 
 whole_tidy() {

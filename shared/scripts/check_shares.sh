@@ -43,7 +43,6 @@ lines() { wc -l <"$1" | tr -d ' '; }
 
 # report_share: the note, and which items ran and which did not, from the lists $work/items, ran and concerned.
 report_share() {
-  grep -vxF -f "$work/ran" "$work/items" | cut -d ' ' -f 2- >"$work/left"
   grep -xF -f "$work/concerned" "$work/items" >"$work/changed_items"
   if [ -n "$since" ]; then
     note "$(lines "$work/ran") of $(lines "$work/items"), of them" \
@@ -51,9 +50,12 @@ report_share() {
   else
     note "$(lines "$work/ran") of $(lines "$work/items"); what changed is not known: no record of a whole run, or not its commit"
   fi
-  cut -d ' ' -f 2- "$work/ran" >"$report/ran"
-  mv "$work/left" "$report/left"
+  plain_names <"$work/ran" >"$report/ran"
+  grep -vxF -f "$work/ran" "$work/items" | plain_names >"$report/left"
 }
+
+# Items without their costs, mutants without the pattern that names them to ctest, architectures as nvcc calls them.
+plain_names() { sed 's/^[0-9]* //; s/^^mutant_\(.*\)\$$/\1/; s/^\([0-9][0-9]*\) /sm_\1 /'; }
 
 # share_programs PART PRESET LABELS SCALE: the executables whose tests have none of the labels, in the preset's flavour,
 # which costs SCALE times the first build at a guess.

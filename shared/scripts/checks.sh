@@ -38,11 +38,17 @@ show_log() {
   echo "---"
 }
 
-# list_items WORD FILE: a list of names, folded.
+# list_items WORD FILE: the items of a list, those of one folder together, folded.
 list_items() {
   [ -s "$2" ] || return 0
-  tr '\n' ';' <"$2" | sed 's/;$//; s/;/, /g' | fold -s -w 110 | sed "1s/^/  $1: /; 2,\$s/^/    /"
-  echo
+  sort "$2" | awk -v word="$1" '
+    {
+      folder = match($0, ".*/") ? substr($0, 1, RLENGTH) : ""
+      again = NR > 1 && folder == last
+      printf "%s%s", NR == 1 ? word ": " : again ? " " : ", ", again ? substr($0, length(folder) + 1) : $0
+      last = folder
+    }
+    END { print "" }' | fold -s -w 110 | sed '1s/^/  /; 2,$s/^/    /'
 }
 
 finish() {

@@ -142,7 +142,7 @@ read_graph() { :; }
 echo 0 >"$clock"
 whole_tests() { takes 10000; }
 share_clang() { echo "$budget" >"$work_dir/clang_budget"; takes 4000; echo "the log of clang"; return 1; }
-share_sanitizers() { takes 6500; note "half of it"; printf 'one\ntwo\n' >"$report/ran"; echo three >"$report/left"; }
+share_sanitizers() { takes 6500; note "half of it"; printf 'one\ntwo\n' >"$report/ran"; printf 'a/b\na/c\n' >"$report/left"; }
 whole_format() { takes 100; }
 share_tidy() { takes 3000; }
 share_mutants() { takes 15000; }
@@ -155,8 +155,8 @@ same "what the parts before took too much is taken from the last" -9600 "$(cat "
 has "a part over its share says so" "over its share: 40 s of processor, 25 s are its share" "$output"
 same "parts within their share do not" 2 "$(printf '%s\n' "$output" | grep -c 'over its share')"
 has "a failed part shows its log" "the log of clang" "$output"
-has "what ran is listed" "ran: one, two" "$output"
-has "what did not run is listed" "not run: three" "$output"
+has "what ran is listed" "ran: one two" "$output"
+has "what did not run is listed" "not run: a/b c" "$output"
 has "the note stands behind the outcome" "ok     half of it" "$output"
 
 # --- The records of whole parts.
