@@ -44,9 +44,10 @@ lines() { wc -l <"$1" | tr -d ' '; }
 # report_share: the note, and which items ran and which did not, from the lists $work/items, ran and concerned.
 report_share() {
   grep -xF -f "$work/concerned" "$work/items" >"$work/changed_items"
+  grep -xF -f "$work/ran" "$work/changed_items" >"$work/changed_ran"
   if [ -n "$since" ]; then
     note "$(lines "$work/ran") of $(lines "$work/items"), of them" \
-      "$(grep -cxF -f "$work/ran" "$work/changed_items") of the $(lines "$work/changed_items") changed since $since"
+      "$(lines "$work/changed_ran") of the $(lines "$work/changed_items") that changed since $(printf '%.10s' "$since")"
   else
     note "$(lines "$work/ran") of $(lines "$work/items"); what changed is not known: no record of a whole run, or not its commit"
   fi

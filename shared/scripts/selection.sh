@@ -40,7 +40,8 @@ includes() {
   ) 2>/dev/null | sed -n "s|^$root/||; s|^\([^:]*\):[^\"]*\"\([^\"]*\)\".*|\1 \2|p"
 }
 
-# concerned INCLUDES: the files named on standard input and all that include one of them, directly or not.
+# concerned INCLUDES: the files named on standard input and all that include one of them, directly or not. What nothing
+# includes (scripts, data, CMakeLists.txt) concerns no item; the quick tests, which run whole, are what reads those.
 concerned() {
   awk -v edges="$1" '
     { reached[$1] }
