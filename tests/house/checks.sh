@@ -185,6 +185,32 @@ same "and is counted" "1 passed, 1 failed" "$(printf '%s\n' "$full_output" | tai
 has "its record says so" '"outcome": "FAILED"' "$(cat "$records/tidy.json")"
 has "a record has its times" '"processor_seconds": 2,' "$(cat "$records/tests.json")"
 
+# --- A share from end to end: a record, a change after it, and the files' presence as what is checked.
+rm -f "$records"/*
+commit third
+third=$(head_of)
+write_record tidy ok 1 1 ""
+echo "int again;" >>"$root/e.hpp"
+commit fourth
+share_of_files() { # share_of_files BUDGET
+  echo 0 >"$clock"
+  budget=$1
+  turn=1
+  prepare tidy
+  concerned "$work_dir/includes" <"$work/changed" | sed 's/^/10 /' >"$work/concerned"
+  printf '10 %s\n' a.cpp b.cpp c.cpp d.cpp e.cpp f.cpp | line_up
+  (cd "$root" && time_box test -f >/dev/null)
+  echo "$?|$(cat "$report/note")|$(words <"$report/ran")|$(words <"$report/left")"
+}
+since_third="changed since $(printf '%.10s' "$third")"
+same "a share with room" "0|6 of 6, of them 2 of the 2 that $since_third|e.cpp d.cpp c.cpp f.cpp a.cpp b.cpp|" \
+  "$(share_of_files 100000)"
+same "a share without" "0|1 of 6, of them 1 of the 2 that $since_third|e.cpp|d.cpp c.cpp f.cpp a.cpp b.cpp" \
+  "$(share_of_files -1)"
+rm "$root/e.cpp"
+same "a share in which an item fails" "1|1 of 6, of them 1 of the 2 that $since_third|e.cpp|d.cpp c.cpp f.cpp a.cpp b.cpp" \
+  "$(share_of_files -1)"
+
 # --- The records of this repository, as committed: a run whose record is not committed yet may have failed.
 count=0
 committed=$(git -C "$source_dir" ls-tree --name-only HEAD tests/bench/results/checks/ 2>/dev/null)
