@@ -78,8 +78,9 @@ next_batch() {
 }
 
 # first_batch WORK: one executable, however little there is to spend: the first that fits, or else fits into twice as much.
+# It may go over the budget by a third, so that the rotation brings dear ones to the front as well.
 first_batch() {
-  limit=$budget
+  limit=$((budget * 4 / 3))
   [ "$limit" -ge 100 ] || limit=100
   next_batch "$1" "$limit" 1 >"$1/batch"
   while [ ! -s "$1/batch" ] && [ -s "$1/items" ]; do
@@ -107,7 +108,7 @@ run_batch() {
 
 # program_share WORK BUDGET PRESET FOLDER SCALE: takes batches until the budget is spent. The first is one executable: it
 # shows how much dearer this flavour is than the first build; SCALE is the guess. Then half of what is left at a time, so
-# that the estimate is corrected while there is still room. What is dearer than the whole budget waits for --full.
+# that the estimate is corrected while there is still room. What is dearer than that waits for --full.
 program_share() {
   work=$1
   budget=$2

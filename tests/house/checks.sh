@@ -129,6 +129,7 @@ ran_with() { # ran_with BUDGET GUESS FACTOR
   )
 }
 clock=$work_dir/clock
+same "the first may be a third dearer than the budget" "big" "$(ran_with 4200 1 1)"
 same "the first is one that fits" "a b" "$(ran_with 2000 1 1)"
 same "a flavour that is dearer than guessed ends sooner" "a" "$(ran_with 2000 1 3)"
 same "something runs, however little there is" "a" "$(ran_with 10 1 1)"
