@@ -65,27 +65,37 @@ configure() {
     </dev/null >"$configure_folder/configure.log" 2>&1
 }
 
-# build_preset PRESET FOLDER TARGET...: configures once, builds the targets. $compiler overrides $cxx.
+# configure_if_needed PRESET FOLDER: configures a folder that is not yet, under its lock. $compiler overrides $cxx.
+configure_if_needed() {
+  mkdir -p "$2" && lock "$2" || { say "cannot write to $2"; return 3; }
+  configure_locked "$1" "$2"
+  configured=$?
+  unlock
+  return "$configured"
+}
+
+configure_locked() {
+  cache=$2/CMakeCache.txt
+  # A checkout that was moved or copied keeps a cache that names its old place.
+  if [ -f "$cache" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$cache"; then
+    rm -rf "$cache" "$2/CMakeFiles"
+  fi
+  if [ -f "$cache" ] && { [ -f "$2/build.ninja" ] || [ -f "$2/Makefile" ]; }; then return 0; fi
+  say "configuring $1 with ${compiler:-$cxx}"
+  rm -rf "$cache" "$2/CMakeFiles"
+  configure "$1" "$2" "${compiler:-$cxx}" && return 0
+  rm -f "$cache"
+  show_failure "$2/configure.log"
+  return 3
+}
+
+# build_preset PRESET FOLDER TARGET...: configures once, builds the targets.
 build_preset() {
   preset=$1
   folder=$2
   shift 2
   mkdir -p "$folder" && lock "$folder" || { say "cannot write to $folder"; return 3; }
-  cache=$folder/CMakeCache.txt
-  # A checkout that was moved or copied keeps a cache that names its old place.
-  if [ -f "$cache" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$cache"; then
-    rm -rf "$cache" "$folder/CMakeFiles"
-  fi
-  if [ ! -f "$cache" ] || { [ ! -f "$folder/build.ninja" ] && [ ! -f "$folder/Makefile" ]; }; then
-    say "configuring $preset with ${compiler:-$cxx}"
-    rm -rf "$cache" "$folder/CMakeFiles"
-    if ! configure "$preset" "$folder" "${compiler:-$cxx}"; then
-      rm -f "$cache"
-      show_failure "$folder/configure.log"
-      unlock
-      return 3
-    fi
-  fi
+  configure_locked "$preset" "$folder" || { unlock; return 3; }
   # A pipe hides the exit code of its first command, hence the file.
   {
     cmake --build "$folder" -j "$jobs" --target "$@" </dev/null 2>&1

@@ -4,7 +4,7 @@
 say() { printf 'ladder: %s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# level (need: nothing works without; want: something is left out without; full: only `test --full`), name, then the
+# level (need: nothing works without; want: something is left out without; full: only `test --ci` and `--full`), name, then the
 # package on Debian/Ubuntu, Homebrew and Fedora, then what it is for.
 requirements() {
   cat <<'END'
@@ -216,7 +216,7 @@ doctor() {
     elif [ "$level" = need ]; then state=MISSING
     else state=absent
     fi
-    case $level in want) why="$why (optional)" ;; full) why="$why (only for ./ladder test --full)" ;; esac
+    case $level in want) why="$why (optional)" ;; full) why="$why (only for ./ladder test --ci and --full)" ;; esac
     case $name in
       compiler) [ "$state" = ok ] && why="$cxx $(version_of "$cxx")" ;;
       cmake) if [ "$state" = ok ]; then why=$(version_of cmake); elif have cmake; then why="$(version_of cmake) is too old; $why"; fi ;;

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Compiles every tile kernel for sm_80, sm_90, sm_100 and sm_120, each with its own rows of the configuration table only,
-# and stage 2's kernels and the tile subset's for sm_90. That one, the only one that is also run, gets every instantiation;
+# and stage 2's, the device's and the tile subset's for sm_90. That one, the only one that is also run, gets every instantiation;
 # on the others LADDER_FEW_INSTANTIATIONS leaves every kernel in the types that models are trained in, fp32 and bf16, and of
 # the one-launch kernels' three widths the first and the last. Nothing runs and no GPU is needed; nvcc is cuda_toolchain.sh's, installed
 # when there is none.
 #
 #   sh shared/scripts/tile_kernels.sh FOLDER    leaves FOLDER/NAME.ARCHITECTURE.cubin, .log and .seconds
+#   sh shared/scripts/tile_kernels.sh --list    the compilations, dearest first: about how dear, architecture, file
+#   sh shared/scripts/tile_kernels.sh --one NVCC FOLDER ARCHITECTURE FILE    one of them
 #
 # Prints the seconds of processor of each file and architecture. LADDER_JOBS: how many at a time (default: as many as processors).
 # Exit codes: 0 done, 1 a kernel does not compile or takes memory from the device's heap, 2 bad usage, 3 no compiler and none could be installed.
@@ -14,6 +16,7 @@ set -u
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P) || exit 3
 architectures="80 90 100 120"
 whole=90  # the architecture with every instantiation
+. "$root/shared/scripts/processor_time.sh"
 flags="-std=c++20 -O3 -DFMT_USE_CONSTEXPR=1 -DFMT_HEADER_ONLY"
 
 # compile_one NVCC FOLDER ARCHITECTURE FILE: one line of the report. -tilecubin and -cubin skip the host's half, which is
@@ -36,43 +39,59 @@ compile_one() {
     echo "a kernel allocates from the device's heap: look for a struct with two places of return" >>"$result.log"
     outcome=1
   fi
-  # What the children used: on a machine with other work it says more than the time that passed.
-  # `times` itself must not run in a subshell, which would count from nothing.
-  times >"$result.times"
-  used=$(awk 'END { for (i = 1; i <= 2; ++i) { split($i, t, "m"); total += 60 * t[1] + t[2] } printf "%d", total + 0.5 }' \
-    "$result.times")
+  children_time "$result.times"
   rm -f "$result.times"
+  used=$(whole_seconds "$children")
   echo "$used" >"$result.seconds"
   if [ "$outcome" = 0 ]; then word=ok; else word=FAILED; fi
   printf 'sm_%-4s %-18s %4d s of processor, %4d s passed  %s\n' "$3" "$name" "$used" $(($(date +%s) - began)) "$word"
   [ "$outcome" = 0 ] || { head -n 20 "$result.log"; return 1; }
 }
 
-if [ "${1-}" = --one ]; then
-  shift
-  compile_one "$@"
-  exit $?
-fi
+# dearness ARCHITECTURE FILE: about what a compilation costs, in thousandths of a first `./ladder test`. Only an order and a
+# first guess hang on it.
+dearness() {
+  case "$1 $2" in
+    100*/launch_attention.cu) guess=150 ;;
+    */launch_attention.cu) guess=70 ;;
+    */launch_one_launch.cu | */launch_fused_step.cu) guess=40 ;;
+    */launch_linear.cu) guess=25 ;;
+    *) guess=10 ;;
+  esac
+  if [ "$1" = "$whole" ]; then echo $((guess * 5 / 2)); else echo "$guess"; fi
+}
+
+# Every compilation: of each tile kernel one an architecture, and those for the card that runs them: the tile subset's
+# program, which is a test's, stage 2's kernels, and the device's own.
+list_compilations() {
+  (cd "$root" && find stage3_tiled_kernels -name '*.cu' | sort) |
+    while IFS= read -r file; do
+      for architecture in $architectures; do echo "$architecture $file"; done
+    done
+  (cd "$root" && ls tests/tile/subset_gpu.cu stage2_naive_cuda/*.cu shared/device/*.cu) | sed "s/^/$whole /"
+}
+with_dearness() { while read -r architecture file; do echo "$(dearness "$architecture" "$file") $architecture $file"; done; }
+
+case ${1-} in
+  --one)
+    shift
+    compile_one "$@"
+    exit $?
+    ;;
+  --list)
+    list_compilations | with_dearness | sort -k 1,1nr
+    exit
+    ;;
+esac
 if [ $# -ne 1 ]; then
-  echo "usage: sh shared/scripts/tile_kernels.sh FOLDER" >&2
+  echo "usage: sh shared/scripts/tile_kernels.sh FOLDER | --list" >&2
   exit 2
 fi
 folder=$1
 nvcc=$(sh "$root/shared/scripts/cuda_toolchain.sh") || exit 3
 mkdir -p "$folder" && rm -f "$folder"/*.cubin "$folder"/*.log "$folder"/*.seconds || exit 3
 
-# The longest first, so that no processor waits for the last one.
-{
-  for file in stage3_tiled_kernels/launch_attention.cu stage3_tiled_kernels/one_launch/launch_one_launch.cu \
-    stage3_tiled_kernels/one_launch/launch_fused_step.cu \
-    stage3_tiled_kernels/launch_linear.cu stage3_tiled_kernels/launch_rows.cu stage3_tiled_kernels/ops_tile.cu; do
-    for architecture in $architectures; do echo "$architecture $file"; done
-  done
-  echo "$whole tests/tile/subset_gpu.cu"  # a test's program, for the card that runs it
-  # What the list above does not know is compiled too.
-  (cd "$root" && ls stage3_tiled_kernels/*.cu) |
-    grep -v -e /launch_attention.cu -e /launch_linear.cu -e /launch_rows.cu -e /ops_tile.cu |
-    while IFS= read -r file; do for architecture in $architectures; do echo "$architecture $file"; done; done
-  (cd "$root" && ls stage2_naive_cuda/*.cu shared/device/*.cu) | sed 's/^/90 /'
-} | xargs -n 2 -P "${LADDER_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}" \
-  sh "$0" --one "$nvcc" "$folder" || exit 1
+# The dearest first, so that no processor waits for the last one.
+sh "$0" --list | cut -d ' ' -f 2,3 |
+  xargs -n 2 -P "${LADDER_JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)}" \
+    sh "$0" --one "$nvcc" "$folder" || exit 1

@@ -89,6 +89,28 @@ launch info
 expect 3 "this system's package manager" "an unknown system gets the list of packages"
 launch test --ful
 expect 2 "unknown argument '--ful'" "test refuses unknown arguments before it installs anything"
+launch test --full --part tidy,tidi
+expect 2 "unknown part 'tidi' (valid: tests slow clang sanitizers format tidy mutants tiles)" "an unknown part gets the valid ones"
+launch test --full --part
+expect 2 "--part wants a name (valid: tests slow" "--part without a name"
+launch test --full --part=
+expect 2 "--part wants a name (valid: tests slow" "--part with an empty name"
+launch test --part tidy
+expect 2 "--part goes with --full" "--part without --full"
+launch test --part tidy --ci
+expect 2 "--part goes with --full" "--part with --ci"
+launch test --ci --full
+expect 2 "name one" "--ci and --full together"
+launch test --ci -- -R value
+expect 2 "ctest's options go with the quick tests, not with --ci" "--ci with ctest's options"
+launch test --ci quickly
+expect 2 "unknown argument 'quickly'" "--ci with a word too many"
+launch test --help
+expect 0 "--part NAME" "test --help names its options"
+launch test --ci
+expect 3 "missing: cmake" "--ci says what it needs"
+launch test --full --part format
+expect 3 "clang-format" "--full says what it needs"
 
 new_machine user 1000
 pretend_apt
