@@ -1,7 +1,6 @@
 #include "shared/interpreter.hpp"
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "shared/data/embedded_names.hpp"
 #include "shared/error.hpp"

@@ -2,22 +2,22 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "shared/config.hpp"
+#include "shared/json.hpp"
 
 namespace ladder {
 
 /// {"format": "ladder-trace/1", "config": {...}, "machine": {...}, "loss": [...], "ms": [...], "samples": [...],
 /// "items": [...]}; losses one per step, printed so that reading gives the same double again.
 struct Trace {
-  nlohmann::json config = nlohmann::json::object();
-  nlohmann::json machine = nlohmann::json::object();
+  Json config = Json::object();
+  Json machine = Json::object();
   std::vector<double> loss, ms;
   std::vector<std::string> samples;
-  nlohmann::json items = nlohmann::json::array();
+  Json items = Json::array();
 };
 
 /// Completely or not at all (see files.hpp).
@@ -28,9 +28,9 @@ Trace read_trace(const std::filesystem::path& path);
 
 /// All settings of a run, for traces, checkpoints and records; from_json throws InputError naming `source` and what
 /// is missing.
-nlohmann::json to_json(const GptConfig& config);
-nlohmann::json to_json(const TrainConfig& config);
-GptConfig gpt_config_from_json(const nlohmann::json& json, std::string_view source);
-TrainConfig train_config_from_json(const nlohmann::json& json, std::string_view source);
+Json to_json(const GptConfig& config);
+Json to_json(const TrainConfig& config);
+GptConfig gpt_config_from_json(const Json& json, std::string_view source);
+TrainConfig train_config_from_json(const Json& json, std::string_view source);
 
 }  // namespace ladder

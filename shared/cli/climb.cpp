@@ -121,7 +121,7 @@ std::vector<ChainRow> race(const ClimbFlags& flags, const RunSettings& settings,
 std::vector<RecordRow> parity_rows(const std::vector<Climber>& climbers, const std::vector<ChainRow>& chain,
                                    bool& passed) {
   std::vector<RecordRow> rows;
-  const auto nothing = nlohmann::ordered_json::object();
+  const auto nothing = Json::object();
   const bool interpreter = !chain.empty() && chain.front().stage < 0 && chain.front().not_run.empty();
   for (const Climber& climber : climbers) {
     const std::string name = climber.rung.side.name;
@@ -181,14 +181,14 @@ void print_samples(const std::vector<Climber>& climbers) {
   }
 }
 
-nlohmann::ordered_json json_of(const Report& report, const std::vector<Climber>& climbers,
-                               const std::vector<RecordRow>& parity) {
-  nlohmann::ordered_json json = {{"format", "ladder-climb/1"},
-                                 {"work", report.work},
-                                 {"date", report.date},
-                                 {"machine", to_json(report.machine)},
-                                 {"build", to_json(report.build)},
-                                 {"passed", report.passed}};
+Json json_of(const Report& report, const std::vector<Climber>& climbers,
+             const std::vector<RecordRow>& parity) {
+  Json json = {{"format", "ladder-climb/1"},
+               {"work", report.work},
+               {"date", report.date},
+               {"machine", to_json(report.machine)},
+               {"build", to_json(report.build)},
+               {"passed", report.passed}};
   for (const RecordRow& row : parity) json["parity"].push_back({{"name", row.name}, {"values", row.values}});
   for (const RecordRow& row : report.rows)
     json["speedup"].push_back({{"name", row.name}, {"values", row.values}});

@@ -4,12 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "shared/cli/commands.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
+#include "shared/json.hpp"
 #include "shared/machine.hpp"
 #include "stage0_scalar_autograd/expression.hpp"
 #include "stage0_scalar_autograd/graph.hpp"
@@ -54,12 +54,12 @@ void write_picture(const fs::path& output, const std::string& dot) {
 void report(const stage0::Value& root, const std::map<std::string, stage0::Value>& named,
             const std::string& json) {
   fmt::print("root: data {}\n", root.data());
-  nlohmann::json result = {{"data", root.data()}, {"values", nlohmann::json::object()}};
+  Json result = {{"data", root.data()}, {"values", Json::object()}};
   for (const auto& [name, value] : named) {
     fmt::print("{}: data {}, grad {}\n", name, value.data(), value.grad());
     result["values"][name] = {{"data", value.data()}, {"grad", value.grad()}};
   }
-  if (!json.empty()) write_file(json, result.dump(1) + "\n");
+  if (!json.empty()) write_file(json, sorted(std::move(result)).dump(1) + "\n");
 }
 
 void run_graph(const GraphOptions& options) {

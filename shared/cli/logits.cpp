@@ -1,6 +1,5 @@
 // ladder logits: what a model says about given tokens, in full precision, for comparison with other programs.
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "shared/checkpoint.hpp"
 #include "shared/cli/commands.hpp"
@@ -8,6 +7,7 @@
 #include "shared/cli/settings.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
+#include "shared/json.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -32,7 +32,7 @@ void run_logits(const LogitsFlags& flags) {
   const std::unique_ptr<Engine> engine = make_engine(place.stage, weights.model, place.options);
   engine->load_parameters(weights.parameters);
   const std::vector<double> logits = engine->logits(flags.tokens);
-  nlohmann::json rows = nlohmann::json::array();
+  Json rows = Json::array();
   for (std::size_t t = 0; t < flags.tokens.size(); ++t) {
     const auto first = logits.begin() + static_cast<std::ptrdiff_t>(t) * vocabulary;
     const std::vector<double> row(first, first + vocabulary);
@@ -43,11 +43,11 @@ void run_logits(const LogitsFlags& flags) {
     rows.push_back(row);
   }
   if (flags.json.empty()) return;
-  const nlohmann::json json = {{"stage", place.stage},
-                               {"dtype", std::string(name_of(place.options.dtype))},
-                               {"tokens", flags.tokens},
-                               {"logits", rows}};
-  write_file(flags.json, json.dump(1) + "\n");
+  Json json = {{"stage", place.stage},
+               {"dtype", std::string(name_of(place.options.dtype))},
+               {"tokens", flags.tokens},
+               {"logits", rows}};
+  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "shared/bench.hpp"
 #include "shared/cli/commands.hpp"
@@ -122,11 +121,11 @@ Outcome compare_all(const ParityFlags& flags, const Run& run, Status& status) {
 }
 
 void write_json(const std::string& path, const Outcome& outcome) {
-  nlohmann::json json = {
+  Json json = {
       {"format", "ladder-parity/1"}, {"machine", to_json(this_machine())}, {"build", to_json(this_build())}};
-  json["pairs"] = nlohmann::json::array();
+  json["pairs"] = Json::array();
   for (const ParityReport& report : outcome.reports) json["pairs"].push_back(to_json(report));
-  write_file(path, json.dump(1) + "\n");
+  write_file(path, sorted(std::move(json)).dump(1) + "\n");
 }
 
 void run_parity(const ParityFlags& flags) {

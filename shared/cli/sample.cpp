@@ -1,8 +1,8 @@
 // ladder sample: text from a checkpoint or a safetensors file.
 #include "shared/sample.hpp"
+#include "shared/json.hpp"
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "shared/checkpoint.hpp"
 #include "shared/cli/commands.hpp"
@@ -56,7 +56,7 @@ void run_sample(SampleFlags& flags) {
   engine->load_parameters(weights.parameters);
   const std::vector<std::int32_t> prompt = prompt_tokens(flags, weights.tokenizer);
   Random random(static_cast<std::uint64_t>(flags.seed));
-  nlohmann::json samples = nlohmann::json::array();
+  Json samples = Json::array();
   for (int i = 0; i < flags.count; ++i) {
     const auto tokens = sample_tokens(*engine, prompt, weights.tokenizer.bos(), flags.options, random);
     const std::string start = flags.tokens.empty() ? flags.prompt : weights.tokenizer.decode(flags.tokens);
@@ -65,12 +65,11 @@ void run_sample(SampleFlags& flags) {
     samples.push_back({{"text", text}, {"tokens", tokens}});
   }
   if (flags.json.empty()) return;
-  const nlohmann::json json = {
-      {"stage", place.stage},         {"dtype", std::string(name_of(place.options.dtype))},
-      {"prompt_tokens", prompt},      {"temperature", flags.options.temperature},
-      {"top_k", flags.options.top_k}, {"greedy", flags.options.greedy},
-      {"seed", flags.seed},           {"samples", samples}};
-  write_file(flags.json, json.dump(1) + "\n");
+  Json json = {{"stage", place.stage},         {"dtype", std::string(name_of(place.options.dtype))},
+               {"prompt_tokens", prompt},      {"temperature", flags.options.temperature},
+               {"top_k", flags.options.top_k}, {"greedy", flags.options.greedy},
+               {"seed", flags.seed},           {"samples", samples}};
+  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
 #include "shared/cli/settings.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "shared/cli/options.hpp"
 #include "shared/error.hpp"
+#include "shared/json.hpp"
 #include "shared/trace.hpp"
 
 namespace ladder::cli {
@@ -47,7 +46,7 @@ void apply(const RunFlags& flags, RunSettings& settings) {
 }
 
 /// The first setting in which two runs differ, as an error.
-void require_equal_settings(const nlohmann::json& asked, const nlohmann::json& saved) {
+void require_equal_settings(const Json& asked, const Json& saved) {
   for (const auto& [name, value] : saved.items())
     require(asked.at(name) == value,
             "--resume: {} {} was asked for, but the checkpoint was made with {}: leave it out", name,

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "shared/checkpoint.hpp"
 #include "shared/cli/commands.hpp"
@@ -237,9 +236,9 @@ void print_summary(Session& session, const TrainResult& result) {
     fmt::print("sample {:2}: {}\n", i + 1, result.samples[i]);
 }
 
-nlohmann::json configuration_json(const Session& session) {
+Json configuration_json(const Session& session) {
   const Run& run = session.run;
-  nlohmann::json json = to_json(run.model);
+  Json json = to_json(run.model);
   json.update(to_json(run.train));
   json["stage"] = session.place.stage;
   json["preset"] = session.preset;
@@ -254,20 +253,19 @@ nlohmann::json configuration_json(const Session& session) {
 
 void write_reports(const Session& session, const TrainFlags& flags, const TrainResult& result) {
   if (flags.trace.empty() && flags.json.empty()) return;
-  nlohmann::json machine = to_json(this_machine());
+  Json machine = to_json(this_machine());
   machine["build"] = to_json(this_build());
-  nlohmann::json config = configuration_json(session);
+  Json config = configuration_json(session);
   config["temperature"] = flags.sampling.temperature;
   if (!flags.trace.empty())
-    write_trace(flags.trace,
-                {config, machine, result.loss, result.ms, result.samples, nlohmann::json::array()});
+    write_trace(flags.trace, {config, machine, result.loss, result.ms, result.samples, Json::array()});
   if (flags.json.empty()) return;
-  nlohmann::json summary = {
+  Json summary = {
       {"config", config}, {"machine", machine}, {"steps", result.loss.size()}, {"samples", result.samples}};
   if (!result.loss.empty())
     summary["first_loss"] = result.loss.front(), summary["last_loss"] = result.loss.back();
   if (!result.ms.empty()) summary["median_ms"] = median(result.ms);
-  write_file(flags.json, summary.dump(1) + "\n");
+  write_file(flags.json, sorted(std::move(summary)).dump(1) + "\n");
 }
 
 void run_train(const TrainFlags& flags) {
