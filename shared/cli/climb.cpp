@@ -1,6 +1,5 @@
 // ladder climb: the main job. Trains the same GPT on every stage this machine can run, checks each against the one
 // below, times them side by side, and writes the report.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 
@@ -249,10 +248,9 @@ void add_climb(CLI::App& app) {
   add_number(app, "--interpreter-steps", flags->interpreter_steps,
              "steps that the interpreter runs; 0: none (default 30)");
   add_number(app, "--rounds", flags->rounds, "rounds of the race (default 5)");
-  app.add_option("--report", flags->report, "the HTML report (default ladder-report.html)")
-      ->type_name("FILE");
-  app.add_option("--json", flags->json, "write tables, losses and samples as JSON")->type_name("FILE");
-  app.callback([flags] { run_climb(*flags); });
+  add_text(app, "--report", flags->report, "the HTML report (default ladder-report.html)").type("FILE");
+  add_text(app, "--json", flags->json, "write tables, losses and samples as JSON").type("FILE");
+  set_action(app, [flags] { run_climb(*flags); });
 }
 
 }  // namespace ladder::cli

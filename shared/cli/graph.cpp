@@ -1,12 +1,12 @@
 // ladder graph: draws the autograd graph of an expression, or of one attention head, with stage 0's tape.
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "shared/cli/commands.hpp"
+#include "shared/cli/options.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/json.hpp"
@@ -90,15 +90,15 @@ void run_graph(const GraphOptions& options) {
 
 void add_graph(CLI::App& app) {
   const auto options = std::make_shared<GraphOptions>();
-  app.add_option(
-      "expression", options->expression,
-      "such as \"relu(a*b + c)\": + - * / ^, exp log relu pow; without it, one attention head is drawn");
-  app.add_option("--values", options->values, "the data of each name, such as a=2,b=-1,c=0.5");
-  app.add_option("-o,--output", options->output, "picture: .svg, or Graphviz's text: .dot or .gv")
-      ->capture_default_str();
-  app.add_flag("--spelled-out", options->spelled_out, "draw each sum as its chain of additions and products");
-  app.add_option("--json", options->json, "write data and gradients to this file");
-  app.callback([options] { run_graph(*options); });
+  add_text(app, "expression", options->expression,
+           "such as \"relu(a*b + c)\": + - * / ^, exp log relu pow; without it, one attention head is drawn");
+  add_text(app, "--values", options->values, "the data of each name, such as a=2,b=-1,c=0.5");
+  add_text(app, "-o,--output", options->output, "picture: .svg, or Graphviz's text: .dot or .gv")
+      .shows_default();
+  add_switch(app, "--spelled-out", options->spelled_out,
+             "draw each sum as its chain of additions and products");
+  add_text(app, "--json", options->json, "write data and gradients to this file");
+  set_action(app, [options] { run_graph(*options); });
 }
 
 }  // namespace ladder::cli

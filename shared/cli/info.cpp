@@ -1,10 +1,10 @@
 // ladder info: what runs here, and why something does not.
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "shared/cli/commands.hpp"
+#include "shared/cli/options.hpp"
 #include "shared/error.hpp"
 #include "shared/files.hpp"
 #include "shared/json.hpp"
@@ -73,8 +73,8 @@ void run_info(const std::string& path) {
 
 void add_info(CLI::App& app) {
   const auto path = std::make_shared<std::string>();
-  app.add_option("--json", *path, "write the same as JSON")->type_name("FILE");
-  app.callback([path] { run_info(*path); });
+  add_text(app, "--json", *path, "write the same as JSON").type("FILE");
+  set_action(app, [path] { run_info(*path); });
 }
 
 }  // namespace ladder::cli

@@ -54,15 +54,15 @@ void run_logits(const LogitsFlags& flags) {
 
 void add_logits(CLI::App& app) {
   const auto flags = std::make_shared<LogitsFlags>();
-  app.add_option("--weights", flags->weights,
-                 "a checkpoint, its folder, or a safetensors file of ladder train")
-      ->type_name("FILE")
-      ->required();
-  add_token_list(app, flags->tokens, "token numbers of one sequence: 1,2,3")->required();
+  add_text(app, "--weights", flags->weights,
+           "a checkpoint, its folder, or a safetensors file of ladder train")
+      .type("FILE")
+      .required();
+  add_numbers(app, "--tokens", flags->tokens, "token numbers of one sequence: 1,2,3").required();
   add_place_flags(app, flags->place);
-  app.add_option("--json", flags->json, "write them as JSON")->type_name("FILE");
-  app.footer("Prints one line a position: the token, then the logits of the token after it.");
-  app.callback([flags] { run_logits(*flags); });
+  add_text(app, "--json", flags->json, "write them as JSON").type("FILE");
+  set_footer(app, "Prints one line a position: the token, then the logits of the token after it.");
+  set_action(app, [flags] { run_logits(*flags); });
 }
 
 }  // namespace ladder::cli

@@ -1,7 +1,6 @@
 // ladder parity: two stages, or the whole chain, level by level.
 #include "shared/parity.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 
@@ -173,10 +172,10 @@ void add_parity(CLI::App& app) {
   add_number(app, "--interpreter-steps", flags->interpreter_steps,
              "steps the interpreter runs; 0: none (default 30)");
   add_run_flags(app, flags->run);
-  app.add_option("--json", flags->json, "write every comparison as JSON")->type_name("FILE");
-  app.add_flag("--record", flags->record, "write the record to tests/bench/results of the source folder");
-  app.add_option("--name", flags->name, "of the record (default parity)")->type_name("NAME");
-  app.callback([flags] { run_parity(*flags); });
+  add_text(app, "--json", flags->json, "write every comparison as JSON").type("FILE");
+  add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
+  add_text(app, "--name", flags->name, "of the record (default parity)").type("NAME");
+  set_action(app, [flags] { run_parity(*flags); });
 }
 
 }  // namespace ladder::cli

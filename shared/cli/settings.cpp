@@ -80,8 +80,7 @@ Place resolve_place(const PlaceFlags& flags) {
 
 void add_run_flags(CLI::App& app, RunFlags& flags) {
   add_choice(app, "--preset", flags.preset, preset_names(), "where all settings start from (default micro)");
-  app.add_option("--data", flags.data, "text file to train on (default: the embedded names)")
-      ->type_name("FILE");
+  add_text(app, "--data", flags.data, "text file to train on (default: the embedded names)").type("FILE");
   add_number(app, "--n-layer", flags.n_layer, "layers");
   add_number(app, "--n-embd", flags.n_embd, "width of the residual stream");
   add_number(app, "--n-head", flags.n_head, "attention heads; divides the width");

@@ -294,27 +294,27 @@ void add_train(CLI::App& app) {
   add_number(app, "--samples", flags->samples,
              "texts to generate after training (default 5; 0 for character streams)");
   add_number(app, "--temperature", flags->sampling.temperature, "of those texts (default 0.5)");
-  app.add_option("--trace", flags->trace, "write a ladder-trace/1 file: losses, times, samples")
-      ->type_name("FILE");
-  app.add_option("--json", flags->json, "write a summary as JSON")->type_name("FILE");
-  app.add_option("--save-weights", flags->save_weights, "write the trained weights as safetensors")
-      ->type_name("FILE");
-  app.add_option("--init-weights", flags->init_weights, "start from these weights")->type_name("FILE");
-  app.add_option("--checkpoint", flags->checkpoint, "folder for checkpoint.safetensors")->type_name("DIR");
+  add_text(app, "--trace", flags->trace, "write a ladder-trace/1 file: losses, times, samples").type("FILE");
+  add_text(app, "--json", flags->json, "write a summary as JSON").type("FILE");
+  add_text(app, "--save-weights", flags->save_weights, "write the trained weights as safetensors")
+      .type("FILE");
+  add_text(app, "--init-weights", flags->init_weights, "start from these weights").type("FILE");
+  add_text(app, "--checkpoint", flags->checkpoint, "folder for checkpoint.safetensors").type("DIR");
   add_number(app, "--checkpoint-every", flags->checkpoint_every,
              "steps between checkpoints (default: a tenth of the run)");
-  app.add_flag(
-      "--resume", flags->resume,
+  add_switch(
+      app, "--resume", flags->resume,
       "continue the run in --checkpoint DIR; bit for bit, with --one-launch or --fused-step if it had them");
-  app.add_flag("--one-launch", flags->one_launch,
-               "stage 3: train in launches of many steps, one sequence a step");
-  app.add_flag("--fused-step", flags->fused_step,
-               "stage 3: two launches a step, a block a document, for any batch");
-  app.footer(
+  add_switch(app, "--one-launch", flags->one_launch,
+             "stage 3: train in launches of many steps, one sequence a step");
+  add_switch(app, "--fused-step", flags->fused_step,
+             "stage 3: two launches a step, a block a document, for any batch");
+  set_footer(
+      app,
       "Ctrl-C finishes the step, saves a checkpoint (to --checkpoint DIR, else ./ladder-interrupted) and "
       "says how "
       "to resume; a second Ctrl-C ends at once.");
-  app.callback([flags] { run_train(*flags); });
+  set_action(app, [flags] { run_train(*flags); });
 }
 
 }  // namespace ladder::cli
