@@ -1,7 +1,6 @@
 #include "shared/baseline/interpreter.hpp"
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"

@@ -1,6 +1,5 @@
 // ladder climb: the main job. Trains the same GPT on every stage this machine can run, checks each against the one
 // below, times them side by side, and writes the report.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 
@@ -122,7 +121,7 @@ std::vector<ChainRow> race(const ClimbFlags& flags, const RunSettings& settings,
 std::vector<RecordRow> parity_rows(const std::vector<Climber>& climbers, const std::vector<ChainRow>& chain,
                                    bool& passed) {
   std::vector<RecordRow> rows;
-  const auto nothing = nlohmann::ordered_json::object();
+  const auto nothing = Json::object();
   const bool interpreter = !chain.empty() && chain.front().stage < 0 && chain.front().not_run.empty();
   for (const Climber& climber : climbers) {
     const std::string name = climber.rung.side.name;
@@ -182,14 +181,14 @@ void print_samples(const std::vector<Climber>& climbers) {
   }
 }
 
-nlohmann::ordered_json json_of(const Report& report, const std::vector<Climber>& climbers,
-                               const std::vector<RecordRow>& parity) {
-  nlohmann::ordered_json json = {{"format", "ladder-climb/1"},
-                                 {"work", report.work},
-                                 {"date", report.date},
-                                 {"machine", to_json(report.machine)},
-                                 {"build", to_json(report.build)},
-                                 {"passed", report.passed}};
+Json json_of(const Report& report, const std::vector<Climber>& climbers,
+             const std::vector<RecordRow>& parity) {
+  Json json = {{"format", "ladder-climb/1"},
+               {"work", report.work},
+               {"date", report.date},
+               {"machine", to_json(report.machine)},
+               {"build", to_json(report.build)},
+               {"passed", report.passed}};
   for (const RecordRow& row : parity) json["parity"].push_back({{"name", row.name}, {"values", row.values}});
   for (const RecordRow& row : report.rows)
     json["speedup"].push_back({{"name", row.name}, {"values", row.values}});
@@ -250,10 +249,9 @@ void add_climb(CLI::App& app) {
   add_number(app, "--interpreter-steps", flags->interpreter_steps,
              "steps that the interpreter runs; 0: none (default 30)");
   add_number(app, "--rounds", flags->rounds, "rounds of the race (default 5)");
-  app.add_option("--report", flags->report, "the HTML report (default ladder-report.html)")
-      ->type_name("FILE");
-  app.add_option("--json", flags->json, "write tables, losses and samples as JSON")->type_name("FILE");
-  app.callback([flags] { run_climb(*flags); });
+  add_text(app, "--report", flags->report, "the HTML report (default ladder-report.html)").type("FILE");
+  add_text(app, "--json", flags->json, "write tables, losses and samples as JSON").type("FILE");
+  set_action(app, [flags] { run_climb(*flags); });
 }
 
 }  // namespace ladder::cli

@@ -1,5 +1,4 @@
 // ladder crossover: every stage at every size, as a heat map.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 
@@ -162,25 +161,20 @@ void add_crossover(CLI::App& app) {
   const auto flags = std::make_shared<CrossoverFlags>();
   std::vector<std::string> names;
   for (const Size& size : kSizes) names.emplace_back(size.name);
-  app.add_option("--sizes", flags->sizes,
-                 "columns of the map (default: all): " + CLI::detail::join(names, ", "))
-      ->type_name("NAME,...")
-      ->delimiter(',')
-      ->check(CLI::IsMember(names));
-  app.add_option("--from", flags->from, "draw these records of `ladder speedup` instead of measuring")
-      ->type_name("FILE");
-  app.add_option("-o,--output", flags->output, "the SVG file (default crossover.svg)")->type_name("FILE");
-  app.add_option("--data", flags->data, "text file to train on (default: the embedded names)")
-      ->type_name("FILE");
+  add_choices(app, "--sizes", flags->sizes, names, "columns of the map (default: all)");
+  add_texts(app, "--from", flags->from, "draw these records of `ladder speedup` instead of measuring")
+      .type("FILE");
+  add_text(app, "-o,--output", flags->output, "the SVG file (default crossover.svg)").type("FILE");
+  add_text(app, "--data", flags->data, "text file to train on (default: the embedded names)").type("FILE");
   add_choice(app, "--device", flags->device, {"auto", "cpu", "gpu"},
              "where stages with GPU kernels run (default auto)");
   add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 3)");
   add_number(app, "--patience", flags->patience,
              "seconds a round may take on a rung before it is left out (default 10)");
-  app.add_option("--json", flags->json, "write the record to this file")->type_name("FILE");
-  app.add_flag("--record", flags->record, "write the record to tests/bench/results of the source folder");
-  app.add_option("--name", flags->name, "of the record (default crossover)")->type_name("NAME");
-  app.callback([flags] { run_crossover(*flags); });
+  add_text(app, "--json", flags->json, "write the record to this file").type("FILE");
+  add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
+  add_text(app, "--name", flags->name, "of the record (default crossover)").type("NAME");
+  set_action(app, [flags] { run_crossover(*flags); });
 }
 
 }  // namespace ladder::cli

@@ -1,16 +1,16 @@
 // ladder graph: draws the autograd graph of an expression, or of one attention head, with stage 0's tape.
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/json.hpp"
 #include "shared/base/process.hpp"
 #include "shared/cli/commands.hpp"
+#include "shared/cli/options.hpp"
 #include "shared/records/machine.hpp"
 #include "stage0_scalar_autograd/expression.hpp"
 #include "stage0_scalar_autograd/graph.hpp"
@@ -55,12 +55,12 @@ void write_picture(const fs::path& output, const std::string& dot) {
 void report(const stage0::Value& root, const std::map<std::string, stage0::Value>& named,
             const std::string& json) {
   fmt::print("root: data {}\n", root.data());
-  nlohmann::json result = {{"data", root.data()}, {"values", nlohmann::json::object()}};
+  Json result = {{"data", root.data()}, {"values", Json::object()}};
   for (const auto& [name, value] : named) {
     fmt::print("{}: data {}, grad {}\n", name, value.data(), value.grad());
     result["values"][name] = {{"data", value.data()}, {"grad", value.grad()}};
   }
-  if (!json.empty()) write_file(json, result.dump(1) + "\n");
+  if (!json.empty()) write_file(json, sorted(std::move(result)).dump(1) + "\n");
 }
 
 void run_graph(const GraphOptions& options) {
@@ -91,15 +91,15 @@ void run_graph(const GraphOptions& options) {
 
 void add_graph(CLI::App& app) {
   const auto options = std::make_shared<GraphOptions>();
-  app.add_option(
-      "expression", options->expression,
-      "such as \"relu(a*b + c)\": + - * / ^, exp log relu pow; without it, one attention head is drawn");
-  app.add_option("--values", options->values, "the data of each name, such as a=2,b=-1,c=0.5");
-  app.add_option("-o,--output", options->output, "picture: .svg, or Graphviz's text: .dot or .gv")
-      ->capture_default_str();
-  app.add_flag("--spelled-out", options->spelled_out, "draw each sum as its chain of additions and products");
-  app.add_option("--json", options->json, "write data and gradients to this file");
-  app.callback([options] { run_graph(*options); });
+  add_text(app, "expression", options->expression,
+           "such as \"relu(a*b + c)\": + - * / ^, exp log relu pow; without it, one attention head is drawn");
+  add_text(app, "--values", options->values, "the data of each name, such as a=2,b=-1,c=0.5");
+  add_text(app, "-o,--output", options->output, "picture: .svg, or Graphviz's text: .dot or .gv")
+      .shows_default();
+  add_switch(app, "--spelled-out", options->spelled_out,
+             "draw each sum as its chain of additions and products");
+  add_text(app, "--json", options->json, "write data and gradients to this file");
+  set_action(app, [options] { run_graph(*options); });
 }
 
 }  // namespace ladder::cli

@@ -1,13 +1,13 @@
 // ladder info: what runs here, and why something does not.
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/json.hpp"
 #include "shared/cli/commands.hpp"
+#include "shared/cli/options.hpp"
 #include "shared/records/machine.hpp"
 #include "shared/stages.hpp"
 
@@ -38,12 +38,12 @@ std::string how_it_runs(const StageInfo& stage, Device device) {
   }
 }
 
-nlohmann::json stage_json(const StageInfo& stage) {
-  nlohmann::json json = {{"number", stage.number},
-                         {"name", stage.name},
-                         {"summary", stage.summary},
-                         {"dtypes", nlohmann::json::array()},
-                         {"gpu", stage.gpu}};
+Json stage_json(const StageInfo& stage) {
+  Json json = {{"number", stage.number},
+               {"name", stage.name},
+               {"summary", stage.summary},
+               {"dtypes", Json::array()},
+               {"gpu", stage.gpu}};
   for (Dtype dtype : stage.dtypes) json["dtypes"].push_back(std::string(name_of(dtype)));
   json["runs"] = how_it_runs(stage, Device::automatic);
   if (stage.gpu) json["runs_on_gpu"] = how_it_runs(stage, Device::gpu);
@@ -52,9 +52,9 @@ nlohmann::json stage_json(const StageInfo& stage) {
 
 void run_info(const std::string& path) {
   require_writable_file(path);
-  nlohmann::json stages_json = nlohmann::json::array();
+  Json stages_json = Json::array();
   for (const StageInfo& stage : stages()) {
-    const nlohmann::json json = stage_json(stage);
+    const Json json = stage_json(stage);
     fmt::print("stage {}  {}: {}\n", stage.number, stage.name, stage.summary);
     fmt::print("         computes in {}; runs here: {}\n", dtype_list(stage),
                json["runs"].get<std::string>());
@@ -65,17 +65,16 @@ void run_info(const std::string& path) {
   const Build build = this_build();
   fmt::print("machine  {}\nbuild    {}\n", describe(machine), describe(build));
   if (path.empty()) return;
-  const nlohmann::json json = {
-      {"stages", stages_json}, {"machine", to_json(machine)}, {"build", to_json(build)}};
-  write_file(path, json.dump(1) + "\n");
+  Json json = {{"stages", stages_json}, {"machine", to_json(machine)}, {"build", to_json(build)}};
+  write_file(path, sorted(std::move(json)).dump(1) + "\n");
 }
 
 }  // namespace
 
 void add_info(CLI::App& app) {
   const auto path = std::make_shared<std::string>();
-  app.add_option("--json", *path, "write the same as JSON")->type_name("FILE");
-  app.callback([path] { run_info(*path); });
+  add_text(app, "--json", *path, "write the same as JSON").type("FILE");
+  set_action(app, [path] { run_info(*path); });
 }
 
 }  // namespace ladder::cli

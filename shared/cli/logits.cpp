@@ -1,9 +1,9 @@
 // ladder logits: what a model says about given tokens, in full precision, for comparison with other programs.
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/json.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
@@ -32,7 +32,7 @@ void run_logits(const LogitsFlags& flags) {
   const std::unique_ptr<Engine> engine = make_engine(place.stage, weights.model, place.options);
   engine->load_parameters(weights.parameters);
   const std::vector<double> logits = engine->logits(flags.tokens);
-  nlohmann::json rows = nlohmann::json::array();
+  Json rows = Json::array();
   for (std::size_t t = 0; t < flags.tokens.size(); ++t) {
     const auto first = logits.begin() + static_cast<std::ptrdiff_t>(t) * vocabulary;
     const std::vector<double> row(first, first + vocabulary);
@@ -43,26 +43,26 @@ void run_logits(const LogitsFlags& flags) {
     rows.push_back(row);
   }
   if (flags.json.empty()) return;
-  const nlohmann::json json = {{"stage", place.stage},
-                               {"dtype", std::string(name_of(place.options.dtype))},
-                               {"tokens", flags.tokens},
-                               {"logits", rows}};
-  write_file(flags.json, json.dump(1) + "\n");
+  Json json = {{"stage", place.stage},
+               {"dtype", std::string(name_of(place.options.dtype))},
+               {"tokens", flags.tokens},
+               {"logits", rows}};
+  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
 }
 
 }  // namespace
 
 void add_logits(CLI::App& app) {
   const auto flags = std::make_shared<LogitsFlags>();
-  app.add_option("--weights", flags->weights,
-                 "a checkpoint, its folder, or a safetensors file of ladder train")
-      ->type_name("FILE")
-      ->required();
-  add_token_list(app, flags->tokens, "token numbers of one sequence: 1,2,3")->required();
+  add_text(app, "--weights", flags->weights,
+           "a checkpoint, its folder, or a safetensors file of ladder train")
+      .type("FILE")
+      .required();
+  add_numbers(app, "--tokens", flags->tokens, "token numbers of one sequence: 1,2,3").required();
   add_place_flags(app, flags->place);
-  app.add_option("--json", flags->json, "write them as JSON")->type_name("FILE");
-  app.footer("Prints one line a position: the token, then the logits of the token after it.");
-  app.callback([flags] { run_logits(*flags); });
+  add_text(app, "--json", flags->json, "write them as JSON").type("FILE");
+  set_footer(app, "Prints one line a position: the token, then the logits of the token after it.");
+  set_action(app, [flags] { run_logits(*flags); });
 }
 
 }  // namespace ladder::cli

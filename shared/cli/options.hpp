@@ -1,75 +1,62 @@
-// Flags whose errors say what would be valid; used by every subcommand.
+// Flags whose errors say what would be valid; used by every subcommand. CLI11 itself is behind this header, in options.cpp
+// and main.cpp: every file that reads the library's header compiles its validators anew.
 #pragma once
 
-#include <fmt/core.h>
-
-#include <CLI/CLI.hpp>
-#include <charconv>
 #include <cstdint>
-#include <limits>
+#include <functional>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <vector>
 
-#include "shared/cli/names.hpp"
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace ladder::cli {
 
-/// Accepts exactly the texts that are a number of type T; what they mean is validate()'s business.
-template <class T>
-CLI::Validator number_validator() {
-  const auto check = [](std::string& text) -> std::string {
-    T value{};
-    const char* begin = text.data() + (text.size() > 1 && text[0] == '+' ? 1 : 0);
-    const char* end = text.data() + text.size();
-    const auto parsed = std::from_chars(begin, end, value);
-    if (parsed.ec == std::errc() && parsed.ptr == end) return {};
-    if constexpr (std::is_integral_v<T>)
-      return fmt::format("'{}' is not a whole number from {} to {}", text, std::numeric_limits<T>::min(),
-                         std::numeric_limits<T>::max());
-    else
-      return fmt::format("'{}' is not a number such as 0.01 or 1e-3", text);
-  };
-  return {check, ""};
-}
+/// A flag that was added, for what few of them need besides.
+struct Flag {
+  CLI::Option* option;
 
-/// A flag that takes one number and sets `target`.
-template <class Target, class T = Target>
-CLI::Option* add_number(CLI::App& app, const std::string& flag, Target& target, const std::string& help) {
-  return app
-      .add_option_function<T>(
-          flag, [&target](const T& value) { target = value; }, help)
-      ->type_name(std::is_integral_v<T> ? "N" : "X")
-      ->transform(number_validator<T>());
-}
+  Flag type(const std::string& name) const;  ///< what --help shows for its value, such as FILE
+  Flag required() const;
+  Flag excludes(Flag other) const;
+  Flag shows_default() const;  ///< --help says the value that the target has now
+};
 
+/// A flag that takes one text. `flag` without dashes is an argument's name.
+Flag add_text(CLI::App& app, const std::string& flag, std::string& target, const std::string& help);
+/// The same with one or more texts.
+Flag add_texts(CLI::App& app, const std::string& flag, std::vector<std::string>& target,
+               const std::string& help);
+
+/// A flag without a value.
+Flag add_switch(CLI::App& app, const std::string& flag, bool& target, const std::string& help);
+
+/// A flag that takes one number: int, std::int64_t, double, or an optional of them. Accepts exactly the texts that are a
+/// number of that type; what they mean is validate()'s business.
 template <class T>
-CLI::Option* add_number(CLI::App& app, const std::string& flag, std::optional<T>& target,
-                        const std::string& help) {
-  return add_number<std::optional<T>, T>(app, flag, target, help);
-}
+Flag add_number(CLI::App& app, const std::string& flag, T& target, const std::string& help);
+
+/// A flag that takes numbers with commas between them: 1,2,3.
+Flag add_numbers(CLI::App& app, const std::string& flag, std::vector<std::int32_t>& target,
+                 const std::string& help);
 
 /// A flag that takes one of `choices`; anything else is refused with the nearest of them.
-inline CLI::Option* add_choice(CLI::App& app, const std::string& flag, std::string& target,
-                               const std::vector<std::string>& choices, const std::string& help) {
-  const auto check = [choices](std::string& text) -> std::string {
-    if (std::find(choices.begin(), choices.end(), text) != choices.end()) return {};
-    return fmt::format("'{}' is not valid{} (valid are {})", text, suggestion(text, choices),
-                       CLI::detail::join(choices, ", "));
-  };
-  return app.add_option(flag, target, help)
-      ->type_name(CLI::detail::join(choices, "|"))
-      ->check(CLI::Validator(check, ""));
-}
+Flag add_choice(CLI::App& app, const std::string& flag, std::string& target,
+                const std::vector<std::string>& choices, const std::string& help);
+/// The same with several of them, commas between.
+Flag add_choices(CLI::App& app, const std::string& flag, std::vector<std::string>& target,
+                 const std::vector<std::string>& choices, const std::string& help);
 
-/// --tokens 1,2,3
-inline CLI::Option* add_token_list(CLI::App& app, std::vector<std::int32_t>& target,
-                                   const std::string& help) {
-  return app.add_option("--tokens", target, help)
-      ->type_name("N,N,...")
-      ->delimiter(',')
-      ->transform(number_validator<std::int32_t>());
-}
+/// What runs when the command line has been read.
+void set_action(CLI::App& app, std::function<void()> action);
+/// What --help ends with.
+void set_footer(CLI::App& app, const std::string& text);
+
+/// A command of the subcommand, and whether one was called.
+CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& help);
+bool calls_command(const CLI::App& app);
 
 }  // namespace ladder::cli

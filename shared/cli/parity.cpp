@@ -1,10 +1,8 @@
 // ladder parity: two stages, or the whole chain, level by level.
 #include "shared/parity/parity.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
@@ -125,11 +123,11 @@ Outcome compare_all(const ParityFlags& flags, const Run& run, Status& status) {
 }
 
 void write_json(const std::string& path, const Outcome& outcome) {
-  nlohmann::json json = {
+  Json json = {
       {"format", "ladder-parity/1"}, {"machine", to_json(this_machine())}, {"build", to_json(this_build())}};
-  json["pairs"] = nlohmann::json::array();
+  json["pairs"] = Json::array();
   for (const ParityReport& report : outcome.reports) json["pairs"].push_back(to_json(report));
-  write_file(path, json.dump(1) + "\n");
+  write_file(path, sorted(std::move(json)).dump(1) + "\n");
 }
 
 void run_parity(const ParityFlags& flags) {
@@ -177,10 +175,10 @@ void add_parity(CLI::App& app) {
   add_number(app, "--interpreter-steps", flags->interpreter_steps,
              "steps the interpreter runs; 0: none (default 30)");
   add_run_flags(app, flags->run);
-  app.add_option("--json", flags->json, "write every comparison as JSON")->type_name("FILE");
-  app.add_flag("--record", flags->record, "write the record to tests/bench/results of the source folder");
-  app.add_option("--name", flags->name, "of the record (default parity)")->type_name("NAME");
-  app.callback([flags] { run_parity(*flags); });
+  add_text(app, "--json", flags->json, "write every comparison as JSON").type("FILE");
+  add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
+  add_text(app, "--name", flags->name, "of the record (default parity)").type("NAME");
+  set_action(app, [flags] { run_parity(*flags); });
 }
 
 }  // namespace ladder::cli

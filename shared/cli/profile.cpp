@@ -1,7 +1,6 @@
 // ladder profile: where a step's time goes, operation by operation.
 #include "shared/speed/profile.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "shared/base/error.hpp"
@@ -69,8 +68,8 @@ void add_profile(CLI::App& app) {
   add_place_flags(app, flags->place);
   add_choice(app, "--preset", flags->run.preset, {"micro", "micro-batch", "small"},
              "where all settings start from (default micro)");
-  app.add_option("--data", flags->run.data, "text file to train on (default: the embedded names)")
-      ->type_name("FILE");
+  add_text(app, "--data", flags->run.data, "text file to train on (default: the embedded names)")
+      .type("FILE");
   add_number(app, "--n-layer", flags->run.n_layer, "layers");
   add_number(app, "--n-embd", flags->run.n_embd, "width of the residual stream");
   add_number(app, "--n-head", flags->run.n_head, "attention heads; divides the width");
@@ -78,10 +77,10 @@ void add_profile(CLI::App& app) {
   add_number(app, "--block-size", flags->run.block_size, "positions the model sees");
   add_number(app, "--batch-size", flags->run.batch_size, "sequences in a step");
   add_number(app, "--steps", flags->steps, "steps to profile (default 100; 3 at preset small)");
-  app.add_option("--json", flags->json, "write the record to this file")->type_name("FILE");
-  app.add_flag("--record", flags->record, "write the record to tests/bench/results of the source folder");
-  app.add_option("--name", flags->name, "of the record (default profile-stageN)")->type_name("NAME");
-  app.callback([flags] { run_profile(*flags); });
+  add_text(app, "--json", flags->json, "write the record to this file").type("FILE");
+  add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
+  add_text(app, "--name", flags->name, "of the record (default profile-stageN)").type("NAME");
+  set_action(app, [flags] { run_profile(*flags); });
 }
 
 }  // namespace ladder::cli

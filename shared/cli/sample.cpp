@@ -1,8 +1,8 @@
 // ladder sample: text from a checkpoint or a safetensors file.
 #include "shared/train/sample.hpp"
+#include "shared/base/json.hpp"
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
@@ -56,7 +56,7 @@ void run_sample(SampleFlags& flags) {
   engine->load_parameters(weights.parameters);
   const std::vector<std::int32_t> prompt = prompt_tokens(flags, weights.tokenizer);
   Random random(static_cast<std::uint64_t>(flags.seed));
-  nlohmann::json samples = nlohmann::json::array();
+  Json samples = Json::array();
   for (int i = 0; i < flags.count; ++i) {
     const auto tokens = sample_tokens(*engine, prompt, weights.tokenizer.bos(), flags.options, random);
     const std::string start = flags.tokens.empty() ? flags.prompt : weights.tokenizer.decode(flags.tokens);
@@ -65,33 +65,33 @@ void run_sample(SampleFlags& flags) {
     samples.push_back({{"text", text}, {"tokens", tokens}});
   }
   if (flags.json.empty()) return;
-  const nlohmann::json json = {
-      {"stage", place.stage},         {"dtype", std::string(name_of(place.options.dtype))},
-      {"prompt_tokens", prompt},      {"temperature", flags.options.temperature},
-      {"top_k", flags.options.top_k}, {"greedy", flags.options.greedy},
-      {"seed", flags.seed},           {"samples", samples}};
-  write_file(flags.json, json.dump(1) + "\n");
+  Json json = {{"stage", place.stage},         {"dtype", std::string(name_of(place.options.dtype))},
+               {"prompt_tokens", prompt},      {"temperature", flags.options.temperature},
+               {"top_k", flags.options.top_k}, {"greedy", flags.options.greedy},
+               {"seed", flags.seed},           {"samples", samples}};
+  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
 }
 
 }  // namespace
 
 void add_sample(CLI::App& app) {
   const auto flags = std::make_shared<SampleFlags>();
-  app.add_option("--weights", flags->weights,
-                 "a checkpoint, its folder, or a safetensors file of ladder train")
-      ->type_name("FILE")
-      ->required();
+  add_text(app, "--weights", flags->weights,
+           "a checkpoint, its folder, or a safetensors file of ladder train")
+      .type("FILE")
+      .required();
   add_place_flags(app, flags->place);
-  auto* prompt = app.add_option("--prompt", flags->prompt, "text to go on from")->type_name("TEXT");
-  add_token_list(app, flags->tokens, "token numbers to go on from, nothing added: 1,2,3")->excludes(prompt);
+  const Flag prompt = add_text(app, "--prompt", flags->prompt, "text to go on from").type("TEXT");
+  add_numbers(app, "--tokens", flags->tokens, "token numbers to go on from, nothing added: 1,2,3")
+      .excludes(prompt);
   add_number(app, "--temperature", flags->options.temperature, "below 1: more likely tokens (default 0.5)");
   add_number(app, "--top-k", flags->top_k, "draw from the k most likely tokens only");
-  app.add_flag("--greedy", flags->options.greedy, "always the most likely token");
+  add_switch(app, "--greedy", flags->options.greedy, "always the most likely token");
   add_number(app, "--max-tokens", flags->max_tokens, "new tokens (default: until the block is full)");
   add_number(app, "--num-samples", flags->count, "texts (default 1)");
   add_number(app, "--seed", flags->seed, "0 to 4294967295 (default 42)");
-  app.add_option("--json", flags->json, "write texts and tokens as JSON")->type_name("FILE");
-  app.callback([flags] { run_sample(*flags); });
+  add_text(app, "--json", flags->json, "write texts and tokens as JSON").type("FILE");
+  set_action(app, [flags] { run_sample(*flags); });
 }
 
 }  // namespace ladder::cli

@@ -1,8 +1,7 @@
 #include "shared/cli/settings.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "shared/base/error.hpp"
+#include "shared/base/json.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/model/config_json.hpp"
 
@@ -47,7 +46,7 @@ void apply(const RunFlags& flags, RunSettings& settings) {
 }
 
 /// The first setting in which two runs differ, as an error.
-void require_equal_settings(const nlohmann::json& asked, const nlohmann::json& saved) {
+void require_equal_settings(const Json& asked, const Json& saved) {
   for (const auto& [name, value] : saved.items())
     require(asked.at(name) == value,
             "--resume: {} {} was asked for, but the checkpoint was made with {}: leave it out", name,
@@ -81,8 +80,7 @@ Place resolve_place(const PlaceFlags& flags) {
 
 void add_run_flags(CLI::App& app, RunFlags& flags) {
   add_choice(app, "--preset", flags.preset, preset_names(), "where all settings start from (default micro)");
-  app.add_option("--data", flags.data, "text file to train on (default: the embedded names)")
-      ->type_name("FILE");
+  add_text(app, "--data", flags.data, "text file to train on (default: the embedded names)").type("FILE");
   add_number(app, "--n-layer", flags.n_layer, "layers");
   add_number(app, "--n-embd", flags.n_embd, "width of the residual stream");
   add_number(app, "--n-head", flags.n_head, "attention heads; divides the width");

@@ -1,5 +1,4 @@
 // ladder speedup: the interpreter and every stage on the same work, one run, in turns.
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "shared/base/error.hpp"
@@ -107,8 +106,8 @@ void add_speedup(CLI::App& app) {
   std::vector<std::string> sizes;
   for (const Preset& preset : presets()) sizes.push_back(preset.name);
   add_choice(app, "--size", flags->size, sizes, "the preset to race (default micro)");
-  app.add_option("--data", flags->run.data, "text file to train on (default: the embedded names)")
-      ->type_name("FILE");
+  add_text(app, "--data", flags->run.data, "text file to train on (default: the embedded names)")
+      .type("FILE");
   add_number(app, "--n-layer", flags->run.n_layer, "layers");
   add_number(app, "--n-embd", flags->run.n_embd, "width of the residual stream");
   add_number(app, "--n-head", flags->run.n_head, "attention heads; divides the width");
@@ -122,10 +121,10 @@ void add_speedup(CLI::App& app) {
   add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 5)");
   add_number(app, "--patience", flags->patience,
              "seconds a round may take on a rung before it is left out (default 60)");
-  app.add_option("--json", flags->json, "write the record to this file")->type_name("FILE");
-  app.add_flag("--record", flags->record, "write the record to tests/bench/results of the source folder");
-  app.add_option("--name", flags->name, "of the record (default speedup-SIZE)")->type_name("NAME");
-  app.callback([flags] { run_speedup(*flags); });
+  add_text(app, "--json", flags->json, "write the record to this file").type("FILE");
+  add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
+  add_text(app, "--name", flags->name, "of the record (default speedup-SIZE)").type("NAME");
+  set_action(app, [flags] { run_speedup(*flags); });
 }
 
 }  // namespace ladder::cli

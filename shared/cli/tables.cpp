@@ -3,12 +3,12 @@
 
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "shared/base/error.hpp"
 #include "shared/base/process.hpp"
 #include "shared/cli/commands.hpp"
+#include "shared/cli/options.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -72,19 +72,18 @@ void run_capture(const CaptureFlags& flags) {
 void add_tables(CLI::App& app) {
   const auto flags = std::make_shared<TablesFlags>();
   const auto capture = std::make_shared<CaptureFlags>();
-  app.add_flag("--check", flags->check,
-               "write nothing; exit 1 if a table differs from its record or a row is stale");
-  app.add_option("--source-dir", flags->folder,
-                 "the source folder (default: the one this program was built from)")
-      ->type_name("DIR");
-  CLI::App* sub = app.add_subcommand("capture", "record the output of a call of this program, for a README");
-  sub->add_option("name", capture->name, "of the record and the block")->required()->type_name("NAME");
-  sub->add_option("arguments", capture->arguments, "the call, after --")->required()->type_name("ARGS");
-  sub->add_option("--sources", capture->sources, "source set whose change makes the output stale")
-      ->type_name("SET");
-  sub->callback([capture] { run_capture(*capture); });
-  app.callback([flags, &app] {
-    if (app.get_subcommands().empty()) run_tables(*flags);
+  add_switch(app, "--check", flags->check,
+             "write nothing; exit 1 if a table differs from its record or a row is stale");
+  add_text(app, "--source-dir", flags->folder,
+           "the source folder (default: the one this program was built from)")
+      .type("DIR");
+  CLI::App& sub = add_command(app, "capture", "record the output of a call of this program, for a README");
+  add_text(sub, "name", capture->name, "of the record and the block").required().type("NAME");
+  add_texts(sub, "arguments", capture->arguments, "the call, after --").required().type("ARGS");
+  add_text(sub, "--sources", capture->sources, "source set whose change makes the output stale").type("SET");
+  set_action(sub, [capture] { run_capture(*capture); });
+  set_action(app, [flags, &app] {
+    if (!calls_command(app)) run_tables(*flags);
   });
 }
 

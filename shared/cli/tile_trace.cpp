@@ -1,7 +1,6 @@
 // ladder tile-trace: one block of one of stage 3's kernels, step by step, on the CPU tile model.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <memory>
 
@@ -220,24 +219,21 @@ void add_tile_trace(CLI::App& app) {
           fmt::format("{}{}: {}", owners[size.name].empty() ? "" : ", ", kernel.name, size.usual);
   }
   for (Dtype dtype : kAllDtypes) dtypes.emplace_back(name_of(dtype));
-  add_choice(app, "kernel", flags->kernel, names, "the kernel to follow")->required();
+  add_choice(app, "kernel", flags->kernel, names, "the kernel to follow").required();
   for (const auto& [name, usual] : owners)
     add_number(app, "--" + name, flags->sizes[name], "size of the input (" + usual + ")");
   add_choice(app, "--dtype", flags->dtype, dtypes, "element type (default fp32)");
-  app.add_option("--block", flags->block,
-                 "the block to follow, counted from 0 (default: one that shows most)")
-      ->type_name("X,Y,Z")
-      ->delimiter(',')
-      ->transform(number_validator<int>());
-  app.add_flag("--all-keys", flags->all_keys, "attention: queries see the keys behind them, too");
+  add_numbers(app, "--block", flags->block,
+              "the block to follow, counted from 0 (default: one that shows most)")
+      .type("X,Y,Z");
+  add_switch(app, "--all-keys", flags->all_keys, "attention: queries see the keys behind them, too");
   add_number(app, "--query", flags->query, "attention: the query whose softmax is printed");
-  app.add_flag("--brief", flags->brief, "print the loop, not every step");
+  add_switch(app, "--brief", flags->brief, "print the loop, not every step");
   add_choice(app, "--picture", flags->picture, {"auto", "steps"},
              "what -o draws: what suits the kernel, or every step as a map of its values");
-  app.add_option("--json", flags->json, "write every step with all its values to this file")
-      ->type_name("FILE");
-  app.add_option("-o,--output", flags->output, "draw the trace in this SVG file")->type_name("FILE");
-  app.callback([flags] { run_tile_trace(*flags); });
+  add_text(app, "--json", flags->json, "write every step with all its values to this file").type("FILE");
+  add_text(app, "-o,--output", flags->output, "draw the trace in this SVG file").type("FILE");
+  set_action(app, [flags] { run_tile_trace(*flags); });
 }
 
 }  // namespace ladder::cli

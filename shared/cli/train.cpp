@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
@@ -238,9 +237,9 @@ void print_summary(Session& session, const TrainResult& result) {
     fmt::print("sample {:2}: {}\n", i + 1, result.samples[i]);
 }
 
-nlohmann::json configuration_json(const Session& session) {
+Json configuration_json(const Session& session) {
   const Run& run = session.run;
-  nlohmann::json json = to_json(run.model);
+  Json json = to_json(run.model);
   json.update(to_json(run.train));
   json["stage"] = session.place.stage;
   json["preset"] = session.preset;
@@ -255,20 +254,19 @@ nlohmann::json configuration_json(const Session& session) {
 
 void write_reports(const Session& session, const TrainFlags& flags, const TrainResult& result) {
   if (flags.trace.empty() && flags.json.empty()) return;
-  nlohmann::json machine = to_json(this_machine());
+  Json machine = to_json(this_machine());
   machine["build"] = to_json(this_build());
-  nlohmann::json config = configuration_json(session);
+  Json config = configuration_json(session);
   config["temperature"] = flags.sampling.temperature;
   if (!flags.trace.empty())
-    write_trace(flags.trace,
-                {config, machine, result.loss, result.ms, result.samples, nlohmann::json::array()});
+    write_trace(flags.trace, {config, machine, result.loss, result.ms, result.samples, Json::array()});
   if (flags.json.empty()) return;
-  nlohmann::json summary = {
+  Json summary = {
       {"config", config}, {"machine", machine}, {"steps", result.loss.size()}, {"samples", result.samples}};
   if (!result.loss.empty())
     summary["first_loss"] = result.loss.front(), summary["last_loss"] = result.loss.back();
   if (!result.ms.empty()) summary["median_ms"] = median(result.ms);
-  write_file(flags.json, summary.dump(1) + "\n");
+  write_file(flags.json, sorted(std::move(summary)).dump(1) + "\n");
 }
 
 void run_train(const TrainFlags& flags) {
@@ -297,27 +295,27 @@ void add_train(CLI::App& app) {
   add_number(app, "--samples", flags->samples,
              "texts to generate after training (default 5; 0 for character streams)");
   add_number(app, "--temperature", flags->sampling.temperature, "of those texts (default 0.5)");
-  app.add_option("--trace", flags->trace, "write a ladder-trace/1 file: losses, times, samples")
-      ->type_name("FILE");
-  app.add_option("--json", flags->json, "write a summary as JSON")->type_name("FILE");
-  app.add_option("--save-weights", flags->save_weights, "write the trained weights as safetensors")
-      ->type_name("FILE");
-  app.add_option("--init-weights", flags->init_weights, "start from these weights")->type_name("FILE");
-  app.add_option("--checkpoint", flags->checkpoint, "folder for checkpoint.safetensors")->type_name("DIR");
+  add_text(app, "--trace", flags->trace, "write a ladder-trace/1 file: losses, times, samples").type("FILE");
+  add_text(app, "--json", flags->json, "write a summary as JSON").type("FILE");
+  add_text(app, "--save-weights", flags->save_weights, "write the trained weights as safetensors")
+      .type("FILE");
+  add_text(app, "--init-weights", flags->init_weights, "start from these weights").type("FILE");
+  add_text(app, "--checkpoint", flags->checkpoint, "folder for checkpoint.safetensors").type("DIR");
   add_number(app, "--checkpoint-every", flags->checkpoint_every,
              "steps between checkpoints (default: a tenth of the run)");
-  app.add_flag(
-      "--resume", flags->resume,
+  add_switch(
+      app, "--resume", flags->resume,
       "continue the run in --checkpoint DIR; bit for bit, with --one-launch or --fused-step if it had them");
-  app.add_flag("--one-launch", flags->one_launch,
-               "stage 3: train in launches of many steps, one sequence a step");
-  app.add_flag("--fused-step", flags->fused_step,
-               "stage 3: two launches a step, a block a document, for any batch");
-  app.footer(
+  add_switch(app, "--one-launch", flags->one_launch,
+             "stage 3: train in launches of many steps, one sequence a step");
+  add_switch(app, "--fused-step", flags->fused_step,
+             "stage 3: two launches a step, a block a document, for any batch");
+  set_footer(
+      app,
       "Ctrl-C finishes the step, saves a checkpoint (to --checkpoint DIR, else ./ladder-interrupted) and "
       "says how "
       "to resume; a second Ctrl-C ends at once.");
-  app.callback([flags] { run_train(*flags); });
+  set_action(app, [flags] { run_train(*flags); });
 }
 
 }  // namespace ladder::cli

@@ -1,6 +1,5 @@
 #include "shared/model/config_json.hpp"
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "shared/base/error.hpp"
@@ -8,14 +7,12 @@
 namespace ladder {
 namespace {
 
-using Json = nlohmann::json;
-
 /// json.at(name) as T, with an error that names file and member.
 template <class T>
 T member(const Json& json, const char* name, std::string_view source) {
   try {
     return json.at(name).get<T>();
-  } catch (const Json::exception&) {
+  } catch (const JsonError&) {
     throw InputError(fmt::format("{}: '{}' is missing or of another kind than expected", source, name));
   }
 }
@@ -23,22 +20,25 @@ T member(const Json& json, const char* name, std::string_view source) {
 }  // namespace
 
 Json to_json(const GptConfig& config) {
-  return {{"vocab_size", config.vocab_size}, {"n_layer", config.n_layer},
-          {"n_embd", config.n_embd},         {"n_head", config.n_head},
-          {"n_kv_head", config.kv_heads()},  {"block_size", config.block_size}};
+  return sorted({{"vocab_size", config.vocab_size},
+                 {"n_layer", config.n_layer},
+                 {"n_embd", config.n_embd},
+                 {"n_head", config.n_head},
+                 {"n_kv_head", config.kv_heads()},
+                 {"block_size", config.block_size}});
 }
 
 Json to_json(const TrainConfig& config) {
-  return {{"steps", config.steps},
-          {"schedule_steps", config.decay_steps()},
-          {"batch_size", config.batch_size},
-          {"grad_accum", config.grad_accum},
-          {"learning_rate", config.learning_rate},
-          {"beta1", config.beta1},
-          {"beta2", config.beta2},
-          {"eps", config.eps},
-          {"seed", config.seed},
-          {"dtype", std::string(name_of(config.dtype))}};
+  return sorted({{"steps", config.steps},
+                 {"schedule_steps", config.decay_steps()},
+                 {"batch_size", config.batch_size},
+                 {"grad_accum", config.grad_accum},
+                 {"learning_rate", config.learning_rate},
+                 {"beta1", config.beta1},
+                 {"beta2", config.beta2},
+                 {"eps", config.eps},
+                 {"seed", config.seed},
+                 {"dtype", name_of(config.dtype)}});
 }
 
 GptConfig gpt_config_from_json(const Json& json, std::string_view source) {

@@ -10,8 +10,6 @@
 // that step is compared in the order in which it is computed: the first that fails is where the stages part.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/base/json.hpp"
 #include "shared/check/check.hpp"
 #include "shared/check/tolerances.hpp"
 #include "shared/stages.hpp"
@@ -158,8 +157,8 @@ ParityReport compare_step(Engine& upper, Engine& lower, const Run& run, std::int
 void locate(const Side& upper, const Side& lower, const Run& run, std::int64_t last, ParityReport& report);
 
 std::string text_of(const ParityReport& report);
-nlohmann::json to_json(const ParityReport& report);
+Json to_json(const ParityReport& report);
 /// One line of the parity table: {"kernel": {"error", "limit", "passed", "what"}, ..., "samples": "20 identical"}.
-nlohmann::ordered_json summary_of(const ParityReport& report);
+Json summary_of(const ParityReport& report);
 
 }  // namespace ladder

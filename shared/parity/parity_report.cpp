@@ -1,9 +1,9 @@
 // What a parity report says: as text, as JSON, and which of its findings matter most.
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "shared/base/error.hpp"
+#include "shared/base/json.hpp"
 #include "shared/parity/parity.hpp"
 
 namespace ladder {
@@ -28,12 +28,11 @@ double severity(const Finding& finding) {
   return finding.comparison.max_error / finding.limit;
 }
 
-nlohmann::json to_json(const Finding& finding) {
+Json to_json(const Finding& finding) {
   const Comparison& c = finding.comparison;
-  nlohmann::json json = {{"level", finding.level},        {"what", finding.what},
-                         {"step", finding.step + 1},      {"passed", c.passed()},
-                         {"limit", finding.limit},        {"max_error", c.max_error},
-                         {"tolerance", finding.tolerance}};
+  Json json = {{"level", finding.level},        {"what", finding.what},   {"step", finding.step + 1},
+               {"passed", c.passed()},          {"limit", finding.limit}, {"max_error", c.max_error},
+               {"tolerance", finding.tolerance}};
   if (c.passed()) return json;
   // JSON has no NaN and no infinity, and those are the values worth reading here: printed as text.
   json["element"] = c.first.index;
@@ -118,8 +117,8 @@ std::string text_of(const ParityReport& report) {
   return text;
 }
 
-nlohmann::ordered_json summary_of(const ParityReport& report) {
-  nlohmann::ordered_json summary = nlohmann::ordered_json::object();
+Json summary_of(const ParityReport& report) {
+  Json summary = Json::object();
   for (const char* level : {"kernel", "block", "model", "loss"}) {
     const Finding* worst = report.worst(level);
     if (worst == nullptr) continue;
@@ -138,10 +137,9 @@ nlohmann::ordered_json summary_of(const ParityReport& report) {
   return summary;
 }
 
-nlohmann::json to_json(const ParityReport& report) {
-  nlohmann::json json = {{"upper", report.upper}, {"lower", report.lower},
-                         {"steps", report.steps}, {"passed", report.passed()},
-                         {"notes", report.notes}, {"findings", nlohmann::json::array()}};
+Json to_json(const ParityReport& report) {
+  Json json = {{"upper", report.upper},     {"lower", report.lower}, {"steps", report.steps},
+               {"passed", report.passed()}, {"notes", report.notes}, {"findings", Json::array()}};
   for (const Finding& finding : report.findings) json["findings"].push_back(to_json(finding));
   if (const Finding* first = report.divergence()) json["divergence"] = to_json(*first);
   return json;

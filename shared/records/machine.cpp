@@ -8,13 +8,13 @@
 #include <cstdio>
 #include <ctime>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <thread>
 #ifdef __linux__
 #include <sched.h>
 #endif
 
 #include "shared/base/error.hpp"
+#include "shared/base/json.hpp"
 #include "shared/base/process.hpp"
 #include "shared/device/gpu.hpp"
 
@@ -65,10 +65,10 @@ std::string compiler_name() {
 }
 
 template <class T>
-T field(const nlohmann::json& json, const char* key) {
+T field(const Json& json, const char* key) {
   try {
     return json.at(key).get<T>();
-  } catch (const nlohmann::json::exception&) {
+  } catch (const JsonError&) {
     throw InputError(fmt::format("'{}' is missing or has the wrong type", key));
   }
 }
@@ -120,25 +120,27 @@ std::string describe(const Build& build) {
                      build.dirty ? " with changes" : "");
 }
 
-nlohmann::json to_json(const Machine& machine) {
-  nlohmann::json json = {
+Json to_json(const Machine& machine) {
+  Json json = {
       {"cpu", machine.cpu}, {"cores", machine.cores}, {"memory_gib", machine.memory_gib}, {"os", machine.os}};
   if (!machine.gpu.empty()) json["gpu"] = machine.gpu;
-  return json;
+  return sorted(std::move(json));
 }
 
-nlohmann::json to_json(const Build& build) {
-  return {
-      {"compiler", build.compiler}, {"flags", build.flags}, {"commit", build.commit}, {"dirty", build.dirty}};
+Json to_json(const Build& build) {
+  return sorted({{"compiler", build.compiler},
+                 {"flags", build.flags},
+                 {"commit", build.commit},
+                 {"dirty", build.dirty}});
 }
 
-Machine machine_from(const nlohmann::json& json) {
+Machine machine_from(const Json& json) {
   return {field<std::string>(json, "cpu"), field<int>(json, "cores"), field<double>(json, "memory_gib"),
           field<std::string>(json, "os"),
           json.contains("gpu") ? field<std::string>(json, "gpu") : std::string()};
 }
 
-Build build_from(const nlohmann::json& json) {
+Build build_from(const Json& json) {
   return {field<std::string>(json, "compiler"), field<std::string>(json, "flags"),
           field<std::string>(json, "commit"), field<bool>(json, "dirty")};
 }

@@ -1,10 +1,10 @@
 // What a figure was measured on and built with: every run record and report carries it.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <filesystem>
 #include <string>
+
+#include "shared/base/json.hpp"
 
 namespace ladder {
 
@@ -39,10 +39,10 @@ std::string describe(const Machine& machine);
 std::string describe(const Build& build);
 
 /// {"cpu", "cores", "memory_gib", "os", and "gpu" where there is one} and {"compiler", "flags", "commit", "dirty"}: no host name, no path, no user.
-nlohmann::json to_json(const Machine& machine);
-nlohmann::json to_json(const Build& build);
+Json to_json(const Machine& machine);
+Json to_json(const Build& build);
 /// Throw InputError when a key is missing or of the wrong type.
-Machine machine_from(const nlohmann::json& json);
-Build build_from(const nlohmann::json& json);
+Machine machine_from(const Json& json);
+Build build_from(const Json& json);
 
 }  // namespace ladder

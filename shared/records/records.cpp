@@ -12,7 +12,6 @@ namespace ladder {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 constexpr const char* kFormat = "ladder-record/1";
 
@@ -140,7 +139,7 @@ template <class T>
 T member(const Json& json, const char* key, const std::string& source) {
   try {
     return json.at(key).get<T>();
-  } catch (const nlohmann::json::exception&) {
+  } catch (const JsonError&) {
     throw InputError(fmt::format("{}: '{}' is missing or has the wrong type", source, key));
   }
 }
@@ -225,7 +224,7 @@ void write_record(const fs::path& path, const Record& record) {
 
 Record read_record(const fs::path& path) {
   const std::string source = path.string();
-  const Json json = Json::parse(read_file(path), nullptr, false);
+  const Json json = Json::try_parse(read_file(path));
   require(json.is_object() && json.value("format", "") == kFormat, "{}: is not a {} file", source, kFormat);
   Record record;
   record.name = member<std::string>(json, "name", source);
@@ -233,8 +232,8 @@ Record read_record(const fs::path& path) {
   record.work = member<std::string>(json, "work", source);
   record.date = member<std::string>(json, "date", source);
   try {
-    record.machine = machine_from(member<nlohmann::json>(json, "machine", source));
-    record.build = build_from(member<nlohmann::json>(json, "build", source));
+    record.machine = machine_from(member<Json>(json, "machine", source));
+    record.build = build_from(member<Json>(json, "build", source));
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: {}", source, error.what()));
   }

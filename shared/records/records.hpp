@@ -3,10 +3,10 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "shared/base/json.hpp"
 #include "shared/records/machine.hpp"
 
 namespace ladder {
@@ -15,7 +15,7 @@ struct RecordRow {
   std::string name;
   std::string sources;  ///< source_set() it depends on; empty: depends on no source that is timed
   std::string hash;     ///< of that set when this row was measured
-  nlohmann::ordered_json values = nlohmann::ordered_json::object();
+  Json values = Json::object();
 };
 
 struct Record {

@@ -6,8 +6,6 @@
 namespace ladder {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr const char* kFormat = "ladder-trace/1";
 
 /// json.at(name) as T, with an error that names file and member.
@@ -15,7 +13,7 @@ template <class T>
 T member(const Json& json, const char* name, std::string_view source) {
   try {
     return json.at(name).get<T>();
-  } catch (const Json::exception&) {
+  } catch (const JsonError&) {
     throw InputError(fmt::format("{}: '{}' is missing or of another kind than expected", source, name));
   }
 }
@@ -23,15 +21,19 @@ T member(const Json& json, const char* name, std::string_view source) {
 }  // namespace
 
 void write_trace(const std::filesystem::path& path, const Trace& trace) {
-  const nlohmann::ordered_json json = {
-      {"format", kFormat}, {"config", trace.config},   {"machine", trace.machine}, {"loss", trace.loss},
-      {"ms", trace.ms},    {"samples", trace.samples}, {"items", trace.items}};
+  const Json json = {{"format", kFormat},
+                     {"config", sorted(trace.config)},
+                     {"machine", sorted(trace.machine)},
+                     {"loss", trace.loss},
+                     {"ms", trace.ms},
+                     {"samples", trace.samples},
+                     {"items", sorted(trace.items)}};
   write_file(path, json.dump(1) + "\n");
 }
 
 Trace read_trace(const std::filesystem::path& path) {
   const std::string source = path.string();
-  const Json json = Json::parse(read_file(path), nullptr, false);
+  const Json json = Json::try_parse(read_file(path));
   require(json.is_object(), "{}: is not a JSON object: expected a {} file", source, kFormat);
   require(json.value("format", "") == kFormat, "{}: its \"format\" is not \"{}\"", source, kFormat);
   return {member<Json>(json, "config", source),

@@ -2,20 +2,20 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "shared/base/json.hpp"
 namespace ladder {
 
 /// {"format": "ladder-trace/1", "config": {...}, "machine": {...}, "loss": [...], "ms": [...], "samples": [...],
 /// "items": [...]}; losses one per step, printed so that reading gives the same double again.
 struct Trace {
-  nlohmann::json config = nlohmann::json::object();
-  nlohmann::json machine = nlohmann::json::object();
+  Json config = Json::object();
+  Json machine = Json::object();
   std::vector<double> loss, ms;
   std::vector<std::string> samples;
-  nlohmann::json items = nlohmann::json::array();
+  Json items = Json::array();
 };
 
 /// Completely or not at all (see files.hpp).

@@ -32,9 +32,9 @@ std::string with_mark(const RecordRow& row, std::size_t i, const std::vector<boo
 /// A number of the row, or empty text where the row does not have it.
 template <class Format>
 std::string cell(const RecordRow& row, const char* key, Format format) {
-  const auto at = row.values.find(key);
-  if (at == row.values.end() || !at->is_number()) return {};
-  return format(at->template get<double>());
+  const Json* at = row.values.find(key);
+  if (at == nullptr || !at->is_number()) return {};
+  return format(at->get<double>());
 }
 
 std::string text_cell(const RecordRow& row, const char* key) { return row.values.value(key, std::string()); }
@@ -122,8 +122,8 @@ Cells parity_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& 
     const RecordRow& row = rows[i];
     std::vector<std::string> line = {with_mark(row, i, stale)};
     for (const char* level : {"kernel", "block", "model", "loss"}) {
-      const auto found = row.values.find(level);
-      line.push_back(found == row.values.end()
+      const Json* found = row.values.find(level);
+      line.push_back(found == nullptr
                          ? std::string()
                          : error_of_limit(found->value("error", 0.0), found->value("limit", 0.0)) +
                                (found->value("passed", false) ? "" : " FAILED"));
@@ -183,13 +183,13 @@ Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
 }
 
 Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
-  using Json = nlohmann::ordered_json;
   Cells cells = {{"registers, shared KiB, threads, resident blocks"}};
   std::vector<std::string> total = {"all compiled types: kernels, of them with spills"};
   std::map<std::string, bool> in_bf16;
   for (const RecordRow& row : rows)
     for (const Json& kernel : row.values.at("kernels"))
-      in_bf16[kernel.at("kernel")] |= starts_with(kernel.at("arguments"), "bf16");
+      in_bf16[kernel.at("kernel").get<std::string>()] |=
+          starts_with(kernel.at("arguments").get<std::string>(), "bf16");
   std::map<std::string, std::vector<std::string>> lines;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Json& kernels = rows[i].values.at("kernels");
@@ -197,9 +197,10 @@ Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>
     cells[0].push_back(with_mark(rows[i], i, stale) + (ran ? "" : ", not run on hardware"));
     int spilling = 0;
     for (const Json& kernel : kernels) {
-      const int spilled = kernel.at("spilled_bytes");
+      const int spilled = kernel.at("spilled_bytes").get<int>();
       spilling += spilled > 0 ? 1 : 0;
-      const std::string name = kernel.at("kernel"), arguments = kernel.at("arguments");
+      const auto name = kernel.at("kernel").get<std::string>(),
+                 arguments = kernel.at("arguments").get<std::string>();
       if (!starts_with(arguments, in_bf16[name] ? "bf16" : "fp32")) continue;
       std::vector<std::string>& line = lines[fmt::format("{} {}", name, arguments)];
       line.resize(rows.size());

@@ -8,7 +8,6 @@
 namespace ladder {
 namespace {
 
-using Json = nlohmann::ordered_json;
 constexpr std::string_view kPrefix = "items ";
 
 /// The kernel with the most registers and threads: the one that the work's time goes into.

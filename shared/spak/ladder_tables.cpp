@@ -11,7 +11,6 @@ namespace ladder {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kPrefix = "ladder-";
 
@@ -47,7 +46,7 @@ void add_once(std::vector<std::string>& names, const std::string& name) {
 Newest newest_of(const TraceItems& rungs) {
   Newest newest;
   for (const Json& item : rungs) {
-    const std::string rung = item.at("rung"), work = item.at("work");
+    const auto rung = item.at("rung").get<std::string>(), work = item.at("work").get<std::string>();
     add_once(newest.rungs, rung);
     add_once(newest.works, work);
     newest.items[{rung, work}] = item;
@@ -60,7 +59,7 @@ std::string share_of_ceiling(const Json& item, const Unit& unit, const TraceItem
   double ceiling = 0.0;
   for (const Json& other : ceilings)
     if (other.contains(unit.key) && other.value("device", "") == item.value("device", ""))
-      ceiling = other.at(unit.key);
+      ceiling = other.at(unit.key).get<double>();
   return ceiling > 0.0 ? fmt::format("{:.0f}%", 100.0 * item.at(unit.key).get<double>() / ceiling) : "-";
 }
 
@@ -106,7 +105,7 @@ TraceItems read_trace_items(const fs::path& path) {
   TraceItems items;
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
-    Json item = Json::parse(line, nullptr, false);
+    Json item = Json::try_parse(line);
     require(item.is_object(), "{}:{}: not a JSON object", path.string(), number);
     items.push_back(std::move(item));
   }

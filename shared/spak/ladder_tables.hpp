@@ -3,15 +3,15 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "shared/base/json.hpp"
 #include "shared/base/text_table.hpp"
 
 namespace ladder {
 
-using TraceItems = std::vector<nlohmann::ordered_json>;
+using TraceItems = std::vector<Json>;
 
 /// "matmul" of the block name "ladder-matmul"; empty for any other block.
 std::string ladder_of_block(const std::string& block);
@@ -23,7 +23,7 @@ std::filesystem::path trace_path(const std::filesystem::path& folder, const std:
 TraceItems read_trace_items(const std::filesystem::path& path);
 
 /// "771 TFLOP/s" or "3.70 TB/s"; for an item without a rate what became of it.
-std::string rate_of(const nlohmann::ordered_json& item);
+std::string rate_of(const Json& item);
 
 /// Rungs in the order of their names, lost ones last, three columns for each work: the rate of the newest item of
 /// that rung and work, its share of the ceiling (the newest item of `ceilings` with the same unit and device), and

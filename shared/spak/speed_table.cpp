@@ -10,7 +10,6 @@ namespace ladder {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 const char* shown_unit(const std::string& unit) {
   return unit == "tflops" ? "TFLOP/s" : unit == "tbps" ? "TB/s" : "us";
@@ -27,8 +26,8 @@ double share_of(double value, double goal, const std::string& unit) {
 }
 
 std::string verdict(double value, const Json& goal, const std::string& unit) {
-  if (share_of(value, goal.at("aim"), unit) >= 1) return "aim reached";
-  const double must = share_of(value, goal.at("must"), unit);
+  if (share_of(value, goal.at("aim").get<double>(), unit) >= 1) return "aim reached";
+  const double must = share_of(value, goal.at("must").get<double>(), unit);
   return must >= 1 ? "reached" : fmt::format("short by {:.0f}%", 100 * (1 - must));
 }
 
@@ -78,16 +77,17 @@ Json sustained_for(const TraceItems& items, const std::string& work) {
 }
 
 std::vector<std::string> speed_cells(const Json& goal, const Json& item, const Json& sustained) {
-  const std::string unit = goal.at("unit"), rival = goal.at("rival"), operation = goal.at("operation");
+  const auto unit = goal.at("unit").get<std::string>(), rival = goal.at("rival").get<std::string>(),
+             operation = goal.at("operation").get<std::string>();
   const std::string name = operation + ", " + goal.at("work").get<std::string>();
   const auto target = [&](const char* key) {
-    return fmt::format("{} {}", shown(goal.at(key), unit), shown_unit(unit));
+    return fmt::format("{} {}", shown(goal.at(key).get<double>(), unit), shown_unit(unit));
   };
   if (item.is_null()) return {name, "-", "not measured", "", target("must"), target("aim"), "", "-"};
-  const double value = item.at(unit);
+  const auto value = item.at(unit).get<double>();
   const Json theirs = rival_in(item, "rivals", rival);
   return {name,
-          theirs.is_null() ? "-" : rival + " " + shown(theirs.at(unit), unit),
+          theirs.is_null() ? "-" : rival + " " + shown(theirs.at(unit).get<double>(), unit),
           shown(value, unit) + " " + shown_unit(unit),
           theirs.is_null()
               ? ""
@@ -122,7 +122,7 @@ std::vector<std::string> record_cells(const Json& goal, const Record& record, co
 
 std::string render_speed(const fs::path& folder) {
   const fs::path path = folder / "stage3_tiled_kernels" / "knowledge" / "targets.json";
-  const Json goals = Json::parse(read_file(path), nullptr, false);
+  const Json goals = Json::try_parse(read_file(path));
   require(goals.is_object() && goals.contains("rows"), "{}: no list of goals", path.string());
   Cells cells = {
       {"work", "rival, same race", "here", "times the rival", "must", "aim", "", "at the power limit"}};
@@ -134,10 +134,10 @@ std::string render_speed(const fs::path& folder) {
       cells.push_back(record_cells(goal, read_record(file), folder));
       continue;
     }
-    const fs::path traces = trace_path(folder, goal.at("operation"));
+    const fs::path traces = trace_path(folder, goal.at("operation").get<std::string>());
     const TraceItems items = fs::exists(traces) ? read_trace_items(traces) : TraceItems{};
-    const Json item = newest_for(items, goal.at("work"), evidence),
-               held = sustained_for(items, goal.at("work"));
+    const auto work = goal.at("work").get<std::string>();
+    const Json item = newest_for(items, work, evidence), held = sustained_for(items, work);
     if (!item.is_null()) last = item;
     cells.push_back(speed_cells(goal, item, held.is_null() ? item : held));
   }

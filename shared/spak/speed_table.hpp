@@ -17,20 +17,18 @@ inline constexpr const char* kPowerLabel = "power limit";
 
 /// One goal beside the item that newest_for() found for it; `item` is null where there is none yet.
 /// `sustained` is the item for the last column.
-std::vector<std::string> speed_cells(const nlohmann::ordered_json& goal, const nlohmann::ordered_json& item,
-                                     const nlohmann::ordered_json& sustained);
+std::vector<std::string> speed_cells(const Json& goal, const Json& item, const Json& sustained);
 
 /// The newest measured item of `items` for `work` that has kPowerLabel; null when there is none.
-nlohmann::ordered_json sustained_for(const TraceItems& items, const std::string& work);
+Json sustained_for(const TraceItems& items, const std::string& work);
 
 /// The newest measured item of `items` for `work` that has kSpeedLabel; without one, the newest whose id stands in
 /// `evidence`, which is the text of the tables that the kernels are launched by; null when there is none either.
-nlohmann::ordered_json newest_for(const TraceItems& items, const std::string& work,
-                                  const std::string& evidence = {});
+Json newest_for(const TraceItems& items, const std::string& work, const std::string& evidence = {});
 
 /// A goal that is a ratio of two rows of a record of `ladder speedup`. Throws InputError when the record lacks one.
 /// `folder` holds the sources: a row that was measured with others is marked.
-std::vector<std::string> record_cells(const nlohmann::ordered_json& goal, const Record& record,
+std::vector<std::string> record_cells(const Json& goal, const Record& record,
                                       const std::filesystem::path& folder);
 
 /// The whole table with its caption. Throws InputError when the file of goals cannot be read.

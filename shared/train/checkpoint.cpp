@@ -3,18 +3,17 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "shared/base/error.hpp"
 #include "shared/base/hash.hpp"
+#include "shared/base/json.hpp"
 #include "shared/model/config_json.hpp"
 #include "shared/train/safetensors.hpp"
 
 namespace ladder {
 namespace {
 
-using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr const char* kCheckpointFormat = "ladder-checkpoint/1";
@@ -30,7 +29,7 @@ const std::string& metadata_value(const Safetensors& file, const char* key, cons
 }
 
 Json metadata_json(const Safetensors& file, const char* key, const std::string& name) {
-  Json json = Json::parse(metadata_value(file, key, name), nullptr, false);
+  Json json = Json::try_parse(metadata_value(file, key, name));
   require(json.is_object(), "{}: its metadata '{}' are not a JSON object", name, key);
   return json;
 }
@@ -39,7 +38,7 @@ template <class T>
 T field(const Json& json, const char* key, const std::string& name) {
   try {
     return json.at(key).get<T>();
-  } catch (const Json::exception&) {
+  } catch (const JsonError&) {
     throw InputError(
         fmt::format("{}: '{}' of its metadata is missing or of another kind than expected", name, key));
   }
@@ -56,7 +55,7 @@ std::uint64_t parse_hex64(const std::string& text, const std::string& name) {
 // ---- metadata ------------------------------------------------------------------------------------------------
 
 std::string tokenizer_text(const Tokenizer& tokenizer) {
-  return Json{{"characters", encode_utf8(tokenizer.characters())}, {"bos", tokenizer.has_bos()}}.dump();
+  return sorted({{"characters", encode_utf8(tokenizer.characters())}, {"bos", tokenizer.has_bos()}}).dump();
 }
 
 /// Runs `body`; its InputError then also names the file.
@@ -86,7 +85,7 @@ std::string run_text(const Checkpoint& checkpoint) {
                {"data_hash", hex64(checkpoint.data_hash)},
                {"random_words", checkpoint.random.words}};
   if (checkpoint.random.next_gauss) json["random_next_gauss"] = *checkpoint.random.next_gauss;
-  return json.dump();
+  return sorted(std::move(json)).dump();
 }
 
 void read_run(const Json& json, const std::string& name, Checkpoint& checkpoint) {

@@ -5,21 +5,18 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <nlohmann/json.hpp>
-#include <set>
 #include <vector>
 
 #include "shared/base/dtype_convert.hpp"
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/json.hpp"
 
 namespace ladder {
 namespace {
 
 static_assert(std::endian::native == std::endian::little,
               "safetensors are little-endian, as is this program's memory");
-
-using Json = nlohmann::json;
 
 constexpr std::uint64_t kPrefixBytes = 8;
 constexpr std::uint64_t kLongestHeader = 100'000'000;  // the format's own limit
@@ -34,24 +31,17 @@ struct Entry {
 
 /// Parses the header; a name that occurs twice in one object is an error, which plain parsing would swallow.
 Json parse_header(std::string_view text, const std::string& file) {
-  std::vector<std::set<std::string>> names;
-  std::string repeated;
-  const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) names.emplace_back();
-    if (event == Json::parse_event_t::object_end) names.pop_back();
-    if (event == Json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second)
-      repeated = parsed.get<std::string>();
-    return true;
-  };
-  Json header = Json::parse(text, watch, false);
+  std::vector<std::string> repeated;
+  Json header = Json::try_parse(text, &repeated);
   require(header.is_object(), "{}: not a safetensors file: its header is not a JSON object", file);
-  require(repeated.empty(), "{}: tensor '{}' occurs twice in the header", file, repeated);
+  if (!repeated.empty())
+    throw InputError(fmt::format("{}: tensor '{}' occurs twice in the header", file, repeated.back()));
   return header;
 }
 
 Dtype stored_dtype(const Json& entry, const std::string& file, const std::string& name) {
-  const std::string type =
-      entry.contains("dtype") && entry["dtype"].is_string() ? entry["dtype"] : Json("none");
+  const Json* stored = entry.find("dtype");
+  const std::string type = stored != nullptr && stored->is_string() ? stored->get<std::string>() : "none";
   if (type == "F64") return Dtype::fp64;
   if (type == "F32") return Dtype::fp32;
   if (type == "F16") return Dtype::fp16;
@@ -77,7 +67,7 @@ std::vector<int> stored_shape(const Json& entry, const std::string& file, const 
   require(is_list, "{}: tensor '{}' has no shape", file, name);
   std::vector<int> shape;
   for (const Json& extent : entry["shape"]) {
-    const bool valid = extent.is_number_unsigned() && extent.get<std::uint64_t>() <= 0x7fffffff;
+    const bool valid = extent.is_whole() && extent.get<std::uint64_t>() <= 0x7fffffff;
     require(valid, "{}: tensor '{}' has the extent {}: valid are whole numbers from 0 to 2^31-1", file, name,
             extent.dump());
     shape.push_back(extent.get<int>());
@@ -90,12 +80,12 @@ Entry checked_entry(const std::string& name, const Json& entry, std::uint64_t da
   require(entry.is_object(), "{}: tensor '{}' has no description", file, name);
   Entry result{name, stored_dtype(entry, file, name), stored_shape(entry, file, name), 0, 0, 0};
   result.count = element_count(result.shape, file, name);
-  const Json& offsets = entry.contains("data_offsets") ? entry["data_offsets"] : Json();
-  const bool is_pair = offsets.is_array() && offsets.size() == 2 && offsets[0].is_number_unsigned() &&
-                       offsets[1].is_number_unsigned();
+  const Json offsets = entry.value("data_offsets", Json());
+  const bool is_pair =
+      offsets.is_array() && offsets.size() == 2 && offsets[0].is_whole() && offsets[1].is_whole();
   require(is_pair, "{}: tensor '{}' has no pair of data_offsets", file, name);
-  result.begin = offsets[0];
-  result.end = offsets[1];
+  result.begin = offsets[0].get<std::uint64_t>();
+  result.end = offsets[1].get<std::uint64_t>();
   require(result.begin <= result.end && result.end <= data_bytes,
           "{}: tensor '{}' lies at bytes {} to {}, outside the {} bytes of data: the file is truncated or "
           "damaged",
@@ -130,7 +120,7 @@ Metadata checked_metadata(const Json& header, const std::string& file) {
   require(header["__metadata__"].is_object(), "{}: __metadata__ is not a JSON object", file);
   for (const auto& [key, value] : header["__metadata__"].items()) {
     require(value.is_string(), "{}: __metadata__ '{}' is not a string", file, key);
-    metadata[key] = value;
+    metadata[key] = value.get<std::string>();
   }
   return metadata;
 }
@@ -143,8 +133,9 @@ NamedTensor decoded(const Entry& entry, std::string_view data) {
 }
 
 std::string header_text(std::span<const StoredTensor> tensors, const Metadata& metadata) {
-  nlohmann::ordered_json header;
-  header["__metadata__"] = metadata;
+  Json header;
+  Json& own = header["__metadata__"] = Json::object();
+  for (const auto& [key, value] : metadata) own[key] = value;
   std::uint64_t begin = 0;
   for (const StoredTensor& stored : tensors) {
     require(stored.dtype == Dtype::fp64 || stored.dtype == Dtype::fp32,

@@ -1,14 +1,13 @@
 // Interrupted runs: killed, stopped with Ctrl-C, resumed; the result must equal the uninterrupted run bit for bit.
 #include <catch2/catch.hpp>
 
-#include <nlohmann/json.hpp>
 #include <random>
 
+#include "shared/base/json.hpp"
 #include "tests/support/run_program.hpp"
 
 using namespace ladder;
 using Catch::Matchers::Contains;
-using Json = nlohmann::json;
 
 namespace {
 

@@ -2,15 +2,14 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "shared/base/files.hpp"
+#include "shared/base/json.hpp"
 #include "tests/support/run_program.hpp"
 
 using namespace ladder;
 using Catch::Matchers::Contains;
-using Json = nlohmann::json;
 
 namespace {
 

@@ -249,6 +249,28 @@ Faults mixed_header_faults(const Files& files) {
   return faults;
 }
 
+Faults dear_header_faults(const Files& files) {
+  struct Dear {
+    const char* header;   ///< as between the angle brackets
+    const char* allowed;  ///< paths that may include it
+  };
+  constexpr std::array<Dear, 5> dear = {
+      {{R"(nlohmann/.*)", R"(^shared/base/json_text\.cpp$)"},
+       {R"(CLI/.*)", R"(^shared/cli/(main|options)\.cpp$)"},
+       {R"((Eigen|unsupported/Eigen)/.*)", R"(^stage1_cpu_tensor/)"},
+       {R"(regex)", R"(^tests/.*\.cpp$)"},
+       {R"(fmt/(args|chrono|format|ostream|ranges|std)\.h)", R"(\.(cpp|cu)$)"}}};
+  Faults faults;
+  for (const Dear& one : dear) {
+    const auto elsewhere = [&](const File& file) { return is_cxx(file) && !matches(file.path, one.allowed); };
+    const Faults found =
+        matching_lines(files, elsewhere, std::string(R"(^\s*#\s*include\s*[<"])") + one.header + "[>\"]",
+                       "a dear header here");
+    faults.insert(faults.end(), found.begin(), found.end());
+  }
+  return faults;
+}
+
 Faults stage_readme_faults(const Files& files) {
   std::set<std::string> stages;
   for (const File& file : files)

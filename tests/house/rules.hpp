@@ -56,6 +56,10 @@ Faults disabled_test_faults(const Files& files);
 /// Eigen and CUDA never meet in one file.
 Faults mixed_header_faults(const Files& files);
 
+/// Headers that cost every file which reads them seconds stand only where they are needed: nlohmann's JSON behind
+/// shared/base/json.hpp, CLI11 behind shared/cli/options.hpp, Eigen in stage 1, regular expressions in tests; fmt's large headers in no header.
+Faults dear_header_faults(const Files& files);
+
 /// Every stage's README has the parts that house.md asks for: a command, a diff, exercises, what comes next.
 Faults stage_readme_faults(const Files& files);
 

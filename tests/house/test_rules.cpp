@@ -138,6 +138,34 @@ TEST_CASE("flags, assertions, switched-off tests and mixed headers are found") {
   CHECK(mixed_header_faults(one("shared/a.cpp", eigen + "#include <cuda_runtime.h>\n")).size() == 1);
 }
 
+TEST_CASE("dear headers: each is found where it is not needed, and named with its file") {
+  const auto faults = [](const char* path, const char* header) {
+    return dear_header_faults(one(path, joined("#inc", "lude <") + header + ">\n"));
+  };
+  struct Sample {
+    const char* header;
+    const char* right;
+    const char* wrong;
+  };
+  for (const Sample& sample : std::vector<Sample>{
+           {"nlohmann/json.hpp", "shared/base/json_text.cpp", "shared/base/json.hpp"},
+           {"nlohmann/json_fwd.hpp", "shared/base/json_text.cpp", "tests/shared/test_json.cpp"},
+           {"CLI/CLI.hpp", "shared/cli/options.cpp", "shared/cli/info.cpp"},
+           {"Eigen/Core", "stage1_cpu_tensor/maps.hpp", "shared/check/cases.hpp"},
+           {"regex", "tests/house/rules.cpp", "shared/report/tables.cpp"},
+           {"fmt/format.h", "shared/report/svg_plot.cpp", "shared/base/error.hpp"},
+           {"fmt/ranges.h", "shared/report/svg_plot.cpp", "stage2_naive_cuda/kernels/a.cuh"},
+       }) {
+    CAPTURE(sample.header);
+    CHECK(faults(sample.right, sample.header).empty());
+    REQUIRE(faults(sample.wrong, sample.header).size() == 1);
+    CHECK(faults(sample.wrong, sample.header)[0].rfind(std::string(sample.wrong) + ":1: ", 0) == 0);
+  }
+  CHECK(faults("shared/base/error.hpp", "fmt/core.h").empty());
+  CHECK(dear_header_faults(one("shared/a.hpp", joined("  # inc", "lude \"nlohmann/json.hpp\"\n"))).size() ==
+        1);
+}
+
 TEST_CASE("stage READMEs: each missing part is found") {
   const std::string whole =
       "`./ladder train`\n`diff a b`\n<!-- generated: speedup-micro -->\n## Exercises\n## What comes next\n";

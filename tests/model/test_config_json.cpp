@@ -1,7 +1,5 @@
 #include <catch2/catch.hpp>
 
-#include <nlohmann/json.hpp>
-
 #include "shared/base/error.hpp"
 #include "shared/model/config_json.hpp"
 
@@ -25,7 +23,7 @@ TEST_CASE("settings survive the way through JSON") {
   train.seed = 4294967295;
   train.dtype = Dtype::fp64;
   CHECK(to_json(train_config_from_json(to_json(train), "f")) == to_json(train));
-  nlohmann::json broken = to_json(train);
+  Json broken = to_json(train);
   broken.erase("beta2");
   CHECK_THROWS_WITH(train_config_from_json(broken, "file.x"), Contains("file.x") && Contains("beta2"));
 }

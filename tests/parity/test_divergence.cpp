@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include <limits>
-#include <nlohmann/json.hpp>
 
+#include "shared/base/json.hpp"
 #include "tests/parity/broken_engine.hpp"
 
 using namespace ladder;
@@ -44,7 +44,7 @@ TEST_CASE("one wrong gradient element is named with its place") {
   const std::string text = report.divergence()->describe();
   CAPTURE(text);
   CHECK(mentions(text, "step 1, layer 1, gradient of layer1.mlp_fc1, row 5, column 3"));
-  const nlohmann::json json = to_json(report);
+  const Json json = to_json(report);
   CHECK(json["passed"] == false);
   CHECK(json["divergence"]["element"] == 5 * 16 + 3);
   CHECK(json["divergence"]["place"] == "row 5, column 3");

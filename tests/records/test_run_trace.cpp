@@ -2,9 +2,9 @@
 
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "shared/base/error.hpp"
+#include "shared/base/json.hpp"
 #include "shared/records/run_trace.hpp"
 #include "tests/support/run_program.hpp"
 
@@ -36,13 +36,13 @@ TEST_CASE("a trace reads back with the same doubles") {
   CHECK(back.samples == trace.samples);
   CHECK(back.config == trace.config);
   CHECK(back.machine == trace.machine);
-  CHECK(back.items == nlohmann::json::array());
+  CHECK(back.items == Json::array());
 }
 
 TEST_CASE("a trace file has the members that readers expect") {
   const TemporaryFolder folder;
   write_trace(folder / "t.json", example());
-  const auto json = nlohmann::json::parse(test::text_of(folder / "t.json"));
+  const auto json = Json::parse(test::text_of(folder / "t.json"));
   CHECK(json.at("format") == "ladder-trace/1");
   for (const char* name : {"config", "machine", "loss", "ms", "samples", "items"}) CHECK(json.contains(name));
   CHECK(json.size() == 7);
@@ -61,7 +61,7 @@ TEST_CASE("files that are no traces are refused by name") {
   refused(good.substr(0, good.size() / 2), "JSON");
   refused(R"({"format": "ladder-trace/2"})", "format");
   refused(R"({"format": "ladder-trace/1"})", "config");
-  auto json = nlohmann::json::parse(good);
+  auto json = Json::parse(good);
   json["loss"] = "none";
   refused(json.dump(), "loss");
 }

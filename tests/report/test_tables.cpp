@@ -41,7 +41,6 @@ void make_project(const fs::path& folder) {
 }
 
 TEST_CASE("a table of trace items shows what the compiler said of the kernel that counts") {
-  using Json = nlohmann::ordered_json;
   Json item = {{"id", "x-1"},         {"work", "w"},   {"tile", 64},    {"why", "because"},
                {"max_error", 1.2e-6}, {"limit", 1e-5}, {"tflops", 45.4}};
   item["resources"] = Json::array({{{"reg", 40}, {"stack", 0}, {"shared", 0}, {"threads", 128}},
@@ -62,7 +61,6 @@ TEST_CASE("a table of trace items shows what the compiler said of the kernel tha
 
 TEST_CASE("the speed table takes the newest measured item of its label, and says how far a goal is",
           "[tables]") {
-  using Json = nlohmann::ordered_json;
   const Json goal = {{"operation", "gemm"}, {"work", "small"}, {"unit", "tflops"},
                      {"rival", "lib"},      {"must", 100},     {"aim", 200}};
   Json item = {
@@ -204,7 +202,7 @@ TEST_CASE("the table of tolerances lists every row") {
 
 TEST_CASE("a kernel ladder's table shows the newest item of each rung, lost rungs last") {
   const auto item = [](const char* rung, const char* work, double us, double tflops) {
-    return nlohmann::ordered_json{
+    return Json{
         {"id", "x-1"},           {"rung", rung}, {"work", work},     {"device", "D"},
         {"outcome", "measured"}, {"us", us},     {"tflops", tflops}, {"rivals", {{"R", {{"us", 10.0}}}}}};
   };

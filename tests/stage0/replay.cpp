@@ -3,9 +3,9 @@
 #include <bit>
 #include <catch2/catch.hpp>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 
 #include "shared/base/files.hpp"
+#include "shared/base/json.hpp"
 #include "shared/train/run.hpp"
 #include "shared/train/sample.hpp"
 #include "stage0_scalar_autograd/engine.hpp"
@@ -13,21 +13,21 @@
 namespace ladder {
 
 void require_replay(const std::string& trace, const std::string& data) {
-  const nlohmann::json json = nlohmann::json::parse(read_file(trace));
-  const nlohmann::json& config = json.at("config");
+  const Json json = Json::parse(read_file(trace));
+  const Json& config = json.at("config");
   GptConfig model;
-  model.n_layer = config.at("n_layer");
-  model.n_embd = config.at("n_embd");
-  model.n_head = config.at("n_head");
-  model.block_size = config.at("block_size");
+  model.n_layer = config.at("n_layer").get<int>();
+  model.n_embd = config.at("n_embd").get<int>();
+  model.n_head = config.at("n_head").get<int>();
+  model.block_size = config.at("block_size").get<int>();
   TrainConfig train;
-  train.steps = config.at("steps");
-  train.schedule_steps = config.at("schedule_steps");
-  train.seed = config.at("seed");
-  train.learning_rate = config.at("lr");
-  train.beta1 = config.at("beta1");
-  train.beta2 = config.at("beta2");
-  train.eps = config.at("eps");
+  train.steps = config.at("steps").get<std::int64_t>();
+  train.schedule_steps = config.at("schedule_steps").get<std::int64_t>();
+  train.seed = config.at("seed").get<std::int64_t>();
+  train.learning_rate = config.at("lr").get<double>();
+  train.beta1 = config.at("beta1").get<double>();
+  train.beta2 = config.at("beta2").get<double>();
+  train.eps = config.at("eps").get<double>();
   Run run = prepare_run(model, train, {data, false});
 
   const auto engine = stage0::make_engine(run.model);
@@ -43,7 +43,7 @@ void require_replay(const std::string& trace, const std::string& data) {
   }
   const auto samples = json.at("samples").get<std::vector<std::string>>();
   SampleOptions options;
-  options.temperature = config.at("temperature");
+  options.temperature = config.at("temperature").get<double>();
   REQUIRE(sample_texts(*engine, run.source->tokenizer(), static_cast<int>(samples.size()), options,
                        run.random) == samples);
 }

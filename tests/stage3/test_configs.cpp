@@ -6,16 +6,15 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
+#include "shared/base/json.hpp"
 #include "stage3_tiled_kernels/configs.hpp"
 
 namespace {
 
 using namespace ladder;  // NOLINT(google-build-using-namespace)
-using Json = nlohmann::json;
 
 /// All trace items by their ids.
 std::map<std::string, Json> all_traces() {
@@ -24,7 +23,7 @@ std::map<std::string, Json> all_traces() {
     std::ifstream file(entry.path());
     for (std::string line; std::getline(file, line);) {
       const Json item = Json::parse(line);
-      const std::string id = item.at("id");
+      const auto id = item.at("id").get<std::string>();
       INFO(entry.path() << ": " << id << " stands twice");
       const bool fresh = items.emplace(id, item).second;
       REQUIRE(fresh);

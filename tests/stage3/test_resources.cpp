@@ -1,5 +1,6 @@
 // The reader of cuobjdump's text and the count of resident blocks, on hand-made examples; and that the committed record
 // has every row of the configuration table, from the kernels of today.
+#include "shared/base/json.hpp"
 #include "tests/stage3/resources.hpp"
 
 #include <catch2/catch.hpp>
@@ -29,8 +30,6 @@ std::vector<std::string> cuobjdump_text() {
           "\tFormat:\tEIFMT_SVAL",
           "\tValue:\t0x180 0x1 0x1 "};
 }
-
-using Json = nlohmann::ordered_json;
 
 /// Whether the row has this kernel in this type with tiles that begin with these numbers.
 bool holds(const Json& kernels, const std::string& kernel, Dtype dtype, const std::vector<int>& tiles) {
@@ -101,7 +100,8 @@ TEST_CASE("the record has every row of the table, from the kernels of today", "[
     UNSCOPED_INFO("sh shared/scripts/tile_resources.sh BUILD_FOLDER renews the record");
     CHECK_FALSE(is_stale(*row));
     const Json& kernels = row->values.at("kernels");
-    const bool whole = row->values.at("run_on_hardware");  // else tile_kernels.sh compiles two types
+    const bool whole =
+        row->values.at("run_on_hardware").get<bool>();  // else tile_kernels.sh compiles two types
     for (Dtype dtype : kAllDtypes) {
       if (!whole && dtype != Dtype::fp32 && dtype != Dtype::bf16) continue;
       CAPTURE(name_of(dtype));

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "shared/base/error.hpp"
+#include "shared/base/json.hpp"
 #include "shared/records/records.hpp"
 #include "shared/tile/pictures/flow.hpp"
 #include "shared/tile/pictures/picture.hpp"
@@ -199,7 +199,7 @@ TEST_CASE("every traced kernel can be drawn in every type") {
       CHECK(trace.kernel.rfind(kernel.kernel, 0) == 0);
       CHECK_THAT(picture_of(trace), Contains("</svg>"));
       CHECK(count(steps_picture(trace), "data-step=") == trace.steps.size());
-      CHECK(nlohmann::json::parse(trace.json).at("steps").size() == trace.steps.size());
+      CHECK(Json::parse(trace.json).at("steps").size() == trace.steps.size());
     }
 }
 

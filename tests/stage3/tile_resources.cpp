@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "shared/base/error.hpp"
+#include "shared/base/json.hpp"
 #include "shared/records/records.hpp"
 #include "stage3_tiled_kernels/configs.hpp"
 #include "tests/stage3/resources.hpp"
@@ -45,7 +46,7 @@ RecordRow row_of(int architecture, const fs::path& folder, const std::string& cu
   row.values["architecture"] = architecture;
   row.values["run_on_hardware"] = architecture == 90;
   row.values["toolkit"] = toolkit_version(cuobjdump);
-  row.values["kernels"] = nlohmann::ordered_json::array();
+  row.values["kernels"] = Json::array();
   const std::string ending = fmt::format(".{}.cubin", architecture);
   std::vector<fs::path> cubins;
   for (const auto& item : fs::directory_iterator(folder)) {

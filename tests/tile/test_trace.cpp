@@ -1,8 +1,7 @@
 // A trace holds what each tile of one block held after each operation, and nothing of the other blocks.
 #include <catch2/catch.hpp>
 
-#include <nlohmann/json.hpp>
-
+#include "shared/base/json.hpp"
 #include "shared/tile/launch.hpp"
 
 namespace ladder::LADDER_SIDE {
@@ -37,13 +36,13 @@ TEST_CASE("a trace follows one block through its operations") {
   CHECK(steps[2].shape == std::vector<std::size_t>{1});
   CHECK(std::string(steps[3].operation) == "store");
   CHECK(steps[3].values == std::vector<double>{22});
-  const auto json = nlohmann::json::parse(trace.json());
+  const auto json = Json::parse(trace.json());
   CHECK(json["format"] == "ladder-tile-trace/1");
   CHECK(json["kernel"] == "scaled_sum");
-  CHECK(json["block"] == nlohmann::json({1, 0, 0}));
-  CHECK(json["hints"] == nlohmann::json({{"worker_warps", 0}, {"occupancy", 0}}));
+  CHECK(json["block"] == Json({1, 0, 0}));
+  CHECK(json["hints"] == Json({{"worker_warps", 0}, {"occupancy", 0}}));
   CHECK(json["steps"][1]["op"] == "mul");
-  CHECK(json["steps"][1]["from"] == nlohmann::json({1, 0}));
+  CHECK(json["steps"][1]["from"] == Json({1, 0}));
 }
 
 TEST_CASE("loads through views say which tensor, and a trace can follow one kernel of several") {
@@ -60,9 +59,9 @@ TEST_CASE("loads through views say which tensor, and a trace can follow one kern
   CHECK(trace.steps()[0].extents == std::vector<std::int64_t>{6});
   CHECK(trace.steps()[1].tensor.empty());
   CHECK(trace.steps()[1].extents.empty());
-  const auto json = nlohmann::json::parse(trace.json());
+  const auto json = Json::parse(trace.json());
   CHECK(json["steps"][0]["tensor"] == "x");
-  CHECK(json["steps"][0]["extents"] == nlohmann::json({6}));
+  CHECK(json["steps"][0]["extents"] == Json({6}));
   CHECK_FALSE(json["steps"][1].contains("tensor"));
 }
 
@@ -71,8 +70,7 @@ TEST_CASE("infinities and NaN are written as words") {
   float y[1] = {};
   tile::Trace trace(tile::Index{0, 0, 0});
   launch(scaled_sum, {"scaled_sum", 1}, x, y, 4);
-  CHECK(nlohmann::json::parse(trace.json())["steps"][0]["values"] ==
-        nlohmann::json({"inf", "-inf", "nan", 0.0}));
+  CHECK(Json::parse(trace.json())["steps"][0]["values"] == Json({"inf", "-inf", "nan", 0.0}));
 }
 
 TEST_CASE("without a trace nothing is written down, and only one can exist") {
@@ -122,8 +120,8 @@ TEST_CASE("hints are recorded by the stream and the trace") {
   constexpr Hints wide{.worker_warps = 8, .occupancy = 2};
   launch_hinted<wide>(stream, x, y);
   CHECK(y[0] == 10);
-  const auto json = nlohmann::json::parse(trace.json());
-  CHECK(json["hints"] == nlohmann::json({{"worker_warps", 8}, {"occupancy", 2}}));
+  const auto json = Json::parse(trace.json());
+  CHECK(json["hints"] == Json({{"worker_warps", 8}, {"occupancy", 2}}));
   launch_hinted<Hints{}>(stream, x, y);
   launch_hinted<wide>(stream, x, y);
   const auto& launched = stream.launched();

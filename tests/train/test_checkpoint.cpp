@@ -1,8 +1,7 @@
 #include <catch2/catch.hpp>
 
-#include <nlohmann/json.hpp>
-
 #include "shared/base/error.hpp"
+#include "shared/base/json.hpp"
 #include "shared/stages.hpp"
 #include "shared/train/checkpoint.hpp"
 #include "shared/train/safetensors.hpp"
@@ -161,9 +160,9 @@ TEST_CASE("checkpoints whose parts do not fit together are refused") {
   refused([](Safetensors& f) { std::erase_if(f.tensors, [](auto& t) { return t.name == "loss"; }); }, "loss");
   refused([](Safetensors& f) { std::erase_if(f.tensors, [](auto& t) { return t.name == "adam_v.wpe"; }); },
           "adam_v.wpe");
-  const auto change_json = [](const char* key, const char* member, const nlohmann::json& value) {
+  const auto change_json = [](const char* key, const char* member, const Json& value) {
     return [=](Safetensors& f) {
-      nlohmann::json json = nlohmann::json::parse(f.metadata[key]);
+      Json json = Json::parse(f.metadata[key]);
       json[member] = value;
       f.metadata[key] = json.dump();
     };

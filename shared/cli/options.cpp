@@ -1,0 +1,117 @@
+#include "shared/cli/options.hpp"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "shared/cli/names.hpp"
+
+namespace ladder::cli {
+namespace {
+
+template <class T>
+CLI::Validator number_validator() {
+  const auto check = [](std::string& text) -> std::string {
+    T value{};
+    const char* begin = text.data() + (text.size() > 1 && text[0] == '+' ? 1 : 0);
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(begin, end, value);
+    if (parsed.ec == std::errc() && parsed.ptr == end) return {};
+    if constexpr (std::is_integral_v<T>)
+      return fmt::format("'{}' is not a whole number from {} to {}", text, std::numeric_limits<T>::min(),
+                         std::numeric_limits<T>::max());
+    else
+      return fmt::format("'{}' is not a number such as 0.01 or 1e-3", text);
+  };
+  return {check, ""};
+}
+
+template <class T>
+struct Held {
+  using Type = T;
+};
+template <class T>
+struct Held<std::optional<T>> {
+  using Type = T;
+};
+
+}  // namespace
+
+Flag Flag::type(const std::string& name) const { return {option->type_name(name)}; }
+Flag Flag::required() const { return {option->required()}; }
+Flag Flag::excludes(Flag other) const { return {option->excludes(other.option)}; }
+Flag Flag::shows_default() const { return {option->capture_default_str()}; }
+
+Flag add_text(CLI::App& app, const std::string& flag, std::string& target, const std::string& help) {
+  return {app.add_option(flag, target, help)};
+}
+
+Flag add_texts(CLI::App& app, const std::string& flag, std::vector<std::string>& target,
+               const std::string& help) {
+  return {app.add_option(flag, target, help)};
+}
+
+Flag add_switch(CLI::App& app, const std::string& flag, bool& target, const std::string& help) {
+  return {app.add_flag(flag, target, help)};
+}
+
+template <class T>
+Flag add_number(CLI::App& app, const std::string& flag, T& target, const std::string& help) {
+  using Number = typename Held<T>::Type;
+  return {app.add_option_function<Number>(
+                 flag, [&target](const Number& value) { target = value; }, help)
+              ->type_name(std::is_integral_v<Number> ? "N" : "X")
+              ->transform(number_validator<Number>())};
+}
+
+template Flag add_number(CLI::App&, const std::string&, int&, const std::string&);
+template Flag add_number(CLI::App&, const std::string&, std::int64_t&, const std::string&);
+template Flag add_number(CLI::App&, const std::string&, double&, const std::string&);
+template Flag add_number(CLI::App&, const std::string&, std::optional<int>&, const std::string&);
+template Flag add_number(CLI::App&, const std::string&, std::optional<std::int64_t>&, const std::string&);
+template Flag add_number(CLI::App&, const std::string&, std::optional<double>&, const std::string&);
+
+Flag add_numbers(CLI::App& app, const std::string& flag, std::vector<std::int32_t>& target,
+                 const std::string& help) {
+  return {app.add_option(flag, target, help)
+              ->type_name("N,N,...")
+              ->delimiter(',')
+              ->transform(number_validator<std::int32_t>())};
+}
+
+Flag add_choice(CLI::App& app, const std::string& flag, std::string& target,
+                const std::vector<std::string>& choices, const std::string& help) {
+  const auto check = [choices](std::string& text) -> std::string {
+    if (std::find(choices.begin(), choices.end(), text) != choices.end()) return {};
+    return fmt::format("'{}' is not valid{} (valid are {})", text, suggestion(text, choices),
+                       CLI::detail::join(choices, ", "));
+  };
+  return {app.add_option(flag, target, help)
+              ->type_name(CLI::detail::join(choices, "|"))
+              ->check(CLI::Validator(check, ""))};
+}
+
+Flag add_choices(CLI::App& app, const std::string& flag, std::vector<std::string>& target,
+                 const std::vector<std::string>& choices, const std::string& help) {
+  return {app.add_option(flag, target, help + ": " + CLI::detail::join(choices, ", "))
+              ->type_name("NAME,...")
+              ->delimiter(',')
+              ->check(CLI::IsMember(choices))};
+}
+
+void set_action(CLI::App& app, std::function<void()> action) { app.callback(std::move(action)); }
+
+void set_footer(CLI::App& app, const std::string& text) { app.footer(text); }
+
+CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& help) {
+  return *app.add_subcommand(name, help);
+}
+
+bool calls_command(const CLI::App& app) { return !app.get_subcommands().empty(); }
+
+}  // namespace ladder::cli

@@ -1,0 +1,1 @@
+// Deliberately empty: gives the precompiled headers a source file to be built with.
