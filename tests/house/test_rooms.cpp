@@ -38,7 +38,7 @@ TEST_CASE("a path tells the room") {
   CHECK(room_of("shared/stages.cpp") == "stages.*");
   CHECK(room_of("stage2_naive_cuda/kernels/adam.cuh") == "stages");
   CHECK(room_of("tests/base/test_files.cpp") == "tests");
-  CHECK(room_of("shared/base/error.hpp").empty());
+  CHECK(room_of("shared/loose.hpp").empty());
   CHECK(room_of("shared/attic/a.hpp").empty());
   CHECK(room_of("shared/stages/a.hpp").empty());
   CHECK(room_of("elsewhere/a.hpp").empty());
@@ -52,7 +52,7 @@ TEST_CASE("an include that runs up or sideways is named with both files") {
   CHECK(faults_of("shared/simt/launch.hpp", "shared/tile/launch.hpp").size() == 1);
   CHECK(faults_of("shared/tile/trace.cpp", "shared/tile/pictures/flow.hpp").size() == 1);
   CHECK(faults_of("shared/parity/parity.cpp", "tests/base/cases.hpp").size() == 1);
-  CHECK(faults_of("shared/parity/parity.cpp", "shared/base/error.hpp").size() == 1);
+  CHECK(faults_of("shared/parity/parity.cpp", "shared/loose.hpp").size() == 1);
   CHECK(faults_of("shared/report/tables.cpp", "shared/speed/race.hpp").size() == 1);
   CHECK(faults_of("shared/cli/main.cpp", "stage0_scalar_autograd/graph.hpp").empty());
   CHECK(faults_of("stage0_scalar_autograd/engine.cpp", "shared/train/engine.hpp").empty());
@@ -66,7 +66,7 @@ TEST_CASE("an include that runs up or sideways is named with both files") {
 
 TEST_CASE("a file in no room, and a room that is not built by itself, are faults") {
   CHECK(homeless_faults(small_house("")).empty());
-  CHECK(homeless_faults({{"shared/base/error.hpp", ""}}) == Faults{"shared/base/error.hpp: lies in no room"});
+  CHECK(homeless_faults({{"shared/loose.hpp", ""}}) == Faults{"shared/loose.hpp: lies in no room"});
   CHECK(homeless_faults({{"shared/attic/notes.txt", ""}}).size() == 1);
   CHECK(homeless_faults({{"shared/scripts/a.sh", ""}, {"shared/stages.hpp", ""}}).empty());
   CHECK(homeless_faults({{"shared/base/a.hpp", ""}}).size() == 1);
