@@ -79,13 +79,15 @@ bool has_record(const std::string& block, const std::vector<Record>& records, co
                      [&](const Record& record) { return record.name == block; });
 }
 
-/// The files that may hold blocks: the README of the project, of each stage, of its rooms and of its kernel ladders.
+/// The files that may hold blocks: the README of the project, the map of shared/, the READMEs of each stage, of its rooms and of its kernel ladders.
 std::vector<fs::path> documents(const fs::path& folder) {
   std::vector<fs::path> files;
   const auto add_from = [&](const fs::path& room) {
     if (fs::is_regular_file(room / "README.md")) files.push_back(room / "README.md");
   };
   add_from(folder);
+  if (fs::is_regular_file(folder / "shared" / "HACKING.md"))
+    files.push_back(folder / "shared" / "HACKING.md");
   for (const auto& item : fs::directory_iterator(folder))
     if (item.is_directory() && starts_with(item.path().filename().string(), "stage")) {
       add_from(item.path());

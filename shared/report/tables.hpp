@@ -43,7 +43,8 @@ struct TablesReport {
   bool clean() const { return changed.empty() && missing.empty() && stale.empty(); }
 };
 
-/// The README.md of `folder`, of each of its stage folders and of each kernel ladder. Rewrites those that differ if `write`.
+/// The README.md of `folder`, of each of its stage folders and of each kernel ladder, and shared/HACKING.md. Rewrites those that
+/// differ if `write`.
 TablesReport update_tables(const std::filesystem::path& folder, bool write);
 
 }  // namespace ladder
