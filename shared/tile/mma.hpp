@@ -57,8 +57,8 @@ const C* widened(const E* values, [[maybe_unused]] C* scratch, [[maybe_unused]] 
 template <numeric_tile A, numeric_tile B, numeric_tile Acc>
 requires(std::is_same_v<tile_element_t<A>, tile_element_t<B>>&&
              detail::mma_elements<tile_element_t<A>, tile_element_t<Acc>>&&
-                 detail::mma_shapes<tile_shape_t<A>, tile_shape_t<B>, tile_shape_t<Acc>>()) Acc
-    mma(const A& a, const B& b, const Acc& acc) {
+                 detail::mma_shapes<tile_shape_t<A>, tile_shape_t<B>, tile_shape_t<Acc>>())
+    [[gnu::noinline]] Acc mma(const A& a, const B& b, const Acc& acc) {
   using C = tile_element_t<Acc>;
   constexpr bool as_is = std::is_same_v<C, tile_element_t<A>>;
   constexpr std::size_t r = tile_rank_v<Acc>, m = tile_shape_t<Acc>::static_extent(r - 2);

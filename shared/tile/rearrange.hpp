@@ -78,7 +78,7 @@ constexpr std::array<std::int64_t, S::rank()> permuted_steps(std::index_sequence
 }
 
 template <class Map, class T>
-auto permuted(const char* name, const T& a) {
+[[gnu::noinline]] auto permuted(const char* name, const T& a) {
   using S = tile_shape_t<T>;
   constexpr auto dimensions = std::make_index_sequence<Map::rank()>{};
   using R = decltype(permuted_shape<S, Map>(dimensions));
@@ -194,7 +194,7 @@ using reduced_shape_t =
 
 /// The reduction `name` of `a` along dimension Dim, which stays with extent 1. Compute is the type it is done in.
 template <std::size_t Dim, class F, class Element, class Compute, class T>
-tile<Element, reduced_shape_t<T, Dim>> reduce(const char* name, const T& a) {
+[[gnu::noinline]] tile<Element, reduced_shape_t<T, Dim>> reduce(const char* name, const T& a) {
   using S = tile_shape_t<T>;
   constexpr std::size_t length = S::static_extent(Dim), inner = dense_stride<S>(Dim);
   constexpr std::size_t outer = shape_size_v<S> / (length * inner);

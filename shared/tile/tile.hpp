@@ -49,7 +49,7 @@ class tile final {
 
   /// No values yet. On a GPU they would be arbitrary; here they are NaN.
   tile() {
-    for (Element& value : values_) value = detail::poison<Element>();
+    for (Element& value : values_.elements) value = detail::poison<Element>();
   }
   explicit tile(detail::Unfilled) {}  // NOLINT: the caller fills it
 
@@ -60,10 +60,10 @@ class tile final {
           tile(Other other) noexcept {
     if constexpr (detail::is_tile<Other>) {
       using From = tile_element_t<Other>;
-      detail::map_rows<detail::ConvertTo<Element>>(values_, 1, shape_size_v<Shape>,
+      detail::map_rows<detail::ConvertTo<Element>>(values_.elements, 1, shape_size_v<Shape>,
                                                    detail::Operand<From, 1>{other.model_values(), 0});
     } else {
-      values_[0] = detail::convert<Element>(other);
+      values_.elements[0] = detail::convert<Element>(other);
     }
   }
 
@@ -71,16 +71,20 @@ class tile final {
   template <scalar Other>
   requires(shape_size_v<Shape> == 1) &&
       (detail::scalar_converts<Element, Other>)explicit operator Other() const noexcept {
-    return detail::convert<Other>(values_[0]);
+    return detail::convert<Other>(values_.elements[0]);
   }
 
   // The model's own access: kernels cannot use it, since the real tile has none.
-  Element* model_values() { return values_; }
-  const Element* model_values() const { return values_; }
+  Element* model_values() { return values_.elements; }
+  const Element* model_values() const { return values_.elements; }
 
  private:
   static constexpr std::size_t bytes = shape_size_v<Shape> * sizeof(Element);
-  alignas(bytes >= 64 ? 64 : alignof(Element)) Element values_[shape_size_v<Shape>];
+  /// A struct of its own: of an array in the tile itself, -O1 leaves an empty loop where nothing fills it.
+  struct Values {
+    alignas(bytes >= 64 ? 64 : alignof(Element)) Element elements[shape_size_v<Shape>];
+  };
+  Values values_;
 
  public:
   std::uint32_t model_id = 0;  ///< the trace's step that made this tile
@@ -175,17 +179,17 @@ R unfilled() {
 /// x as an operand of map_rows() whose result is one row of all elements of shape R.
 template <class T>
 auto flat_operand(const T& x) {
-  return Operand < tile_element_t<T>, tile_size_v<T> == 1 ? 0 : 1 > {values_of(x), 0};
+  constexpr std::size_t step = tile_size_v<T> == 1 ? 0 : 1;
+  return Operand<tile_element_t<T>, step>{values_of(x), 0};
 }
 
 /// The rows of x from element `first` of shape R on, as an operand of map_rows().
 template <class R, class T>
 auto row_operand(const T& x, std::size_t first = 0) {
   using S = tile_shape_t<T>;
-  return Operand < tile_element_t<T>,
-         last_extent<S>() == 1
-             ? 0
-             : 1 > {values_of(x) + broadcast_offset<S, R>(first), broadcast_row_step<S, R>()};
+  constexpr std::size_t step = last_extent<S>() == 1 ? 0 : 1;
+  return Operand<tile_element_t<T>, step>{values_of(x) + broadcast_offset<S, R>(first),
+                                          broadcast_row_step<S, R>()};
 }
 
 /// out[i] = F{}(a[i], b[i], ...) for every element of shape R, operands broadcast to it.
@@ -219,9 +223,10 @@ tile<tile_element_t<T>, R> broadcast_elements(const T& x) {
   return result;
 }
 
-/// The element-wise operation `name`: a Result (tile or scalar) of F over the operands, broadcast.
+/// The element-wise operation `name`: a Result (tile or scalar) of F over the operands, broadcast. Out of line, like
+/// everything that a kernel does to tiles: kernels do the same to the same types many times.
 template <class F, class Result, class... T>
-Result map(const char* name, const T&... operands) {
+[[gnu::noinline]] Result map(const char* name, const T&... operands) {
   Result result = unfilled<Result>();
   map_elements<F, tile_shape_t<Result>>(values_of(result), operands...);
   traced(name, result, nullptr, operands...);

@@ -59,6 +59,23 @@ void trace_tensor(const ViewAccess& access, const void* tensor) {
   ladder::tile::this_block.trace->add_tensor(tensor, {extents, extents + access.rank});
 }
 
+template void read_window(const ViewAccess&, const float*, float*, float);
+template void read_window(const ViewAccess&, const double*, double*, double);
+template void read_window(const ViewAccess&, const __nv_bfloat16*, __nv_bfloat16*, __nv_bfloat16);
+template void read_window(const ViewAccess&, const __half*, __half*, __half);
+template void read_window(const ViewAccess&, const std::int32_t*, std::int32_t*, std::int32_t);
+template void write_window(const ViewAccess&, float*, const float*);
+template void write_window(const ViewAccess&, double*, const double*);
+template void write_window(const ViewAccess&, __nv_bfloat16*, const __nv_bfloat16*);
+template void write_window(const ViewAccess&, __half*, const __half*);
+template void write_window(const ViewAccess&, std::int32_t*, const std::int32_t*);
+template void gather(float*, const float*, const Spread&, float);
+template void gather(double*, const double*, const Spread&, double);
+template void gather(__nv_bfloat16*, const __nv_bfloat16*, const Spread&, __nv_bfloat16);
+template void gather(__half*, const __half*, const Spread&, __half);
+template void gather(std::int32_t*, const std::int32_t*, const Spread&, std::int32_t);
+template void gather(__nv_tf32*, const __nv_tf32*, const Spread&, __nv_tf32);
+
 }  // namespace detail
 }  // namespace on_cpu
 }  // namespace cuda::tiles

@@ -174,6 +174,24 @@ template <class E>
   scatter(tensor + window.offset, in, spread_of(access, window));
 }
 
+// Made once, in views.cpp, for the types that tensors have.
+extern template void read_window(const ViewAccess&, const float*, float*, float);
+extern template void read_window(const ViewAccess&, const double*, double*, double);
+extern template void read_window(const ViewAccess&, const __nv_bfloat16*, __nv_bfloat16*, __nv_bfloat16);
+extern template void read_window(const ViewAccess&, const __half*, __half*, __half);
+extern template void read_window(const ViewAccess&, const std::int32_t*, std::int32_t*, std::int32_t);
+extern template void write_window(const ViewAccess&, float*, const float*);
+extern template void write_window(const ViewAccess&, double*, const double*);
+extern template void write_window(const ViewAccess&, __nv_bfloat16*, const __nv_bfloat16*);
+extern template void write_window(const ViewAccess&, __half*, const __half*);
+extern template void write_window(const ViewAccess&, std::int32_t*, const std::int32_t*);
+extern template void gather(float*, const float*, const Spread&, float);
+extern template void gather(double*, const double*, const Spread&, double);
+extern template void gather(__nv_bfloat16*, const __nv_bfloat16*, const Spread&, __nv_bfloat16);
+extern template void gather(__half*, const __half*, const Spread&, __half);
+extern template void gather(std::int32_t*, const std::int32_t*, const Spread&, std::int32_t);
+extern template void gather(__nv_tf32*, const __nv_tf32*, const Spread&, __nv_tf32);
+
 }  // namespace detail
 
 /// A tensor cut into tiles of shape Shape. Indices count tiles. Whatever the tensor's size, a tile may hang over its
@@ -236,7 +254,7 @@ requires(Shape::rank() == Span::rank()) struct partition_view {
     return result;
   }
 
-  view_tile_type read(const detail::ViewAccess& access, value_type padding) const {
+  [[gnu::noinline]] view_tile_type read(const detail::ViewAccess& access, value_type padding) const {
     view_tile_type result{detail::Unfilled{}};
     detail::read_window<value_type>(access, span_.data_handle(), result.model_values(), padding);
     trace(access, result);
@@ -244,7 +262,7 @@ requires(Shape::rank() == Span::rank()) struct partition_view {
   }
 
   template <class Value>
-  void write(const detail::ViewAccess& access, const Value& given) const {
+  [[gnu::noinline]] void write(const detail::ViewAccess& access, const Value& given) const {
     if constexpr (std::is_same_v<Value, view_tile_type>) {
       detail::write_window<value_type>(access, span_.data_handle(), given.model_values());
       trace(access, given, given);
