@@ -268,6 +268,25 @@ std::string describe_tile(const Access& access) {
   return fmt::format("{} of buffer '{}'", describe_operation(access), found->name);
 }
 
+void no_such_part(std::size_t part, std::size_t dimension, std::size_t parts) {
+  throw InputError(fmt::format("kernel {}: part {} along dimension {} of a tile that has {}",
+                               this_block.kernel, part, dimension, parts));
+}
+
+void false_alignment(std::int64_t promised, std::uintptr_t address) {
+  fault(FaultKind::false_alignment,
+        fmt::format("assume_aligned<{}> of an address that is {} bytes past such a boundary", promised,
+                    address % static_cast<std::uintptr_t>(promised)));
+}
+
+void not_divisible(std::int64_t promised, std::int64_t number) {
+  fault(FaultKind::false_divisibility, fmt::format("assume_divisible<{}> of {}", promised, number));
+}
+
+void not_bounded(std::int64_t low, std::int64_t high, std::int64_t number) {
+  fault(FaultKind::false_divisibility, fmt::format("assume_bounded<{}, {}> of {}", low, high, number));
+}
+
 void begin_checked_launch() { ++launch_number; }
 
 void check_element(const Access& access, std::size_t flat_element, const void* address, std::size_t bytes,

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -97,6 +98,12 @@ std::string describe_tile(const Access& access);
 /// Checks one element of `bytes` at `address`, the flat_element-th of its tile, and notes it in the shadow.
 void check_element(const Access& access, std::size_t flat_element, const void* address, std::size_t bytes,
                    bool writes);
+
+// What kernels and tile operations are refused for, in every mode.
+[[noreturn]] void no_such_part(std::size_t part, std::size_t dimension, std::size_t parts);
+[[noreturn]] void false_alignment(std::int64_t promised, std::uintptr_t address);
+[[noreturn]] void not_divisible(std::int64_t promised, std::int64_t number);
+[[noreturn]] void not_bounded(std::int64_t low, std::int64_t high, std::int64_t number);
 
 /// A new launch begins: what other launches read and wrote cannot race with it.
 void begin_checked_launch();

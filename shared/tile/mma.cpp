@@ -19,10 +19,10 @@ inline float multiply_add_one(float a, float b, float c) {
 #endif
 }
 
-/// Rows x Columns elements of acc are held in registers while k runs through. Rows * Columns is chosen so that they fit.
+/// Rows x Columns elements of the result are held in registers while k runs through. Rows * Columns is chosen so that they fit.
 template <std::size_t Rows, std::size_t Columns, class T>
-void block_of(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ acc, std::size_t n,
-              std::size_t k) {
+void block_of(const T* __restrict__ a, const T* __restrict__ b, const T* __restrict__ acc,
+              T* __restrict__ out, std::size_t n, std::size_t k) {
   T sums[Rows][Columns];
   for (std::size_t i = 0; i < Rows; ++i)
     for (std::size_t j = 0; j < Columns; ++j) sums[i][j] = acc[i * n + j];
@@ -31,33 +31,33 @@ void block_of(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ 
       for (std::size_t j = 0; j < Columns; ++j)
         sums[i][j] = multiply_add_one(a[i * k + p], b[p * n + j], sums[i][j]);
   for (std::size_t i = 0; i < Rows; ++i)
-    for (std::size_t j = 0; j < Columns; ++j) acc[i * n + j] = sums[i][j];
+    for (std::size_t j = 0; j < Columns; ++j) out[i * n + j] = sums[i][j];
 }
 
 template <std::size_t Columns, class T>
-void columns_of(const T* a, const T* b, T* acc, std::size_t m, std::size_t n, std::size_t k) {
+void columns_of(const T* a, const T* b, const T* acc, T* out, std::size_t m, std::size_t n, std::size_t k) {
   std::size_t i = 0;
-  for (; i + 4 <= m; i += 4) block_of<4, Columns>(a + i * k, b, acc + i * n, n, k);
-  for (; i < m; ++i) block_of<1, Columns>(a + i * k, b, acc + i * n, n, k);
+  for (; i + 4 <= m; i += 4) block_of<4, Columns>(a + i * k, b, acc + i * n, out + i * n, n, k);
+  for (; i < m; ++i) block_of<1, Columns>(a + i * k, b, acc + i * n, out + i * n, n, k);
 }
 
 template <std::size_t Wide, class T>
-void product(const T* a, const T* b, T* acc, std::size_t m, std::size_t n, std::size_t k) {
+void product(const T* a, const T* b, const T* acc, T* out, std::size_t m, std::size_t n, std::size_t k) {
   std::size_t j = 0;
-  for (; j + Wide <= n; j += Wide) columns_of<Wide>(a, b + j, acc + j, m, n, k);
-  for (; j + 8 <= n; j += 8) columns_of<8>(a, b + j, acc + j, m, n, k);
-  for (; j < n; ++j) columns_of<1>(a, b + j, acc + j, m, n, k);
+  for (; j + Wide <= n; j += Wide) columns_of<Wide>(a, b + j, acc + j, out + j, m, n, k);
+  for (; j + 8 <= n; j += 8) columns_of<8>(a, b + j, acc + j, out + j, m, n, k);
+  for (; j < n; ++j) columns_of<1>(a, b + j, acc + j, out + j, m, n, k);
 }
 
 }  // namespace
 
-void multiply_add(const float* a_mk, const float* b_kn, float* acc_mn, std::size_t m, std::size_t n,
-                  std::size_t k) {
-  product<32>(a_mk, b_kn, acc_mn, m, n, k);
+void multiply_add(const float* a_mk, const float* b_kn, const float* acc_mn, float* out_mn, std::size_t m,
+                  std::size_t n, std::size_t k) {
+  product<32>(a_mk, b_kn, acc_mn, out_mn, m, n, k);
 }
-void multiply_add(const double* a_mk, const double* b_kn, double* acc_mn, std::size_t m, std::size_t n,
-                  std::size_t k) {
-  product<16>(a_mk, b_kn, acc_mn, m, n, k);
+void multiply_add(const double* a_mk, const double* b_kn, const double* acc_mn, double* out_mn, std::size_t m,
+                  std::size_t n, std::size_t k) {
+  product<16>(a_mk, b_kn, acc_mn, out_mn, m, n, k);
 }
 
 }  // namespace ladder::tile

@@ -11,11 +11,11 @@
 
 namespace ladder::tile {
 
-/// acc_mn += a_mk b_kn, all dense and row-major, over k in ascending order. Fused multiply-adds where the processor has them.
-void multiply_add(const float* a_mk, const float* b_kn, float* acc_mn, std::size_t m, std::size_t n,
-                  std::size_t k);
-void multiply_add(const double* a_mk, const double* b_kn, double* acc_mn, std::size_t m, std::size_t n,
-                  std::size_t k);
+/// out_mn = acc_mn + a_mk b_kn, all dense and row-major, over k in ascending order. Fused multiply-adds where the processor has them.
+void multiply_add(const float* a_mk, const float* b_kn, const float* acc_mn, float* out_mn, std::size_t m,
+                  std::size_t n, std::size_t k);
+void multiply_add(const double* a_mk, const double* b_kn, const double* acc_mn, double* out_mn, std::size_t m,
+                  std::size_t n, std::size_t k);
 
 }  // namespace ladder::tile
 
@@ -47,7 +47,7 @@ const C* widened(const E* values, [[maybe_unused]] C* scratch, [[maybe_unused]] 
   if constexpr (std::is_same_v<C, E>) {
     return values;
   } else {
-    for (std::size_t i = 0; i < count; ++i) scratch[i] = convert<C>(values[i]);
+    map_rows<ConvertTo<C>>(scratch, 1, count, Operand<E, 1>{values, 0});
     return scratch;
   }
 }
@@ -57,22 +57,25 @@ const C* widened(const E* values, [[maybe_unused]] C* scratch, [[maybe_unused]] 
 template <numeric_tile A, numeric_tile B, numeric_tile Acc>
 requires(std::is_same_v<tile_element_t<A>, tile_element_t<B>>&&
              detail::mma_elements<tile_element_t<A>, tile_element_t<Acc>>&&
-                 detail::mma_shapes<tile_shape_t<A>, tile_shape_t<B>, tile_shape_t<Acc>>()) Acc
-    mma(A a, B b, Acc acc) {
+                 detail::mma_shapes<tile_shape_t<A>, tile_shape_t<B>, tile_shape_t<Acc>>())
+    [[gnu::noinline]] Acc mma(const A& a, const B& b, const Acc& acc) {
   using C = tile_element_t<Acc>;
   constexpr bool as_is = std::is_same_v<C, tile_element_t<A>>;
   constexpr std::size_t r = tile_rank_v<Acc>, m = tile_shape_t<Acc>::static_extent(r - 2);
   constexpr std::size_t n = tile_shape_t<Acc>::static_extent(r - 1),
                         k = tile_shape_t<A>::static_extent(r - 1);
-  [[maybe_unused]] C a_scratch[as_is ? 1 : tile_size_v<A>], b_scratch[as_is ? 1 : tile_size_v<B>];
+  [[maybe_unused]] alignas(64) C a_scratch[as_is ? 1 : tile_size_v<A>];
+  [[maybe_unused]] alignas(64) C b_scratch[as_is ? 1 : tile_size_v<B>];
+  Acc result = detail::unfilled<Acc>();
   const C* a_values = detail::widened<C>(a.model_values(), a_scratch, tile_size_v<A>);
   const C* b_values = detail::widened<C>(b.model_values(), b_scratch, tile_size_v<B>);
   for (std::size_t batch = 0; batch < tile_size_v<Acc> / (m * n); ++batch)
     ladder::tile::multiply_add(a_values + (tile_size_v<A> == m * k ? 0 : batch * m * k),
                                b_values + (tile_size_v<B> == k * n ? 0 : batch * k * n),
-                               acc.model_values() + batch * m * n, m, n, k);
-  detail::traced("mma", acc, nullptr, a, b, acc);
-  return acc;
+                               acc.model_values() + batch * m * n, result.model_values() + batch * m * n, m,
+                               n, k);
+  detail::traced("mma", result, nullptr, a, b, acc);
+  return result;
 }
 
 }  // namespace on_cpu

@@ -16,14 +16,26 @@ P advance(P pointer, std::int64_t elements) {
   const std::int64_t bytes = elements * static_cast<std::int64_t>(sizeof(*pointer));
   return reinterpret_cast<P>(reinterpret_cast<std::uintptr_t>(pointer) + static_cast<std::uintptr_t>(bytes));
 }
+
+struct Advance {
+  template <class P, class I>
+  P operator()(P pointer, I elements) const {
+    return advance(pointer, static_cast<std::int64_t>(elements));
+  }
+};
+struct GoBack {
+  template <class P, class I>
+  P operator()(P pointer, I elements) const {
+    return advance(pointer, -static_cast<std::int64_t>(elements));
+  }
+};
 }  // namespace detail
 
 template <pointer_tile P, integral_tile I>
 requires broadcast_compatible<P, I> mutual_broadcast_t<P, I, tile_element_t<P>>
 operator+(P pointers, I offsets) {
-  return detail::map<mutual_broadcast_t<P, I, tile_element_t<P>>>(
-      "address", [](auto p, auto i) { return detail::advance(p, static_cast<std::int64_t>(i)); }, pointers,
-      offsets);
+  return detail::map<detail::Advance, mutual_broadcast_t<P, I, tile_element_t<P>>>("address", pointers,
+                                                                                   offsets);
 }
 template <integral_tile I, pointer_tile P>
 requires broadcast_compatible<P, I> mutual_broadcast_t<I, P, tile_element_t<P>>
@@ -31,50 +43,84 @@ operator+(I offsets, P pointers) { return pointers + offsets; }
 template <pointer_tile P, integral_tile I>
 requires broadcast_compatible<P, I> mutual_broadcast_t<P, I, tile_element_t<P>>
 operator-(P pointers, I offsets) {
-  return detail::map<mutual_broadcast_t<P, I, tile_element_t<P>>>(
-      "address", [](auto p, auto i) { return detail::advance(p, -static_cast<std::int64_t>(i)); }, pointers,
-      offsets);
+  return detail::map<detail::GoBack, mutual_broadcast_t<P, I, tile_element_t<P>>>("address", pointers,
+                                                                                  offsets);
 }
 
 namespace detail {
 
-template <class S, std::size_t... I>
-constexpr std::array<std::size_t, S::rank() + 1> extents_of(std::index_sequence<I...>) {
-  return {S::static_extent(I)..., 0};
-}
-template <class S>
-inline constexpr std::array<std::size_t, S::rank() + 1> extent_list =
-    extents_of<S>(std::make_index_sequence<S::rank()>{});
+/// The mask of a load or store: element j of row i is values[i * row_step + j * step].
+template <class E>
+struct MaskRows {
+  const E* values;
+  std::size_t rows, columns, row_step, step;
+};
 
-/// For elements whose mask is true: checks them in checked mode, then calls f(i).
-template <class P, class Mask, class F>
-void for_each_address(const char* operation, const P& pointers, const Mask& mask, bool writes, F f) {
-  using S = tile_shape_t<P>;
-  const ladder::tile::detail::Access access{operation, extent_list<S>.data(), S::rank()};
+/// For elements whose mask is true: checks them in checked mode, then calls f(i, pointer).
+template <class P, class M, class F>
+void for_each_address(const ladder::tile::detail::Access& access, const P* pointers, const MaskRows<M>& mask,
+                      bool writes, F f) {
   const bool checked = ladder::tile::this_block.checked;
-  for (std::size_t i = 0; i < tile_size_v<P>; ++i) {
-    if (!convert<bool>(values_of(mask)[broadcast_offset<tile_shape_t<Mask>, S>(i)])) continue;
-    const auto pointer = values_of(pointers)[i];
-    if (checked) [[unlikely]]
-      ladder::tile::detail::check_element(access, i, pointer, sizeof(*pointer), writes);
-    f(i, pointer);
-  }
+  for (std::size_t row = 0; row < mask.rows; ++row)
+    for (std::size_t j = 0; j < mask.columns; ++j) {
+      if (!convert<bool>(mask.values[row * mask.row_step + j * mask.step])) continue;
+      const std::size_t i = row * mask.columns + j;
+      if (checked) [[unlikely]]
+        ladder::tile::detail::check_element(access, i, pointers[i], sizeof(*pointers[i]), writes);
+      f(i, pointers[i]);
+    }
+}
+
+template <class E, class P, class M>
+[[gnu::noinline]] void load_pointed(const ladder::tile::detail::Access& access, E* out, const P* pointers,
+                                    const MaskRows<M>& mask) {
+  for_each_address(access, pointers, mask, false, [&](std::size_t i, P pointer) { out[i] = *pointer; });
+}
+
+template <class E, class P, class M>
+[[gnu::noinline]] void store_pointed(const ladder::tile::detail::Access& access, const P* pointers,
+                                     const E* values, const MaskRows<M>& mask) {
+  using Stored = std::remove_pointer_t<P>;
+  for_each_address(access, pointers, mask, true,
+                   [&](std::size_t i, P pointer) { *pointer = convert<Stored>(values[i]); });
+}
+
+/// `mask` for elements of shape S.
+template <class S, class Mask>
+MaskRows<tile_element_t<Mask>> mask_rows(const Mask& mask) {
+  const auto rows = row_operand<S>(mask);
+  constexpr std::size_t columns = last_extent<S>();
+  return {rows.values, shape_size_v<S> / columns, columns, rows.row_step,
+          last_extent<tile_shape_t<Mask>>() == 1 ? 0U : 1U};
+}
+
+template <class S>
+ladder::tile::detail::Access access_of(const char* operation) {
+  return {operation, extent_list<S>.data(), S::rank()};
 }
 
 template <class Result, class P, class Mask>
 Result load_into(const char* name, Result result, const P& pointers, const Mask& mask) {
-  for_each_address(name, pointers, mask, false,
-                   [&](std::size_t i, auto pointer) { values_of(result)[i] = *pointer; });
-  traced(name, result, nullptr, pointers);
-  return result;
+  using S = tile_shape_t<P>;
+  if constexpr (broadcast_row_step<tile_shape_t<Mask>, S>() == irregular_rows) {
+    return load_into(name, result, pointers, broadcast_elements<S>(mask));
+  } else {
+    load_pointed(access_of<S>(name), values_of(result), values_of(pointers), mask_rows<S>(mask));
+    traced(name, result, nullptr, pointers);
+    return result;
+  }
 }
 
 template <class P, class Value, class Mask>
 void store_from(const char* name, const P& pointers, Value value, const Mask& mask) {
-  using E = std::remove_pointer_t<tile_element_t<P>>;
-  for_each_address(name, pointers, mask, true,
-                   [&](std::size_t i, auto pointer) { *pointer = convert<E>(values_of(value)[i]); });
-  traced(name, value, nullptr, pointers, value);
+  using S = tile_shape_t<P>;
+  if constexpr (broadcast_row_step<tile_shape_t<Mask>, S>() == irregular_rows) {
+    store_from(name, pointers, value, broadcast_elements<S>(mask));
+  } else {
+    store_pointed(access_of<S>(name), values_of(pointers), values_of(std::as_const(value)),
+                  mask_rows<S>(mask));
+    traced(name, value, nullptr, pointers, value);
+  }
 }
 
 template <class T>
@@ -106,8 +152,7 @@ requires broadcastable_to<Mask, tile_shape_t<P>> && broadcastable_to<Padding, ti
         tile_load_t<P> load_masked(P pointers, Mask mask, Padding padding) {
   using E = tile_element_t<tile_load_t<P>>;
   auto result = detail::unfilled<tile_load_t<P>>();
-  detail::map_elements<tile_shape_t<P>>(
-      detail::values_of(result), [](auto x) { return detail::convert<E>(x); }, detail::operand(padding));
+  detail::map_elements<detail::ConvertTo<E>, tile_shape_t<P>>(detail::values_of(result), padding);
   return detail::load_into("load_masked", result, pointers, mask);
 }
 
@@ -131,10 +176,7 @@ requires(Alignment > 0 && (Alignment & (Alignment - 1)) == 0) [[nodiscard]] P
   for (std::size_t i = 0; i < tile_size_v<P>; ++i) {
     const auto address = reinterpret_cast<std::uintptr_t>(detail::values_of(pointers)[i]);
     if (address % static_cast<std::uintptr_t>(Alignment) != 0)
-      ladder::tile::fault(
-          ladder::tile::FaultKind::false_alignment,
-          fmt::format("assume_aligned<{}> of an address that is {} bytes past such a boundary", Alignment,
-                      address % static_cast<std::uintptr_t>(Alignment)));
+      ladder::tile::detail::false_alignment(Alignment, address);
   }
   return pointers;
 }
@@ -146,8 +188,7 @@ requires(Divisor > 0 && (Divisor & (Divisor - 1)) == 0) [[nodiscard]] T
   for (std::size_t i = 0; i < tile_size_v<T>; ++i) {
     const auto number = static_cast<std::int64_t>(detail::values_of(numbers)[i]);
     if (number % static_cast<std::int64_t>(Divisor) != 0)
-      ladder::tile::fault(ladder::tile::FaultKind::false_divisibility,
-                          fmt::format("assume_divisible<{}> of {}", Divisor, number));
+      ladder::tile::detail::not_divisible(Divisor, number);
   }
   return numbers;
 }
@@ -158,8 +199,7 @@ template <integral auto Low, integral auto High, integral_tile T>
   for (std::size_t i = 0; i < tile_size_v<T>; ++i) {
     const auto number = static_cast<std::int64_t>(detail::values_of(numbers)[i]);
     if (number < static_cast<std::int64_t>(Low) || number > static_cast<std::int64_t>(High))
-      ladder::tile::fault(ladder::tile::FaultKind::false_divisibility,
-                          fmt::format("assume_bounded<{}, {}> of {}", Low, High, number));
+      ladder::tile::detail::not_bounded(Low, High, number);
   }
   return numbers;
 }

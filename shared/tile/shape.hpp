@@ -240,6 +240,35 @@ constexpr std::size_t broadcast_offset(std::size_t flat) {
   return offset;
 }
 
+template <class S>
+constexpr std::size_t last_extent() {
+  return aligned_extent<S>(S::rank() + 1, S::rank());
+}
+
+inline constexpr std::size_t irregular_rows = static_cast<std::size_t>(-1);
+
+/// How many elements a tile of shape S that broadcasts to R advances from one row of R to the next, whichever row it is: its
+/// own row, or nothing where every row of R meets the same. irregular_rows where it depends on the row.
+template <class S, class R>
+constexpr std::size_t broadcast_row_step() {
+  bool follows = true, repeats = true;
+  for (std::size_t i = 0; i + 1 < R::rank(); ++i) {
+    const std::size_t extent = aligned_extent<S>(R::rank(), i);
+    follows = follows && extent == R::static_extent(i);
+    repeats = repeats && extent == 1;
+  }
+  return follows ? last_extent<S>() : repeats ? 0 : irregular_rows;
+}
+
+template <class S, std::size_t... I>
+constexpr std::array<std::size_t, S::rank() + 1> extents_of(std::index_sequence<I...>) {
+  return {S::static_extent(I)..., 0};
+}
+/// The extents of a shape as numbers, for functions that are the same for every shape; a zero behind them.
+template <class S>
+inline constexpr std::array<std::size_t, S::rank() + 1> extent_list =
+    extents_of<S>(std::make_index_sequence<S::rank()>{});
+
 }  // namespace detail
 
 template <class A, class B>

@@ -1,12 +1,12 @@
 // tile<Element, Shape>: a value of N elements, and map(), which every element-wise operation is made of.
 #pragma once
 
-#include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <type_traits>
 
 #include "shared/tile/block.hpp"
-#include "shared/tile/rules.hpp"
+#include "shared/tile/loops.hpp"
 #include "shared/tile/trace.hpp"
 
 namespace cuda::tiles {
@@ -32,30 +32,6 @@ constexpr E poison() {
     return nullptr;
 }
 
-/// One element from any type to any other, as element_cast does it: to nearest even, towards zero for integers.
-template <class To, class From>
-constexpr To convert(From value) {
-  if constexpr (std::is_same_v<To, From>)
-    return value;
-  else if constexpr (is_data_pointer<From>)
-    return static_cast<To>(value);
-  else if constexpr (std::is_same_v<To, bool>)
-    return convert<double>(value) != 0.0;
-  else if constexpr (is_16bit<From> || std::is_same_v<From, __nv_tf32>)
-    return convert<To>(static_cast<float>(value));
-  else if constexpr (is_16bit<To> || std::is_same_v<To, __nv_tf32>) {
-    if constexpr (std::is_same_v<From, float>)
-      return To(value);
-    else
-      return To(static_cast<double>(value));
-  } else
-    return static_cast<To>(value);
-}
-
-/// The type that an element is computed in: fp32 for the 16-bit ones, which are then rounded once.
-template <class E>
-using compute_t = std::conditional_t<is_16bit<E> || std::is_same_v<E, __nv_tf32>, float, E>;
-
 }  // namespace detail
 
 /// Elements in row-major order. Operations take and return tiles by value; there is no += and no [].
@@ -73,7 +49,7 @@ class tile final {
 
   /// No values yet. On a GPU they would be arbitrary; here they are NaN.
   tile() {
-    for (Element& value : values_) value = detail::poison<Element>();
+    for (Element& value : values_.elements) value = detail::poison<Element>();
   }
   explicit tile(detail::Unfilled) {}  // NOLINT: the caller fills it
 
@@ -83,10 +59,11 @@ class tile final {
       (!std::is_same_v<Other, tile>)explicit(!non_narrowing_tile_convertible_to<Other, tile>)
           tile(Other other) noexcept {
     if constexpr (detail::is_tile<Other>) {
-      for (std::size_t i = 0; i < shape_size_v<Shape>; ++i)
-        values_[i] = detail::convert<Element>(other.model_values()[i]);
+      using From = tile_element_t<Other>;
+      detail::map_rows<detail::ConvertTo<Element>>(values_.elements, 1, shape_size_v<Shape>,
+                                                   detail::Operand<From, 1>{other.model_values(), 0});
     } else {
-      values_[0] = detail::convert<Element>(other);
+      values_.elements[0] = detail::convert<Element>(other);
     }
   }
 
@@ -94,16 +71,20 @@ class tile final {
   template <scalar Other>
   requires(shape_size_v<Shape> == 1) &&
       (detail::scalar_converts<Element, Other>)explicit operator Other() const noexcept {
-    return detail::convert<Other>(values_[0]);
+    return detail::convert<Other>(values_.elements[0]);
   }
 
   // The model's own access: kernels cannot use it, since the real tile has none.
-  Element* model_values() { return values_; }
-  const Element* model_values() const { return values_; }
+  Element* model_values() { return values_.elements; }
+  const Element* model_values() const { return values_.elements; }
 
  private:
   static constexpr std::size_t bytes = shape_size_v<Shape> * sizeof(Element);
-  alignas(bytes >= 64 ? 64 : alignof(Element)) Element values_[shape_size_v<Shape>];
+  /// A struct of its own: of an array in the tile itself, -O1 leaves an empty loop where nothing fills it.
+  struct Values {
+    alignas(bytes >= 64 ? 64 : alignof(Element)) Element elements[shape_size_v<Shape>];
+  };
+  Values values_;
 
  public:
   std::uint32_t model_id = 0;  ///< the trace's step that made this tile
@@ -159,24 +140,31 @@ double traced_value(const T& value) {
     return convert<double>(value);
 }
 
-/// Writes `result` down as one step of the trace, when this block has one.
+/// What a trace says of a type of tiles.
+template <class T>
+inline constexpr ladder::tile::TileType traced_type{
+    type_name<tile_element_t<T>>(), extent_list<tile_shape_t<T>>.data(), tile_rank_v<T>, tile_size_v<T>};
+
+/// The part of traced() that hardly any launch needs: apart, and the same code for every shape.
+template <class E>
+[[gnu::cold, gnu::noinline]] std::uint32_t write_down(const char* operation,
+                                                      const ladder::tile::TileType& type, const E* values,
+                                                      std::initializer_list<std::uint32_t> from,
+                                                      const std::int64_t* at) {
+  ladder::tile::Trace& trace = *ladder::tile::this_block.trace;
+  double* const room = trace.add(operation, type, from, at);
+  for (std::size_t i = 0; i < type.size; ++i) room[i] = traced_value(values[i]);
+  return trace.last_id();
+}
+
+/// Writes `result` down as one step of the trace, when this block has one. `at` is the index of a tile of a view, or null.
 template <class T, class... From>
 void traced(const char* operation, T& result, const std::int64_t* at, const From&... from) {
-  using S = tile_shape_t<T>;
-  ladder::tile::Trace* trace = ladder::tile::this_block.trace;
-  if (trace == nullptr) [[likely]]
+  if (ladder::tile::this_block.trace == nullptr) [[likely]]
     return;
-  ladder::tile::Trace::Step step{};
-  step.operation = operation;
-  step.from = {id_of(from)...};
-  step.type = type_name<tile_element_t<T>>();
-  for (std::size_t d = 0; d < S::rank(); ++d) {
-    step.shape.push_back(S::static_extent(d));
-    if (at != nullptr) step.at.push_back(at[d]);
-  }
-  for (std::size_t i = 0; i < tile_size_v<T>; ++i) step.values.push_back(traced_value(values_of(result)[i]));
-  const std::uint32_t id = trace->add(std::move(step));
-  if constexpr (is_tile<T>) result.model_id = id;
+  [[maybe_unused]] const std::uint32_t id =
+      write_down(operation, traced_type<T>, values_of(result), {id_of(from)...}, at);
+  if constexpr (is_tile<T> && !std::is_const_v<T>) result.model_id = id;
 }
 
 /// A result whose elements are about to be filled.
@@ -188,59 +176,59 @@ R unfilled() {
     return R{};
 }
 
-/// An operand of map(): its elements, and at compile time how its shape lies in the result's.
-template <class S, class E>
-struct Operand {
-  const E* values;
-  template <class R>
-  static constexpr bool is_whole = shape_size_v<S> == shape_size_v<R>;
-  static constexpr bool is_single = shape_size_v<S> == 1;
-  template <class R>
-  static constexpr std::size_t step = [] {  // along the result's last dimension
-    return S::rank() != 0 && S::static_extent(S::rank() - 1) != 1 ? 1 : 0;
-  }();
-};
+/// x as an operand of map_rows() whose result is one row of all elements of shape R.
 template <class T>
-auto operand(const T& x) {
-  return Operand<tile_shape_t<T>, tile_element_t<T>>{values_of(x)};
+auto flat_operand(const T& x) {
+  constexpr std::size_t step = tile_size_v<T> == 1 ? 0 : 1;
+  return Operand<tile_element_t<T>, step>{values_of(x), 0};
 }
 
-template <class R>
-constexpr std::size_t last_extent() {
-  if constexpr (R::rank() == 0)
-    return 1;
+/// The rows of x from element `first` of shape R on, as an operand of map_rows().
+template <class R, class T>
+auto row_operand(const T& x, std::size_t first = 0) {
+  using S = tile_shape_t<T>;
+  constexpr std::size_t step = last_extent<S>() == 1 ? 0 : 1;
+  return Operand<tile_element_t<T>, step>{values_of(x) + broadcast_offset<S, R>(first),
+                                          broadcast_row_step<S, R>()};
+}
+
+/// out[i] = F{}(a[i], b[i], ...) for every element of shape R, operands broadcast to it.
+template <class F, class R, class E, class... T>
+void map_elements(E* out, const T&... x) {
+  static_assert(std::is_empty_v<F>, "an operation on elements is a type, so that all shapes share its loop");
+  constexpr std::size_t size = shape_size_v<R>, columns = last_extent<R>();
+  if constexpr (size == 1)
+    *out = F{}(*values_of(x)...);
+  else if constexpr (((tile_size_v<T> == size || tile_size_v<T> == 1) && ...))
+    map_rows<F>(out, 1, size, flat_operand(x)...);
+  else if constexpr (((broadcast_row_step<tile_shape_t<T>, R>() != irregular_rows) && ...))
+    map_rows<F>(out, size / columns, columns, row_operand<R>(x)...);
   else
-    return R::static_extent(R::rank() - 1);
+    for (std::size_t first = 0; first < size; first += columns)
+      map_rows<F>(out + first, 1, columns, row_operand<R>(x, first)...);
 }
 
-template <class E, class F, class... S, class... In>
-void map_flat(E* __restrict__ out, std::size_t count, F f, Operand<S, In>... in) {
-  for (std::size_t i = 0; i < count; ++i) out[i] = f(in.values[Operand<S, In>::is_single ? 0 : i]...);
-}
-
-template <class R, class E, class F, class... S, class... In>
-void map_row(E* __restrict__ out, F f, Operand<S, In>... in) {
-  for (std::size_t j = 0; j < last_extent<R>(); ++j)
-    out[j] = f(in.values[j * Operand<S, In>::template step<R>]...);
-}
-
-/// out[i] = f(a[i], b[i], ...) for every element of shape R, operands broadcast to it.
-template <class R, class E, class F, class... S, class... In>
-void map_elements(E* out, F f, Operand<S, In>... in) {
-  if constexpr (((Operand<S, In>::template is_whole<R> || Operand<S, In>::is_single) && ...)) {
-    map_flat(out, shape_size_v<R>, f, in...);
-  } else {
-    constexpr std::size_t row = last_extent<R>();
-    for (std::size_t first = 0; first < shape_size_v<R>; first += row)
-      map_row<R>(out + first, f, Operand<S, In>{in.values + broadcast_offset<S, R>(first)}...);
+struct Same {
+  template <class E>
+  E operator()(E x) const {
+    return x;
   }
+};
+
+/// `x` broadcast to shape R, without a step in a trace.
+template <class R, class T>
+tile<tile_element_t<T>, R> broadcast_elements(const T& x) {
+  tile<tile_element_t<T>, R> result{Unfilled{}};
+  map_elements<Same, R>(result.model_values(), x);
+  return result;
 }
 
-/// The element-wise operation `name`: a Result (tile or scalar) of f over the operands, broadcast.
-template <class Result, class F, class... T>
-Result map(const char* name, F f, const T&... operands) {
+/// The element-wise operation `name`: a Result (tile or scalar) of F over the operands, broadcast. Out of line, like
+/// everything that a kernel does to tiles: kernels do the same to the same types many times.
+template <class F, class Result, class... T>
+[[gnu::noinline]] Result map(const char* name, const T&... operands) {
   Result result = unfilled<Result>();
-  map_elements<tile_shape_t<Result>>(values_of(result), f, operand(operands)...);
+  map_elements<F, tile_shape_t<Result>>(values_of(result), operands...);
   traced(name, result, nullptr, operands...);
   return result;
 }

@@ -30,10 +30,18 @@ Trace::~Trace() { current = nullptr; }
 
 Trace* current_trace() { return current; }
 
-std::uint32_t Trace::add(Step step) {
-  step.id = static_cast<std::uint32_t>(steps_.size()) + 1;
+double* Trace::add(const char* operation, const TileType& type, std::initializer_list<std::uint32_t> from,
+                   const std::int64_t* at) {
+  Step step{};
+  step.id = last_id() + 1;
+  step.operation = operation;
+  step.from = from;
+  step.type = type.element;
+  step.shape.assign(type.extents, type.extents + type.rank);
+  if (at != nullptr) step.at.assign(at, at + type.rank);
+  step.values.resize(type.size);
   steps_.push_back(std::move(step));
-  return steps_.back().id;
+  return steps_.back().values.data();
 }
 
 bool Trace::concerns(const char* kernel) const {

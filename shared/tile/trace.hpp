@@ -13,12 +13,20 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
 #include "shared/tile/block.hpp"
 
 namespace ladder::tile {
+
+/// What is known of a step's result before its values.
+struct TileType {
+  const char* element;
+  const std::size_t* extents;
+  std::size_t rank, size;
+};
 
 class Trace {
  public:
@@ -53,8 +61,11 @@ class Trace {
   void launched(const Launch& launch);
   const Grid& grid() const { return grid_; }
 
-  /// Writes a step down and returns its id.
-  std::uint32_t add(Step step);
+  /// Begins a step and gives room for its values. `at` may be null.
+  double* add(const char* operation, const TileType& type, std::initializer_list<std::uint32_t> from,
+              const std::int64_t* at);
+  /// Of the last step.
+  std::uint32_t last_id() const { return static_cast<std::uint32_t>(steps_.size()); }
 
   /// The last step went through a view of the tensor that begins at `data`.
   void add_tensor(const void* data, std::vector<std::int64_t> extents);

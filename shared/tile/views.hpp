@@ -5,8 +5,6 @@
 //   auto t = A.load_masked(i, k);    // the same; elements outside the tensor are zero
 #pragma once
 
-#include <algorithm>
-
 #include "shared/tile/pointers.hpp"
 
 namespace cuda::tiles {
@@ -128,48 +126,71 @@ constexpr E padding_value() {
                                                             : -std::numeric_limits<float>::infinity());
 }
 
-/// Where one tile of a view lies: per dimension, its first element, the step in memory, and how many elements the
-/// tensor still has from there on.
-template <std::size_t Rank>
-struct Window {
-  std::array<std::int64_t, Rank + 1> index{}, step{}, inside{};
-  std::int64_t offset = 0;  ///< of the tile's first element, in elements from the tensor's
-  bool whole = true;        ///< nothing of the tile is outside the tensor
+inline constexpr std::size_t most_dimensions = 8;
+
+/// What a view says of one load or store: an operation, a shape and a tensor, as numbers.
+struct ViewAccess {
+  const char* operation;
+  bool must_be_whole;
+  std::size_t rank;
+  const std::size_t* tile_extents;
+  std::array<std::int64_t, most_dimensions> index;  ///< of the tile, counted in tiles
+  std::array<std::int64_t, most_dimensions> tensor_extents, steps;
 };
 
-template <class Span, class S, class... Index>
-Window<S::rank()> window_of(const Span& span, Index... given) {
-  Window<S::rank()> window;
-  window.index = {static_cast<std::int64_t>(given)..., 0};
-  for (std::size_t d = 0; d < S::rank(); ++d) {
-    const std::int64_t first = window.index[d] * static_cast<std::int64_t>(S::static_extent(d));
-    const std::int64_t remaining = static_cast<std::int64_t>(span.extent(d)) - first;
-    window.step[d] = static_cast<std::int64_t>(span.mapping().stride(d));
-    window.offset += first * window.step[d];
-    window.inside[d] = first < 0 ? 0 : std::clamp<std::int64_t>(remaining, 0, S::static_extent(d));
-    window.whole = window.whole && window.inside[d] == static_cast<std::int64_t>(S::static_extent(d));
-  }
-  return window;
+/// Where the tile lies in the tensor.
+struct Window {
+  std::array<std::size_t, most_dimensions> inside;  ///< how many of the tile's elements the tensor has
+  std::int64_t offset;  ///< of the tile's first element, in elements from the tensor's
+  bool whole;           ///< nothing of the tile is outside the tensor
+};
+Window window_of(const ViewAccess& access);
+
+/// In checked mode: a tail that no mask excludes, then every element that is touched.
+void check_window(const ViewAccess& access, const Window& window, const void* tensor,
+                  std::size_t element_bytes, bool writes);
+
+/// Adds to the trace's last step which tensor it was.
+void trace_tensor(const ViewAccess& access, const void* tensor);
+
+inline Spread spread_of(const ViewAccess& access, const Window& window) {
+  return {access.rank, access.tile_extents, access.steps.data(), window.inside.data()};
 }
 
-/// Calls row(first element of the tile, offset in the tensor, elements inside the tensor) for each row of the tile,
-/// a row being its last dimension.
-template <class S, class F>
-void for_each_row(const Window<S::rank()>& window, F row) {
-  constexpr std::size_t length = last_extent<S>();
-  for (std::size_t first = 0; first < shape_size_v<S>; first += length) {
-    std::int64_t offset = window.offset,
-                 inside = S::rank() == 0 ? 1 : window.inside[S::rank() - (S::rank() != 0)];
-    std::size_t rest = first / length;
-    for (std::size_t d = S::rank(); d-- > 1;) {
-      const auto i = static_cast<std::int64_t>(rest % S::static_extent(d - 1));
-      rest /= S::static_extent(d - 1);
-      offset += i * window.step[d - 1];
-      if (i >= window.inside[d - 1]) inside = 0;
-    }
-    row(first, offset, static_cast<std::size_t>(inside));
-  }
+/// Fills the tile at `out`; elements outside the tensor become `padding`.
+template <class E>
+[[gnu::noinline]] void read_window(const ViewAccess& access, const E* tensor, E* out, E padding) {
+  const Window window = window_of(access);
+  if (ladder::tile::this_block.checked) [[unlikely]]
+    check_window(access, window, tensor, sizeof(E), false);
+  gather(out, tensor + window.offset, spread_of(access, window), padding);
 }
+
+template <class E>
+[[gnu::noinline]] void write_window(const ViewAccess& access, E* tensor, const E* in) {
+  const Window window = window_of(access);
+  if (ladder::tile::this_block.checked) [[unlikely]]
+    check_window(access, window, tensor, sizeof(E), true);
+  scatter(tensor + window.offset, in, spread_of(access, window));
+}
+
+// Made once, in views.cpp, for the types that tensors have.
+extern template void read_window(const ViewAccess&, const float*, float*, float);
+extern template void read_window(const ViewAccess&, const double*, double*, double);
+extern template void read_window(const ViewAccess&, const __nv_bfloat16*, __nv_bfloat16*, __nv_bfloat16);
+extern template void read_window(const ViewAccess&, const __half*, __half*, __half);
+extern template void read_window(const ViewAccess&, const std::int32_t*, std::int32_t*, std::int32_t);
+extern template void write_window(const ViewAccess&, float*, const float*);
+extern template void write_window(const ViewAccess&, double*, const double*);
+extern template void write_window(const ViewAccess&, __nv_bfloat16*, const __nv_bfloat16*);
+extern template void write_window(const ViewAccess&, __half*, const __half*);
+extern template void write_window(const ViewAccess&, std::int32_t*, const std::int32_t*);
+extern template void gather(float*, const float*, const Spread&, float);
+extern template void gather(double*, const double*, const Spread&, double);
+extern template void gather(__nv_bfloat16*, const __nv_bfloat16*, const Spread&, __nv_bfloat16);
+extern template void gather(__half*, const __half*, const Spread&, __half);
+extern template void gather(std::int32_t*, const std::int32_t*, const Spread&, std::int32_t);
+extern template void gather(__nv_tf32*, const __nv_tf32*, const Spread&, __nv_tf32);
 
 }  // namespace detail
 
@@ -190,12 +211,12 @@ requires(Shape::rank() == Span::rank()) struct partition_view {
   /// The whole tile must lie inside the tensor.
   template <std::integral... Index>
   requires(sizeof...(Index) == Shape::rank()) view_tile_type load(Index... index)
-  const { return read("load", detail::poison<value_type>(), true, index...); }
+  const { return read(access("load", true, index...), detail::poison<value_type>()); }
 
   /// Elements outside the tensor are not read; they are zero, or what Padding says.
   template <view_padding Padding = view_padding::zero, std::integral... Index>
   requires(sizeof...(Index) == Shape::rank()) view_tile_type load_masked(Index... index)
-  const { return read("load_masked", detail::padding_value<value_type, Padding>(), false, index...); }
+  const { return read(access("load_masked", false, index...), detail::padding_value<value_type, Padding>()); }
   template <view_padding Padding, std::integral... Index>
   requires(sizeof...(Index) == Shape::rank()) view_tile_type
       load_masked(view_padding_constant<Padding>, Index... index)
@@ -204,100 +225,60 @@ requires(Shape::rank() == Span::rank()) struct partition_view {
   /// The whole tile must lie inside the tensor.
   template <non_narrowing_tile_convertible_to<view_tile_type> Value, std::integral... Index>
   requires(sizeof...(Index) == Shape::rank() &&
-           !std::is_const_v<element_type>) void store(Value value, Index... index) const {
-    write("store", value, true, index...);
+           !std::is_const_v<element_type>) void store(const Value& value, Index... index) const {
+    write(access("store", true, index...), value);
   }
 
   /// Elements outside the tensor are left out.
   template <non_narrowing_tile_convertible_to<view_tile_type> Value, std::integral... Index>
   requires(sizeof...(Index) == Shape::rank() &&
-           !std::is_const_v<element_type>) void store_masked(Value value, Index... index) const {
-    write("store_masked", value, false, index...);
+           !std::is_const_v<element_type>) void store_masked(const Value& value, Index... index) const {
+    write(access("store_masked", false, index...), value);
   }
 
  private:
   template <class... Index>
-  view_tile_type read(const char* name, value_type padding, bool must_be_whole, Index... index) const {
-    view_tile_type result{detail::Unfilled{}};
-    value_type* out = result.model_values();
-    const auto window = detail::window_of<Span, Shape>(span_, index...);
-    check(name, window, must_be_whole, false);
-    const std::int64_t step = window.step[Shape::rank() - (Shape::rank() != 0)];
-    detail::for_each_row<Shape>(window, [&](std::size_t first, std::int64_t offset, std::size_t inside) {
-      const element_type* in = span_.data_handle() + offset;
-      value_type* __restrict__ row = out + first;
-      if (step == 1)
-        for (std::size_t j = 0; j < inside; ++j) row[j] = in[j];
-      else
-        for (std::size_t j = 0; j < inside; ++j) row[j] = in[static_cast<std::int64_t>(j) * step];
-      for (std::size_t j = inside; j < detail::last_extent<Shape>(); ++j) row[j] = padding;
-    });
-    detail::traced(name, result, window.index.data());
-    trace_tensor();
+  detail::ViewAccess access(const char* operation, bool must_be_whole, Index... given) const {
+    static_assert(Shape::rank() <= detail::most_dimensions);
+    const std::array<std::int64_t, Shape::rank() + 1> index{static_cast<std::int64_t>(given)..., 0};
+    detail::ViewAccess result;
+    result.operation = operation;
+    result.must_be_whole = must_be_whole;
+    result.rank = Shape::rank();
+    result.tile_extents = detail::extent_list<Shape>.data();
+    for (std::size_t d = 0; d < Shape::rank(); ++d) {
+      result.index[d] = index[d];
+      result.tensor_extents[d] = static_cast<std::int64_t>(span_.extent(d));
+      result.steps[d] = static_cast<std::int64_t>(span_.mapping().stride(d));
+    }
     return result;
   }
 
-  template <class Value, class... Index>
-  void write(const char* name, const Value& given, bool must_be_whole, Index... index) const {
-    view_tile_type value = converted(given);
-    const value_type* in = value.model_values();
-    const auto window = detail::window_of<Span, Shape>(span_, index...);
-    check(name, window, must_be_whole, true);
-    const std::int64_t step = window.step[Shape::rank() - (Shape::rank() != 0)];
-    detail::for_each_row<Shape>(window, [&](std::size_t first, std::int64_t offset, std::size_t inside) {
-      element_type* out = span_.data_handle() + offset;
-      for (std::size_t j = 0; j < inside; ++j) out[static_cast<std::int64_t>(j) * step] = in[first + j];
-    });
-    detail::traced(name, value, window.index.data(), given);
-    trace_tensor();
-  }
-
-  /// Adds to the trace's last step, when there is a trace, which tensor this view is of.
-  void trace_tensor() const {
-    if (ladder::tile::this_block.trace == nullptr) [[likely]]
-      return;
-    std::vector<std::int64_t> extents;
-    for (std::size_t d = 0; d < Shape::rank(); ++d)
-      extents.push_back(static_cast<std::int64_t>(span_.extent(d)));
-    ladder::tile::this_block.trace->add_tensor(span_.data_handle(), std::move(extents));
+  [[gnu::noinline]] view_tile_type read(const detail::ViewAccess& access, value_type padding) const {
+    view_tile_type result{detail::Unfilled{}};
+    detail::read_window<value_type>(access, span_.data_handle(), result.model_values(), padding);
+    trace(access, result);
+    return result;
   }
 
   template <class Value>
-  static view_tile_type converted(const Value& given) {
-    if constexpr (std::is_same_v<Value, view_tile_type>)
-      return given;
-    else
-      return view_tile_type(given);
+  [[gnu::noinline]] void write(const detail::ViewAccess& access, const Value& given) const {
+    if constexpr (std::is_same_v<Value, view_tile_type>) {
+      detail::write_window<value_type>(access, span_.data_handle(), given.model_values());
+      trace(access, given, given);
+    } else {
+      const view_tile_type value(given);
+      detail::write_window<value_type>(access, span_.data_handle(), value.model_values());
+      trace(access, value, given);
+    }
   }
 
-  /// In checked mode: a tail that no mask excludes, then every element that is touched.
-  void check(const char* name, const detail::Window<Shape::rank()>& window, bool must_be_whole,
-             bool writes) const {
-    if (!ladder::tile::this_block.checked) [[likely]]
+  template <class T, class... From>
+  void trace(const detail::ViewAccess& access, T& tile, const From&... from) const {
+    if (ladder::tile::this_block.trace == nullptr) [[likely]]
       return;
-    const ladder::tile::detail::Access access{name, detail::extent_list<Shape>.data(), Shape::rank(),
-                                              window.index.data(), span_.data_handle()};
-    if (must_be_whole && !window.whole) report_tail(access, window);
-    const std::int64_t step = window.step[Shape::rank() - (Shape::rank() != 0)];
-    detail::for_each_row<Shape>(window, [&](std::size_t first, std::int64_t offset, std::size_t inside) {
-      for (std::size_t j = 0; j < inside; ++j)
-        ladder::tile::detail::check_element(
-            access, first + j,
-            detail::advance(span_.data_handle(), offset + static_cast<std::int64_t>(j) * step),
-            sizeof(value_type), writes);
-    });
-  }
-
-  void report_tail(const ladder::tile::detail::Access& access,
-                   const detail::Window<Shape::rank()>& window) const {
-    for (std::size_t d = 0; d < Shape::rank(); ++d)
-      if (window.inside[d] < static_cast<std::int64_t>(Shape::static_extent(d)))
-        ladder::tile::fault(
-            ladder::tile::FaultKind::unmasked_tail,
-            fmt::format("{}: the tensor has {} elements along dimension {}, so only {} of the tile's {} are "
-                        "inside; use {}_masked",
-                        ladder::tile::detail::describe_tile(access), span_.extent(d), d, window.inside[d],
-                        Shape::static_extent(d), access.operation));
+    detail::traced(access.operation, tile, access.index.data(), from...);
+    detail::trace_tensor(access, span_.data_handle());
   }
 
   Span span_;
