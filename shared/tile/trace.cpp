@@ -1,11 +1,10 @@
 #include "shared/tile/trace.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <cmath>
 #include <string_view>
 
 #include "shared/error.hpp"
+#include "shared/json.hpp"
 #include "shared/tile/checks.hpp"
 
 namespace ladder::tile {
@@ -14,7 +13,7 @@ namespace {
 Trace* current = nullptr;
 
 /// JSON has no infinities and no NaN: they are written as strings.
-nlohmann::json number(double value) {
+Json number(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   return value;
@@ -58,25 +57,25 @@ void Trace::add_tensor(const void* data, std::vector<std::int64_t> extents) {
 }
 
 std::string Trace::json() const {
-  nlohmann::json steps = nlohmann::json::array();
+  Json steps = Json::array();
   for (const Step& step : steps_) {
-    nlohmann::json values = nlohmann::json::array();
+    Json values = Json::array();
     for (double value : step.values) values.push_back(number(value));
-    nlohmann::json one = {{"id", step.id},     {"op", step.operation}, {"from", step.from},
-                          {"type", step.type}, {"shape", step.shape},  {"values", values}};
+    Json one = {{"id", step.id},     {"op", step.operation}, {"from", step.from},
+                {"type", step.type}, {"shape", step.shape},  {"values", values}};
     if (!step.at.empty()) one["at"] = step.at;
     if (!step.extents.empty()) one["extents"] = step.extents;
     if (!step.tensor.empty()) one["tensor"] = step.tensor;
-    steps.push_back(one);
+    steps.push_back(std::move(one));
   }
-  const nlohmann::json hints = {{"worker_warps", hints_.worker_warps}, {"occupancy", hints_.occupancy}};
-  const nlohmann::json whole = {{"format", "ladder-tile-trace/1"},
-                                {"kernel", kernel_},
-                                {"hints", hints},
-                                {"block", {block_.x, block_.y, block_.z}},
-                                {"grid", {grid_.x, grid_.y, grid_.z}},
-                                {"steps", steps}};
-  return whole.dump(1);
+  const Json hints = {{"worker_warps", hints_.worker_warps}, {"occupancy", hints_.occupancy}};
+  Json whole = {{"format", "ladder-tile-trace/1"},
+                {"kernel", kernel_},
+                {"hints", hints},
+                {"block", {block_.x, block_.y, block_.z}},
+                {"grid", {grid_.x, grid_.y, grid_.z}}};
+  whole["steps"] = std::move(steps);
+  return sorted(std::move(whole)).dump(1);
 }
 
 }  // namespace ladder::tile
