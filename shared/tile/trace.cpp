@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <string_view>
+#include <utility>
 
 #include "shared/base/error.hpp"
 #include "shared/base/json.hpp"
@@ -74,16 +75,16 @@ std::string Trace::json() const {
     if (!step.at.empty()) one["at"] = step.at;
     if (!step.extents.empty()) one["extents"] = step.extents;
     if (!step.tensor.empty()) one["tensor"] = step.tensor;
-    steps.push_back(one);
+    steps.push_back(std::move(one));
   }
   const Json hints = {{"worker_warps", hints_.worker_warps}, {"occupancy", hints_.occupancy}};
-  const Json whole = {{"format", "ladder-tile-trace/1"},
-                      {"kernel", kernel_},
-                      {"hints", hints},
-                      {"block", {block_.x, block_.y, block_.z}},
-                      {"grid", {grid_.x, grid_.y, grid_.z}},
-                      {"steps", steps}};
-  return sorted(whole).dump(1);
+  Json whole = {{"format", "ladder-tile-trace/1"},
+                {"kernel", kernel_},
+                {"hints", hints},
+                {"block", {block_.x, block_.y, block_.z}},
+                {"grid", {grid_.x, grid_.y, grid_.z}}};
+  whole["steps"] = std::move(steps);
+  return sorted(std::move(whole)).dump(1);
 }
 
 }  // namespace ladder::tile
