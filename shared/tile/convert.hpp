@@ -31,15 +31,6 @@ constexpr To convert(From value) {
 template <class E>
 using compute_t = std::conditional_t<is_16bit<E> || std::is_same_v<E, __nv_tf32>, float, E>;
 
-/// The same as a type, for the loops over elements.
-template <class To>
-struct ConvertTo {
-  template <class From>
-  constexpr To operator()(From value) const {
-    return convert<To>(value);
-  }
-};
-
 }  // namespace detail
 }  // namespace on_cpu
 }  // namespace cuda::tiles

@@ -7,6 +7,7 @@
 
 #include "shared/tile/block.hpp"
 #include "shared/tile/loops.hpp"
+#include "shared/tile/operations.hpp"
 #include "shared/tile/trace.hpp"
 
 namespace cuda::tiles {
@@ -207,13 +208,6 @@ void map_elements(E* out, const T&... x) {
     for (std::size_t first = 0; first < size; first += columns)
       map_rows<F>(out + first, 1, columns, row_operand<R>(x, first)...);
 }
-
-struct Same {
-  template <class E>
-  E operator()(E x) const {
-    return x;
-  }
-};
 
 /// `x` broadcast to shape R, without a step in a trace.
 template <class R, class T>
