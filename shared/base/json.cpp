@@ -205,7 +205,7 @@ void Json::push_back(Json item) {
   held_.items->push_back(std::move(item));
 }
 
-void Json::update(const Json& other) {
+void Json::update(Json other) {  // by value: it may be a part of this one
   for (const Member& member : other.items()) (*this)[member.name] = member.value;
 }
 

@@ -129,10 +129,10 @@ class Json {
   /// Null itself becomes an array.
   void push_back(Json item);
   /// Sets every member of `other`.
-  void update(const Json& other);
+  void update(Json other);
   void erase(std::string_view name);
 
-  /// Numbers by value, whatever their kind; objects whatever the order of their members.
+  /// Integers by value, an integer and a double as doubles; objects whatever the order of their members.
   friend bool operator==(const Json& a, const Json& b) noexcept { return equal(a, b); }
   friend std::ostream& operator<<(std::ostream& out, const Json& json) { return print(out, json); }
   /// The same with the keys of every object in the order of their bytes.

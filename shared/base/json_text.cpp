@@ -82,8 +82,10 @@ class Builder : public nlohmann::json_sax<Library> {
   std::vector<Open> open_;
 
   bool open() {
-    error = "more than " + std::to_string(Json::kDeepest) + " arrays and objects within each other";
-    if (open_.size() == static_cast<std::size_t>(Json::kDeepest)) return false;
+    if (open_.size() == static_cast<std::size_t>(Json::kDeepest)) {
+      error = "more than " + std::to_string(Json::kDeepest) + " arrays and objects within each other";
+      return false;
+    }
     open_.emplace_back();
     return true;
   }

@@ -123,12 +123,14 @@ HeatMap measured(const CrossoverFlags& flags) {
   return map;
 }
 
-HeatMap from_records(const std::vector<std::string>& files) {
+/// `on_gpu` becomes true where a record is of a machine with a GPU.
+HeatMap from_records(const std::vector<std::string>& files, bool& on_gpu) {
   HeatMap map;
   for (const std::string& file : files) {
     const Record record = read_record(file);
     add_column(map, record.name.rfind("speedup-", 0) == 0 ? record.name.substr(8) : record.name, record.rows);
     map.unit = fmt::format("time per document; {}", describe(record.machine));
+    on_gpu = on_gpu || !record.machine.gpu.empty();
   }
   return map;
 }
@@ -138,7 +140,8 @@ void run_crossover(const CrossoverFlags& flags) {
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
   require_writable_file(flags.output);
   require_writable_file(flags.json);
-  HeatMap map = flags.from.empty() ? measured(flags) : from_records(flags.from);
+  bool on_gpu = flags.from.empty() && flags.device != "cpu" && gpu_report().usable;
+  HeatMap map = flags.from.empty() ? measured(flags) : from_records(flags.from, on_gpu);
   map.title = "Where each stage begins to pay";
   const std::string table = text_table(text_of(map));
   fmt::print("{}", table);
@@ -146,7 +149,6 @@ void run_crossover(const CrossoverFlags& flags) {
   fmt::print("\ndrawn in {}\n", flags.output);
   Record record = new_record(flags.name, "./ladder crossover", map.unit);
   std::string sources;
-  const bool on_gpu = flags.from.empty() && flags.device != "cpu" && gpu_report().usable;
   for (const StageInfo& stage : stages())
     sources += (sources.empty() ? "" : "+") + source_set_of(stage.number, on_gpu);
   record.rows.push_back({"output", sources, flags.record ? source_hash(sources) : "", {}});

@@ -16,8 +16,8 @@ endif()
 add_library(ladder_exact INTERFACE)
 target_compile_options(ladder_exact INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off;-fno-builtin-pow>")
 
-# ladder_cold: what no run waits for compiles in two thirds of the time with -O1. Files, tables, reports, pictures and the
-# command line; never what computes, draws random numbers, splits text or takes times.
+# ladder_cold: what no run waits for compiles in two thirds of the time with -O1. Files, tables, reports, pictures, the
+# references of tests and the command line; never what a stage computes with, draws random numbers, splits text or takes times.
 add_library(ladder_cold INTERFACE)
 target_link_libraries(ladder_cold INTERFACE ladder_options ladder_exact)
 target_compile_options(ladder_cold INTERFACE "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<NOT:$<CONFIG:Debug>>>:-O1>")

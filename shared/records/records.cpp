@@ -55,6 +55,20 @@ std::set<std::string> files_of(const fs::path& folder, const std::string& set) {
   return files;
 }
 
+/// Of a build file, the lines that choose compiler options: the rest names paths, which no hash holds.
+std::string options_of(const std::string& text) {
+  std::string options;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string line = text.substr(at, end - at);
+    if (line.find("compile_options") != std::string::npos ||
+        line.find("COMPILE_OPTIONS") != std::string::npos)
+      options += line + "\n";
+    at = end + 1;
+  }
+  return options;
+}
+
 bool is_cpp(const fs::path& path) {
   static const std::set<std::string> suffixes = {".cpp", ".hpp", ".cu", ".cuh"};
   return suffixes.count(path.extension().string()) > 0;
@@ -126,11 +140,14 @@ std::vector<std::string> stage_entries(const std::string& name) {
     first.insert(first.end(), second.begin(), second.end());
     return first;
   };
-  if (name == "stage1") return {"stage1_cpu_tensor"};
+  // Options that decide a stage's speed on the CPU are its own and its model's.
+  if (name == "stage1") return {"stage1_cpu_tensor", "stage1_cpu_tensor/CMakeLists.txt"};
   if (name == "stage2") return joined(joined(stage2, on_gpu), on_cpu);
   if (name == "stage3")
-    return joined(joined(joined(stage3, on_gpu), on_cpu), {"shared/tile", "!shared/tile/pictures"});
-  if (name == "stage2-gpu") return joined(stage2, on_gpu);
+    return joined(joined(joined(stage3, on_gpu), on_cpu),
+                  {"shared/tile", "!shared/tile/pictures", "shared/tile/CMakeLists.txt",
+                   "stage3_tiled_kernels/CMakeLists.txt"});
+  if (name == "stage2-gpu") return joined(joined(stage2, on_gpu), {"!stage2_naive_cuda/ops_simt.cpp"});
   if (name == "stage3-gpu") return joined(joined(stage3, on_gpu), {"shared/tile/grid", "shared/tile/launch"});
   return {};
 }
@@ -168,16 +185,22 @@ std::vector<std::string> source_set(const std::string& name) {
   if (name == "interpreter") return {"shared/baseline/microgpt.py"};
   if (name == "stage0") return {"stage0_scalar_autograd"};
   if (name == "stage3-kernels")
-    return {"stage3_tiled_kernels/kernels", "stage3_tiled_kernels/configs",
-            "stage3_tiled_kernels/configs.hpp", "stage3_tiled_kernels/one_launch"};
+    return {"stage3_tiled_kernels/kernels",
+            "stage3_tiled_kernels/configs",
+            "stage3_tiled_kernels/configs.hpp",
+            "stage3_tiled_kernels/one_launch",
+            "stage3_tiled_kernels/launch_attention.cu",
+            "stage3_tiled_kernels/launch_linear.cu",
+            "stage3_tiled_kernels/launch_rows.cu"};
   std::vector<std::string> entries = stage_entries(name);
   require(!entries.empty(),
           "unknown source set '{}': valid are interpreter, stage0, stage1, stage2, stage3, stage2-gpu, "
           "stage3-gpu, "
           "stage3-kernels",
           name);
-  for (const char* model : {"shared/model/activation_plan", "shared/model/batch", "shared/base/dtype_convert",
-                            "shared/model/microgpt", "shared/model/ops", "shared/train/ops_engine"})
+  for (const char* model :
+       {"shared/model/activation_plan", "shared/model/batch", "shared/base/dtype",
+        "shared/base/dtype_convert", "shared/model/microgpt", "shared/model/ops", "shared/train/ops_engine"})
     entries.emplace_back(model);
   return entries;
 }
@@ -190,7 +213,9 @@ std::string source_hash(const std::string& set, const fs::path& folder) {
   std::vector<std::string> contents;
   for (const std::string& file : files_of(folder, set)) {
     std::string bytes = read_file(folder / file);
-    contents.push_back(is_cpp(file) ? code_of(bytes) : std::move(bytes));
+    contents.push_back(is_cpp(file)                           ? code_of(bytes)
+                       : fs::path(file).extension() == ".txt" ? options_of(bytes)
+                                                              : std::move(bytes));
   }
   std::sort(contents.begin(), contents.end());
   Hash64 hash;

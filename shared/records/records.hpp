@@ -36,8 +36,8 @@ Record new_record(std::string name, std::string command, std::string work);
 /// again. Sets: "interpreter", "stage0", "stage1", "stage2", "stage3" (both on their CPU models), "stage2-gpu",
 /// "stage3-gpu" (the same kernels on a GPU, which the CPU models have no part in), "stage3-kernels" (what nvcc compiles,
 /// for figures without a run), and several joined by '+'.
-/// What only measures, draws or chooses (bench, chain, records, make_ops) is in no set: it does not change how fast a
-/// stage is. Nor are build files, which name paths: the flags that decide speed stand in a record's `build`.
+/// What only measures, draws or chooses (race, chain, records, make_ops) is in no set: it does not change how fast a stage
+/// is. Of a CMakeLists.txt only the lines that choose compiler options count; the general flags stand in a record's `build`.
 std::vector<std::string> source_set(const std::string& name);
 
 /// "stage2", or "stage2-gpu" for a stage with GPU kernels that ran on a GPU: the set of a row about one stage.

@@ -6,7 +6,6 @@
 # has started is not stopped, and the whole is to stay under 3.
 share_of() {
   case $1 in
-    tests) echo 100 ;;
     clang) echo 25 ;;
     sanitizers) echo 65 ;;
     format) echo 2 ;;

@@ -41,7 +41,8 @@ includes() {
 }
 
 # concerned INCLUDES: the files named on standard input and all that include one of them, directly or not. What nothing
-# includes (scripts, data, CMakeLists.txt) concerns no item; the quick tests, which run whole, are what reads those.
+# includes (scripts, data, build files, the rules of clang-tidy) concerns no item: the rotation alone reaches what they decide,
+# so after such a change `--full` runs before an issue is resolved, as it does anyway.
 concerned() {
   awk -v edges="$1" '
     { reached[$1] }

@@ -75,7 +75,7 @@ template <class E>
   const std::int64_t step = spread.column_step();
   const std::size_t columns = spread.columns();
   for_each_row(spread, [&](std::size_t first, std::int64_t offset, std::size_t inside) {
-    const E* from = in + offset;
+    const E* from = inside > 0 ? in + offset : in;  // a row outside has no address
     E* __restrict__ row = out + first;
     if (step == 1)
       for (std::size_t j = 0; j < inside; ++j) row[j] = from[j];
@@ -90,7 +90,7 @@ template <class E>
 [[gnu::noinline]] void scatter(E* out, const E* in, const Spread& spread) {
   const std::int64_t step = spread.column_step();
   for_each_row(spread, [&](std::size_t first, std::int64_t offset, std::size_t inside) {
-    E* to = out + offset;
+    E* to = inside > 0 ? out + offset : out;
     const E* __restrict__ row = in + first;
     if (step == 1)
       for (std::size_t j = 0; j < inside; ++j) to[j] = row[j];

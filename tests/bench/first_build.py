@@ -68,16 +68,18 @@ def main(old, new, rounds):
     lines = table(old, new, seconds)
     print("\n".join(lines))
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    record = {"format": "ladder-record/1", "name": "first-build", "command": f"first_build.py {old[:9]} {new[:9]}",
+    record = {"format": "ladder-record/1", "name": "first-build", "command": f"python3 tests/bench/first_build.py {old[:9]} {new[:9]}",
               "work": f"fresh clones without a compiler cache, in turns, medians of {rounds}", "date": now,
               "machine": info["machine"], "build": info["build"],
               "rows": [{"name": "output", "sources": "", "hash": "", "values": {"lines": lines}}]}
     path = ROOT / "tests/bench/results/first-build.json"
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(record, indent=1) + "\n")
+    unfinished.replace(path)  # completely or not at all
     print("recorded", path.relative_to(ROOT))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (3, 4) or (len(sys.argv) == 4 and not sys.argv[3].isdigit()):
+    if len(sys.argv) not in (3, 4) or (len(sys.argv) == 4 and int(sys.argv[3] if sys.argv[3].isdigit() else 0) < 1):
         sys.exit("usage: python3 tests/bench/first_build.py OLD NEW [ROUNDS]")
     main(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) == 4 else 1)

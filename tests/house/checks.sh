@@ -18,6 +18,7 @@ part_names=$(sed -n 's/^part_names="\(.*\)"$/\1/p' "$source_dir/ladder")
 mkdir -p "$root/shared" "$build"
 cp -r "$source_dir/shared/scripts" "$root/shared/"
 for script in requirements build checks selection program_share check_shares; do . "$root/shared/scripts/$script.sh"; done
+command -v git >/dev/null || { echo "SKIPPED: git is not installed, by which the checks choose"; exit 0; }
 mkdir -p "$report"
 
 # same WHAT WANTED GOT

@@ -27,6 +27,12 @@ std::size_t floor_of(const std::string& room) {
 /// The first folder of a path: what tells two stages apart.
 std::string top_of(const std::string& path) { return path.substr(0, path.find('/')); }
 
+/// Whether an included path is one of this repository rather than a library's.
+bool names_a_room(const std::string& what) {
+  static const std::regex own(R"(^(shared|tests|stage[0-9]_\w+)/.*)");
+  return std::regex_match(what, own);
+}
+
 /// Whether `from` may include `what`.
 bool may_include(const std::string& from, const std::string& what) {
   const std::string here = room_of(from), there = room_of(what);
@@ -37,7 +43,7 @@ bool may_include(const std::string& from, const std::string& what) {
 }
 
 std::vector<std::string> included_by(const File& file) {
-  static const std::regex line(R"re((?:^|\n)[ \t]*#[ \t]*include[ \t]*"([^"\n]+)")re");
+  static const std::regex line(R"re((?:^|\n)[ \t]*#[ \t]*include\b[^"<\n]*["<]([^">\n]+))re");
   std::vector<std::string> paths;
   for (auto at = std::sregex_iterator(file.text.begin(), file.text.end(), line); at != std::sregex_iterator();
        ++at)
@@ -90,6 +96,9 @@ Faults include_faults(const Files& files) {
   for (const File& file : files) {
     if (!is_cxx(file.path) || (room_of(file.path).empty() && !is_workshop(file.path))) continue;
     for (const std::string& what : included_by(file)) {
+      if (what.find("../") != std::string::npos)
+        faults.push_back(file.path + " includes " + what + ": write it from the root");
+      if (!names_a_room(what)) continue;
       if (may_include(file.path, what)) continue;
       const std::string here = room_of(file.path), there = room_of(what);
       faults.push_back(file.path + " includes " + what + ": " +
@@ -101,12 +110,15 @@ Faults include_faults(const Files& files) {
 
 Faults homeless_faults(const Files& files) {
   const std::set<std::string> at_the_top = {"shared/CMakeLists.txt", kMap};
+  static const std::regex other_suffix(R"(\.(h|hh|hxx|inc|inl|ipp|c|cc|cxx|c\+\+)$)");
   Faults faults;
   std::set<std::string> with_build;
   for (const File& file : files) {
     if (!starts_with(file.path, "shared/")) continue;
     if (room_of(file.path).empty() && !is_workshop(file.path) && at_the_top.count(file.path) == 0)
       faults.push_back(file.path + ": lies in no room");
+    if (std::regex_search(file.path, other_suffix))
+      faults.push_back(file.path + ": C++ is called .hpp, .cpp, .cuh or .cu here, which the rules read");
     if (file.path == "shared/" + room_of(file.path) + "/CMakeLists.txt")
       with_build.insert(room_of(file.path));
   }

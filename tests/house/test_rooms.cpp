@@ -60,6 +60,10 @@ TEST_CASE("an include that runs up or sideways is named with both files") {
   CHECK(faults_of("stage3_tiled_kernels/a.cu", "stage3_tiled_kernels/kernels/adam.cuh").empty());
   CHECK(faults_of("stage3_tiled_kernels/a.cu", "stage2_naive_cuda/kernels/adam.cuh").size() == 1);
   CHECK(faults_of("tests/cli/a.cpp", "shared/cli/options.hpp").empty());
+  CHECK(faults_of("shared/base/a.hpp", "shared/base/../train/engine.hpp").size() == 1);
+  CHECK(include_faults({{"shared/base/a.hpp", "#include <shared/train/engine.hpp>\n"}}).size() == 1);
+  CHECK(include_faults({{"shared/base/a.hpp", "#include/**/\"shared/train/engine.hpp\"\n"}}).size() == 1);
+  CHECK(include_faults({{"shared/base/a.hpp", "#include <vector>\n#include <fmt/core.h>\n"}}).empty());
   const File indented{"shared/base/a.hpp", "#pragma once\n  #  include \"shared/model/ops.hpp\"\n"};
   CHECK(include_faults({indented}).size() == 1);
 }
@@ -70,6 +74,8 @@ TEST_CASE("a file in no room, and a room that is not built by itself, are faults
   CHECK(homeless_faults({{"shared/attic/notes.txt", ""}}).size() == 1);
   CHECK(homeless_faults({{"shared/scripts/a.sh", ""}, {"shared/stages.hpp", ""}}).empty());
   CHECK(homeless_faults({{"shared/base/a.hpp", ""}}).size() == 1);
+  CHECK(homeless_faults({{"shared/base/a.h", ""}}).size() == 1);
+  CHECK(homeless_faults({{"shared/base/a.inc", ""}}).size() == 1);
 }
 
 TEST_CASE("the map names every room once, in order") {

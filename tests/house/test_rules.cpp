@@ -149,7 +149,7 @@ TEST_CASE("dear headers: each is found where it is not needed, and named with it
   };
   for (const Sample& sample : std::vector<Sample>{
            {"nlohmann/json.hpp", "shared/base/json_text.cpp", "shared/base/json.hpp"},
-           {"nlohmann/json_fwd.hpp", "shared/base/json_text.cpp", "tests/shared/test_json.cpp"},
+           {"nlohmann/json_fwd.hpp", "shared/base/json_text.cpp", "tests/base/test_json.cpp"},
            {"CLI/CLI.hpp", "shared/cli/options.cpp", "shared/cli/info.cpp"},
            {"Eigen/Core", "stage1_cpu_tensor/maps.hpp", "shared/check/cases.hpp"},
            {"regex", "tests/house/rules.cpp", "shared/report/tables.cpp"},

@@ -174,6 +174,8 @@ TEST_CASE("a row of a GPU run depends on the kernels and not on the CPU models")
     return changed;
   };
   CHECK(changed_by("shared/tile/mma.cpp") == "..x.");
+  CHECK(changed_by("shared/base/dtype.hpp") == "xxxx");
+  CHECK(changed_by("stage2_naive_cuda/ops_simt.cpp") == "x...");
   CHECK(changed_by("shared/device/worker_pool.cpp") == "x.x.");
   CHECK(changed_by("shared/device/cuda_runtime.hpp") == "xxxx");
   CHECK(changed_by("shared/tile/launch.hpp") == "..xx");
@@ -182,4 +184,34 @@ TEST_CASE("a row of a GPU run depends on the kernels and not on the CPU models")
   CHECK(changed_by("stage3_tiled_kernels/sweep/sweep.py") == "....");
   CHECK(changed_by("stage3_tiled_kernels/make_ops.cpp") == "....");
   CHECK(changed_by("shared/model/microgpt.cpp") == "xxxx");
+}
+
+TEST_CASE("of a build file the lines that choose compiler options count, and no others") {
+  const TemporaryFolder folder;
+  const fs::path tree = folder / "tree";
+  fs::create_directories(tree);
+  for (const char* room : {"shared", "stage1_cpu_tensor"})
+    fs::copy(fs::path(LADDER_SOURCE_DIR) / room, tree / room, fs::copy_options::recursive);
+  const std::string hash = source_hash("stage1", tree);
+  const std::string text = read_file(tree / "stage1_cpu_tensor/CMakeLists.txt");
+  write_file(tree / "stage1_cpu_tensor/CMakeLists.txt", text + "# a word\nadd_library(more a.cpp)\n");
+  CHECK(source_hash("stage1", tree) == hash);
+  write_file(tree / "stage1_cpu_tensor/CMakeLists.txt", text + "target_compile_options(a PRIVATE -O0)\n");
+  CHECK(source_hash("stage1", tree) != hash);
+}
+
+TEST_CASE("nothing that a source set holds includes what was taken out of it") {
+  // What a set leaves out must not reach the stage by an include, which no hash sees. Declarations alone may.
+  const fs::path root = LADDER_SOURCE_DIR;
+  for (const char* stage : {"stage2_naive_cuda", "stage3_tiled_kernels"})
+    for (const auto& item : fs::recursive_directory_iterator(root / stage)) {
+      const std::string path = fs::relative(item.path(), root).generic_string(),
+                        folder = std::string(stage) + "/";
+      const auto inside = [&](const char* room) { return path.rfind(folder + room + "/", 0) == 0; };
+      if (!item.is_regular_file() || inside("ladder") || inside("pictures") || inside("sweep")) continue;
+      const std::string text = read_file(item.path());
+      CAPTURE(path);
+      for (const char* room : {"ladder/", "pictures/", "sweep/", "make_ops"})
+        CHECK(text.find("#include \"" + folder + room) == std::string::npos);
+    }
 }
