@@ -1,8 +1,8 @@
 #include "tests/house/rooms.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cstddef>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -28,11 +28,6 @@ std::size_t floor_of(const std::string& room) {
 std::string top_of(const std::string& path) { return path.substr(0, path.find('/')); }
 
 /// Whether an included path is one of this repository rather than a library's.
-bool names_a_room(const std::string& what) {
-  static const std::regex own(R"(^(shared|tests|stage[0-9]_\w+)/.*)");
-  return std::regex_match(what, own);
-}
-
 /// Whether `from` may include `what`.
 bool may_include(const std::string& from, const std::string& what) {
   const std::string here = room_of(from), there = room_of(what);
@@ -42,18 +37,48 @@ bool may_include(const std::string& from, const std::string& what) {
   return floor_of(there) <= floor_of(here);
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+/// The text behind `prefix`, blanks in front of it passed over; empty where a line begins otherwise.
+std::string behind(const std::string& line, const std::string& prefix) {
+  const std::size_t at = line.find_first_not_of(" \t");
+  if (at == std::string::npos || line.compare(at, prefix.size(), prefix) != 0) return {};
+  return line.substr(at + prefix.size());
+}
+
+/// What a file includes, whether in quotes or in angle brackets.
 std::vector<std::string> included_by(const File& file) {
-  static const std::regex line(R"re((?:^|\n)[ \t]*#[ \t]*include\b[^"<\n]*["<]([^">\n]+))re");
   std::vector<std::string> paths;
-  for (auto at = std::sregex_iterator(file.text.begin(), file.text.end(), line); at != std::sregex_iterator();
-       ++at)
-    paths.push_back((*at)[1]);
+  for (const std::string& line : lines_of(file.text)) {
+    const std::string rest = behind(behind(line, "#"), "include");
+    const std::size_t open = rest.find_first_of("\"<");
+    if (open == std::string::npos) continue;
+    paths.push_back(rest.substr(open + 1, rest.find_first_of("\">", open + 1) - open - 1));
+  }
   return paths;
 }
 
-bool is_cxx(const std::string& path) {
-  static const std::regex suffix(R"(\.(hpp|cpp|cuh|cu)$)");
-  return std::regex_search(path, suffix);
+bool ends_with_any(const std::string& path, const std::vector<std::string>& suffixes) {
+  return std::any_of(suffixes.begin(), suffixes.end(),
+                     [&](const std::string& suffix) { return path.ends_with(suffix); });
+}
+bool is_cxx(const std::string& path) { return ends_with_any(path, {".hpp", ".cpp", ".cuh", ".cu"}); }
+
+/// Whether a path lies in a stage's folder: stageN_name/...
+bool in_stage(const std::string& path) {
+  return starts_with(path, "stage") && path.size() > 7 &&
+         std::isdigit(static_cast<unsigned char>(path[5])) != 0 && path[6] == '_' &&
+         path.find('/') != std::string::npos;
+}
+
+/// Whether an included path is one of this repository rather than a library's.
+bool names_a_room(const std::string& what) {
+  return starts_with(what, "shared/") || starts_with(what, "tests/") || in_stage(what);
 }
 
 /// The rooms that the tree has, in the order of rooms().
@@ -78,9 +103,8 @@ const std::vector<std::string>& rooms() {
 }
 
 std::string room_of(const std::string& path) {
-  static const std::regex stage(R"(^stage[0-9]_\w+/.*)");
   if (starts_with(path, "tests/")) return "tests";
-  if (std::regex_match(path, stage)) return kStages;
+  if (in_stage(path)) return kStages;
   if (path == "shared/stages.hpp" || path == "shared/stages.cpp") return kRegistry;
   if (!starts_with(path, "shared/")) return {};
   const std::size_t last = path.rfind('/');
@@ -110,14 +134,13 @@ Faults include_faults(const Files& files) {
 
 Faults homeless_faults(const Files& files) {
   const std::set<std::string> at_the_top = {"shared/CMakeLists.txt", kMap};
-  static const std::regex other_suffix(R"(\.(h|hh|hxx|inc|inl|ipp|c|cc|cxx|c\+\+)$)");
   Faults faults;
   std::set<std::string> with_build;
   for (const File& file : files) {
     if (!starts_with(file.path, "shared/")) continue;
     if (room_of(file.path).empty() && !is_workshop(file.path) && at_the_top.count(file.path) == 0)
       faults.push_back(file.path + ": lies in no room");
-    if (std::regex_search(file.path, other_suffix))
+    if (ends_with_any(file.path, {".h", ".hh", ".hxx", ".inc", ".inl", ".ipp", ".c", ".cc", ".cxx", ".c++"}))
       faults.push_back(file.path + ": C++ is called .hpp, .cpp, .cuh or .cu here, which the rules read");
     if (file.path == "shared/" + room_of(file.path) + "/CMakeLists.txt")
       with_build.insert(room_of(file.path));
@@ -133,12 +156,10 @@ Faults map_faults(const Files& files) {
       std::find_if(files.begin(), files.end(), [](const File& file) { return file.path == kMap; });
   if (map == files.end()) return {std::string(kMap) + " is missing"};
   // A room's line in the table begins with its name in backquotes and a slash.
-  static const std::regex row(R"(^\| `([a-z_/]+)/` \|)");
   std::vector<std::string> named;
-  std::istringstream lines(map->text);
-  std::smatch match;
-  for (std::string line; std::getline(lines, line);)
-    if (std::regex_search(line, match, row)) named.push_back(match[1]);
+  for (const std::string& line : lines_of(map->text))
+    if (const std::string rest = behind(line, "| `"); rest.find("/` |") != std::string::npos)
+      named.push_back(rest.substr(0, rest.find("/` |")));
   std::vector<std::string> expected = rooms_in(files);
   std::erase(expected, std::string(kRegistry));
   std::erase(expected, std::string(kStages));
