@@ -12,12 +12,11 @@ rm -rf "$work"
 mkdir -p "$work"
 unset CUDACXX
 
-# configure NAME OPTIONS...: output and exit code in $output and $code.
+# configure OPTIONS...: output and exit code in $output and $code. One folder, in which all that the project and CUDA left
+# is forgotten each time: what CMake found out about the C++ compiler stays, and with it most of the time.
 configure() {
-  name=$1
-  shift
-  output=$("$cmake" -S "$source_dir" -B "$work/$name" -D CMAKE_CXX_COMPILER="$compiler" -D LADDER_TESTS=OFF "$@" \
-    </dev/null 2>&1)
+  output=$("$cmake" -S "$source_dir" -B "$work/build" -U 'LADDER_*' -U 'CMAKE_CUDA*' -D CMAKE_CXX_COMPILER="$compiler" \
+    -D LADDER_TESTS=OFF "$@" </dev/null 2>&1)
   code=$?
 }
 
@@ -39,21 +38,21 @@ expect() {
   printf 'FAILED: %s: wanted one line with "%s"; exit code %s and:\n%s\n' "$2" "$1" "$code" "$output"
 }
 
-configure plain -D LADDER_CUDA=OFF
+configure -D LADDER_CUDA=OFF
 expect "GPU: skipped (LADDER_CUDA is OFF).*CPU models only" "without CUDA the line says what is left out"
 
 pretend_nvcc 13.2
-configure old -D LADDER_CUDA=ON -D CMAKE_CUDA_COMPILER="$work/nvcc"
+configure -D LADDER_CUDA=ON -D CMAKE_CUDA_COMPILER="$work/nvcc"
 expect "GPU: skipped, nvcc 13.2 is too old (13.3 or newer.*CPU models only" "a toolkit of 13.2 is refused in one line"
 
 pretend_nvcc 12.9
 CUDACXX=$work/nvcc
 export CUDACXX
-configure older -D LADDER_CUDA=ON
+configure -D LADDER_CUDA=ON
 expect "GPU: skipped, nvcc 12.9 is too old" "CUDACXX is looked at too"
 unset CUDACXX
 
-configure none -D LADDER_CUDA=ON -D CMAKE_CUDA_COMPILER="$work/no-such-nvcc"
+configure -D LADDER_CUDA=ON -D CMAKE_CUDA_COMPILER="$work/no-such-nvcc"
 expect "GPU: skipped, no nvcc answers" "a compiler that is not there is no error"
 
 [ "$failures" = 0 ] || { echo "$failures failures"; exit 1; }
