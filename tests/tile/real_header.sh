@@ -17,7 +17,7 @@ if [ -z "$include" ] || [ ! -f "$include/cuda_tile.h" ]; then
   exit 0
 fi
 check() {
-  "$compiler" -std=c++20 -fsyntax-only -DFMT_HEADER_ONLY -DLADDER_TILE_REAL_HEADER -Wno-attributes \
+  "$compiler" -std=c++20 -fsyntax-only -DLADDER_TILE_REAL_HEADER -Wno-attributes \
     -isystem "$include" -I "$source_dir" "$@"
 }
 check "$source_dir/tests/tile/whole_subset.cpp"
