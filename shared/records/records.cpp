@@ -38,7 +38,8 @@ std::vector<std::string> files_of_entry(const fs::path& folder, const std::strin
 std::vector<std::string> files_that_count(const fs::path& folder, const std::string& entry) {
   std::vector<std::string> files = files_of_entry(folder, entry);
   require(!files.empty(),
-          "{}: no such source file or folder: hashes need the folder that the program was built from",
+          "{}: no such source file or folder: hashes need the folder that the program was built from, with "
+          "every place that its source sets name",
           (folder / entry).string());
   return files;
 }
@@ -48,7 +49,7 @@ std::set<std::string> files_of(const fs::path& folder, const std::string& set) {
   std::set<std::string> files, left_out;
   for (const std::string& entry : source_set(set)) {
     const bool out = entry.front() == '!';
-    for (std::string& file : out ? files_of_entry(folder, entry.substr(1)) : files_that_count(folder, entry))
+    for (std::string& file : files_that_count(folder, out ? entry.substr(1) : entry))
       (out ? left_out : files).insert(std::move(file));
   }
   for (const std::string& file : left_out) files.erase(file);
@@ -262,7 +263,9 @@ Record read_record(const fs::path& path) {
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: {}", source, error.what()));
   }
-  for (const Json& row : member<Json>(json, "rows", source)) record.rows.push_back(row_from(row, source));
+  const Json rows = member<Json>(json, "rows", source);
+  require(rows.is_array(), "{}: 'rows' is not a list", source);
+  for (const Json& row : rows) record.rows.push_back(row_from(row, source));
   return record;
 }
 

@@ -271,7 +271,11 @@ TablesReport update_tables(const fs::path& folder, bool write) {
   for (const fs::path& path : documents(folder)) {
     const std::string text = read_file(path), name = fs::relative(path, folder).generic_string();
     const std::string updated = replace_blocks(text, name, [&](const std::string& block) -> std::string {
-      if (has_record(block, records, folder)) return render_block(block, records, folder);
+      try {
+        if (has_record(block, records, folder)) return render_block(block, records, folder);
+      } catch (const JsonError& error) {
+        throw InputError(fmt::format("the record or items of block '{}': {}", block, error.what()));
+      }
       report.missing.push_back(fmt::format("{}: block '{}' has no record", name, block));
       return fmt::format("*Not measured yet: there is no record `{}`.*\n", block);
     });

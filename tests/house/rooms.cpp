@@ -27,7 +27,6 @@ std::size_t floor_of(const std::string& room) {
 /// The first folder of a path: what tells two stages apart.
 std::string top_of(const std::string& path) { return path.substr(0, path.find('/')); }
 
-/// Whether an included path is one of this repository rather than a library's.
 /// Whether `from` may include `what`.
 bool may_include(const std::string& from, const std::string& what) {
   const std::string here = room_of(from), there = room_of(what);
@@ -115,6 +114,19 @@ std::string room_of(const std::string& path) {
   return folder == kStages || folder == kRegistry ? std::string() : folder;
 }
 
+namespace {
+
+/// "a.hpp includes b.hpp: model may not include from train".
+std::string refusal(const std::string& from, const std::string& what) {
+  std::string text = from;
+  text.append(" includes ").append(what).append(": ");
+  const std::string there = room_of(what);
+  if (there.empty()) return text.append("that lies in no room");
+  return text.append(room_of(from)).append(" may not include from ").append(there);
+}
+
+}  // namespace
+
 Faults include_faults(const Files& files) {
   Faults faults;
   for (const File& file : files) {
@@ -124,9 +136,7 @@ Faults include_faults(const Files& files) {
         faults.push_back(file.path + " includes " + what + ": write it from the root");
       if (!names_a_room(what)) continue;
       if (may_include(file.path, what)) continue;
-      const std::string here = room_of(file.path), there = room_of(what);
-      faults.push_back(file.path + " includes " + what + ": " +
-                       (there.empty() ? "that lies in no room" : here + " may not include from " + there));
+      faults.push_back(refusal(file.path, what));
     }
   }
   return faults;

@@ -61,6 +61,12 @@ TEST_CASE("a damaged or foreign record is refused with its reason") {
   CHECK(refusal(path).find("ladder-record/1") != std::string::npos);
   write_file(path, R"({"format": "ladder-record/1", "name": "x"})");
   CHECK(refusal(path).find("'command'") != std::string::npos);
+  Record whole = new_record("x", "", "");
+  write_record(path, whole);
+  std::string text = read_file(path);
+  text.replace(text.find("\"rows\": []"), 10, "\"rows\": {}");
+  write_file(path, text);
+  CHECK(refusal(path).find("x.json: 'rows' is not a list") != std::string::npos);
   Record record = new_record("other", "", "");
   write_record(path, record);
   CHECK_THROWS_WITH(read_records(folder.path()), Catch::Contains("holds the record 'other'"));
