@@ -2,23 +2,9 @@
 
 #include <string>
 
-#include "shared/base/error.hpp"
+#include "shared/base/json_member.hpp"
 
 namespace ladder {
-namespace {
-
-/// json.at(name) as T, with an error that names file and member.
-template <class T>
-T member(const Json& json, const char* name, std::string_view source) {
-  try {
-    return json.at(name).get<T>();
-  } catch (const JsonError&) {
-    throw InputError(fmt::format("{}: '{}' is missing or of another kind than expected", source, name));
-  }
-}
-
-}  // namespace
-
 Json to_json(const GptConfig& config) {
   return sorted({{"vocab_size", config.vocab_size},
                  {"n_layer", config.n_layer},
@@ -43,29 +29,29 @@ Json to_json(const TrainConfig& config) {
 
 GptConfig gpt_config_from_json(const Json& json, std::string_view source) {
   GptConfig config;
-  config.vocab_size = member<int>(json, "vocab_size", source);
-  config.n_layer = member<int>(json, "n_layer", source);
-  config.n_embd = member<int>(json, "n_embd", source);
-  config.n_head = member<int>(json, "n_head", source);
-  config.n_kv_head = member<int>(json, "n_kv_head", source);
+  config.vocab_size = member_of<int>(json, "vocab_size", source);
+  config.n_layer = member_of<int>(json, "n_layer", source);
+  config.n_embd = member_of<int>(json, "n_embd", source);
+  config.n_head = member_of<int>(json, "n_head", source);
+  config.n_kv_head = member_of<int>(json, "n_kv_head", source);
   if (config.n_kv_head == config.n_head)
     config.n_kv_head = 0;  // one way to say it, so that == compares models
-  config.block_size = member<int>(json, "block_size", source);
+  config.block_size = member_of<int>(json, "block_size", source);
   return config;
 }
 
 TrainConfig train_config_from_json(const Json& json, std::string_view source) {
   TrainConfig config;
-  config.steps = member<std::int64_t>(json, "steps", source);
-  config.schedule_steps = member<std::int64_t>(json, "schedule_steps", source);
-  config.batch_size = member<int>(json, "batch_size", source);
-  config.grad_accum = member<int>(json, "grad_accum", source);
-  config.learning_rate = member<double>(json, "learning_rate", source);
-  config.beta1 = member<double>(json, "beta1", source);
-  config.beta2 = member<double>(json, "beta2", source);
-  config.eps = member<double>(json, "eps", source);
-  config.seed = member<std::int64_t>(json, "seed", source);
-  config.dtype = parse_dtype(member<std::string>(json, "dtype", source));
+  config.steps = member_of<std::int64_t>(json, "steps", source);
+  config.schedule_steps = member_of<std::int64_t>(json, "schedule_steps", source);
+  config.batch_size = member_of<int>(json, "batch_size", source);
+  config.grad_accum = member_of<int>(json, "grad_accum", source);
+  config.learning_rate = member_of<double>(json, "learning_rate", source);
+  config.beta1 = member_of<double>(json, "beta1", source);
+  config.beta2 = member_of<double>(json, "beta2", source);
+  config.eps = member_of<double>(json, "eps", source);
+  config.seed = member_of<std::int64_t>(json, "seed", source);
+  config.dtype = parse_dtype(member_of<std::string>(json, "dtype", source));
   return config;
 }
 
