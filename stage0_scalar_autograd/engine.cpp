@@ -1,6 +1,7 @@
 #include "stage0_scalar_autograd/engine.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "stage0_scalar_autograd/fast_adam.hpp"
 #include "stage0_scalar_autograd/model.hpp"
@@ -10,17 +11,23 @@ namespace {
 
 /// The parameters become the first slots of the tape, in the order of parameter_specs().
 Weights place_weights(Tape& tape, const GptConfig& config) {
+  const ParameterSpecs specs = parameter_specs(config);
   std::vector<Matrix> all;
-  for (const ParameterSpec& spec : parameter_specs(config)) {
+  for (const ParameterSpec& spec : specs) {
     const Span span{tape.size(), static_cast<std::uint32_t>(spec.size()), false};
     for (std::size_t i = 0; i < spec.size(); ++i) tape.leaf(0.0);
-    all.push_back(
-        {Row(tape, span), static_cast<std::uint32_t>(spec.rows), static_cast<std::uint32_t>(spec.cols)});
+    all.push_back({Row(tape, span), static_cast<std::uint32_t>(spec.shape[0]),
+                   static_cast<std::uint32_t>(spec.shape[1])});
   }
   tape.keep();
-  Weights weights{all[0], all[1], all[2], {}};
-  for (std::size_t i = 3; i < all.size(); i += 6)
-    weights.layers.push_back({all[i], all[i + 1], all[i + 2], all[i + 3], all[i + 4], all[i + 5]});
+  const auto matrix = [&](const std::string& name) { return all[position_of(specs, name)]; };
+  Weights weights{matrix("wte"), matrix("wpe"), matrix("lm_head"), {}};
+  for (int i = 0; i < config.n_layer; ++i) {
+    const std::string layer = fmt::format("layer{}.", i);
+    weights.layers.push_back({matrix(layer + "attn_wq"), matrix(layer + "attn_wk"), matrix(layer + "attn_wv"),
+                              matrix(layer + "attn_wo"), matrix(layer + "mlp_fc1"),
+                              matrix(layer + "mlp_fc2")});
+  }
   return weights;
 }
 
@@ -51,10 +58,17 @@ std::vector<double> data_of(const Row& row) {
   return data;
 }
 
-/// Collects the activations of a probe by name, row under row.
+/// One activation of a probe, row under row.
+struct Collected {
+  std::string name;
+  int width;
+  std::vector<double> values;
+};
+
+/// Collects the activations of a probe by name into `out`; passed around by value.
 class Taps {
  public:
-  Taps(TensorList& out, const GptConfig& config) : out_(out) {
+  Taps(std::vector<Collected>& out, const GptConfig& config) : out_(out) {
     add_tensor("embed", config.n_embd);
     for (int i = 0; i < config.n_layer; ++i)
       for (const char* part : {"attn", "mlp"}) add_tensor(fmt::format("layer{}.{}", i, part), config.n_embd);
@@ -66,13 +80,12 @@ class Taps {
   void logits(const Row& row) { append(out_.size() - 1, row); }
 
  private:
-  void add_tensor(std::string name, int width) { out_.push_back({std::move(name), {0, width}, {}}); }
+  void add_tensor(std::string name, int width) { out_.push_back({std::move(name), width, {}}); }
   void append(std::size_t index, const Row& row) {
     const std::vector<double> data = data_of(row);
     out_[index].values.insert(out_[index].values.end(), data.begin(), data.end());
-    ++out_[index].shape[0];
   }
-  TensorList& out_;
+  std::vector<Collected>& out_;
 };
 
 struct NoTaps {
@@ -98,6 +111,7 @@ class ScalarEngine final : public Engine {
 
   double train_step(std::span<const Batch> micro_batches, const AdamStep& adam) override {
     const double total = accumulate(micro_batches, NoTaps{});
+    clip(adam.clip);
     const auto update = tape_.sums() == Sums::fused ? fast_adam_update : adam_update;
     update(adam, tape_.kept_data(), tape_.kept_grad(), m_, v_);
     return total;
@@ -109,6 +123,8 @@ class ScalarEngine final : public Engine {
   std::unique_ptr<Decoder> decoder() override;
 
  private:
+  /// Scales the gradients down to a norm of at most `largest`; 0: leaves them alone.
+  void clip(double largest);
   void scatter(const TensorList& tensors, std::span<double> to) const;
   TensorList gather(std::span<const double> from) const;
   template <class Taps>
@@ -121,18 +137,24 @@ class ScalarEngine final : public Engine {
   std::vector<double> m_, v_;
 };
 
+void ScalarEngine::clip(double largest) {
+  if (largest == 0.0) return;
+  const std::span<double> grad = tape_.kept_grad();
+  const double squares = std::inner_product(grad.begin(), grad.end(), grad.begin(), 0.0);
+  const double factor = clip_factor(largest, squares);
+  for (double& g : grad) g *= factor;
+}
+
 void ScalarEngine::scatter(const TensorList& tensors, std::span<double> to) const {
-  require_parameters(tensors, config());
+  require_parameters(tensors, parameter_specs(config()));
   auto out = to.begin();
-  for (const NamedTensor& tensor : tensors) out = std::copy(tensor.values.begin(), tensor.values.end(), out);
+  for (const NamedTensor& tensor : tensors) out = std::ranges::copy(tensor.values(), out).out;
 }
 
 TensorList ScalarEngine::gather(std::span<const double> from) const {
   TensorList tensors;
   for (const ParameterSpec& spec : parameter_specs(config())) {
-    tensors.push_back({spec.name,
-                       {spec.rows, spec.cols},
-                       {from.begin(), from.begin() + static_cast<std::ptrdiff_t>(spec.size())}});
+    tensors.emplace_back(spec.name, spec.shape, from.first(spec.size()));
     from = from.subspan(spec.size());
   }
   return tensors;
@@ -185,7 +207,11 @@ double ScalarEngine::loss(const Batch& batch) {
 
 Probe ScalarEngine::probe(const Batch& batch) {
   Probe result;
-  result.loss = accumulate({&batch, 1}, Taps(result.activations, config()));
+  std::vector<Collected> taps;
+  result.loss = accumulate({&batch, 1}, Taps(taps, config()));
+  for (const auto& [name, width, values] : taps)
+    result.activations.emplace_back(name, std::vector<int>{static_cast<int>(values.size()) / width, width},
+                                    values);
   result.gradients = gather(tape_.kept_grad());
   return result;
 }
@@ -210,10 +236,11 @@ class ScalarDecoder final : public Decoder {
       : model_(model.config, model.tape.sums()), cache_(model.config.n_layer) {
     std::ranges::copy(model.tape.kept_data(), model_.tape.kept_data().begin());
   }
-  std::vector<double> next(int token) override {
-    const Row logits = model_.forward(token, position_, cache_, NoTaps{});
-    ++position_;
-    return data_of(logits);
+  std::vector<double> next(std::span<const std::int32_t> tokens) override {
+    require(!tokens.empty(), "a decoder needs at least one token at a time");
+    for (const std::int32_t token : tokens.first(tokens.size() - 1))
+      model_.forward(token, position_++, cache_, NoTaps{});
+    return data_of(model_.forward(tokens.back(), position_++, cache_, NoTaps{}));
   }
 
  private:

@@ -19,12 +19,12 @@ template <class T>
 struct Head {
   const T *q, *k, *v;
   std::ptrdiff_t stride, out_stride;
-  int length, head_dim;
+  int length, first, head_dim;  ///< `first` keys stand before that of the first query
   bool causal;
   T scale;
 
   /// Key positions that some query position of the block at t0 sees.
-  int keys(int t0) const { return causal ? std::min(length, t0 + kLanes) : length; }
+  int keys(int t0) const { return first + (causal ? std::min(length, t0 + kLanes) : length); }
   int queries(int t0) const { return std::min(length - t0, kLanes); }
 };
 
@@ -39,6 +39,7 @@ Head<T> head_of(const Args& a, int b, int h) {
           a.row_stride,
           static_cast<std::ptrdiff_t>(a.heads) * a.head_dim,
           a.batch.lengths_b[b],
+          a.batch.first,
           a.head_dim,
           a.causal,
           T(1) / std::sqrt(static_cast<T>(a.head_dim))};
@@ -47,12 +48,12 @@ Head<T> head_of(const Args& a, int b, int h) {
 /// Scratch holds, for every row of the batch and head, one probability for each possible key position.
 template <class T, class Args>
 Lane<T>* probabilities(const Args& a, int b, int h, int t0) {
-  const int length = a.batch.lengths_b[b];
+  const int length = a.batch.lengths_b[b], keys = a.batch.first + length;
   const std::ptrdiff_t per_row = round_up_to_lanes(a.batch.max_length);
   T* of_sequence = static_cast<T*>(a.scratch) + a.batch.starts_b[b] * per_row * a.heads;
   return reinterpret_cast<Lane<T>*>(of_sequence) +
-         static_cast<std::ptrdiff_t>(h) * (round_up_to_lanes(length) / kLanes) * length +
-         static_cast<std::ptrdiff_t>(t0 / kLanes) * length;
+         static_cast<std::ptrdiff_t>(h) * (round_up_to_lanes(length) / kLanes) * keys +
+         static_cast<std::ptrdiff_t>(t0 / kLanes) * keys;
 }
 
 /// weights[s] += sum_d columns[d] rows[s][d]: 16 query positions against each key position.
@@ -67,13 +68,14 @@ void add_products(const Lane<T>* columns, int channels, const T* rows, std::ptrd
   }
 }
 
-/// softmax of the scores in p over s, where lane i sees s <= t0 + i; returns the log of the sum of
-/// exponentials.
+/// softmax of the scores in p over s, where lane i sees s <= t0 + i; returns the log of the sum of exponentials. A lane's
+/// unseen scores are replaced by its first, which every lane sees: they change no maximum, and their exponentials, which
+/// are dropped, stay numbers.
 template <class T>
 Lane<T> masked_softmax(Lane<T>* p, int keys, int t0, bool causal) {
   Lane<T> maximum = p[0];  // position 0 is seen by all
   for (int s = 1; s < keys; ++s) {
-    if (causal && s > t0) p[s] += (T(1) - lane_mask<T>[s - t0]) * static_cast<T>(kMaskValue);
+    if (causal && s > t0) p[s] = (lane_mask<T>[s - t0] > T(0)).select(p[s], p[0]);
     maximum = maximum.max(p[s]);
   }
   Lane<T> sum = Lane<T>::Zero();
@@ -99,7 +101,7 @@ void forward_block(const Head<T>& head, int t0, Lane<T>* p, T* out, T* lse) {
     for (int d = 0; d < channels; ++d) columns[d] *= head.scale;
     add_products(columns, channels, head.k + d0, head.stride, keys, p);
   }
-  const Lane<T> sums = masked_softmax(p, keys, t0, head.causal);
+  const Lane<T> sums = masked_softmax(p, keys, head.first + t0, head.causal);
   for (int i = 0; i < queries; ++i) lse[t0 + i] = sums[i];
   for (int d = 0; d < head.head_dim; ++d) {
     Lane<T> mix = Lane<T>::Zero();

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "stage1_cpu_tensor/kernels.hpp"
 #include "stage1_cpu_tensor/maps.hpp"
 
@@ -7,7 +9,7 @@ namespace {
 /// The position of row n in its sequence, or -1 for padding.
 int position_of(const BatchView& batch, int n) {
   const int b = batch.sequence_n[n];
-  return b < 0 ? -1 : n - batch.starts_b[b];
+  return b < 0 ? -1 : batch.first + n - batch.starts_b[b];
 }
 
 }  // namespace
@@ -53,8 +55,12 @@ void rmsnorm_forward(const RmsNormForward& a) {
   auto y_nc = matrix<T>(a.y_nc, a.rows, a.channels);
   T* rstd_n = a.rstd_n.as<T>();
   for (int n = 0; n < a.rows; ++n) {
-    const T mean_square = x_nc.row(n).squaredNorm() / static_cast<T>(a.channels);
-    rstd_n[n] = T(1) / std::sqrt(mean_square + static_cast<T>(kRmsNormEpsilon));
+    const T squares = x_nc.row(n).squaredNorm();
+    rstd_n[n] = T(1) / std::sqrt(squares / static_cast<T>(a.channels) + static_cast<T>(kRmsNormEpsilon));
+    if (std::isinf(squares)) {
+      const T rescue = static_cast<T>(kRmsNormRescue);
+      rstd_n[n] = rescue / std::sqrt((x_nc.row(n) * rescue).squaredNorm() / static_cast<T>(a.channels));
+    }
     y_nc.row(n) = x_nc.row(n) * rstd_n[n];
   }
 }

@@ -43,6 +43,8 @@ void residual_forward(const ResidualForward& a);
 template <class T>
 void cross_entropy(const CrossEntropy& a);
 template <class T>
+void gradient_squares(const GradientSquares& a);
+template <class T>
 void adam(const Adam& a);
 
 }  // namespace ladder::eigen

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "stage1_cpu_tensor/kernels.hpp"
@@ -59,9 +60,10 @@ void cross_entropy(const CrossEntropy& a) {
   T* loss_n = a.loss_n.as<T>();
   double total = 0;  // in float, a sum over 16,384 rows one after the other would lose three digits
   for (int n = 0; n < a.batch.rows; ++n) {
-    Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>> row(
-        a.logits_nv.as<T>() + static_cast<std::ptrdiff_t>(n) * V, V);
+    T* logits = a.logits_nv.as<T>() + static_cast<std::ptrdiff_t>(n) * a.columns;
+    Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>> row(logits, V);
     const int b = a.batch.sequence_n[n];
+    if (a.with_gradient) std::fill(logits + V, logits + a.columns, T(0));
     if (b < 0) {
       loss_n[n] = 0;
       if (a.with_gradient) row.setZero();
@@ -80,21 +82,39 @@ void cross_entropy(const CrossEntropy& a) {
   *a.loss.as<T>() += static_cast<T>(total);
 }
 
+template <class T>
+void gradient_squares(const GradientSquares& a) {
+  constexpr std::size_t kPart = 4096;  // in double, but not one by one
+  const T* grad = a.grad.as<T>();
+  double squares = 0;
+  for (std::size_t first = 0; first < a.count; first += kPart) {
+    const auto count = static_cast<std::ptrdiff_t>(std::min(kPart, a.count - first));
+    squares += Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>(grad + first, count)
+                   .template cast<double>()
+                   .square()
+                   .sum();
+  }
+  *a.squares.as<T>() = static_cast<T>(squares);
+}
+
 // With the corrections taken out of the loop: lr (m / c1) / (sqrt(v / c2) + eps) = (lr / c1) m / (sqrt(v (1 /
 // c2)) + eps).
 template <class T>
 void adam(const Adam& a) {
   const AdamStep& s = *a.step;
-  const auto g = array<T>(a.grad, a.count);
+  const T scale = a.squares ? static_cast<T>(clip_factor(s.clip, *a.squares.as<T>())) : T(1);
+  const auto g = array<T>(a.grad, a.count) * scale;
   auto m = array<T>(a.m, a.count), v = array<T>(a.v, a.count), p = array<T>(a.param, a.count);
   m = static_cast<T>(s.beta1) * m + static_cast<T>(1.0 - s.beta1) * g;
   v = static_cast<T>(s.beta2) * v + static_cast<T>(1.0 - s.beta2) * g * g;
+  if (a.decays) p *= static_cast<T>(1.0 - s.learning_rate * s.weight_decay);
   p -= static_cast<T>(s.learning_rate / s.correction1) * m /
        ((v * static_cast<T>(1.0 / s.correction2)).sqrt() + static_cast<T>(s.eps));
 }
 
-#define LADDER_INSTANTIATE(T)                          \
-  template void cross_entropy<T>(const CrossEntropy&); \
+#define LADDER_INSTANTIATE(T)                                \
+  template void cross_entropy<T>(const CrossEntropy&);       \
+  template void gradient_squares<T>(const GradientSquares&); \
   template void adam<T>(const Adam&);
 LADDER_INSTANTIATE(float)
 LADDER_INSTANTIATE(double)

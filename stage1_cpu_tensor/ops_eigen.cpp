@@ -61,6 +61,7 @@ class EigenOps final : public Ops {
   void run(const ReluBackward& a) override { eigen::relu_backward<T>(a); }
   void run(const ResidualForward& a) override { eigen::residual_forward<T>(a); }
   void run(const CrossEntropy& a) override { eigen::cross_entropy<T>(a); }
+  void run(const GradientSquares& a) override { eigen::gradient_squares<T>(a); }
   void run(const Adam& a) override {
     const eigen::FlushDenormals flush;  // also under a decorator, which goes around run_step
     eigen::adam<T>(a);

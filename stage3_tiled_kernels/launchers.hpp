@@ -28,6 +28,7 @@ void enqueue(const ReluForward& args, Stream& stream);
 void enqueue(const ReluBackward& args, Stream& stream);
 void enqueue(const ResidualForward& args, Stream& stream);
 void enqueue(const CrossEntropy& args, Stream& stream);
+void enqueue(const GradientSquares& args, Stream& stream);
 void enqueue(const Adam& args, Stream& stream);
 
 void enqueue(const RmsNormLinearForward& args, Stream& stream);

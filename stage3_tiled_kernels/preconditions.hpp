@@ -39,6 +39,8 @@ inline void require_batch(const char* operation, const BatchView& batch) {
   if (batch.rows > 0) given("tokens_n", batch.tokens_n);
   if (batch.rows > 0) given("targets_n", batch.targets_n);
   if (batch.rows > 0) given("sequence_n", batch.sequence_n);
+  require(batch.first == 0 || (batch.first > 0 && batch.batch == 1),
+          "{}: {} positions before a batch of {} sequences", operation, batch.first, batch.batch);
 }
 
 // One for every operation with something to check; the rest is the launchers'.
@@ -48,10 +50,15 @@ inline void require_arguments(const EmbeddingForward& a) { require_batch("embedd
 inline void require_arguments(const EmbeddingBackward& a) { require_batch("embedding_backward", a.batch); }
 inline void require_arguments(const AttentionForward& a) { require_batch("attention_forward", a.batch); }
 inline void require_arguments(const AttentionBackward& a) { require_batch("attention_backward", a.batch); }
-inline void require_arguments(const CrossEntropy& a) { require_batch("cross_entropy", a.batch); }
+inline void require_arguments(const CrossEntropy& a) {
+  require_batch("cross_entropy", a.batch);
+  require(a.columns >= a.vocabulary, "cross_entropy: rows of {} columns hold no vocabulary of {}", a.columns,
+          a.vocabulary);
+}
 inline void require_arguments(const Adam& a) {
   require_given("adam", "step", a.step, alignof(AdamStep));
   require_given("adam", "param", a.param);
+  require_aligned("adam", "squares", a.squares);
 }
 inline void require_arguments(const RmsNormBackward& a) {
   require_aligned("rmsnorm_backward", "dresidual_nc", a.dresidual_nc);

@@ -1,4 +1,6 @@
 // Cases of attention: grouped heads, causal or not, lengths 0 and 1, sharp scores.
+#include <algorithm>
+
 #include "shared/check/cases.hpp"
 #include "shared/check/naive_reference.hpp"
 
@@ -9,9 +11,10 @@ struct Shape {
   Batch batch;
   naive::AttentionShape a;
   std::string name;
-  double scale;  ///< of queries and keys: 100 gives scores of 1e4
+  double scale;   ///< of queries and keys: 100 gives scores of 1e4
+  int first = 0;  ///< rows of earlier positions in front of the batch's, for keys and values
 
-  std::size_t packed() const { return cells(a.stride()); }
+  std::size_t packed() const { return cells(a.stride()) + static_cast<std::size_t>(first * a.stride()); }
   std::size_t mixed() const { return cells(a.heads * a.head_dim); }
   std::size_t cells(int columns) const {
     return static_cast<std::size_t>(batch.rows()) * static_cast<std::size_t>(columns);
@@ -28,7 +31,7 @@ Args common(const Shape& s, const Bound& t) {
   args.causal = s.a.causal;
   args.row_stride = s.a.stride();
   const Act qkv = t.act("qkv");
-  args.q = qkv.at(static_cast<std::size_t>(s.a.q(0)));
+  args.q = qkv.at(static_cast<std::size_t>(s.first * s.a.stride() + s.a.q(0)));
   args.k = qkv.at(static_cast<std::size_t>(s.a.k(0)));
   args.v = qkv.at(static_cast<std::size_t>(s.a.v(0)));
   args.out_nc = t.act("out");
@@ -49,6 +52,7 @@ OpCase forward(const Shape& s) {
   c.op = "attention_forward";
   c.shape = s.name;
   c.batch = s.batch;
+  c.first = s.first;
   c.scratch_heads = s.a.heads;
   c.max_logit = s.scale * s.scale;
   add(c, Role::activation, Use::input, "qkv", packed_values(s));
@@ -58,6 +62,46 @@ OpCase forward(const Shape& s) {
   c.with_terms = {"out"};
   c.rounded_terms = [s](Values& t) { naive::attention_terms(s.batch, s.a, t.at("qkv"), t.at("out")); };
   c.naive = [s](Values& t) { naive::attention(s.batch, s.a, t.at("qkv"), t.at("out"), t.at("lse")); };
+  return c;
+}
+
+/// A sequence of which `first` positions were there before: its last rows, as text is generated.
+OpCase continued(int rows, int first, const naive::AttentionShape& a) {
+  const Shape s{random_batch({rows}, 27, rows, Layout::packed), a,
+                fmt::format("N={} after {} H={} K={} D={}{}", rows, first, a.heads, a.kv_heads, a.head_dim,
+                            a.causal ? " causal" : ""),
+                1, first};
+  OpCase c = forward(s);
+  c.with_terms.clear();
+  c.rounded_terms = nullptr;
+  c.naive = [=](Values& t) {  // the whole sequence, of which the last rows are kept
+    const Batch whole = random_batch({first + rows}, 27, first + rows, Layout::packed);
+    const std::size_t width = s.mixed() / static_cast<std::size_t>(rows);
+    naive::Tensor out(static_cast<std::size_t>(first + rows) * width);
+    naive::Tensor lse(static_cast<std::size_t>((first + rows) * a.heads));
+    naive::attention(whole, a, t.at("qkv"), out, lse);
+    std::copy(out.end() - static_cast<std::ptrdiff_t>(s.mixed()), out.end(), t.at("out").begin());
+    for (int h = 0; h < a.heads; ++h)
+      std::copy_n(lse.begin() + h * (first + rows) + first, rows, t.at("lse").begin() + h * rows);
+  };
+  return c;
+}
+
+/// Scores that are all far below -1e20, of which every query's even keys win by as much: exact in every type but fp16.
+OpCase low_scores(const std::vector<int>& lengths, const naive::AttentionShape& a, Layout layout) {
+  const Shape s{random_batch(lengths, 27, 17, layout), a, "", 1};
+  OpCase c = forward(s);
+  c.shape = fmt::format("B={} T=17 H={} K={} D={}{} scores far below 0", lengths.size(), a.heads, a.kv_heads,
+                        a.head_dim, a.causal ? " causal" : "");
+  c.beyond_fp16 = true;
+  std::vector<double>& qkv = c.values.at("qkv");
+  const auto stride = static_cast<std::size_t>(a.stride());
+  for (std::size_t n = 0; n < qkv.size() / stride; ++n)
+    for (int p = 0; p < a.v(0); ++p)
+      qkv[n * stride + static_cast<std::size_t>(p)] = p < a.k(0) ? 0x1p40
+                                                      : (static_cast<int>(n) - s.batch.starts_b[0]) % 2 == 0
+                                                          ? -0x1p40
+                                                          : -0x1p42;
   return c;
 }
 
@@ -117,6 +161,12 @@ std::vector<OpCase> attention_cases(Layout layout) {
     both({5, 17, 0, 2}, 17, 4, 2, 8, causal, 1);
     both({9, 4}, 16, 2, 2, 16, causal, 100);
     both({40, 33}, 40, 2, 1, 8, causal, 1);
+    cases.push_back(continued(1, 16, {4, 4, 4, causal}));
+    cases.push_back(continued(1, 40, {3, 1, 11, causal}));
+    cases.push_back(continued(5, 12, {4, 2, 8, causal}));
+    cases.push_back(continued(20, 70, {2, 2, 16, causal}));
+    cases.push_back(low_scores({7, 0, 1, 17}, {4, 4, 4, causal}, layout));
+    cases.push_back(low_scores({17, 3}, {4, 2, 16, causal}, layout));
   }
   return cases;
 }

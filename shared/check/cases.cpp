@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <random>
 
@@ -52,8 +53,8 @@ class Runner {
       bound_.adam_step = static_cast<const AdamStep*>(step);
     }
     if (c.scratch_heads > 0) {
-      const std::size_t bytes =
-          ops.attention_scratch_bytes(c.batch->rows(), c.scratch_heads, c.batch->max_length);
+      const std::size_t bytes = ops.attention_scratch_bytes(c.first + c.batch->rows(), c.scratch_heads,
+                                                            c.first + c.batch->max_length);
       bound_.scratch = bytes > 0 ? ops.allocate(bytes) : nullptr;
     }
   }
@@ -137,15 +138,13 @@ class Runner {
       if (!values.empty()) ops_.upload(memory, values.data(), values.size() * sizeof(std::int32_t));
       return static_cast<const std::int32_t*>(memory);
     };
-    bound_.batch = {batch.batch(),
-                    batch.rows(),
-                    batch.max_length,
-                    integers(batch.tokens_n),
-                    integers(batch.targets_n),
-                    integers(batch.sequence_n),
-                    integers(batch.starts_b),
-                    integers(batch.lengths_b),
-                    batch.full()};
+    bound_.batch = batch.view();
+    bound_.batch.tokens_n = integers(batch.tokens_n);
+    bound_.batch.targets_n = integers(batch.targets_n);
+    bound_.batch.sequence_n = integers(batch.sequence_n);
+    bound_.batch.starts_b = integers(batch.starts_b);
+    bound_.batch.lengths_b = integers(batch.lengths_b);
+    bound_.batch.first = case_.first;
   }
 
   const OpCase& case_;
@@ -180,12 +179,13 @@ Batch random_batch(const std::vector<int>& lengths, int vocabulary, int block_si
   return make_batch(sequences, layout, block_size);
 }
 
-std::vector<OpCase> all_cases(Layout layout) {
+std::vector<OpCase> all_cases(Layout layout, Dtype dtype) {
   std::vector<OpCase> all;
   for (std::vector<OpCase> family :
        {linear_cases(), norm_cases(), elementwise_cases(), embedding_cases(layout), attention_cases(layout),
         loss_cases(layout), adam_cases(), fused_cases()})
-    all.insert(all.end(), family.begin(), family.end());
+    std::ranges::copy_if(family, std::back_inserter(all),
+                         [&](const OpCase& c) { return !c.beyond_fp16 || dtype != Dtype::fp16; });
   return all;
 }
 
@@ -310,7 +310,7 @@ void compare_case(const OpCase& c, const Values& got, const Values& want, Dtype 
 void for_each_case(Ops& candidate, Ops& reference, const Report& report) {
   require(reference.dtype() == Dtype::fp64, "the reference computes in {}: it must be fp64",
           name_of(reference.dtype()));
-  for (const OpCase& c : all_cases(candidate.layout())) {
+  for (const OpCase& c : all_cases(candidate.layout(), candidate.dtype())) {
     const Values inputs = rounded_values(c, candidate.dtype());
     std::string damage, reference_damage;
     const Values want = run_case(c, reference, inputs, reference_damage);
@@ -320,7 +320,7 @@ void for_each_case(Ops& candidate, Ops& reference, const Report& report) {
 }
 
 void for_each_case_naive(Ops& candidate, const Report& report) {
-  for (const OpCase& c : all_cases(candidate.layout())) {
+  for (const OpCase& c : all_cases(candidate.layout(), candidate.dtype())) {
     const Values inputs = rounded_values(c, candidate.dtype());
     Values want = inputs;
     c.naive(want);
@@ -398,7 +398,7 @@ void check_gradients(const OpCase& c, Ops& ops, std::size_t samples, const Repor
 
 void for_each_gradient(Ops& fp64, std::size_t samples, const Report& report) {
   require(fp64.dtype() == Dtype::fp64, "differences need fp64, not {}", name_of(fp64.dtype()));
-  for (const OpCase& c : all_cases(fp64.layout()))
+  for (const OpCase& c : all_cases(fp64.layout(), fp64.dtype()))
     if (c.forward) check_gradients(c, fp64, samples, report);
 }
 

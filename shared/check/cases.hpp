@@ -70,6 +70,7 @@ struct OpCase {
   std::string shape;  ///< "N=17 I=33 O=27"
   std::optional<Batch> batch;
   std::optional<AdamStep> adam_step;
+  int first = 0;          ///< positions before the batch's one sequence: BatchView::first
   int scratch_heads = 0;  ///< asks for attention scratch for the whole batch with so many heads
   std::vector<TensorSpec> tensors;
   Values values;  ///< of every tensor; those of outputs give the size only
@@ -84,6 +85,7 @@ struct OpCase {
   /// is about by the sums of those terms' absolute values (see compare_case).
   std::function<void(Values&)> rounded_terms;
   std::vector<std::string> with_terms;  ///< those outputs
+  bool beyond_fp16 = false;             ///< has values that fp16 does not reach
   bool chained = false;  ///< several operations in a row: judged by the rows for activations and gradients
 
   std::shared_ptr<OpCase> forward;  ///< of a backward case
@@ -110,7 +112,8 @@ std::vector<OpCase> attention_cases(Layout layout);
 std::vector<OpCase> loss_cases(Layout layout);
 std::vector<OpCase> adam_cases();
 std::vector<OpCase> fused_cases();
-std::vector<OpCase> all_cases(Layout layout);
+/// All of them, without those whose values `dtype` does not reach.
+std::vector<OpCase> all_cases(Layout layout, Dtype dtype);
 
 /// One compared tensor. `damage` names a broken sentinel or a changed input; empty when there is none.
 struct CaseResult {
@@ -145,7 +148,7 @@ Values run_case(const OpCase& c, Ops& ops, const Values& values, std::string& da
 void compare_case(const OpCase& c, const Values& got, const Values& want, Dtype dtype,
                   const std::string& damage, const Report& report);
 
-/// Mode test: every case of all_cases(candidate.layout()) on both, from inputs rounded to the candidate's
+/// Mode test: every case of all_cases() on both, from inputs rounded to the candidate's
 /// types. `reference` computes in fp64.
 void for_each_case(Ops& candidate, Ops& reference, const Report& report);
 

@@ -1,4 +1,6 @@
-// Cases of RMSNorm, ReLU, the residual sum, the embedding and Adam.
+// Cases of RMSNorm, ReLU, the residual sum, the embedding and the optimizer.
+#include <numeric>
+
 #include "shared/check/cases.hpp"
 #include "shared/check/naive_reference.hpp"
 #include "shared/model/optimizer.hpp"
@@ -14,6 +16,7 @@ OpCase norm_forward(int N, int C, double scale) {
   OpCase c;
   c.op = "rmsnorm_forward";
   c.shape = fmt::format("N={} C={} scale={}", N, C, scale);
+  c.beyond_fp16 = scale > 6e4;
   std::vector<double> x = random_values("x" + c.shape, cells(N, C), scale);
   if (N > 1) std::fill_n(x.begin(), C, 0.0);  // a padding row
   add(c, Role::activation, Use::input, "x", x);
@@ -124,6 +127,7 @@ struct EmbeddingShape {
   Batch batch;
   int channels, vocabulary, block_size;
   std::string name;
+  int first = 0;
 };
 
 OpCase embedding_forward(const EmbeddingShape& s) {
@@ -131,13 +135,16 @@ OpCase embedding_forward(const EmbeddingShape& s) {
   c.op = "embedding_forward";
   c.shape = s.name;
   c.batch = s.batch;
+  c.first = s.first;
   add(c, Role::parameter, Use::input, "wte", random_values("wte" + s.name, cells(s.vocabulary, s.channels)));
   add(c, Role::parameter, Use::input, "wpe", random_values("wpe" + s.name, cells(s.block_size, s.channels)));
   add(c, Role::activation, Use::output, "x", std::vector<double>(cells(s.batch.rows(), s.channels)));
   c.run = [s](Ops& ops, const Bound& t) {
     ops.run(EmbeddingForward{t.batch, s.channels, t.param("wte"), t.param("wpe"), t.act("x")});
   };
-  c.naive = [s](Values& t) { naive::embedding(s.batch, s.channels, t.at("wte"), t.at("wpe"), t.at("x")); };
+  c.naive = [s](Values& t) {
+    naive::embedding(s.batch, s.first, s.channels, t.at("wte"), t.at("wpe"), t.at("x"));
+  };
   return c;
 }
 
@@ -165,28 +172,53 @@ OpCase embedding_backward(const EmbeddingShape& s) {
   return c;
 }
 
-OpCase adam(int count, std::int64_t step) {
+/// `clip`: 0 for gradients as they are; `decay`: 0 for parameters that keep their size.
+OpCase adam(int count, std::int64_t step, double clip = 0.0, double decay = 0.0) {
   OpCase c;
   c.op = "adam";
-  c.shape = fmt::format("count={} step={}", count, step);
+  c.shape = fmt::format("count={} step={}{}{}", count, step, clip > 0 ? fmt::format(" clip={}", clip) : "",
+                        decay > 0 ? fmt::format(" decay={}", decay) : "");
   const std::size_t size = cells(count, 1);
   std::vector<double> v = random_values("v" + c.shape, size);
   for (double& value : v) value = step == 0 ? 0.0 : value * value;
   std::vector<double> grad = random_values("g" + c.shape, size);
   if (count > 2) grad[1] = 0.0;  // an embedding row that no token used
   c.adam_step = ladder::adam_step(TrainConfig{}, step);
+  c.adam_step->clip = clip;
+  c.adam_step->weight_decay = decay;
   add(c, Role::gradient, Use::input, "grad", grad);
+  if (clip > 0)
+    add(c, Role::statistic, Use::input, "squares",
+        {std::inner_product(grad.begin(), grad.end(), grad.begin(), 0.0)});
   add(c, Role::master, Use::update, "m", random_values("m" + c.shape, size, step == 0 ? 0.0 : 1.0));
   add(c, Role::master, Use::update, "v", v);
   add(c, Role::master, Use::update, "master", random_values("p" + c.shape, size));
   add(c, Role::parameter, Use::update, "param", c.values.at("master"));
-  c.run = [size](Ops& ops, const Bound& t) {
-    ops.run(Adam{size, t.adam_step, t.grad("grad"), t.master("m"), t.master("v"), t.master("master"),
-                 t.param("param")});
+  c.run = [=](Ops& ops, const Bound& t) {
+    ops.run(Adam{size, t.adam_step, decay > 0, t.grad("grad"), clip > 0 ? t.stat("squares") : Stat{},
+                 t.master("m"), t.master("v"), t.master("master"), t.param("param")});
   };
-  c.naive = [settings = *c.adam_step](Values& t) {
-    naive::adam(settings, t.at("grad"), t.at("m"), t.at("v"), t.at("master"));
+  c.naive = [=, settings = *c.adam_step](Values& t) {
+    naive::adam(settings, decay > 0, clip > 0 ? t.at("squares").data() : nullptr, t.at("grad"), t.at("m"),
+                t.at("v"), t.at("master"));
     t.at("param") = t.at("master");
+  };
+  return c;
+}
+
+OpCase gradient_squares(int count) {
+  OpCase c;
+  c.op = "gradient_squares";
+  c.shape = fmt::format("count={}", count);
+  const std::size_t size = cells(count, 1);
+  add(c, Role::gradient, Use::input, "grad", random_values("g" + c.shape, size));
+  add(c, Role::statistic, Use::output, "squares", {0.0});
+  c.run = [size](Ops& ops, const Bound& t) {
+    ops.run(GradientSquares{size, t.grad("grad"), t.stat("squares")});
+  };
+  c.naive = [](Values& t) {
+    t.at("squares") = {
+        std::inner_product(t.at("grad").begin(), t.at("grad").end(), t.at("grad").begin(), 0.0)};
   };
   return c;
 }
@@ -196,7 +228,7 @@ OpCase adam(int count, std::int64_t step) {
 std::vector<OpCase> norm_cases() {
   std::vector<OpCase> cases;
   for (const auto& [N, C] : {std::pair{1, 3}, {17, 33}, {7, 16}, {115, 16}, {5, 64}}) {
-    for (const double scale : {1.0, 1e-3, 1e4}) cases.push_back(norm_forward(N, C, scale));
+    for (const double scale : {1.0, 1e-3, 1e4, 1e25}) cases.push_back(norm_forward(N, C, scale));
     // With one channel the two terms of the gradient cancel (what is left is epsilon's): any rounding fails
     // there.
     for (const bool residual_too : {false, true})
@@ -228,9 +260,27 @@ std::vector<OpCase> embedding_cases(Layout layout) {
     cases.push_back(embedding_forward(s));
     cases.push_back(embedding_backward(s));
   }
+  for (const auto& [rows, first] : {std::pair{1, 16}, {3, 5}})
+    cases.push_back(embedding_forward({random_batch({rows}, 27, 17, Layout::packed), 33, 27, 17,
+                                       fmt::format("N={} C=33 after {}", rows, first), first}));
   return cases;
 }
 
-std::vector<OpCase> adam_cases() { return {adam(1, 0), adam(561, 0), adam(4192, 1), adam(1000, 700)}; }
+std::vector<OpCase> adam_cases() {
+  // Clipped to less than the norm (about sqrt(count / 3)), and not, since it is more; decaying at a rate that shows.
+  return {adam(1, 0),
+          adam(561, 0),
+          adam(4192, 1),
+          adam(1000, 700),
+          adam(561, 0, 1.0),
+          adam(1000, 700, 0.5),
+          adam(1000, 700, 100.0),
+          adam(561, 3, 0.0, 0.1),
+          adam(33, 3, 0.25, 2),
+          gradient_squares(1),
+          gradient_squares(561),
+          gradient_squares(4192),
+          gradient_squares(300000)};
+}
 
 }  // namespace ladder::cases

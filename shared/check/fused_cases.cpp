@@ -21,11 +21,12 @@ void set_calls(OpCase& c, const Make& make) {
   c.run_composed = [make](Ops& ops, const Bound& t) { ops.Ops::run(make(t)); };
 }
 
-OpCase norm_linear_forward(const Shape& s, bool relu) {
+OpCase norm_linear_forward(const Shape& s, bool relu, double scale = 1.0) {
   OpCase c;
   c.op = "rmsnorm_linear_forward";
-  c.shape = s.name() + (relu ? " relu" : "");
-  std::vector<double> x = random_values("x" + s.name(), s.x());
+  c.shape = s.name() + (relu ? " relu" : "") + (scale > 1 ? fmt::format(" scale={}", scale) : "");
+  c.beyond_fp16 = scale > 6e4;
+  std::vector<double> x = random_values("x" + s.name(), s.x(), scale);
   if (s.rows > 1) std::fill_n(x.begin(), s.in, 0.0);  // a padding row
   add(c, Role::activation, Use::input, "x", x);
   add(c, Role::parameter, Use::input, "w", random_values("w" + s.name(), s.w()));
@@ -141,6 +142,7 @@ std::vector<OpCase> fused_cases() {
        {Shape{1, 3, 1}, Shape{17, 33, 27}, Shape{7, 16, 48}, Shape{115, 16, 64}, Shape{5, 64, 16}}) {
     cases.push_back(norm_linear_forward(s, false));
     cases.push_back(norm_linear_forward(s, true));
+    cases.push_back(norm_linear_forward(s, false, 1e25));
     cases.push_back(norm_linear_backward(s));
     cases.push_back(linear_residual_forward(s));
     cases.push_back(linear_backward_input_relu(s));

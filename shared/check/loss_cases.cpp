@@ -1,34 +1,60 @@
 // Cases of the softmax cross-entropy, with and without its gradient.
+#include <algorithm>
+
 #include "shared/check/cases.hpp"
 #include "shared/check/naive_reference.hpp"
 
 namespace ladder::cases {
 namespace {
 
-OpCase cross_entropy(const Batch& batch, int V, double scale, bool with_gradient, double logit) {
+/// `behind`: columns behind the vocabulary, which hold the largest logits.
+OpCase cross_entropy(const Batch& batch, int V, double scale, bool with_gradient, double logit,
+                     int behind = 0) {
   OpCase c;
   c.op = "cross_entropy";
-  c.shape = fmt::format("B={} N={} V={} logits to {}{}", batch.batch(), batch.rows(), V, logit,
+  c.shape = fmt::format("B={} N={} V={}{} logits to {}{}", batch.batch(), batch.rows(), V,
+                        behind > 0 ? fmt::format(" of {} columns", V + behind) : "", logit,
                         with_gradient ? " with gradient" : "");
   c.batch = batch;
   c.max_logit = logit;
   const auto rows = static_cast<std::size_t>(batch.rows());
   const std::string seed = fmt::format("logits N={} V={} to {}", batch.rows(), V, logit);
-  add(c, Role::activation, with_gradient ? Use::update : Use::input, "logits",
-      random_values(seed, rows * static_cast<std::size_t>(V), logit));
+  const auto columns = static_cast<std::size_t>(V + behind), entries = static_cast<std::size_t>(V);
+  std::vector<double> logits = random_values(seed, rows * columns, logit);
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    if (i % columns >= entries) logits[i] = 2 * logit;
+  add(c, Role::activation, with_gradient ? Use::update : Use::input, "logits", std::move(logits));
   add(c, Role::statistic, Use::output, "loss_n", std::vector<double>(rows));
   add(c, Role::statistic, Use::update, "loss", {0.5});  // an earlier micro-batch's share
   c.run = [=](Ops& ops, const Bound& t) {
-    ops.run(
-        CrossEntropy{t.batch, V, scale, with_gradient, t.act("logits"), t.stat("loss_n"), t.stat("loss")});
+    ops.run(CrossEntropy{t.batch, V, V + behind, scale, with_gradient, t.act("logits"), t.stat("loss_n"),
+                         t.stat("loss")});
   };
   c.naive = [=](Values& t) {
-    naive::cross_entropy(batch, V, scale, with_gradient, t.at("logits"), t.at("loss_n"), t.at("loss"));
+    naive::cross_entropy(batch, V, V + behind, scale, with_gradient, t.at("logits"), t.at("loss_n"),
+                         t.at("loss"));
   };
   if (!with_gradient || logit > 100) return c;
-  c.forward = std::make_shared<OpCase>(cross_entropy(batch, V, scale, false, logit));
+  c.forward = std::make_shared<OpCase>(cross_entropy(batch, V, scale, false, logit, behind));
   c.output = "loss";
   c.derivatives = {{"logits", "logits", ""}};
+  return c;
+}
+
+/// Logits that are all below the value which masked scores were once given, -1e20: two equal ones win every row.
+OpCase low_logits(const Batch& batch, int V, bool with_gradient) {
+  OpCase c = cross_entropy(batch, V, 1.0, with_gradient, 3);
+  c.shape += " far below 0";
+  c.beyond_fp16 = true;
+  c.forward = nullptr;  // no differences between numbers of this size
+  std::vector<double>& logits = c.values.at("logits");
+  const auto entries = static_cast<std::size_t>(V);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const std::size_t v = i % entries;
+    // one of the two is the target, so that no loss is infinite in effect
+    const auto target = static_cast<std::size_t>(std::max(batch.targets_n[i / entries], 0));
+    logits[i] = v == target || v == (target + 1) % entries ? -0x1p70 : -0x1p72;
+  }
   return c;
 }
 
@@ -41,6 +67,9 @@ std::vector<OpCase> loss_cases(Layout layout) {
     cases.push_back(cross_entropy(random_batch({5, 9}, 33, 16, layout), 33, 0.125, with_gradient, 1e4));
     cases.push_back(cross_entropy(random_batch({1}, 1, 1, layout), 1, 1.0, with_gradient, 3));
     cases.push_back(cross_entropy(random_batch({16, 16, 2}, 64, 16, layout), 64, 1.0 / 3, with_gradient, 10));
+    cases.push_back(cross_entropy(random_batch({5, 0, 9}, 27, 16, layout), 27, 0.5, with_gradient, 3, 5));
+    cases.push_back(cross_entropy(random_batch({16, 3}, 65, 16, layout), 65, 0.5, with_gradient, 3, 63));
+    cases.push_back(low_logits(random_batch({7, 0, 4}, 27, 16, layout), 27, with_gradient));
   }
   return cases;
 }

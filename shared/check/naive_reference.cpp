@@ -136,11 +136,11 @@ void rmsnorm_dx(int N, int C, const Tensor& dy, const Tensor& x, const Tensor* d
     }
 }
 
-void embedding(const Batch& batch, int C, const Tensor& wte, const Tensor& wpe, Tensor& x) {
+void embedding(const Batch& batch, int first, int C, const Tensor& wte, const Tensor& wpe, Tensor& x) {
   for (int n = 0; n < batch.rows(); ++n)
     for (int c = 0; c < C; ++c) {
       const int t = position(batch, n);
-      x[at(n, C, c)] = t < 0 ? 0.0 : wte[at(batch.tokens_n[at(n, 1, 0)], C, c)] + wpe[at(t, C, c)];
+      x[at(n, C, c)] = t < 0 ? 0.0 : wte[at(batch.tokens_n[at(n, 1, 0)], C, c)] + wpe[at(first + t, C, c)];
     }
 }
 
@@ -200,27 +200,34 @@ void attention_backward_terms(const Batch& batch, const AttentionShape& s, const
   for (std::thread& thread : threads) thread.join();
 }
 
-void cross_entropy(const Batch& batch, int V, double scale, bool with_gradient, Tensor& logits,
+void cross_entropy(const Batch& batch, int V, int columns, double scale, bool with_gradient, Tensor& logits,
                    Tensor& loss_n, Tensor& loss) {
   for (int n = 0; n < batch.rows(); ++n) {
     const int b = batch.sequence_n[at(n, 1, 0)];
     const double weight = b < 0 ? 0.0 : scale / batch.lengths_b[at(b, 1, 0)];
-    double* row = &logits[at(n, V, 0)];
+    double* row = &logits[at(n, columns, 0)];
     const double maximum = *std::max_element(row, row + V);
     double sum = 0;
     for (int v = 0; v < V; ++v) sum += std::exp(row[v] - maximum);
     const int target = b < 0 ? 0 : batch.targets_n[at(n, 1, 0)];
-    loss_n[at(n, 1, 0)] = weight * (std::log(sum) + maximum - row[target]);
+    loss_n[at(n, 1, 0)] = weight * (std::log(sum) - (row[target] - maximum));
     loss[0] += loss_n[at(n, 1, 0)];
     for (int v = 0; v < V && with_gradient; ++v)
       row[v] = weight * (std::exp(row[v] - maximum) / sum - (v == target ? 1.0 : 0.0));
+    for (int v = V; v < columns && with_gradient; ++v) row[v] = 0;
   }
 }
 
-void adam(const AdamStep& s, const Tensor& grad, Tensor& m, Tensor& v, Tensor& master) {
+void adam(const AdamStep& s, bool decays, const double* squares, const Tensor& grad, Tensor& m, Tensor& v,
+          Tensor& master) {
+  const double norm = squares == nullptr ? 0.0 : std::sqrt(*squares);
+  const double factor =
+      norm + 1e-6 > s.clip && squares != nullptr && s.clip > 0 ? s.clip / (norm + 1e-6) : 1.0;
   for (std::size_t i = 0; i < grad.size(); ++i) {
-    m[i] = s.beta1 * m[i] + (1 - s.beta1) * grad[i];
-    v[i] = s.beta2 * v[i] + (1 - s.beta2) * grad[i] * grad[i];
+    const double g = factor * grad[i];
+    m[i] = s.beta1 * m[i] + (1 - s.beta1) * g;
+    v[i] = s.beta2 * v[i] + (1 - s.beta2) * g * g;
+    if (decays) master[i] -= s.learning_rate * s.weight_decay * master[i];
     master[i] -= s.learning_rate * (m[i] / s.correction1) / (std::sqrt(v[i] / s.correction2) + s.eps);
   }
 }

@@ -34,7 +34,8 @@ void rmsnorm(int N, int C, const Tensor& x, Tensor& y, Tensor& rstd);
 void rmsnorm_dx(int N, int C, const Tensor& dy, const Tensor& x, const Tensor* dresidual, const Tensor& rstd,
                 Tensor& dx);
 
-void embedding(const Batch& batch, int C, const Tensor& wte, const Tensor& wpe, Tensor& x);
+/// `first`: positions before the first row of the batch's one sequence.
+void embedding(const Batch& batch, int first, int C, const Tensor& wte, const Tensor& wpe, Tensor& x);
 
 void embedding_backward(const Batch& batch, int C, const Tensor& dx, Tensor& dwte, Tensor& dwpe);
 
@@ -63,10 +64,13 @@ void attention_terms(const Batch& batch, const AttentionShape& s, const Tensor& 
 void attention_backward_terms(const Batch& batch, const AttentionShape& s, const Tensor& qkv,
                               const Tensor& dout, Tensor& terms);
 
-/// loss_n and loss from logits; then logits become their gradient if asked.
-void cross_entropy(const Batch& batch, int V, double scale, bool with_gradient, Tensor& logits,
+/// loss_n and loss from the first V of `columns` logits a row; then logits become their gradient if asked, those behind
+/// the vocabulary 0.
+void cross_entropy(const Batch& batch, int V, int columns, double scale, bool with_gradient, Tensor& logits,
                    Tensor& loss_n, Tensor& loss);
 
-void adam(const AdamStep& s, const Tensor& grad, Tensor& m, Tensor& v, Tensor& master);
+/// `squares`: that of the gradient's norm where it is clipped, or null.
+void adam(const AdamStep& s, bool decays, const double* squares, const Tensor& grad, Tensor& m, Tensor& v,
+          Tensor& master);
 
 }  // namespace ladder::naive

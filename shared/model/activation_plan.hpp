@@ -1,7 +1,6 @@
 // The activation plan: every tensor that a step writes, named and placed in one arena before step 0.
 //
-// A stage allocates the arena once; a step allocates nothing, and a captured step finds every tensor where it
-// was.
+// A stage allocates the arena once; a step allocates nothing, and a captured step finds every tensor where it was.
 #pragma once
 
 #include <cstddef>
@@ -24,6 +23,7 @@ struct ActivationSpec {
 
 class ActivationPlan {
  public:
+  /// Throws MachineError when the arena would be larger than can be addressed.
   void add(std::string name, std::size_t rows, std::size_t width, Dtype dtype);
 
   const std::vector<ActivationSpec>& specs() const { return specs_; }
@@ -43,8 +43,5 @@ class ActivationPlan {
   std::vector<ActivationSpec> specs_;
   std::size_t bytes_ = 0;
 };
-
-/// The plan of one microGPT with room for `max_rows` rows, the largest padded batch.
-ActivationPlan plan_activations(const GptConfig& config, const Ops& ops, int max_rows);
 
 }  // namespace ladder

@@ -15,6 +15,8 @@
 
 namespace ladder {
 
+struct AdamStep;
+
 /// What an operation sees of a batch: sizes, and pointers in the memory of the stage that runs it.
 struct BatchView {
   int batch = 0;       ///< B, number of sequences
@@ -26,6 +28,11 @@ struct BatchView {
   const std::int32_t* starts_b = nullptr;
   const std::int32_t* lengths_b = nullptr;
   bool full = false;  ///< every sequence has max_length rows, all of them with tokens
+  /// Positions before row 0, whose keys and values are in memory already: text is generated a row at a time. Only with
+  /// one sequence, and only forward.
+  int first = 0;
+  const AdamStep* step =
+      nullptr;  ///< numbers of the step and micro-batch, in the stage's memory; null outside a step
 };
 
 /// A batch in host memory.

@@ -36,6 +36,7 @@ struct TrainConfig {
   double beta1 = 0.85;
   double beta2 = 0.99;
   double eps = 1e-8;
+  double clip = 0.0;       ///< largest norm of a step's gradients; 0: no clipping
   std::int64_t seed = 42;  ///< 0 .. 2^32-1 as CPython's random.seed(int)
   Dtype dtype = Dtype::fp32;
 

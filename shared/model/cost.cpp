@@ -21,7 +21,8 @@ double visible_pairs(const BatchView& batch, bool causal) {
   if (batch.batch == 0) return 0.0;
   const double length =
       std::min(static_cast<double>(batch.rows) / batch.batch, static_cast<double>(batch.max_length));
-  return batch.batch * (causal ? length * (length + 1.0) / 2.0 : length * length);
+  const double before = length * batch.first;  // keys of earlier calls, seen by every row
+  return batch.batch * (before + (causal ? length * (length + 1.0) / 2.0 : length * length));
 }
 
 }  // namespace
@@ -72,9 +73,9 @@ Cost cost(const LinearBackwardWeight& a) {
 Cost cost(const AttentionForward& a) {
   const double pairs = visible_pairs(a.batch, a.causal) * a.heads;
   const double cells = product(a.batch.rows, a.head_dim);
-  return {bytes(a.q, cells * a.heads) + bytes(a.k, 2 * cells * a.kv_heads) +
-              bytes(a.out_nc, cells * a.heads) + bytes(a.lse_hn, product(a.batch.rows, a.heads)) +
-              row_integers(a.batch, 1),
+  const double keys = product(a.batch.first + a.batch.rows, a.head_dim);
+  return {bytes(a.q, cells * a.heads) + bytes(a.k, 2 * keys * a.kv_heads) + bytes(a.out_nc, cells * a.heads) +
+              bytes(a.lse_hn, product(a.batch.rows, a.heads)) + row_integers(a.batch, 1),
           pairs * (4.0 * a.head_dim + 4.0)};
 }
 
@@ -110,12 +111,18 @@ Cost cost(const CrossEntropy& a) {
           (a.with_gradient ? 6.0 : 4.0) * cells};
 }
 
+Cost cost(const GradientSquares& a) {
+  const auto count = static_cast<double>(a.count);
+  return {bytes(a.grad, count) + bytes(a.squares, 1), 2 * count};
+}
+
 Cost cost(const Adam& a) {
   const auto count = static_cast<double>(a.count);
   const bool own_master = a.master.data != a.param.data;
   return {bytes(a.grad, count) + 2 * bytes(a.m, count) + 2 * bytes(a.v, count) + 2 * bytes(a.master, count) +
-              (own_master ? bytes(a.param, count) : 0.0) + static_cast<double>(sizeof(AdamStep)),
-          14 * count};
+              (own_master ? bytes(a.param, count) : 0.0) + bytes(a.squares, 1) +
+              static_cast<double>(sizeof(AdamStep)),
+          (14 + (a.decays ? 1 : 0) + (a.squares ? 1 : 0)) * count};
 }
 
 Cost cost(const RmsNormLinearForward& a) {
@@ -145,24 +152,5 @@ Cost cost(const LinearBackwardInputRelu& a) {
   const double inputs = product(a.rows, a.in);
   return total += {bytes(a.relu_ni, inputs), inputs};
 }
-
-std::string_view op_name(const EmbeddingForward&) { return "embedding_forward"; }
-std::string_view op_name(const EmbeddingBackward&) { return "embedding_backward"; }
-std::string_view op_name(const RmsNormForward&) { return "rmsnorm_forward"; }
-std::string_view op_name(const RmsNormBackward&) { return "rmsnorm_backward"; }
-std::string_view op_name(const LinearForward&) { return "linear_forward"; }
-std::string_view op_name(const LinearBackwardInput&) { return "linear_backward_input"; }
-std::string_view op_name(const LinearBackwardWeight&) { return "linear_backward_weight"; }
-std::string_view op_name(const AttentionForward&) { return "attention_forward"; }
-std::string_view op_name(const AttentionBackward&) { return "attention_backward"; }
-std::string_view op_name(const ReluForward&) { return "relu_forward"; }
-std::string_view op_name(const ReluBackward&) { return "relu_backward"; }
-std::string_view op_name(const ResidualForward&) { return "residual_forward"; }
-std::string_view op_name(const CrossEntropy&) { return "cross_entropy"; }
-std::string_view op_name(const Adam&) { return "adam"; }
-std::string_view op_name(const RmsNormLinearForward&) { return "rmsnorm_linear_forward"; }
-std::string_view op_name(const RmsNormLinearBackward&) { return "rmsnorm_linear_backward"; }
-std::string_view op_name(const LinearResidualForward&) { return "linear_residual_forward"; }
-std::string_view op_name(const LinearBackwardInputRelu&) { return "linear_backward_input_relu"; }
 
 }  // namespace ladder

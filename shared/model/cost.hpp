@@ -1,5 +1,4 @@
-// What an operation costs by its definition: bytes that must move and floating-point operations that must be
-// done.
+// What an operation costs by its definition: bytes that must move and floating-point operations that must be done.
 //
 // Bytes: each input is read once and each output written once ("+=" reads and writes), at the size of its
 // type; integers of the batch and per-row statistics included. FLOPs: an addition, multiplication, division,
@@ -9,8 +8,6 @@
 // Sizes count padding rows. The cost of attention depends on the sequences' lengths, which lie in the stage's
 // memory: it assumes rows / batch positions for each, at most max_length, exact when all are equally long.
 #pragma once
-
-#include <string_view>
 
 #include "shared/model/ops.hpp"
 
@@ -49,32 +46,14 @@ Cost cost(const ReluBackward& a);
 Cost cost(const ResidualForward& a);
 /// 4 per logit (maximum, subtract, exp, sum), 2 more with the gradient.
 Cost cost(const CrossEntropy& a);
-/// 14 per parameter.
+/// 2 per gradient.
+Cost cost(const GradientSquares& a);
+/// 14 per parameter, 1 more each where it decays and where gradients are clipped.
 Cost cost(const Adam& a);
 /// Fused: the FLOPs of the parts; bytes without the intermediate result, except what the backward pass needs.
 Cost cost(const RmsNormLinearForward& a);
 Cost cost(const RmsNormLinearBackward& a);
 Cost cost(const LinearResidualForward& a);
 Cost cost(const LinearBackwardInputRelu& a);
-
-/// The operation's name in tables: "linear_forward", ...
-std::string_view op_name(const EmbeddingForward&);
-std::string_view op_name(const EmbeddingBackward&);
-std::string_view op_name(const RmsNormForward&);
-std::string_view op_name(const RmsNormBackward&);
-std::string_view op_name(const LinearForward&);
-std::string_view op_name(const LinearBackwardInput&);
-std::string_view op_name(const LinearBackwardWeight&);
-std::string_view op_name(const AttentionForward&);
-std::string_view op_name(const AttentionBackward&);
-std::string_view op_name(const ReluForward&);
-std::string_view op_name(const ReluBackward&);
-std::string_view op_name(const ResidualForward&);
-std::string_view op_name(const CrossEntropy&);
-std::string_view op_name(const Adam&);
-std::string_view op_name(const RmsNormLinearForward&);
-std::string_view op_name(const RmsNormLinearBackward&);
-std::string_view op_name(const LinearResidualForward&);
-std::string_view op_name(const LinearBackwardInputRelu&);
 
 }  // namespace ladder

@@ -28,56 +28,61 @@ OutputView strided(std::string_view name, const Act& tensor, int rows, int colum
 
 }  // namespace
 
-template <class Args>
-void OpsDecorator::pass(const Args& a, std::vector<OutputView> outputs) {
-  around({op_name(a), cost(a), [&] { inner_->run(a); }, std::move(outputs)});
+std::vector<OutputView> outputs(const EmbeddingForward& a) {
+  return {view("x_nc", a.x_nc, a.batch.rows, a.channels)};
 }
-
-// Each operation with what it writes.
-
-void OpsDecorator::run(const EmbeddingForward& a) {
-  pass(a, {view("x_nc", a.x_nc, a.batch.rows, a.channels)});
+std::vector<OutputView> outputs(const EmbeddingBackward& a) {
+  return {view("dwte_vc", a.dwte_vc, a.vocabulary, a.channels),
+          view("dwpe_tc", a.dwpe_tc, a.block_size, a.channels)};
 }
-void OpsDecorator::run(const EmbeddingBackward& a) {
-  pass(a, {view("dwte_vc", a.dwte_vc, a.vocabulary, a.channels),
-           view("dwpe_tc", a.dwpe_tc, a.block_size, a.channels)});
+std::vector<OutputView> outputs(const RmsNormForward& a) {
+  return {view("rstd_n", a.rstd_n, a.rows, 1), view("y_nc", a.y_nc, a.rows, a.channels)};
 }
-void OpsDecorator::run(const RmsNormForward& a) {
-  pass(a, {view("rstd_n", a.rstd_n, a.rows, 1), view("y_nc", a.y_nc, a.rows, a.channels)});
+std::vector<OutputView> outputs(const RmsNormBackward& a) {
+  return {view("dx_nc", a.dx_nc, a.rows, a.channels)};
 }
-void OpsDecorator::run(const RmsNormBackward& a) { pass(a, {view("dx_nc", a.dx_nc, a.rows, a.channels)}); }
-void OpsDecorator::run(const LinearForward& a) { pass(a, {view("y_no", a.y_no, a.rows, a.out)}); }
-void OpsDecorator::run(const LinearBackwardInput& a) { pass(a, {view("dx_ni", a.dx_ni, a.rows, a.in)}); }
-void OpsDecorator::run(const LinearBackwardWeight& a) { pass(a, {view("dw_oi", a.dw_oi, a.out, a.in)}); }
-void OpsDecorator::run(const AttentionForward& a) {
-  pass(a, {view("lse_hn", a.lse_hn, a.heads, a.batch.rows),
-           view("out_nc", a.out_nc, a.batch.rows, a.heads * a.head_dim)});
+std::vector<OutputView> outputs(const LinearForward& a) { return {view("y_no", a.y_no, a.rows, a.out)}; }
+std::vector<OutputView> outputs(const LinearBackwardInput& a) {
+  return {view("dx_ni", a.dx_ni, a.rows, a.in)};
 }
-void OpsDecorator::run(const AttentionBackward& a) {
+std::vector<OutputView> outputs(const LinearBackwardWeight& a) {
+  return {view("dw_oi", a.dw_oi, a.out, a.in)};
+}
+std::vector<OutputView> outputs(const AttentionForward& a) {
+  return {view("lse_hn", a.lse_hn, a.heads, a.batch.rows),
+          view("out_nc", a.out_nc, a.batch.rows, a.heads * a.head_dim)};
+}
+std::vector<OutputView> outputs(const AttentionBackward& a) {
   const int rows = a.batch.rows, keys = a.kv_heads * a.head_dim;
-  pass(a, {strided("dq", a.dq, rows, a.heads * a.head_dim, a.row_stride),
-           strided("dk", a.dk, rows, keys, a.row_stride), strided("dv", a.dv, rows, keys, a.row_stride)});
+  return {strided("dq", a.dq, rows, a.heads * a.head_dim, a.row_stride),
+          strided("dk", a.dk, rows, keys, a.row_stride), strided("dv", a.dv, rows, keys, a.row_stride)};
 }
-void OpsDecorator::run(const ReluForward& a) { pass(a, {view("y", a.y, std::size_t{1}, a.count)}); }
-void OpsDecorator::run(const ReluBackward& a) { pass(a, {view("dx", a.dx, std::size_t{1}, a.count)}); }
-void OpsDecorator::run(const ResidualForward& a) { pass(a, {view("y", a.y, std::size_t{1}, a.count)}); }
-void OpsDecorator::run(const CrossEntropy& a) {
-  pass(a, {view("loss_n", a.loss_n, a.batch.rows, 1), view("loss", a.loss, 1, 1),
-           view("logits_nv", a.logits_nv, a.batch.rows, a.vocabulary)});
+std::vector<OutputView> outputs(const ReluForward& a) { return {view("y", a.y, std::size_t{1}, a.count)}; }
+std::vector<OutputView> outputs(const ReluBackward& a) { return {view("dx", a.dx, std::size_t{1}, a.count)}; }
+std::vector<OutputView> outputs(const ResidualForward& a) {
+  return {view("y", a.y, std::size_t{1}, a.count)};
 }
-void OpsDecorator::run(const Adam& a) {
-  pass(a,
-       {view("m", a.m, std::size_t{1}, a.count), view("v", a.v, std::size_t{1}, a.count),
-        view("master", a.master, std::size_t{1}, a.count), view("param", a.param, std::size_t{1}, a.count)});
+std::vector<OutputView> outputs(const CrossEntropy& a) {
+  return {view("loss_n", a.loss_n, a.batch.rows, 1), view("loss", a.loss, 1, 1),
+          strided("logits_nv", a.logits_nv, a.batch.rows, a.vocabulary, a.columns)};
 }
-void OpsDecorator::run(const RmsNormLinearForward& a) {
-  pass(a, {view("rstd_n", a.rstd_n, a.rows, 1), view("y_no", a.y_no, a.rows, a.out)});
+std::vector<OutputView> outputs(const GradientSquares& a) { return {view("squares", a.squares, 1, 1)}; }
+std::vector<OutputView> outputs(const Adam& a) {
+  return {view("m", a.m, std::size_t{1}, a.count), view("v", a.v, std::size_t{1}, a.count),
+          view("master", a.master, std::size_t{1}, a.count), view("param", a.param, std::size_t{1}, a.count)};
 }
-void OpsDecorator::run(const RmsNormLinearBackward& a) {
-  pass(a, {view("dw_oi", a.dw_oi, a.out, a.in), view("dx_ni", a.dx_ni, a.rows, a.in)});
+std::vector<OutputView> outputs(const RmsNormLinearForward& a) {
+  return {view("rstd_n", a.rstd_n, a.rows, 1), view("y_no", a.y_no, a.rows, a.out)};
 }
-void OpsDecorator::run(const LinearResidualForward& a) { pass(a, {view("y_no", a.y_no, a.rows, a.out)}); }
-void OpsDecorator::run(const LinearBackwardInputRelu& a) { pass(a, {view("dx_ni", a.dx_ni, a.rows, a.in)}); }
+std::vector<OutputView> outputs(const RmsNormLinearBackward& a) {
+  return {view("dw_oi", a.dw_oi, a.out, a.in), view("dx_ni", a.dx_ni, a.rows, a.in)};
+}
+std::vector<OutputView> outputs(const LinearResidualForward& a) {
+  return {view("y_no", a.y_no, a.rows, a.out)};
+}
+std::vector<OutputView> outputs(const LinearBackwardInputRelu& a) {
+  return {view("dx_ni", a.dx_ni, a.rows, a.in)};
+}
 
 void ProfilingOps::around(const OpCall& call) {
   using Clock = std::chrono::steady_clock;
@@ -110,6 +115,11 @@ std::vector<OpProfile> ProfilingOps::report() const {
 }
 
 void NanGuardOps::around(const OpCall& call) {
+  if (call.step != nullptr) {
+    AdamStep step{};
+    inner().download(&step, call.step, sizeof step);
+    where_ = fmt::format("step {}, micro-batch {}, ", step.step + 1, step.micro_batch + 1);
+  }
   call.run();
   ++calls_;
   for (const OutputView& output : call.outputs) {
@@ -122,8 +132,8 @@ void NanGuardOps::around(const OpCall& call) {
       for (std::size_t column = 0; column < output.columns; ++column) {
         const double value = decode(output.dtype, raw.data(), row * output.stride + column);
         if (!std::isfinite(value))
-          throw CheckError(fmt::format("operation {} ({}): {} is {} at row {}, column {}", calls_, call.name,
-                                       output.name, value, row, column));
+          throw CheckError(fmt::format("{}operation {} ({}): {} is {} at row {}, column {}", where_, calls_,
+                                       call.name, output.name, value, row, column));
       }
   }
 }

@@ -1,5 +1,4 @@
-// Decorators over Ops: the same step with something watching each operation. Profiling and a guard against
-// NaN.
+// Decorators over Ops: the same step with something watching each operation. Profiling and a guard against NaN.
 //
 // A decorated step is never captured: run_step calls the body directly, so that each operation can be timed
 // or looked at on its own. A fused operation is one operation here, whatever the stage makes of it.
@@ -25,16 +24,38 @@ struct OutputView {
   std::size_t rows, columns, stride;
 };
 
+/// What an operation writes: every element of each is a number afterwards.
+std::vector<OutputView> outputs(const EmbeddingForward&);
+std::vector<OutputView> outputs(const EmbeddingBackward&);
+std::vector<OutputView> outputs(const RmsNormForward&);
+std::vector<OutputView> outputs(const RmsNormBackward&);
+std::vector<OutputView> outputs(const LinearForward&);
+std::vector<OutputView> outputs(const LinearBackwardInput&);
+std::vector<OutputView> outputs(const LinearBackwardWeight&);
+std::vector<OutputView> outputs(const AttentionForward&);
+std::vector<OutputView> outputs(const AttentionBackward&);
+std::vector<OutputView> outputs(const ReluForward&);
+std::vector<OutputView> outputs(const ReluBackward&);
+std::vector<OutputView> outputs(const ResidualForward&);
+std::vector<OutputView> outputs(const CrossEntropy&);
+std::vector<OutputView> outputs(const GradientSquares&);
+std::vector<OutputView> outputs(const Adam&);
+std::vector<OutputView> outputs(const RmsNormLinearForward&);
+std::vector<OutputView> outputs(const RmsNormLinearBackward&);
+std::vector<OutputView> outputs(const LinearResidualForward&);
+std::vector<OutputView> outputs(const LinearBackwardInputRelu&);
+
 /// One call of an operation.
 struct OpCall {
   std::string_view name;
   Cost cost;
   std::function<void()> run;
   std::vector<OutputView> outputs;
+  const AdamStep* step = nullptr;  ///< BatchView::step of its batch, if it has one
 };
 
 /// Forwards everything to `inner`; each operation goes through around().
-class OpsDecorator : public Ops {
+class OpsDecorator : public PassesOn<OpsDecorator, Ops, Operations> {
  public:
   explicit OpsDecorator(std::unique_ptr<Ops> inner) : inner_(std::move(inner)) {}
 
@@ -56,24 +77,15 @@ class OpsDecorator : public Ops {
   double bytes_requested() const override { return inner_->bytes_requested(); }
   void run_step(const StepKey&, const std::function<void()>& body) override { body(); }
 
-  void run(const EmbeddingForward& a) override;
-  void run(const EmbeddingBackward& a) override;
-  void run(const RmsNormForward& a) override;
-  void run(const RmsNormBackward& a) override;
-  void run(const LinearForward& a) override;
-  void run(const LinearBackwardInput& a) override;
-  void run(const LinearBackwardWeight& a) override;
-  void run(const AttentionForward& a) override;
-  void run(const AttentionBackward& a) override;
-  void run(const ReluForward& a) override;
-  void run(const ReluBackward& a) override;
-  void run(const ResidualForward& a) override;
-  void run(const CrossEntropy& a) override;
-  void run(const Adam& a) override;
-  void run(const RmsNormLinearForward& a) override;
-  void run(const RmsNormLinearBackward& a) override;
-  void run(const LinearResidualForward& a) override;
-  void run(const LinearBackwardInputRelu& a) override;
+  void in_order(const std::function<void(void* queue)>& work) override { inner_->in_order(work); }
+
+  /// What becomes of every operation.
+  template <class Args>
+  void pass(const Args& a) {
+    OpCall call{Args::kName, cost(a), [&] { inner_->run(a); }, outputs(a)};
+    if constexpr (requires { a.batch; }) call.step = a.batch.step;
+    around(call);
+  }
 
  protected:
   /// Must call call.run() once.
@@ -81,9 +93,6 @@ class OpsDecorator : public Ops {
   Ops& inner() const { return *inner_; }
 
  private:
-  template <class Args>
-  void pass(const Args& a, std::vector<OutputView> outputs);
-
   std::unique_ptr<Ops> inner_;
 };
 
@@ -124,10 +133,11 @@ class NanGuardOps final : public OpsDecorator {
   using OpsDecorator::OpsDecorator;
 
  private:
-  /// Throws CheckError naming operation, output, row, column and value.
+  /// Throws CheckError naming operation, output, row, column and value, in a step also the step and its micro-batch.
   void around(const OpCall& call) override;
 
   int calls_ = 0;
+  std::string where_;  ///< "step 3, micro-batch 2, ", or nothing outside a step
 };
 
 }  // namespace ladder

@@ -1,4 +1,4 @@
-// Adam's numbers for one step.
+// AdamW's numbers for one step.
 #pragma once
 
 #include <cstdint>
@@ -7,14 +7,25 @@
 
 namespace ladder {
 
-/// What one Adam step needs besides parameters, gradients and moments; computed once in double for every stage.
-/// The parameter update is p -= learning_rate * (m / correction1) / (sqrt(v / correction2) + eps).
+/// What one optimizer step needs besides parameters, gradients and moments; computed once in double for every stage, and
+/// kept in the stage's memory, where a captured graph finds each step's values.
+/// The parameter update is p -= learning_rate * (m / correction1) / (sqrt(v / correction2) + eps), after
+/// p *= 1 - learning_rate * weight_decay for parameters that decay.
 struct AdamStep {
   double learning_rate, beta1, beta2, eps;
   double correction1, correction2;  ///< 1 - beta1^(s+1), 1 - beta2^(s+1)
+  double weight_decay = 0.0;
+  double clip = 0.0;      ///< largest norm of all gradients together; 0: they are taken as they are
+  std::int64_t step = 0;  ///< s
+  std::int64_t micro_batch =
+      0;  ///< which part of the step: its own copy of these numbers stands before each part's data
 };
 
 /// Step s counts from 0; the learning rate decays linearly to 0 over config.decay_steps().
 AdamStep adam_step(const TrainConfig& config, std::int64_t s);
+
+/// What gradients are multiplied by when the sum of all their squares is `squares`: min(1, clip / (norm + 1e-6)), as
+/// PyTorch's clip_grad_norm_ has it; 1 where clip is 0. The formula for host code; kernels repeat it.
+double clip_factor(double clip, double squares);
 
 }  // namespace ladder

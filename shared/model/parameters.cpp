@@ -1,53 +1,71 @@
 #include "shared/model/parameters.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "shared/base/random.hpp"
 
 namespace ladder {
 
-std::vector<ParameterSpec> parameter_specs(const GptConfig& config) {
+ParameterSpecs parameter_specs(const GptConfig& config) {
   const int width = config.n_embd;
-  std::vector<ParameterSpec> specs = {{"wte", config.vocab_size, width},
-                                      {"wpe", config.block_size, width},
-                                      {"lm_head", config.vocab_size, width}};
-  for (int layer = 0; layer < config.n_layer; ++layer) {
-    const std::string prefix = fmt::format("layer{}.", layer);
-    specs.push_back({prefix + "attn_wq", width, width});
-    specs.push_back({prefix + "attn_wk", config.kv_dim(), width});
-    specs.push_back({prefix + "attn_wv", config.kv_dim(), width});
-    specs.push_back({prefix + "attn_wo", width, width});
-    specs.push_back({prefix + "mlp_fc1", 4 * width, width});
-    specs.push_back({prefix + "mlp_fc2", width, 4 * width});
+  ParameterSpecs specs;
+  const auto matrix = [&](std::string name, int rows, int columns) {
+    specs.push_back({std::move(name), {rows, columns}, 0.08});
+  };
+  matrix("wte", config.vocab_size, width);
+  matrix("wpe", config.block_size, width);
+  matrix("lm_head", config.vocab_size, width);
+  for (int i = 0; i < config.n_layer; ++i) {
+    const std::string layer = fmt::format("layer{}.", i);
+    matrix(layer + "attn_wq", width, width);
+    matrix(layer + "attn_wk", config.kv_dim(), width);
+    matrix(layer + "attn_wv", config.kv_dim(), width);
+    matrix(layer + "attn_wo", width, width);
+    matrix(layer + "mlp_fc1", 4 * width, width);
+    matrix(layer + "mlp_fc2", width, 4 * width);
   }
   return specs;
 }
 
-std::size_t parameter_count(const GptConfig& config) {
+std::size_t position_of(const ParameterSpecs& specs, std::string_view name) {
+  const auto found = std::ranges::find(specs, name, &ParameterSpec::name);
+  require(found != specs.end(), "the model has no parameter '{}'", name);
+  return static_cast<std::size_t>(found - specs.begin());
+}
+
+std::size_t parameter_count(const ParameterSpecs& specs) {
   std::size_t count = 0;
-  for (const ParameterSpec& spec : parameter_specs(config)) count += spec.size();
+  for (const ParameterSpec& spec : specs) count += spec.size();
   return count;
 }
 
-TensorList initial_parameters(const GptConfig& config, Random& random) {
-  TensorList tensors;
-  for (const ParameterSpec& spec : parameter_specs(config)) {
-    NamedTensor tensor{spec.name, {spec.rows, spec.cols}, std::vector<double>(spec.size())};
-    for (double& value : tensor.values) value = random.gauss(0.0, 0.08);
-    tensors.push_back(std::move(tensor));
-  }
+std::size_t parameter_count(const GptConfig& config) { return parameter_count(parameter_specs(config)); }
+
+TensorList initial_parameters(const ParameterSpecs& specs, Random& random, Dtype dtype) {
+  TensorList tensors = zeros_of(specs, dtype);
+  for (std::size_t i = 0; i < specs.size(); ++i)
+    for (std::size_t k = 0; k < specs[i].size(); ++k)
+      tensors[i].set(k, random.gauss(0.0, specs[i].deviation));
   return tensors;
 }
 
-void require_parameters(const TensorList& tensors, const GptConfig& config) {
-  const std::vector<ParameterSpec> specs = parameter_specs(config);
+TensorList zeros_of(const ParameterSpecs& specs, Dtype dtype) {
+  TensorList tensors;
+  for (const ParameterSpec& spec : specs) tensors.emplace_back(spec.name, spec.shape, dtype);
+  return tensors;
+}
+
+void require_parameters(const TensorList& tensors, const ParameterSpecs& specs) {
   for (std::size_t i = 0; i < specs.size(); ++i) {
     require(i < tensors.size(), "parameter '{}' is missing", specs[i].name);
     const NamedTensor& tensor = tensors[i];
     require(tensor.name == specs[i].name, "parameter {} is '{}': expected '{}'", i, tensor.name,
             specs[i].name);
-    const bool same_shape = tensor.shape == std::vector<int>{specs[i].rows, specs[i].cols};
-    require(same_shape && tensor.values.size() == specs[i].size(),
-            "parameter '{}' has the wrong shape: this model needs [{}, {}]", tensor.name, specs[i].rows,
-            specs[i].cols);
+    require(tensor.shape == specs[i].shape && tensor.size() == specs[i].size(),
+            "parameter '{}' has the wrong shape: this model needs [{}]", tensor.name,
+            extents_of(specs[i].shape));
   }
   require(tensors.size() == specs.size(), "{} parameters given: this model has {}", tensors.size(),
           specs.size());

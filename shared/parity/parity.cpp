@@ -48,13 +48,12 @@ void compare_weights(Engine& upper, Engine& lower, std::int64_t step, ParityRepo
   const TensorList imported = upper.parameters();
   const bool wide = upper.dtype() == Dtype::fp64;
   for (std::size_t i = 0; i < exported.size(); ++i) {
-    std::vector<double> want = exported[i].values;
+    std::vector<double> want = exported[i].values();
     if (!wide)
       for (double& value : want) value = static_cast<double>(static_cast<float>(value));
     const bool named = i < imported.size() && imported[i].name == exported[i].name;
     const Comparison comparison =
-        compare(named ? std::span<const double>(imported[i].values) : std::span<const double>(), want, 0.0,
-                Rule::bits);
+        compare(named ? imported[i].values() : std::vector<double>(), want, 0.0, Rule::bits);
     report.findings.push_back({"model", exported[i].name, step, exported[i].shape, "", 0.0, comparison});
   }
 }
@@ -64,10 +63,9 @@ void compare_tensors(const TensorList& upper, const TensorList& lower, const std
                      ParityReport& report) {
   for (std::size_t i = 0; i < lower.size(); ++i) {
     const bool named = i < upper.size() && upper[i].name == lower[i].name;
-    const std::span<const double> got =
-        named ? std::span<const double>(upper[i].values) : std::span<const double>();
+    const std::vector<double> got = named ? upper[i].values() : std::vector<double>();
     report.findings.push_back(make_finding(level, prefix + lower[i].name, step, lower[i].shape, row,
-                                           compare(got, lower[i].values, row)));
+                                           compare(got, lower[i].values(), row)));
   }
 }
 
@@ -109,11 +107,8 @@ std::vector<Rung> rungs(Device device, int threads) {
 // ---- training from the start ---------------------------------------------------------------------------------
 
 Moments zero_moments(const GptConfig& config) {
-  Moments moments;
-  for (const ParameterSpec& spec : parameter_specs(config))
-    moments.m.push_back({spec.name, {spec.rows, spec.cols}, std::vector<double>(spec.size())});
-  moments.v = moments.m;
-  return moments;
+  const TensorList zeros = zeros_of(parameter_specs(config));
+  return {zeros, zeros};
 }
 
 void restart(Engine& engine, const Run& run) {
@@ -133,10 +128,7 @@ std::vector<double> train_curve(Engine& engine, const Run& run, std::int64_t ste
 }
 
 TensorList as_stored(TensorList parameters, Dtype dtype) {
-  const Dtype stored = Precision::of(dtype).parameter;
-  for (NamedTensor& tensor : parameters)
-    for (double& value : tensor.values)
-      value = rounded_to(stored == Dtype::tf32 ? Dtype::fp32 : stored, value);
+  for (NamedTensor& tensor : parameters) tensor = tensor.in(Precision::of(dtype).parameter);
   return parameters;
 }
 

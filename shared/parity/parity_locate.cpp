@@ -5,6 +5,7 @@
 // both sides; what differs after it was made by that step.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 #include "shared/base/error.hpp"
@@ -26,7 +27,7 @@ void compare_lists(const TensorList& upper, const TensorList& lower, const std::
                    std::int64_t step, const Tolerance& row, ParityReport& part) {
   for (std::size_t i = 0; i < lower.size(); ++i)
     part.findings.push_back({"step", prefix + lower[i].name, step, lower[i].shape, row.what, row.limit(),
-                             compare(upper.at(i).values, lower[i].values, row)});
+                             compare(upper.at(i).values(), lower[i].values(), row)});
 }
 
 /// What Adam makes of `before` with moments m and v, in double.
@@ -39,21 +40,41 @@ std::vector<double> updated(const std::vector<double>& before, const std::vector
   return after;
 }
 
-/// What Adam makes of the engine's moments with its own gradients of this step, in double.
-Moments next_moments(Engine& engine, const std::vector<Batch>& micro_batches, const AdamStep& adam) {
-  Moments moments = engine.moments();
+/// The gradient of the step's loss in double: a probe's is of the mean over its own sequences.
+std::vector<std::vector<double>> gradient_of(Engine& engine, const std::vector<Batch>& micro_batches) {
   double sequences = 0.0;
   for (const Batch& batch : micro_batches) sequences += batch.batch();
-  std::vector<TensorList> gradients;  // a probe's are of the mean over its own sequences
-  for (const Batch& batch : micro_batches) gradients.push_back(engine.probe(batch).gradients);
+  std::vector<std::vector<double>> sum;
+  for (const Batch& batch : micro_batches) {
+    const TensorList part = engine.probe(batch).gradients;
+    sum.resize(part.size());
+    for (std::size_t t = 0; t < part.size(); ++t) {
+      sum[t].resize(part[t].size());
+      for (std::size_t i = 0; i < part[t].size(); ++i)
+        sum[t][i] += part[t][i] * batch.batch() / std::max(sequences, 1.0);
+    }
+  }
+  return sum;
+}
+
+/// What AdamW makes of the engine's moments with its own gradients of this step, in double.
+Moments next_moments(Engine& engine, const std::vector<Batch>& micro_batches, const AdamStep& adam) {
+  const std::vector<std::vector<double>> gradient = gradient_of(engine, micro_batches);
+  double squares = 0.0;
+  for (const std::vector<double>& part : gradient)
+    squares = std::inner_product(part.begin(), part.end(), part.begin(), squares);
+  const double factor = clip_factor(adam.clip, squares);
+  const auto wide = [](TensorList tensors) {
+    for (NamedTensor& tensor : tensors) tensor = tensor.in(Dtype::fp64);
+    return tensors;
+  };
+  Moments moments = engine.moments();
+  moments = {wide(std::move(moments.m)), wide(std::move(moments.v))};
   for (std::size_t t = 0; t < moments.m.size(); ++t)
-    for (std::size_t i = 0; i < moments.m[t].values.size(); ++i) {
-      double gradient = 0.0;
-      for (std::size_t k = 0; k < gradients.size(); ++k)
-        gradient += gradients[k][t].values[i] * micro_batches[k].batch() / std::max(sequences, 1.0);
-      double &m = moments.m[t].values[i], &v = moments.v[t].values[i];
-      m = adam.beta1 * m + (1.0 - adam.beta1) * gradient;
-      v = adam.beta2 * v + (1.0 - adam.beta2) * gradient * gradient;
+    for (std::size_t i = 0; i < gradient[t].size(); ++i) {
+      const double g = gradient[t][i] * factor;
+      moments.m[t].set(i, adam.beta1 * moments.m[t][i] + (1.0 - adam.beta1) * g);
+      moments.v[t].set(i, adam.beta2 * moments.v[t][i] + (1.0 - adam.beta2) * g * g);
     }
   return moments;
 }
@@ -67,9 +88,9 @@ void compare_update(const TensorList& before, Engine& upper, const AdamStep& ada
   const Tolerance& row = find_tolerance("update", upper.dtype());
   for (std::size_t i = 0; i < after.size(); ++i) {
     const std::vector<double> want =
-        updated(before[i].values, moments.m[i].values, moments.v[i].values, adam);
+        updated(before[i].values(), moments.m[i].values(), moments.v[i].values(), adam);
     part.findings.push_back({"step", "update of " + after[i].name, step, after[i].shape, row.what,
-                             row.limit(), compare(after[i].values, want, row)});
+                             row.limit(), compare(after[i].values(), want, row)});
   }
 }
 

@@ -84,11 +84,13 @@ TensorList nudged(const TensorList& weights, Dtype dtype, double units) {
   TensorList result = weights;
   const double nudge = units * unit_of(dtype);
   std::uint32_t draw = 1;
-  for (NamedTensor& tensor : result)
-    for (double& value : tensor.values) {
+  for (NamedTensor& tensor : result) {
+    tensor = tensor.in(Dtype::fp64);
+    for (std::size_t i = 0; i < tensor.size(); ++i) {
       draw = draw * 1664525u + 1013904223u;  // any signs without a pattern will do
-      value *= 1.0 + ((draw >> 31) == 0 ? nudge : -nudge);
+      tensor.set(i, tensor[i] * (1.0 + ((draw >> 31) == 0 ? nudge : -nudge)));
     }
+  }
   return result;
 }
 
@@ -105,7 +107,7 @@ void allow_for_sensitivity(Engine& lower, const TensorList& weights, const Batch
   for (auto finding = begin; finding != report.findings.end(); ++finding) {
     const NamedTensor *was = tensor_of(reference, finding->what), *is = tensor_of(moved, finding->what);
     if (!failed(*finding) || finding->tolerance.empty() || was == nullptr || is == nullptr) continue;
-    const double allowance = kAllowance * compare(is->values, was->values, 0.0).max_error;
+    const double allowance = kAllowance * compare(is->values(), was->values(), 0.0).max_error;
     if (!std::isfinite(allowance) || !(finding->comparison.max_error <= allowance)) continue;
     finding->comparison.verdict = Verdict::passed;
     finding->limit = allowance;

@@ -112,10 +112,10 @@ TensorList take_parameters(Safetensors& file, const GptConfig& model, const std:
     const auto found = by_name.find(prefix + spec.name);
     require(found != by_name.end(), "{}: the tensor '{}{}' is missing", name, prefix, spec.name);
     NamedTensor& tensor = *found->second;
-    const bool same_shape = tensor.shape == std::vector<int>{spec.rows, spec.cols};
-    require(same_shape, "{}: the tensor '{}' has another shape than the model's [{}, {}]", name, tensor.name,
-            spec.rows, spec.cols);
-    result.push_back({spec.name, std::move(tensor.shape), std::move(tensor.values)});
+    require(tensor.shape == spec.shape, "{}: the tensor '{}' has another shape than the model's [{}]", name,
+            tensor.name, extents_of(spec.shape));
+    result.push_back(std::move(tensor));
+    result.back().name = spec.name;
   }
   return result;
 }
@@ -194,7 +194,7 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   const auto loss =
       std::find_if(file.tensors.begin(), file.tensors.end(), [](auto& t) { return t.name == "loss"; });
   require(loss != file.tensors.end(), "{}: the tensor 'loss' is missing", name);
-  checkpoint.loss = std::move(loss->values);
+  checkpoint.loss = loss->values();
   require(field<std::int64_t>(run, "step", name) == checkpoint.steps_done(),
           "{}: it holds {} losses for {} steps", name, checkpoint.loss.size(),
           field<std::int64_t>(run, "step", name));

@@ -1,8 +1,8 @@
 // Engine: one GPT on one stage, as the rest of the program sees it.
 //
 // Stage 0 implements it over its tape of Values; stages 1 to 4 share one implementation (ops_engine.hpp) over the
-// abstract Ops. Values cross this line as doubles, which hold every smaller type exactly, so that any two stages can
-// be compared and weights can move between any two of them.
+// abstract Ops. Tensors cross this line as the bytes that a stage keeps, with their type (base/tensor.hpp): every type
+// widens exactly into double, so any two stages can be compared and weights can move between any two of them.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +38,9 @@ struct Moments {
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  /// Appends `token` at the next position; returns the logits [V] that predict the token after it.
-  virtual std::vector<double> next(int token) = 0;
+  /// Appends `tokens` (at least one) at the next positions; returns the logits [V] that predict the token after the last.
+  /// A token after the first call costs one row: keys and values of earlier positions are kept.
+  virtual std::vector<double> next(std::span<const std::int32_t> tokens) = 0;
 };
 
 class Engine {
@@ -51,13 +52,16 @@ class Engine {
   /// The layout this engine wants its batches in.
   virtual Layout layout() const { return Layout::packed; }
 
+  /// Of any type: rounded to what the stage keeps.
   virtual void load_parameters(const TensorList& parameters) = 0;
+  /// In the type of the stage's master weights.
   virtual TensorList parameters() const = 0;
   virtual void load_moments(const Moments& moments) = 0;
   virtual Moments moments() const = 0;
 
   /// Forward, backward and Adam over the micro-batches of one step. The loss is the mean over all sequences of each
-  /// sequence's mean cross-entropy, as a number before the update; gradients are those of that loss.
+  /// sequence's mean cross-entropy, as a number before the update; gradients are those of that loss, scaled by
+  /// clip_factor() where adam.clip is set.
   virtual double train_step(std::span<const Batch> micro_batches, const AdamStep& adam) = 0;
 
   /// The same loss without gradients or update.
@@ -75,8 +79,8 @@ class Engine {
   /// Logits of every position of one sequence, row-major [tokens.size(), V].
   virtual std::vector<double> logits(std::span<const std::int32_t> tokens) = 0;
 
-  /// Default: recomputes the growing prefix. The decoder must not outlive the engine.
-  virtual std::unique_ptr<Decoder> decoder();
+  /// A decoder at position 0, of the parameters as they are now. It must not outlive the engine; several may take turns.
+  virtual std::unique_ptr<Decoder> decoder() = 0;
 
   /// The stage's own kernels that have been launched so far, sorted, each once; empty where a stage has none.
   virtual std::vector<std::string> kernels_launched() const { return {}; }

@@ -2,17 +2,17 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <numeric>
 
 #include "shared/base/dtype_convert.hpp"
-#include "shared/model/microgpt.hpp"
 
 namespace ladder {
 namespace {
 
-/// Offset of the integers in a staging slot; the AdamStep of the first slot lies in front of them.
-constexpr std::size_t kAdamBytes = 64;
-static_assert(sizeof(AdamStep) <= kAdamBytes);
+/// Offset of the integers in a staging slot; the step's numbers lie in front of them.
+constexpr std::size_t kStepBytes = 128;
+static_assert(sizeof(AdamStep) <= kStepBytes);
 
 void require_tokens(std::span<const std::int32_t> tokens, int lowest, int vocabulary, const char* what) {
   const bool valid =
@@ -23,11 +23,26 @@ void require_tokens(std::span<const std::int32_t> tokens, int lowest, int vocabu
             what, tokens[n], n, vocabulary);
 }
 
+/// Rows of the largest micro-batch. Throws InputError where they cannot be counted in an int.
+int most_rows(const GptConfig& config, int max_batch) {
+  const std::int64_t rows = std::int64_t{max_batch} * config.block_size;
+  require(rows <= std::numeric_limits<std::int32_t>::max(),
+          "--batch-size {} times --block-size {}: a micro-batch has at most 2^31-1 rows", max_batch,
+          config.block_size);
+  return static_cast<int>(rows);
+}
+
+std::size_t slot_bytes(const GptConfig& config, int max_batch) {
+  const auto rows = static_cast<std::size_t>(most_rows(config, max_batch));
+  return kStepBytes + (3 * rows + 2 * static_cast<std::size_t>(max_batch)) * sizeof(std::int32_t);
+}
+
 class OpsEngine final : public Engine {
  public:
-  OpsEngine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch);
+  OpsEngine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch,
+            std::shared_ptr<Communicator> communicator, ModelMaker make_model);
 
-  const GptConfig& config() const override { return model_.config(); }
+  const GptConfig& config() const override { return model_->config(); }
   Dtype dtype() const override { return ops_->dtype(); }
   Layout layout() const override { return ops_->layout(); }
   std::vector<std::string> kernels_launched() const override { return ops_->kernels_launched(); }
@@ -43,43 +58,46 @@ class OpsEngine final : public Engine {
   Probe probe(const Batch& batch) override { return probe_along(batch, {}); }
   Probe probe_along(const Batch& batch, const TensorList& hidden) override;
   std::vector<double> logits(std::span<const std::int32_t> tokens) override;
+  std::unique_ptr<Decoder> decoder() override;
 
  private:
+  friend class CachedDecoder;
+
   void add_slot();
   void require_batch(const Batch& batch) const;
-  /// Uploads the batch's integers into slot `slot`, the first one with the step's Adam settings if given.
-  BatchView stage(const Batch& batch, std::size_t slot, const AdamStep* adam);
-  StepKey key_of(std::span<const Batch> micro_batches) const;
-  void run_micro_batches();
+  /// Uploads the batch's integers into slot `slot`, in a step with its numbers.
+  BatchView stage(const Batch& batch, std::size_t slot, const AdamStep* step);
+  StepKey key_of(std::span<const Batch> micro_batches, const AdamStep& adam) const;
+  void run_micro_batches(bool clips);
+  /// Adds up the gradients from element `first` on over all ranks.
+  void sum_over_ranks(std::size_t first, std::size_t count);
+  /// Logits of the last of tokens[first..], whose predecessors' keys and values are in memory.
+  std::vector<double> logits_after(std::span<const std::int32_t> tokens, std::size_t first);
   double read_loss() const;
-  NamedTensor read_rows(const std::string& name, Act source, const Batch& batch, int width) const;
+  NamedTensor read_rows(const Tap& tap, const Batch& batch) const;
   /// Makes the values positive or 0 where `other` [N', width] is.
-  void take_branches(Act hidden, const Batch& batch, const NamedTensor& other);
+  void take_branches(const Tap& tap, const Batch& batch, const NamedTensor& other);
 
-  TensorList read_flat(void* source, Dtype dtype) const;
+  TensorList read_flat(const void* source, Dtype dtype) const;
   void write_flat(const TensorList& tensors, void* destination, Dtype dtype);
 
   std::unique_ptr<Ops> ops_;
   int max_batch_;
-  std::vector<ParameterSpec> specs_;
-  MicroGpt model_;
+  std::shared_ptr<Communicator> communicator_;
+  std::unique_ptr<Model> model_;
   std::vector<std::byte> staging_;  ///< host copy of one slot
   std::vector<std::byte*> slots_;   ///< in the stage's memory
   std::vector<BatchView> views_;    ///< micro-batches of the step being run
   double scale_ = 1.0;
+  std::uint64_t uses_ = 0;  ///< of the model's activations, which hold a decoder's keys and values
 };
 
-std::size_t slot_bytes(const GptConfig& config, int max_batch) {
-  const auto batch = static_cast<std::size_t>(max_batch);
-  const std::size_t rows = batch * static_cast<std::size_t>(config.block_size);
-  return kAdamBytes + (3 * rows + 2 * batch) * sizeof(std::int32_t);
-}
-
-OpsEngine::OpsEngine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch)
+OpsEngine::OpsEngine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch,
+                     std::shared_ptr<Communicator> communicator, ModelMaker make_model)
     : ops_(std::move(ops)),
       max_batch_(max_batch),
-      specs_(parameter_specs(config)),
-      model_(config, *ops_, max_batch * config.block_size),
+      communicator_(std::move(communicator)),
+      model_(make_model(config, *ops_, most_rows(config, max_batch))),
       staging_(slot_bytes(config, max_batch)) {
   add_slot();
 }
@@ -101,11 +119,14 @@ void OpsEngine::require_batch(const Batch& batch) const {
           max_batch_ * config().block_size);
 }
 
-BatchView OpsEngine::stage(const Batch& batch, std::size_t slot, const AdamStep* adam) {
-  if (adam != nullptr) std::memcpy(staging_.data(), adam, sizeof *adam);
-  std::size_t offset = kAdamBytes;
-  BatchView view{batch.batch(), batch.rows(), batch.max_length, nullptr,     nullptr,
-                 nullptr,       nullptr,      nullptr,          batch.full()};
+BatchView OpsEngine::stage(const Batch& batch, std::size_t slot, const AdamStep* step) {
+  ++uses_;
+  BatchView view = batch.view();
+  std::size_t offset = kStepBytes;
+  if (step != nullptr) {
+    std::memcpy(staging_.data(), step, sizeof *step);
+    view.step = reinterpret_cast<const AdamStep*>(slots_[slot]);
+  }
   const auto append = [&](const std::vector<std::int32_t>& values, const std::int32_t*& address) {
     const std::size_t bytes = values.size() * sizeof(std::int32_t);
     if (bytes > 0) std::memcpy(staging_.data() + offset, values.data(), bytes);
@@ -121,8 +142,8 @@ BatchView OpsEngine::stage(const Batch& batch, std::size_t slot, const AdamStep*
   return view;
 }
 
-StepKey OpsEngine::key_of(std::span<const Batch> micro_batches) const {
-  StepKey key{0, 0, 0, static_cast<int>(micro_batches.size()), true};
+StepKey OpsEngine::key_of(std::span<const Batch> micro_batches, const AdamStep& adam) const {
+  StepKey key{0, 0, 0, static_cast<int>(micro_batches.size()), true, adam.clip > 0.0};
   for (const Batch& batch : micro_batches) {
     key.batch += batch.batch();
     key.rows += batch.rows();
@@ -135,172 +156,230 @@ StepKey OpsEngine::key_of(std::span<const Batch> micro_batches) const {
   return key;
 }
 
-void OpsEngine::run_micro_batches() {
-  model_.begin_step();
+void OpsEngine::sum_over_ranks(std::size_t first, std::size_t count) {
+  const Grad part = model_->buffers().grad.at(first);
+  const auto sum = [&](void* queue) { communicator_->sum(part, count, queue); };
+  ops_->in_order(std::ref(sum));  // by reference: a step allocates nothing
+}
+
+void OpsEngine::run_micro_batches(bool clips) {
+  model_->begin_step();
   for (const BatchView& batch : views_) {
-    model_.forward(batch);
-    model_.loss(batch, scale_, true);
-    model_.backward(batch);
+    model_->forward(batch);
+    model_->loss(batch, scale_, true);
+    // Only the last micro-batch completes gradients; what comes after each part overlaps with the rest of its pass.
+    const bool last = &batch == &views_.back();
+    if (last)
+      model_->backward(batch, [this](std::size_t first, std::size_t count) { sum_over_ranks(first, count); });
+    else
+      model_->backward(batch);
   }
-  model_.update(reinterpret_cast<const AdamStep*>(slots_.front()));
+  sum_over_ranks(parameter_count(model_->parameters()), 1);  // the loss, behind the last gradient
+  model_->update(views_.front().step, clips);
 }
 
 double OpsEngine::train_step(std::span<const Batch> micro_batches, const AdamStep& adam) {
   require(!micro_batches.empty(), "a step needs at least one micro-batch");
-  const StepKey key = key_of(micro_batches);
+  const StepKey key = key_of(micro_batches, adam);
   for (const Batch& batch : micro_batches) require_batch(batch);
   while (slots_.size() < micro_batches.size()) add_slot();
   views_.clear();
   for (std::size_t i = 0; i < micro_batches.size(); ++i) {
-    views_.push_back(stage(micro_batches[i], i, i == 0 ? &adam : nullptr));
+    AdamStep step = adam;
+    step.micro_batch = static_cast<std::int64_t>(i);
+    views_.push_back(stage(micro_batches[i], i, &step));
     views_.back().max_length = key.max_length;  // the same launches for every step of this key
     views_.back().full = key.full;
   }
-  scale_ = 1.0 / std::max(key.batch, 1);
-  ops_->run_step(key, [this] { run_micro_batches(); });
+  scale_ = 1.0 / (static_cast<double>(std::max(key.batch, 1)) * communicator_->ranks());
+  ops_->run_step(key, [this, &key] { run_micro_batches(key.clips); });
   return read_loss();
 }
 
 double OpsEngine::loss(const Batch& batch) {
   require_batch(batch);
   const BatchView view = stage(batch, 0, nullptr);
-  model_.begin_step();
-  model_.forward(view);
-  model_.loss(view, 1.0 / std::max(view.batch, 1), false);
+  model_->begin_step();
+  model_->forward(view);
+  model_->loss(view, 1.0 / std::max(view.batch, 1), false);
   return read_loss();
 }
 
 Probe OpsEngine::probe_along(const Batch& batch, const TensorList& hidden) {
   require_batch(batch);
   const BatchView view = stage(batch, 0, nullptr);
-  const Activations& acts = model_.activations();
-  const int width = config().n_embd;
   Probe probe;
-  model_.begin_step();
-  model_.forward(view);
-  probe.activations.push_back(read_rows("embed", acts.embed_nc, batch, width));
-  for (std::size_t i = 0; i < acts.layers.size(); ++i) {
-    probe.activations.push_back(
-        read_rows(fmt::format("layer{}.attn", i), acts.layers[i].attn_nc, batch, width));
-    probe.activations.push_back(
-        read_rows(fmt::format("layer{}.mlp", i), acts.layers[i].mlp_nc, batch, width));
-    probe.hidden.push_back(
-        read_rows(fmt::format("layer{}.hidden", i), acts.layers[i].hidden_nf, batch, 4 * width));
-    if (i < hidden.size()) take_branches(acts.layers[i].hidden_nf, batch, hidden[i]);
+  model_->begin_step();
+  model_->forward(view);
+  for (const Tap& tap : model_->taps()) probe.activations.push_back(read_rows(tap, batch));
+  const std::vector<Tap> branches = model_->branches();
+  for (std::size_t i = 0; i < branches.size(); ++i) {
+    probe.hidden.push_back(read_rows(branches[i], batch));
+    if (i < hidden.size()) take_branches(branches[i], batch, hidden[i]);
   }
-  probe.activations.push_back(read_rows("logits", acts.logits_nv, batch, config().vocab_size));
-  model_.loss(view, 1.0 / std::max(view.batch, 1), true);  // overwrites the logits
-  model_.backward(view);
+  model_->loss(view, 1.0 / std::max(view.batch, 1), true);  // overwrites the logits
+  model_->backward(view);
   probe.loss = read_loss();
-  probe.gradients = read_flat(model_.buffers().grad.data, model_.buffers().grad.dtype);
+  probe.gradients = read_flat(model_->buffers().grad.data, model_->buffers().grad.dtype);
   return probe;
 }
 
-std::vector<double> OpsEngine::logits(std::span<const std::int32_t> tokens) {
+// ---- logits and decoding -------------------------------------------------------------------------------------
+
+namespace {
+
+/// A batch of one sequence that has no targets.
+Batch batch_of(std::span<const std::int32_t> tokens, Layout layout, int block_size) {
   const Sequence sequence{{tokens.begin(), tokens.end()}, std::vector<std::int32_t>(tokens.size(), 0)};
-  const Batch batch = make_batch(std::span(&sequence, 1), layout(), config().block_size);
-  require_batch(batch);
-  model_.forward(stage(batch, 0, nullptr));
-  return read_rows("logits", model_.activations().logits_nv, batch, config().vocab_size).values;
+  return make_batch(std::span(&sequence, 1), layout, block_size);
 }
 
+}  // namespace
+
+std::vector<double> OpsEngine::logits(std::span<const std::int32_t> tokens) {
+  const Batch batch = batch_of(tokens, layout(), config().block_size);
+  require_batch(batch);
+  model_->forward(stage(batch, 0, nullptr));
+  return read_rows({"logits", "logits"}, batch).values();
+}
+
+std::vector<double> OpsEngine::logits_after(std::span<const std::int32_t> tokens, std::size_t first) {
+  // Packed on every stage: a row of padding would be computed like any other.
+  const Batch batch = batch_of(tokens.subspan(first), Layout::packed, config().block_size);
+  require_batch(batch);
+  BatchView view = stage(batch, 0, nullptr);
+  view.first = static_cast<int>(first);
+  model_->forward(view, LogitRows::last);
+  const Act row = model_->activation("logits");
+  std::vector<std::byte> raw(static_cast<std::size_t>(config().vocab_size) * size_of(row.dtype));
+  ops_->download(raw.data(), row.data, raw.size());
+  std::vector<double> logits(static_cast<std::size_t>(config().vocab_size));
+  for (std::size_t v = 0; v < logits.size(); ++v) logits[v] = decode(row.dtype, raw.data(), v);
+  return logits;
+}
+
+/// Feeds the model the new rows only. The keys and values before them lie in the model's activations: where something
+/// else has used those since (a step, another decoder), all tokens so far are fed again.
+class CachedDecoder final : public Decoder {
+ public:
+  explicit CachedDecoder(OpsEngine& engine) : engine_(engine) {}
+
+  std::vector<double> next(std::span<const std::int32_t> tokens) override {
+    require(!tokens.empty(), "a decoder needs at least one token at a time");
+    require(tokens_.size() + tokens.size() <= static_cast<std::size_t>(engine_.config().block_size),
+            "more than block_size = {} tokens", engine_.config().block_size);
+    const std::size_t kept = engine_.uses_ == uses_ ? tokens_.size() : 0;
+    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+    std::vector<double> logits = engine_.logits_after(tokens_, kept);
+    uses_ = engine_.uses_;
+    return logits;
+  }
+
+ private:
+  OpsEngine& engine_;
+  std::vector<std::int32_t> tokens_;
+  std::uint64_t uses_ = 0;  ///< of the engine, after this decoder's last
+};
+
+std::unique_ptr<Decoder> OpsEngine::decoder() { return std::make_unique<CachedDecoder>(*this); }
+
+// ---- tensors, to the host and back ---------------------------------------------------------------------------
+
 double OpsEngine::read_loss() const {
-  const Stat loss = model_.buffers().loss;
+  const Stat loss = model_->buffers().loss;
   std::uint64_t storage = 0;
   ops_->download(&storage, loss.data, size_of(loss.dtype));
   return decode(loss.dtype, &storage, 0);
 }
 
-NamedTensor OpsEngine::read_rows(const std::string& name, Act source, const Batch& batch, int width) const {
-  const auto columns = static_cast<std::size_t>(width);
-  std::vector<std::byte> raw(static_cast<std::size_t>(batch.rows()) * columns * size_of(source.dtype));
-  ops_->download(raw.data(), source.data, raw.size());
-  NamedTensor tensor{name, {0, width}, {}};
+NamedTensor OpsEngine::read_rows(const Tap& tap, const Batch& batch) const {
+  const ActivationSpec& spec = model_->plan().find(tap.activation);
+  const std::size_t row_bytes = spec.width * size_of(spec.dtype);
+  std::vector<std::byte> raw(static_cast<std::size_t>(batch.rows()) * row_bytes);
+  ops_->download(raw.data(), model_->activation(tap.activation).data, raw.size());
+  const int rows = std::accumulate(batch.lengths_b.begin(), batch.lengths_b.end(), 0);
+  NamedTensor tensor(tap.name, {rows, static_cast<int>(spec.width)}, spec.dtype);
+  auto out = tensor.bytes().begin();
   for (std::size_t b = 0; b < batch.lengths_b.size(); ++b) {
-    const std::size_t start = static_cast<std::size_t>(batch.starts_b[b]) * columns;
-    const std::size_t count = static_cast<std::size_t>(batch.lengths_b[b]) * columns;
-    for (std::size_t i = 0; i < count; ++i)
-      tensor.values.push_back(decode(source.dtype, raw.data(), start + i));
-    tensor.shape[0] += batch.lengths_b[b];
+    const auto from = raw.begin() + static_cast<std::ptrdiff_t>(batch.starts_b[b] * row_bytes);
+    out = std::copy_n(from, static_cast<std::size_t>(batch.lengths_b[b]) * row_bytes, out);
   }
   return tensor;
 }
 
-void OpsEngine::take_branches(Act hidden, const Batch& batch, const NamedTensor& other) {
-  const auto columns = std::size_t{4} * static_cast<std::size_t>(config().n_embd);
-  std::vector<std::byte> raw(static_cast<std::size_t>(batch.rows()) * columns * size_of(hidden.dtype));
+void OpsEngine::take_branches(const Tap& tap, const Batch& batch, const NamedTensor& other) {
+  const ActivationSpec& spec = model_->plan().find(tap.activation);
+  const Act hidden = model_->activation(tap.activation);
+  std::vector<std::byte> raw(static_cast<std::size_t>(batch.rows()) * spec.width * size_of(spec.dtype));
   ops_->download(raw.data(), hidden.data, raw.size());
   std::size_t next = 0;
   for (std::size_t b = 0; b < batch.lengths_b.size(); ++b) {
-    const std::size_t start = static_cast<std::size_t>(batch.starts_b[b]) * columns;
-    const std::size_t count = static_cast<std::size_t>(batch.lengths_b[b]) * columns;
-    require(next + count <= other.values.size(), "{}: {} values for a batch that needs more", other.name,
-            other.values.size());
+    const std::size_t start = static_cast<std::size_t>(batch.starts_b[b]) * spec.width;
+    const std::size_t count = static_cast<std::size_t>(batch.lengths_b[b]) * spec.width;
+    require(next + count <= other.size(), "{}: {} values for a batch that needs more", other.name,
+            other.size());
     for (std::size_t i = start; i < start + count; ++i, ++next) {
-      const bool wanted = other.values[next] > 0.0, taken = decode(hidden.dtype, raw.data(), i) > 0.0;
+      const bool wanted = other[next] > 0.0, taken = decode(hidden.dtype, raw.data(), i) > 0.0;
       if (wanted == taken) continue;
-      const double value = wanted ? other.values[next] : 0.0;  // next to nothing, or else `hidden` differs
+      const double value = wanted ? other[next] : 0.0;  // next to nothing, or else `hidden` differs
       encode(hidden.dtype, std::span(&value, 1), raw.data() + i * size_of(hidden.dtype));
     }
   }
   ops_->upload(hidden.data, raw.data(), raw.size());
 }
 
-TensorList OpsEngine::read_flat(void* source, Dtype dtype) const {
-  std::vector<std::byte> raw(parameter_count(config()) * size_of(dtype));
-  ops_->download(raw.data(), source, raw.size());
-  TensorList tensors;
-  std::size_t offset = 0;
-  for (const ParameterSpec& spec : specs_) {
-    NamedTensor tensor{spec.name, {spec.rows, spec.cols}, std::vector<double>(spec.size())};
-    for (double& value : tensor.values) value = decode(dtype, raw.data(), offset++);
-    tensors.push_back(std::move(tensor));
+TensorList OpsEngine::read_flat(const void* source, Dtype dtype) const {
+  TensorList tensors = zeros_of(model_->parameters(), dtype);
+  const auto* from = static_cast<const std::byte*>(source);
+  for (NamedTensor& tensor : tensors) {
+    ops_->download(tensor.bytes().data(), from, tensor.bytes().size());
+    from += tensor.bytes().size();
   }
   return tensors;
 }
 
 void OpsEngine::write_flat(const TensorList& tensors, void* destination, Dtype dtype) {
-  std::vector<std::byte> raw(parameter_count(config()) * size_of(dtype));
-  std::size_t offset = 0;
+  auto* to = static_cast<std::byte*>(destination);
   for (const NamedTensor& tensor : tensors) {
-    encode(dtype, tensor.values, raw.data() + offset);
-    offset += tensor.values.size() * size_of(dtype);
+    const NamedTensor stored = tensor.in(dtype);
+    ops_->upload(to, stored.bytes().data(), stored.bytes().size());
+    to += stored.bytes().size();
   }
-  ops_->upload(destination, raw.data(), raw.size());
 }
 
 // With 16-bit parameters the master copy is the truth: it is what is saved, and what rounding starts from.
 
 void OpsEngine::load_parameters(const TensorList& parameters) {
-  require_parameters(parameters, config());
-  const ParameterBuffers& buffers = model_.buffers();
+  require_parameters(parameters, model_->parameters());
+  const ParameterBuffers& buffers = model_->buffers();
   write_flat(parameters, buffers.param.data, buffers.param.dtype);
   if (buffers.master.data != buffers.param.data)
     write_flat(parameters, buffers.master.data, buffers.master.dtype);
+  ++uses_;  // keys and values of other weights
 }
 
 TensorList OpsEngine::parameters() const {
-  return read_flat(model_.buffers().master.data, model_.buffers().master.dtype);
+  return read_flat(model_->buffers().master.data, model_->buffers().master.dtype);
 }
 
 void OpsEngine::load_moments(const Moments& moments) {
-  require_parameters(moments.m, config());
-  require_parameters(moments.v, config());
-  write_flat(moments.m, model_.buffers().m.data, model_.buffers().m.dtype);
-  write_flat(moments.v, model_.buffers().v.data, model_.buffers().v.dtype);
+  require_parameters(moments.m, model_->parameters());
+  require_parameters(moments.v, model_->parameters());
+  write_flat(moments.m, model_->buffers().m.data, model_->buffers().m.dtype);
+  write_flat(moments.v, model_->buffers().v.data, model_->buffers().v.dtype);
 }
 
 Moments OpsEngine::moments() const {
-  const ParameterBuffers& buffers = model_.buffers();
+  const ParameterBuffers& buffers = model_->buffers();
   return {read_flat(buffers.m.data, buffers.m.dtype), read_flat(buffers.v.data, buffers.v.dtype)};
 }
 
 }  // namespace
 
-std::unique_ptr<Engine> make_ops_engine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch) {
-  validate(config);
+std::unique_ptr<Engine> make_ops_engine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch,
+                                        std::shared_ptr<Communicator> communicator, ModelMaker make_model) {
   require(max_batch > 0, "max_batch is {}: it must be 1 or more", max_batch);
-  return std::make_unique<OpsEngine>(config, std::move(ops), max_batch);
+  return std::make_unique<OpsEngine>(config, std::move(ops), max_batch, std::move(communicator), make_model);
 }
 
 }  // namespace ladder

@@ -2,7 +2,7 @@
 
 namespace ladder {
 
-Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data) {
+Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data, Dtype dtype) {
   validate(train);
   model.vocab_size = 1;  // not known yet; all other sizes are checked before a large file is read
   validate(model);
@@ -24,7 +24,7 @@ Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& da
         std::make_unique<StreamSource>(texts.front(), tokenizer, model, train, source_name(data.path));
   else
     run.source = std::make_unique<DocumentSource>(texts, tokenizer, model, train);
-  run.initial = initial_parameters(model, run.random);
+  run.initial = initial_parameters(parameter_specs(model), run.random, dtype);
   return run;
 }
 

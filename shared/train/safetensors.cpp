@@ -126,9 +126,8 @@ Metadata checked_metadata(const Json& header, const std::string& file) {
 }
 
 NamedTensor decoded(const Entry& entry, std::string_view data) {
-  NamedTensor tensor{entry.name, entry.shape, std::vector<double>(entry.count)};
-  for (std::size_t i = 0; i < tensor.values.size(); ++i)
-    tensor.values[i] = decode(entry.dtype, data.data() + entry.begin, i);
+  NamedTensor tensor(entry.name, entry.shape, entry.dtype);
+  std::memcpy(tensor.bytes().data(), data.data() + entry.begin, tensor.bytes().size());
   return tensor;
 }
 
@@ -140,7 +139,7 @@ std::string header_text(std::span<const StoredTensor> tensors, const Metadata& m
   for (const StoredTensor& stored : tensors) {
     require(stored.dtype == Dtype::fp64 || stored.dtype == Dtype::fp32,
             "tensors are written as fp64 or fp32, not {}", name_of(stored.dtype));
-    const std::uint64_t end = begin + stored.tensor->values.size() * size_of(stored.dtype);
+    const std::uint64_t end = begin + stored.tensor->size() * size_of(stored.dtype);
     header[stored.name] = {{"dtype", stored.dtype == Dtype::fp64 ? "F64" : "F32"},
                            {"shape", stored.tensor->shape},
                            {"data_offsets", {begin, end}}};
@@ -151,17 +150,14 @@ std::string header_text(std::span<const StoredTensor> tensors, const Metadata& m
   return text;
 }
 
-/// In blocks, so that a large model is not in memory a third time.
 void write_values(AtomicFile& file, const StoredTensor& stored) {
-  constexpr std::size_t block = std::size_t{1} << 16;
-  const std::span<const double> values = stored.tensor->values;
-  std::string bytes;
-  for (std::size_t first = 0; first < values.size(); first += block) {
-    const std::span<const double> part = values.subspan(first, std::min(block, values.size() - first));
-    bytes.resize(part.size() * size_of(stored.dtype));
-    encode(stored.dtype, part, bytes.data());
-    file.write(bytes);
-  }
+  const auto write = [&](std::span<const std::byte> bytes) {
+    file.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  };
+  if (stored.tensor->dtype() == stored.dtype)
+    write(stored.tensor->bytes());
+  else
+    write(stored.tensor->in(stored.dtype).bytes());
 }
 
 }  // namespace

@@ -21,19 +21,18 @@ std::vector<std::size_t> largest_indices(std::span<const double> logits, int k) 
   return indices;
 }
 
-/// Logits for the position after all tokens fed so far. While they fit, the stage's decoder is used (which may keep
-/// keys and values); after that the window slides and is computed anew.
+/// Logits for the position after all tokens fed so far. While they fit, a token costs one row. After that the window
+/// slides: every position changes, so each further token costs a window.
 class SlidingContext {
  public:
   explicit SlidingContext(Engine& engine) : engine_(engine), decoder_(engine.decoder()) {}
 
-  std::vector<double> next(std::int32_t token) {
+  std::vector<double> next(std::span<const std::int32_t> tokens) {
     const auto block_size = static_cast<std::size_t>(engine_.config().block_size);
-    tokens_.push_back(token);
-    if (tokens_.size() <= block_size) return decoder_->next(token);
+    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+    if (tokens_.size() <= block_size) return decoder_->next(tokens);
     tokens_.erase(tokens_.begin(), tokens_.end() - static_cast<std::ptrdiff_t>(block_size));
-    const std::vector<double> all = engine_.logits(tokens_);
-    return {all.end() - engine_.config().vocab_size, all.end()};
+    return engine_.decoder()->next(tokens_);
   }
 
  private:
@@ -93,11 +92,13 @@ std::vector<std::int32_t> sample_tokens(Engine& engine, std::span<const std::int
   const int limit = options.max_tokens > 0 ? options.max_tokens : block_size - prompt_size + 1;
 
   SlidingContext context(engine);
-  for (std::int32_t token : prompt.first(prompt.size() - 1)) context.next(token);
   std::vector<std::int32_t> result;
-  for (std::int32_t token = prompt.back(); static_cast<int>(result.size()) < limit; result.push_back(token)) {
-    token = sample_token(context.next(token), options, random);
+  std::span<const std::int32_t> fed = prompt;
+  while (static_cast<int>(result.size()) < limit) {
+    const std::int32_t token = sample_token(context.next(fed), options, random);
     if (token == stop_token) break;
+    result.push_back(token);
+    fed = std::span(result).last(1);
   }
   return result;
 }

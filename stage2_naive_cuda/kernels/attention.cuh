@@ -10,7 +10,7 @@
 
 namespace ladder::LADDER_SIDE::stage2 {
 
-/// The sizes that all kernels of attention share; T of att_hns is the longest sequence of the batch.
+/// The sizes that all kernels of attention share; T of att_hns are the most keys that a query of the batch sees.
 struct AttentionShape {
   BatchView batch;
   int heads, kv_heads, head_dim;
@@ -21,12 +21,15 @@ struct AttentionShape {
     const int b = batch.sequence_n[n];
     if (b < 0) return 0;
     start = batch.starts_b[b];
-    return causal ? n - start + 1 : batch.lengths_b[b];
+    return batch.first + (causal ? n - start + 1 : batch.lengths_b[b]);
   }
+  /// Rows of keys and values: those of earlier calls stand before the batch's own.
+  __host__ __device__ int key_rows() const { return batch.first + batch.rows; }
+  __host__ __device__ int most_keys() const { return batch.first + batch.max_length; }
   /// The key/value head that query head h reads.
   __device__ int kv_head(int h) const { return h / (heads / kv_heads); }
   /// Where att_hns of head h and row n begins.
-  __device__ std::size_t att(int h, int n) const { return at(h * batch.rows + n, 0, batch.max_length); }
+  __device__ std::size_t att(int h, int n) const { return at(h * batch.rows + n, 0, most_keys()); }
 };
 
 template <class Args>
@@ -45,7 +48,8 @@ inline std::size_t attention_bytes(int rows, int heads, int max_length, Dtype dt
 template <class Args>
 double attention_pairs(const Args& args) {
   const double length = args.batch.max_length;
-  return 1.0 * args.batch.batch * args.heads * length * (args.causal ? (length + 1) / 2 : length);
+  return 1.0 * args.batch.batch * args.heads * length *
+         (args.batch.first + (args.causal ? (length + 1) / 2 : length));
 }
 
 // ---- forward ----------------------------------------------------------------------------------------------
@@ -67,10 +71,10 @@ __global__ void attention_score_kernel(AttentionShape shape, int row_stride, T s
   int start = 0;
   if (s >= shape.visible(n, start)) return;
   const T* q_d = q + at(n, h * shape.head_dim, row_stride);
-  const T* k_d = k_kdn + at(shape.kv_head(h) * shape.head_dim, start + s, shape.batch.rows);
+  const T* k_d = k_kdn + at(shape.kv_head(h) * shape.head_dim, start + s, shape.key_rows());
   T dot = 0;
   LADDER_UNROLL_8
-  for (int d = 0; d < shape.head_dim; ++d) dot += q_d[d] * k_d[at(d, 0, shape.batch.rows)];
+  for (int d = 0; d < shape.head_dim; ++d) dot += q_d[d] * k_d[at(d, 0, shape.key_rows())];
   att_hns[shape.att(h, n) + s] = dot * scale;
 }
 
@@ -92,7 +96,7 @@ __global__ void attention_softmax_kernel(AttentionShape shape, T* att_hns, T* ls
     lse_hn[row] = static_cast<T>(kMaskValue);
     return;
   }
-  T* att_s = att_hns + row * static_cast<std::size_t>(shape.batch.max_length);
+  T* att_s = att_hns + row * static_cast<std::size_t>(shape.most_keys());
   T largest = att_s[0];
   for (int s = 1; s < visible; ++s) largest = att_s[s] > largest ? att_s[s] : largest;
   T sum = 0;
@@ -150,13 +154,12 @@ inline void launch_attention_forward(const AttentionForward& args, Stream& strea
   with_element_type(args.out_nc.dtype, [&](auto zero) {
     using T = decltype(zero);
     T* att_hns = static_cast<T*>(args.scratch);
-    T* k_kdn = static_cast<T*>(stream.workspace(sizeof(T) * at(kv_width, 0, rows)));
-    launch_transpose("attention_transpose_key", rows, kv_width, args.row_stride, args.k.as<T>(), k_kdn,
-                     stream);
-    launch(stream, plane("attention_score", rows, args.batch.max_length, args.heads),
-           attention_score_kernel<T>, shape, args.row_stride,
-           static_cast<T>(1 / sqrt(static_cast<double>(args.head_dim))), args.q.as<T>(),
-           static_cast<const T*>(k_kdn), att_hns);
+    T* k_kdn = static_cast<T*>(stream.workspace(sizeof(T) * at(kv_width, 0, shape.key_rows())));
+    launch_transpose("attention_transpose_key", shape.key_rows(), kv_width, args.row_stride, args.k.as<T>(),
+                     k_kdn, stream);
+    launch(stream, plane("attention_score", rows, shape.most_keys(), args.heads), attention_score_kernel<T>,
+           shape, args.row_stride, static_cast<T>(1 / sqrt(static_cast<double>(args.head_dim))),
+           args.q.as<T>(), static_cast<const T*>(k_kdn), att_hns);
     launch(stream, line("attention_softmax", at(args.heads, 0, rows)), attention_softmax_kernel<T>, shape,
            att_hns, args.lse_hn.as<T>());
     launch(stream, plane("attention_mix_value", rows, args.heads * args.head_dim), attention_mix_kernel<T>,

@@ -1,7 +1,7 @@
 // Softmax cross-entropy, forward and backward in one: the gradient takes the place of the logits.
 #pragma once
 
-#include "stage2_naive_cuda/kernels/element_type.hpp"
+#include "stage2_naive_cuda/kernels/sums.cuh"
 
 namespace ladder::LADDER_SIDE::stage2 {
 
@@ -9,19 +9,21 @@ namespace ladder::LADDER_SIDE::stage2 {
 //           sequence;
 //           dlogits_nv = weight * (softmax(logits) - onehot(target)), over logits_nv when with_gradient
 //           d/dz_v of log sum exp(z) is softmax(z)_v, and d/dz_v of -z_target is -1 at the target: their sum.
-// Shapes:   logits_nv [N, V], targets_n [N] -> loss_n [N], logits_nv
+// Shapes:   logits_nv [N, V] in rows of `columns`, targets_n [N] -> loss_n [N], logits_nv
 // Map:      one thread owns one row
 // Traffic:  reads 3 N V elements, writes N V; a warp's 32 rows lie V elements apart
 // FLOPs:    8 N V, counting exp as one
 // Bound:    latency: N threads, each with three loops over V one after the other
 // Differs from the previous rung: stage 1's loop over rows is gone
 template <class T>
-__global__ void cross_entropy_kernel(BatchView batch, int vocabulary, T scale, bool with_gradient,
-                                     T* logits_nv, T* loss_n) {
+__global__ void cross_entropy_kernel(BatchView batch, int vocabulary, int columns, T scale,
+                                     bool with_gradient, T* logits_nv, T* loss_n) {
   const std::size_t n = line_index();
   if (n >= static_cast<std::size_t>(batch.rows)) return;
-  T* z_v = logits_nv + n * static_cast<std::size_t>(vocabulary);
+  T* z_v = logits_nv + n * static_cast<std::size_t>(columns);
   const int b = batch.sequence_n[n];
+  if (with_gradient)
+    for (int v = vocabulary; v < columns; ++v) z_v[v] = 0;
   if (b < 0) {
     loss_n[n] = 0;
     if (with_gradient)
@@ -43,37 +45,6 @@ __global__ void cross_entropy_kernel(BatchView batch, int vocabulary, T scale, b
   }
 }
 
-// Computes: sums_j[j] = x_n[j] + x_n[j + J] + x_n[j + 2 J] + ...
-// Shapes:   x_n [N] -> sums_j [J]
-// Map:      one thread owns one strand and adds it in order
-// Traffic:  reads N elements, neighbours beside neighbours, writes J
-// FLOPs:    N
-// Bound:    latency: N / J loads one after the other
-// Differs from the previous rung: stage 1 adds in one loop; here J loops are under way at once
-template <class T>
-__global__ void sum_strands_kernel(int count, int strands, const T* x_n, T* sums_j) {
-  const int j = static_cast<int>(line_index());
-  if (j >= strands) return;
-  T sum = 0;
-  for (int n = j; n < count; n += strands) sum += x_n[n];
-  sums_j[j] = sum;
-}
-
-// Computes: total += sum of x_n
-// Shapes:   x_n [N] -> total, one element
-// Map:      one thread in all: the order of the sum is then always the same
-// Traffic:  reads N elements, reads and writes 1
-// FLOPs:    N
-// Bound:    latency
-// Differs from the previous rung: not at all: it is stage 1's loop on a much slower core
-template <class T>
-__global__ void add_all_kernel(int count, const T* x_n, T* total) {
-  if (line_index() != 0) return;
-  T sum = 0;
-  for (int n = 0; n < count; ++n) sum += x_n[n];
-  *total += sum;
-}
-
 inline Cost naive_cost(const CrossEntropy& args) {
   const double elements = 1.0 * args.batch.rows * args.vocabulary;
   const double width = static_cast<double>(size_of(args.logits_nv.dtype));
@@ -88,7 +59,8 @@ inline void launch_cross_entropy(const CrossEntropy& args, Stream& stream) {
     const int rows = args.batch.rows;
     T* loss_n = args.loss_n.as<T>();
     launch(stream, line("cross_entropy", static_cast<std::size_t>(rows)), cross_entropy_kernel<T>, args.batch,
-           args.vocabulary, static_cast<T>(args.scale), args.with_gradient, args.logits_nv.as<T>(), loss_n);
+           args.vocabulary, args.columns, static_cast<T>(args.scale), args.with_gradient,
+           args.logits_nv.as<T>(), loss_n);
     // One thread would wait for N loads one after the other: with many rows, 256 threads add strands of them
     // first.
     const T* parts = loss_n;
@@ -100,7 +72,7 @@ inline void launch_cross_entropy(const CrossEntropy& args, Stream& stream) {
       parts = sums_j;
       count = kStrands;
     }
-    launch(stream, line("loss_sum", 1), add_all_kernel<T>, count, parts, args.loss.as<T>());
+    launch(stream, line("loss_sum", 1), sum_all_kernel<T>, count, parts, true, args.loss.as<T>());
   });
 }
 

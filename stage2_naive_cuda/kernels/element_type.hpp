@@ -49,6 +49,12 @@ __device__ inline std::size_t line_index() {
 __device__ inline int column_index() { return static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x); }
 __device__ inline int row_index() { return static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y); }
 
+/// False for NaN and both infinities.
+template <class T>
+__host__ __device__ bool is_finite(T x) {
+  return x - x == T(0);
+}
+
 /// Element [row, column] of a matrix whose rows are `stride` elements apart.
 __host__ __device__ inline std::size_t at(int row, int column, int stride) {
   return static_cast<std::size_t>(row) * static_cast<std::size_t>(stride) + static_cast<std::size_t>(column);

@@ -21,7 +21,8 @@ __global__ void embedding_forward_kernel(BatchView batch, int channels, const T*
   const int b = batch.sequence_n[n];
   T value = 0;
   if (b >= 0)
-    value = wte_vc[at(batch.tokens_n[n], c, channels)] + wpe_tc[at(n - batch.starts_b[b], c, channels)];
+    value = wte_vc[at(batch.tokens_n[n], c, channels)] +
+            wpe_tc[at(batch.first + n - batch.starts_b[b], c, channels)];
   x_nc[at(n, c, channels)] = value;
 }
 

@@ -23,7 +23,13 @@ __global__ void rmsnorm_forward_kernel(int rows, int channels, const T* x_nc, T*
   T* y_c = y_nc + n * static_cast<std::size_t>(channels);
   T squares = 0;
   for (int c = 0; c < channels; ++c) squares += x_c[c] * x_c[c];
-  const T rstd = T(1) / sqrt(squares / static_cast<T>(channels) + static_cast<T>(kRmsNormEpsilon));
+  T rstd = T(1) / sqrt(squares / static_cast<T>(channels) + static_cast<T>(kRmsNormEpsilon));
+  if (!is_finite(squares)) {  // seldom, so the loop costs other rows nothing
+    const T rescue = static_cast<T>(kRmsNormRescue);
+    squares = 0;
+    for (int c = 0; c < channels; ++c) squares += (x_c[c] * rescue) * (x_c[c] * rescue);
+    rstd = rescue / sqrt(squares / static_cast<T>(channels));
+  }
   for (int c = 0; c < channels; ++c) y_c[c] = x_c[c] * rstd;
   rstd_n[n] = rstd;
 }

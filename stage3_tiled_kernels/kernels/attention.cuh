@@ -15,9 +15,8 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-/// Adds one tile of keys to the running softmax of a tile of queries. score_qk has visible scores; masked
-/// ones are kMaskValue, which exp2 turns into 0 as soon as m is a real score: tile 0 shows key 0 to every
-/// query.
+/// Adds one tile of keys to the running softmax of a tile of queries. Masked scores are -infinity, which exp2 turns into 0
+/// however low the real ones are: m is one of them from tile 0 on, which shows key 0 to every query.
 template <class E, int TQ, int TK, int D>
 __tile__ void online_softmax(ct::tile<Wide<E>, ct::shape<TQ, TK>> score_qk,
                              ct::tile<Stored<E>, ct::shape<TK, D>> v_kd, Wide<E> scale2,
@@ -34,7 +33,8 @@ __tile__ void online_softmax(ct::tile<Wide<E>, ct::shape<TQ, TK>> score_qk,
 
 // Computes: out[t, h] = sum_s softmax_s(q[t, h] . k[s, kv(h)] / sqrt(D)) v[s, kv(h)], lse_hn = log sum_s
 //           exp(score)
-// Shapes:   q [N, H, D], k and v [N, K, D] in rows of P -> out_nc [N, H, D], lse_hn [H, N]
+// Shapes:   q [N, H, D], k and v [N, K, D] in rows of P -> out_nc [N, H, D], lse_hn [H, N]; k and v have first_key rows
+//           more in front, seen by all queries, when text is generated
 // Map:      one block owns TQ queries of one head of one sequence and walks along its keys, up to the
 //           diagonal when causal; the longest walks start first. Keys that all its queries see are not masked
 // Traffic:  reads q once and k, v once for every TQ queries; writes out and lse
@@ -44,8 +44,9 @@ __tile__ void online_softmax(ct::tile<Wide<E>, ct::shape<TQ, TK>> score_qk,
 //           it, which spares heads of 64 4% of the time; otherwise `causal` says whether it is
 template <class E, table::AttentionTiles S, int D, bool Bulk, bool Causal>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
-attention_forward_kernel(int batch, int rows, int slot_rows, int heads, int kv_heads, int group_inverse,
-                         int head_dim, bool causal, int row_stride, const std::int32_t* __restrict__ starts_b,
+attention_forward_kernel(int batch, int rows, int slot_rows, int first_key, int heads, int kv_heads,
+                         int group_inverse, int head_dim, bool causal, int row_stride,
+                         const std::int32_t* __restrict__ starts_b,
                          const std::int32_t* __restrict__ lengths_b, const Stored<E>* __restrict__ q_np,
                          const Stored<E>* __restrict__ k_np, const Stored<E>* __restrict__ v_np,
                          Wide<E> scale2, Stored<E>* __restrict__ out_nc, Wide<E>* __restrict__ lse_hn) {
@@ -60,16 +61,17 @@ attention_forward_kernel(int batch, int rows, int slot_rows, int heads, int kv_h
     if (tile * TQ >= slot) return;
 
   const auto q = head_tiles<TQ, D, Bulk>(q_np, rows, heads, row_stride, start, length, h, head_dim);
-  const auto k = head_tiles<TK, D, Bulk>(k_np, rows, kv_heads, row_stride, start, length, kv, head_dim);
-  const auto v = head_tiles<TK, D, Bulk>(v_np, rows, kv_heads, row_stride, start, length, kv, head_dim);
+  const int before = Bulk ? 0 : first_key, known = before + length;  // keys of earlier calls; all there are
+  const auto k = head_tiles<TK, D, Bulk>(k_np, rows, kv_heads, row_stride, start, known, kv, head_dim);
+  const auto v = head_tiles<TK, D, Bulk>(v_np, rows, kv_heads, row_stride, start, known, kv, head_dim);
   const int query = first_tile<TQ, Bulk>(start) + tile, key = first_tile<TK, Bulk>(start);
   const int q_column = head_column<Bulk>(h), kv_column = head_column<Bulk>(kv);
-  const KeyTiles keys = visible_keys<TQ, TK>(tile * TQ, length, is_causal);
-  const auto t = column_of_indices<TQ>(tile * TQ);
-  const auto last = last_visible_key(t, length, is_causal);
-  const auto masked = ct::full<Scores>(static_cast<W>(kMaskValue));
+  const KeyTiles keys = visible_keys<TQ, TK>(before + tile * TQ, known, is_causal);
+  const auto t = column_of_indices<TQ>(before + tile * TQ);
+  const auto last = last_visible_key(t, known, is_causal);
+  const auto masked = ct::full<Scores>(kBelowAll<W>);
 
-  auto m_q = ct::full<ct::tile<W, ct::shape<TQ, 1>>>(static_cast<W>(kMaskValue));
+  auto m_q = ct::full<ct::tile<W, ct::shape<TQ, 1>>>(kBelowAll<W>);
   auto l_q = ct::zeros<ct::tile<W, ct::shape<TQ, 1>>>();
   auto out_qd = ct::zeros<ct::tile<W, ct::shape<TQ, D>>>();
   const auto q_qd = ct::element_cast<Operand<E>>(q.load_masked(query, q_column));
@@ -92,7 +94,7 @@ attention_forward_kernel(int batch, int rows, int slot_rows, int heads, int kv_h
   }
 
   // Rows behind the sequence's end have seen no key of their own: zeros, and the log-sum-exp of nothing.
-  const auto inside = t < length;
+  const auto inside = t < known;
   const auto sum = inside_or<Bulk>(inside && l_q > W(0), l_q, ct::ones<ct::tile<W, ct::shape<TQ, 1>>>());
   const auto out = inside_or<Bulk>(inside, out_qd * (W(1) / sum), ct::zeros<ct::tile<W, ct::shape<TQ, D>>>());
   const auto lse = inside_or<Bulk>(inside, (m_q + ct::log2(sum)) * static_cast<W>(kLn2),
@@ -310,10 +312,11 @@ inline void launch_attention_forward(const AttentionForward& args, Stream& strea
     const auto start = [&]<bool Causal>() {
       launch(stream, attention_forward_kernel<E, size, D, Bulk, Causal>,
              {"attention_forward", attention_grid(batch, size.queries, args.heads)}, batch.batch, batch.rows,
-             batch.max_length, args.heads, args.kv_heads, group_inverse(args), args.head_dim, args.causal,
-             args.row_stride, batch.starts_b, batch.lengths_b, args.q.as<Stored<E>>(), args.k.as<Stored<E>>(),
-             args.v.as<Stored<E>>(), static_cast<Wide<E>>(attention_scale(args) * kLog2E),
-             args.out_nc.as<Stored<E>>(), args.lse_hn.as<Wide<E>>());
+             batch.max_length, batch.first, args.heads, args.kv_heads, group_inverse(args), args.head_dim,
+             args.causal, args.row_stride, batch.starts_b, batch.lengths_b, args.q.as<Stored<E>>(),
+             args.k.as<Stored<E>>(), args.v.as<Stored<E>>(),
+             static_cast<Wide<E>>(attention_scale(args) * kLog2E), args.out_nc.as<Stored<E>>(),
+             args.lse_hn.as<Wide<E>>());
     };
     if constexpr (Bulk)
       if (args.causal) return start.template operator()<true>();

@@ -157,7 +157,8 @@ double attention_scale(const Args& args) {
 template <class Args>
 double attention_pairs(const Args& args) {
   const double length = args.batch.max_length;
-  return 1.0 * args.batch.batch * args.heads * length * (args.causal ? (length + 1) / 2 : length);
+  return 1.0 * args.batch.batch * args.heads * length *
+         (args.batch.first + (args.causal ? (length + 1) / 2 : length));
 }
 
 /// Blocks of `tile` rows for every sequence and head. A sequence owns the rows up to the start of the next
@@ -180,7 +181,7 @@ bool attention_bulk(const Args& args, std::initializer_list<const void*> pointer
   const std::size_t element = size_of(args.out_nc.dtype);
   for (const void* data : pointers)
     if (reinterpret_cast<std::uintptr_t>(data) % 16 != 0) return false;
-  return args.batch.full && args.batch.max_length % kSlotDivisor == 0 &&
+  return args.batch.full && args.batch.first == 0 && args.batch.max_length % kSlotDivisor == 0 &&
          static_cast<std::size_t>(args.row_stride) * element % 16 == 0 &&
          static_cast<std::size_t>(args.head_dim) * element % 16 == 0;
 }

@@ -12,16 +12,17 @@ namespace ladder::LADDER_SIDE::stage3 {
 // Computes: loss_n = weight * (log sum_v exp(logits) - logits[target]), weight = scale / length of the row's
 //           sequence; dlogits_nv = weight * (softmax(logits) - onehot(target)), over logits_nv when
 //           with_gradient
-// Shapes:   logits_nv [N, V], targets_n, sequence_n [N], lengths_b [B] -> loss_n [N], logits_nv
+// Shapes:   logits_nv [N, V] in rows of `columns`, targets_n, sequence_n [N], lengths_b [B] -> loss_n [N], logits_nv
 // Map:      one block owns TN rows and walks along them, TV logits at a time
 // Traffic:  reads 2 N V elements, the second time out of the cache when rows are short, writes N V
 // FLOPs:    8 N V, counting exp2 as one
 // Bound:    memory
 // Differs from the previous rung: maximum and sum in one walk instead of two, over tiles
 template <class T, int TN, int TV>
-__tile_global__ void cross_entropy_kernel(int rows, int vocabulary, double scale, bool with_gradient,
-                                          const std::int32_t* targets_n, const std::int32_t* sequence_n,
-                                          const std::int32_t* lengths_b, T* logits_nv, Wide<T>* loss_n) {
+__tile_global__ void cross_entropy_kernel(int rows, int vocabulary, int columns, double scale,
+                                          bool with_gradient, const std::int32_t* targets_n,
+                                          const std::int32_t* sequence_n, const std::int32_t* lengths_b,
+                                          T* logits_nv, Wide<T>* loss_n) {
   using W = Wide<T>;
   using Column = ct::tile<W, ct::shape<TN, 1>>;
   using Tile = ct::tile<W, ct::shape<TN, TV>>;
@@ -32,16 +33,16 @@ __tile_global__ void cross_entropy_kernel(int rows, int vocabulary, double scale
   const auto target = ct::load_masked(targets_n + n, valid, -1);
   const auto length = ct::element_cast<W>(ct::load_masked(lengths_b + b, valid, 1));
   const auto weight = ct::select(valid, static_cast<W>(scale) / length, ct::zeros<Column>());
-  const auto logits = matrix<TN, TV>(logits_nv, rows, vocabulary);
-  const int tiles = tiles_for(vocabulary, TV);
+  const auto logits = matrix<TN, TV>(logits_nv, rows, columns);
+  const int tiles = tiles_for(columns, TV);
 
-  auto largest = ct::full<Column>(static_cast<W>(kMaskValue));
+  auto largest = ct::full<Column>(kBelowAll<W>);
   auto sum = ct::zeros<Column>();
   auto chosen = ct::zeros<Column>();
   for (int j : ct::irange(0, tiles)) {
     const auto v = row_of_indices<TV>(j * TV);
     const auto z = ct::select(v < vocabulary, ct::element_cast<W>(logits.load_masked(tile, j)),
-                              ct::full<Tile>(static_cast<W>(kMaskValue)));
+                              ct::full<Tile>(kBelowAll<W>));
     const auto highest = ct::max(largest, ct::reduce_max<1>(z));
     sum = sum * ct::exp2((largest - highest) * static_cast<W>(kLog2E)) +
           ct::sum<1>(ct::exp2((z - highest) * static_cast<W>(kLog2E)));
@@ -58,7 +59,8 @@ __tile_global__ void cross_entropy_kernel(int rows, int vocabulary, double scale
       const auto v = row_of_indices<TV>(j * TV);
       const auto z = ct::element_cast<W>(logits.load_masked(tile, j));
       const auto p = ct::exp2((z - largest) * static_cast<W>(kLog2E)) * factor;
-      const auto dz = ct::select(valid, ct::select(v == target, p - weight, p), ct::zeros<Tile>());
+      const auto dz =
+          ct::select(valid && v < vocabulary, ct::select(v == target, p - weight, p), ct::zeros<Tile>());
       logits.store_masked(ct::element_cast<T>(dz), tile, j);
     }
   }
@@ -82,23 +84,24 @@ __tile_global__ void loss_sum_kernel(int count, const W* __restrict__ x_n, W* __
 }
 
 inline Cost cost(const CrossEntropy& args) {
-  const double elements = 1.0 * args.batch.rows * args.vocabulary;
+  const double elements = 1.0 * args.batch.rows * args.columns;
   const double passes = args.with_gradient ? 2 : 1;
   return {.bytes = passes * elements * size_of(args.logits_nv.dtype) +
                    args.batch.rows * (2.0 * size_of(args.loss_n.dtype) + 12),
           .flops = 4 * passes * elements};
 }
 
-/// Calls body.operator()<S>() with the table's tiles for a row of logits of T of this width; false where there are
-/// none.
+/// Calls body.operator()<S>() with the table's tiles for a row of logits of T of so many columns, those behind the
+/// vocabulary all in its last part; false where there are none.
 template <class T, class Body>
-bool with_whole_logits(int vocabulary, const void* logits, Body&& body) {
+bool with_whole_logits(int vocabulary, int columns, const void* logits, Body&& body) {
   bool found = false;
   with_architecture([&]<int A>() {
     const auto attempt = [&]<std::size_t I>() {
       if constexpr (table::kLosses[I].architecture == A && table::kLosses[I].dtype == dtype_of<T>) {
         constexpr table::LossTiles S = table::kLosses[I].tiles;
-        if (found || !whole_row_fits<T>(S.row, vocabulary, {logits})) return;
+        if (found || !whole_row_fits<T>(S.row, columns, {logits})) return;
+        if (vocabulary < S.row.capacity() - S.row.width(S.row.count() - 1)) return;
         found = true;
         body.template operator()<S>();
       }
@@ -118,15 +121,16 @@ inline void launch_cross_entropy(const CrossEntropy& args, Stream& stream) {
     using T = typename decltype(type)::type;
     using W = Wide<T>;
     const auto go = [&](const tile::Launch& where, auto kernel) {
-      launch(stream, kernel, where, batch.rows, args.vocabulary, args.scale, args.with_gradient,
+      launch(stream, kernel, where, batch.rows, args.vocabulary, args.columns, args.scale, args.with_gradient,
              batch.targets_n, batch.sequence_n, batch.lengths_b, args.logits_nv.as<T>(), args.loss_n.as<W>());
     };
     const auto rows = static_cast<unsigned>(batch.rows);
-    const bool whole = with_whole_logits<T>(args.vocabulary, args.logits_nv.data, [&]<table::LossTiles S>() {
-      const auto most = static_cast<unsigned>(S.occupancy * sm_count());
-      go({"cross_entropy_whole", S.persistent && rows > most ? most : rows},
-         cross_entropy_whole_kernel<T, S>);
-    });
+    const bool whole =
+        with_whole_logits<T>(args.vocabulary, args.columns, args.logits_nv.data, [&]<table::LossTiles S>() {
+          const auto most = static_cast<unsigned>(S.occupancy * sm_count());
+          go({"cross_entropy_whole", S.persistent && rows > most ? most : rows},
+             cross_entropy_whole_kernel<T, S>);
+        });
     if (!whole) go({"cross_entropy", blocks_for(batch.rows, TN)}, cross_entropy_kernel<T, TN, TV>);
     launch(stream, loss_sum_kernel<W, table::kLine>, {"loss_sum", {1}}, batch.rows, args.loss_n.as<W>(),
            args.loss.as<W>());

@@ -35,26 +35,36 @@ __tile__ auto exponentials(Part z, One shift) {
 /// One part of the gradient, exp(z - largest) / sum * weight as one power of two, less the weight at the target, which
 /// lies in one part only.
 template <class T, table::LossTiles S, int I, class Part, class One>
-__tile__ void store_dlogits_part(Part z, One shift, float weight, int target, int rows, int vocabulary,
-                                 int row, T* logits_nv) {
+__tile__ void store_dlogits_part(Part z, One shift, float weight, int target, int rows, int columns, int row,
+                                 T* logits_nv) {
   const auto p = exponentials(z, shift);
   constexpr int kBegin = kPartBegin<S.row, I>, kWidth = kPartWidth<S.row, I>;
   if (target >= kBegin && target < kBegin + kWidth) {
     const auto dz = ct::select(row_of_indices<kWidth>(kBegin) == target, p - weight, p);
-    store_part<S.row, 1, I, S.bulk_store>(logits_nv, rows, vocabulary, row, ct::element_cast<T>(dz));
+    store_part<S.row, 1, I, S.bulk_store>(logits_nv, rows, columns, row, ct::element_cast<T>(dz));
   } else {
-    store_part<S.row, 1, I, S.bulk_store>(logits_nv, rows, vocabulary, row, ct::element_cast<T>(p));
+    store_part<S.row, 1, I, S.bulk_store>(logits_nv, rows, columns, row, ct::element_cast<T>(p));
   }
+}
+
+/// A part without the columns behind the vocabulary, which all lie in the last one.
+template <table::RowParts P, int I, class Part>
+__tile__ auto entries_only(Part z, int vocabulary) {
+  if constexpr (I + 1 < P.count())
+    return z;
+  else
+    return ct::select(row_of_indices<kPartWidth<P, I>>(kPartBegin<P, I>) < vocabulary, z,
+                      ct::full<Part>(ct::tile_element_t<Part>(kBelowAll<float>)));
 }
 
 /// Loss and gradient of a row in registers; target and weight of a row of no sequence are -1 and 0.
 template <class T, table::LossTiles S, int... I, class... Z>
-__tile__ void loss_of_parts(std::integer_sequence<int, I...> /*parts*/, int rows, int vocabulary, int row,
+__tile__ void loss_of_parts(std::integer_sequence<int, I...> /*parts*/, int rows, int columns, int row,
                             float weight, int target, bool with_gradient, T* logits_nv, float* loss_n,
                             Z... z) {
   if (target >= 0) {
     const float chosen =
-        static_cast<float>(ct::load(logits_nv + (static_cast<std::int64_t>(row) * vocabulary + target)));
+        static_cast<float>(ct::load(logits_nv + (static_cast<std::int64_t>(row) * columns + target)));
     const auto largest = ct::element_cast<float>(largest_of(z...));
     const auto shift = largest * static_cast<float>(kLog2E);
     const auto sum = sum_of_parts(exponentials(z, shift)...);
@@ -64,30 +74,32 @@ __tile__ void loss_of_parts(std::integer_sequence<int, I...> /*parts*/, int rows
       // to save converting it again, and that does not fit.
       const auto below = ct::element_cast<T>(shift * 0.0F - 3e38F);
       const auto scaled = shift + ct::log2(sum / weight);
-      (store_dlogits_part<T, S, I>(ct::max(z, below), scaled, weight, target, rows, vocabulary, row,
-                                   logits_nv),
+      (store_dlogits_part<T, S, I>(ct::max(z, below), scaled, weight, target, rows, columns, row, logits_nv),
        ...);
     }
   } else {
     ct::store(loss_n + row, 0.0F);
     if (with_gradient)
-      (store_part<S.row, 1, I, S.bulk_store>(logits_nv, rows, vocabulary, row,
+      (store_part<S.row, 1, I, S.bulk_store>(logits_nv, rows, columns, row,
                                              ct::zeros<ct::tile<T, ct::shape<1, kPartWidth<S.row, I>>>>()),
        ...);
   }
 }
 
 template <class T, table::LossTiles S, int... I>
-__tile__ void loss_of_whole_row(std::integer_sequence<int, I...> parts, int rows, int vocabulary, int row,
-                                float weight, int target, bool with_gradient, T* logits_nv, float* loss_n) {
-  loss_of_parts<T, S>(parts, rows, vocabulary, row, weight, target, with_gradient, logits_nv, loss_n,
-                      load_part<S.row, 1, I, S.bulk_load, ct::view_padding::negative_inf>(
-                          static_cast<const T*>(logits_nv), rows, vocabulary, row)...);
+__tile__ void loss_of_whole_row(std::integer_sequence<int, I...> parts, int rows, int vocabulary, int columns,
+                                int row, float weight, int target, bool with_gradient, T* logits_nv,
+                                float* loss_n) {
+  loss_of_parts<T, S>(
+      parts, rows, columns, row, weight, target, with_gradient, logits_nv, loss_n,
+      entries_only<S.row, I>(load_part<S.row, 1, I, S.bulk_load, ct::view_padding::negative_inf>(
+                                 static_cast<const T*>(logits_nv), rows, columns, row),
+                             vocabulary)...);
 }
 
 // Computes: as cross_entropy_kernel
-// Shapes:   logits_nv, targets_n, sequence_n [N], lengths_b [B] -> loss_n [N], logits_nv; V ends in the last of
-//           the row's parts and is a multiple of 16 bytes
+// Shapes:   logits_nv [N, V] in rows of `columns`, targets_n, sequence_n [N], lengths_b [B] -> loss_n [N], logits_nv; V
+//           and the columns end in the last of the row's parts, and the columns are a multiple of 16 bytes
 // Map:      one block owns every num_blocks-th row
 // Traffic:  reads N V elements, writes N V
 // FLOPs:    8 N V, counting exp2 as one
@@ -96,12 +108,12 @@ __tile__ void loss_of_whole_row(std::integer_sequence<int, I...> parts, int rows
 //           once, and two blocks fit a multiprocessor, of which one computes while the other waits for memory
 template <class T, table::LossTiles S>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
-cross_entropy_whole_kernel(int rows, int vocabulary_, double scale, bool with_gradient,
+cross_entropy_whole_kernel(int rows, int vocabulary, int columns_, double scale, bool with_gradient,
                            const std::int32_t* __restrict__ targets_n,
                            const std::int32_t* __restrict__ sequence_n,
                            const std::int32_t* __restrict__ lengths_b, T* logits_,
                            float* __restrict__ loss_n) {
-  const int vocabulary = ct::assume_divisible<16 / sizeof(T)>(vocabulary_);
+  const int columns = ct::assume_divisible<16 / sizeof(T)>(columns_);
   const auto logits_nv = ct::assume_aligned<16>(logits_);
   const int first = ct::bid().x, blocks = ct::num_blocks().x;
   for (int row : ct::irange(first, rows, blocks)) {
@@ -109,8 +121,8 @@ cross_entropy_whole_kernel(int rows, int vocabulary_, double scale, bool with_gr
     const int b = ct::load(sequence_n + row);
     const float length = static_cast<float>(ct::load(lengths_b + (b < 0 ? 0 : b)));
     const int target = b < 0 ? -1 : ct::load(targets_n + row);
-    loss_of_whole_row<T, S>(Parts<S.row>{}, rows, vocabulary, row, static_cast<float>(scale) / length, target,
-                            with_gradient, logits_nv, loss_n);
+    loss_of_whole_row<T, S>(Parts<S.row>{}, rows, vocabulary, columns, row,
+                            static_cast<float>(scale) / length, target, with_gradient, logits_nv, loss_n);
   }
 }
 

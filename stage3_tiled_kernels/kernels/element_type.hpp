@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 
 #include "shared/base/error.hpp"
 #include "shared/model/cost.hpp"
@@ -110,6 +111,10 @@ void with_stored_type(Dtype dtype, Body&& body) {
 }
 
 // ---- inside kernels ---------------------------------------------------------------------------------------
+
+/// Below every number of type W: the score of a key that is not seen, and of a column behind the vocabulary.
+template <class W>
+inline constexpr W kBelowAll = -std::numeric_limits<W>::infinity();
 
 /// Tiles of `size` that cover `count` elements.
 __tile__ inline int tiles_for(int count, int size) { return (count + size - 1) / size; }

@@ -17,7 +17,7 @@ template <class T, int TN, int TC>
 __tile_global__ void embedding_forward_kernel(int rows, int channels,
                                               const std::int32_t* __restrict__ tokens_n,
                                               const std::int32_t* __restrict__ sequence_n,
-                                              const std::int32_t* __restrict__ starts_b,
+                                              const std::int32_t* __restrict__ starts_b, int first,
                                               const T* __restrict__ wte_vc, const T* __restrict__ wpe_tc,
                                               T* __restrict__ x_nc) {
   const int tile_n = ct::bid().y, tile_c = ct::bid().x;
@@ -26,7 +26,7 @@ __tile_global__ void embedding_forward_kernel(int rows, int channels,
   const auto b = ct::load_masked(sequence_n + n, n < rows, -1);
   const auto valid = b >= 0;
   const auto token = ct::load_masked(tokens_n + n, valid, 0);
-  const auto t = n - ct::load_masked(starts_b + b, valid, 0);
+  const auto t = n - ct::load_masked(starts_b + b, valid, 0) + first;
   const auto inside = valid && (c < channels);
   const auto wte =
       ct::load_masked(wte_vc + (ct::element_cast<std::int64_t>(token) * channels + c), inside, T(0.0F));
@@ -49,7 +49,7 @@ inline void launch_embedding_forward(const EmbeddingForward& args, Stream& strea
     launch(stream, embedding_forward_kernel<T, TN, TC>,
            {"embedding_forward", {blocks_for(args.channels, TC), blocks_for(args.batch.rows, TN)}},
            args.batch.rows, args.channels, args.batch.tokens_n, args.batch.sequence_n, args.batch.starts_b,
-           args.wte_vc.as<T>(), args.wpe_tc.as<T>(), args.x_nc.as<T>());
+           args.batch.first, args.wte_vc.as<T>(), args.wpe_tc.as<T>(), args.x_nc.as<T>());
   });
 }
 

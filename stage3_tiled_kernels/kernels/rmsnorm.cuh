@@ -11,18 +11,30 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-/// rstd of TR rows, as a column.
+/// Sum of the squares of `factor` times TR rows, as a column.
 template <int TR, int TC, class T>
-__tile__ auto rstd_of_rows(const T* x_nc, int rows, int channels, int tile) {
+__tile__ auto squares_of_rows(const T* x_nc, int rows, int channels, int tile, Wide<T> factor) {
   using W = Wide<T>;
   const auto x = matrix<TR, TC>(x_nc, rows, channels);
   auto squares = ct::zeros<ct::tile<W, ct::shape<TR, TC>>>();
   for (int j : ct::irange(0, tiles_for(channels, TC))) {
-    const auto part = ct::element_cast<W>(x.load_masked(tile, j));
+    const auto part = ct::element_cast<W>(x.load_masked(tile, j)) * factor;
     squares = squares + part * part;
   }
-  const auto mean = ct::sum<1>(squares) / static_cast<W>(channels);
-  return ct::ones<ct::tile<W, ct::shape<TR, 1>>>() / ct::sqrt(mean + static_cast<W>(kRmsNormEpsilon));
+  return ct::sum<1>(squares);
+}
+
+/// rstd of TR rows, as a column.
+template <int TR, int TC, class T>
+__tile__ auto rstd_of_rows(const T* x_nc, int rows, int channels, int tile) {
+  using W = Wide<T>;
+  const auto squares = squares_of_rows<TR, TC>(x_nc, rows, channels, tile, W(1));
+  auto rstd = rstd_of(squares, channels);
+  if (overflowed(squares))
+    rstd = rescued(rstd, squares,
+                   squares_of_rows<TR, TC>(x_nc, rows, channels, tile, static_cast<W>(kRmsNormRescue)),
+                   channels);
+  return rstd;
 }
 
 /// The work of one block on TR rows.

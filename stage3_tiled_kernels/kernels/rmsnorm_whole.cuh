@@ -7,15 +7,42 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
+/// (mean x^2 + 1e-5)^-1/2 of rows from the sums of their squares, as columns.
+template <class Column>
+__tile__ Column rstd_of(Column squares, int channels) {
+  using W = ct::tile_element_t<Column>;
+  return ct::ones<Column>() / ct::sqrt(squares / static_cast<W>(channels) + static_cast<W>(kRmsNormEpsilon));
+}
+
+/// Whether a row's sum of squares is beyond its type, although the root of its mean need not be.
+template <class W, std::size_t Rows>
+__tile__ bool overflowed(ct::tile<W, ct::shape<Rows, 1>> squares) {
+  return static_cast<W>(ct::reduce_max<0>(ct::reshape<ct::shape<Rows>>(squares))) == -kBelowAll<W>;
+}
+
+/// rstd with the rows replaced whose squares overflowed: from `again`, the sums of the squares of x * kRmsNormRescue.
+template <class Column>
+__tile__ Column rescued(Column rstd, Column squares, Column again, int channels) {
+  using W = ct::tile_element_t<Column>;
+  const auto lost = squares == ct::full<Column>(-kBelowAll<W>);
+  const auto found =
+      ct::full<Column>(static_cast<W>(kRmsNormRescue)) / ct::sqrt(again / static_cast<W>(channels));
+  return ct::select(lost, found, rstd);
+}
+
 /// From the parts of TR rows in registers to the same parts of y.
 template <class T, table::NormTiles S, int... I, class... X>
 __tile__ void normalize_parts(std::integer_sequence<int, I...> /*parts*/, int rows, int channels, int tile,
                               T* y_nc, Wide<T>* rstd_n, X... x) {
   using W = Wide<T>;
   const auto squares = sum_of_parts((ct::element_cast<W>(x) * ct::element_cast<W>(x))...);
-  const auto mean = squares / static_cast<W>(channels);
-  const auto rstd =
-      ct::ones<ct::tile<W, ct::shape<S.rows, 1>>>() / ct::sqrt(mean + static_cast<W>(kRmsNormEpsilon));
+  auto rstd = rstd_of(squares, channels);
+  if (overflowed(squares)) {
+    const W rescue = static_cast<W>(kRmsNormRescue);
+    rstd = rescued(rstd, squares,
+                   sum_of_parts((ct::element_cast<W>(x) * rescue) * (ct::element_cast<W>(x) * rescue)...),
+                   channels);
+  }
   (store_part<S.row, S.rows, I, S.bulk_store>(y_nc, rows, channels, tile,
                                               ct::element_cast<T>(ct::element_cast<W>(x) * rstd)),
    ...);

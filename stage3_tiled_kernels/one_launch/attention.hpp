@@ -54,8 +54,7 @@ template <class E, Extent T>
 __tile__ Tile<E, kGroup * T, T> causal_softmax(Tile<E, kGroup * T, T> score, E scale) {
   using Scores = Tile<E, kGroup * T, T>;
   const auto t = column_of_indices<kGroup * T>(0) % static_cast<int>(T);
-  const auto masked =
-      ct::select(row_of_indices<T>(0) <= t, score, ct::full<Scores>(static_cast<E>(kMaskValue)));
+  const auto masked = ct::select(row_of_indices<T>(0) <= t, score, ct::full<Scores>(kBelowAll<E>));
   const auto p = ct::exp2((masked - ct::reduce_max<1>(masked)) * (scale * static_cast<E>(kLog2E)));
   return p * inverse(ct::sum<1>(p));
 }

@@ -53,7 +53,7 @@ __tile__ Loss<E, T, V> cross_entropy(Tile<E, T, V> logits, Document<T> document,
   const auto length = ct::max(ct::sum<0>(one), ct::ones<ct::tile<E, ct::shape<1>>>());  // 1: no division by 0
   const auto weight = one * (inverse(length) * sizes.share);
   const auto v = row_of_indices<V>(0);
-  const auto z = ct::select(v < sizes.vocabulary, logits, ct::full<Row>(static_cast<E>(kMaskValue)));
+  const auto z = ct::select(v < sizes.vocabulary, logits, ct::full<Row>(kBelowAll<E>));
   const auto largest = ct::reduce_max<1>(z);
   const auto e = ct::exp2((z - largest) * static_cast<E>(kLog2E));
   const auto sum = ct::sum<1>(e);

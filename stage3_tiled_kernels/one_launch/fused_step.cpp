@@ -32,8 +32,8 @@ class FusedStepEngine final : public Engine {
   }
   TensorList parameters() const override { return step_->parameters(); }
   void load_moments(const Moments& moments) override {
-    require_parameters(moments.m, config());
-    require_parameters(moments.v, config());
+    require_parameters(moments.m, parameter_specs(config()));
+    require_parameters(moments.v, parameter_specs(config()));
     step_->load_moments(moments);
   }
   Moments moments() const override { return step_->moments(); }
@@ -52,6 +52,7 @@ class FusedStepEngine final : public Engine {
   std::vector<double> logits(std::span<const std::int32_t> tokens) override {
     return current().logits(tokens);
   }
+  std::unique_ptr<Decoder> decoder() override { return current().decoder(); }
 
   bool emulated() const override { return step_->emulated(); }
   std::vector<std::string> kernels_launched() const override {

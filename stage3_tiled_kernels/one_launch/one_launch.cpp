@@ -40,7 +40,7 @@ void for_each_parameter(const GptConfig& config, Body&& body) {
   const std::vector<ParameterSpec> specs = parameter_specs(config);
   const std::vector<Place> all = places(config);
   for (std::size_t k = 0; k < specs.size(); ++k) {
-    const auto columns = static_cast<std::size_t>(specs[k].cols);
+    const auto columns = static_cast<std::size_t>(specs[k].shape[1]);
     for (std::size_t i = 0; i < specs[k].size(); ++i)
       body(all[k].offset + i / columns * all[k].stride + i % columns, k, i);
   }
@@ -77,17 +77,15 @@ std::size_t padded_count(const GptConfig& config) {
 
 std::vector<double> pad(const GptConfig& config, const TensorList& tensors) {
   std::vector<double> padded(padded_count(config), 0.0);
-  for_each_parameter(
-      config, [&](std::size_t to, std::size_t k, std::size_t i) { padded[to] = tensors[k].values[i]; });
+  for_each_parameter(config,
+                     [&](std::size_t to, std::size_t k, std::size_t i) { padded[to] = tensors[k][i]; });
   return padded;
 }
 
 TensorList unpad(const GptConfig& config, const std::vector<double>& padded) {
-  TensorList tensors;
-  for (const ParameterSpec& spec : parameter_specs(config))
-    tensors.push_back({spec.name, {spec.rows, spec.cols}, std::vector<double>(spec.size())});
+  TensorList tensors = zeros_of(parameter_specs(config));
   for_each_parameter(
-      config, [&](std::size_t from, std::size_t k, std::size_t i) { tensors[k].values[i] = padded[from]; });
+      config, [&](std::size_t from, std::size_t k, std::size_t i) { tensors[k].set(i, padded[from]); });
   return tensors;
 }
 

@@ -105,7 +105,7 @@ Batch one_sequence(int length, int vocabulary) {
 void run_cross_entropy(Ops& ops, Tensors& t, const Sizes& s) {
   const int n = s.at("rows"), v = s.at("vocabulary");
   const Batch batch = one_sequence(n, v);
-  ops.run(CrossEntropy{batch.view(), v, 1.0, true, t.input<ActivationRole>("logits_nv", n * v),
+  ops.run(CrossEntropy{batch.view(), v, v, 1.0, true, t.input<ActivationRole>("logits_nv", n * v),
                        t.statistic("loss_n", n), t.statistic("loss", 1)});
 }
 

@@ -100,7 +100,7 @@ BENCHMARK(linear_forward)
 
 /// Every case of shared/check, by its name.
 void register_cases() {
-  for (const cases::OpCase& c : cases::all_cases(Layout::packed))
+  for (const cases::OpCase& c : cases::all_cases(Layout::packed, Dtype::fp32))
     benchmark::RegisterBenchmark(("case " + c.name()).c_str(), [c](benchmark::State& state) {
       const auto ops = make_eigen_ops(Dtype::fp32, 1);
       const auto run = cases::prepared_case(c, *ops);

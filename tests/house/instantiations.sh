@@ -27,6 +27,6 @@ check() {
 
 check launch_attention.cpp.o 46 50
 check launch_linear.cpp.o 69 42
-check launch_rows.cpp.o 37 95
+check launch_rows.cpp.o 41 95
 check launches.cpp.o 20 62
 exit "$failed"

@@ -27,7 +27,7 @@ GptConfig small_config() {
 TensorList parameters_of(const GptConfig& config) {
   TensorList tensors;
   for (const ParameterSpec& spec : parameter_specs(config))
-    tensors.push_back({spec.name, {spec.rows, spec.cols}, cases::random_values(spec.name, spec.size(), 0.1)});
+    tensors.emplace_back(spec.name, spec.shape, cases::random_values(spec.name, spec.size(), 0.1));
   return tensors;
 }
 
@@ -61,8 +61,8 @@ TEST_CASE("costs are those of the formulas") {
   attention.causal = false;
   CHECK(cost(attention).flops == 2 * 25 * 4 * (4 * 8 + 4));
 
-  const Cost adam =
-      cost(Adam{100, nullptr, some<Grad>(), some<Master>(), some<Master>(), some<Master>(), some<Param>()});
+  const Cost adam = cost(Adam{
+      100, nullptr, false, some<Grad>(), {}, some<Master>(), some<Master>(), some<Master>(), some<Param>()});
   CHECK(adam.bytes == 4 * 100 * 7 + sizeof(AdamStep));
 }
 
@@ -118,7 +118,7 @@ TEST_CASE("the guard passes a healthy step and names the first operation that is
   CHECK_NOTHROW(engine->train_step(std::span(&batch, 1), adam));
 
   SECTION("a NaN weight of the mlp") {
-    parameters[7].values[2 * 16 + 1] = std::numeric_limits<double>::quiet_NaN();  // layer0.mlp_fc1, output 2
+    parameters[7].set(2 * 16 + 1, std::numeric_limits<double>::quiet_NaN());  // layer0.mlp_fc1, output 2
     engine->load_parameters(parameters);
     CHECK_THROWS_WITH(
         engine->train_step(std::span(&batch, 1), adam),
@@ -126,7 +126,7 @@ TEST_CASE("the guard passes a healthy step and names the first operation that is
     CHECK_THROWS_AS(engine->loss(batch), CheckError);
   }
   SECTION("an infinite weight of the head") {
-    parameters[2].values[5 * 16] = std::numeric_limits<double>::infinity();  // lm_head, vocabulary entry 5
+    parameters[2].set(5 * 16, std::numeric_limits<double>::infinity());  // lm_head, vocabulary entry 5
     engine->load_parameters(parameters);
     CHECK_THROWS_WITH(engine->loss(batch), Catch::Contains("linear_forward") && Catch::Contains("column 5"));
   }

@@ -47,6 +47,7 @@ class BrokenEngine final : public Engine {
     return result;
   }
   std::vector<double> logits(std::span<const std::int32_t> tokens) override { return inner_->logits(tokens); }
+  std::unique_ptr<Decoder> decoder() override { return inner_->decoder(); }
 
  private:
   std::unique_ptr<Engine> inner_;

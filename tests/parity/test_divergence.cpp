@@ -29,6 +29,14 @@ bool mentions(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+void change(NamedTensor& tensor, std::size_t i, double (*how)(double)) { tensor.set(i, how(tensor[i])); }
+void add(NamedTensor& tensor, std::size_t i, double amount) { tensor.set(i, tensor[i] + amount); }
+void shorten(NamedTensor& tensor) {
+  std::vector<double> values = tensor.values();
+  values.pop_back();
+  tensor.assign(values);
+}
+
 }  // namespace
 
 TEST_CASE("an undamaged decorator passes") { CHECK(against_double({}, 5, kAll).passed()); }
@@ -36,7 +44,7 @@ TEST_CASE("an undamaged decorator passes") { CHECK(against_double({}, 5, kAll).p
 TEST_CASE("one wrong gradient element is named with its place") {
   Damage damage;
   damage.probe = [](Probe& probe) {
-    tensor_of(probe.gradients, "layer1.mlp_fc1").values[5 * 16 + 3] *= 1.001;
+    change(tensor_of(probe.gradients, "layer1.mlp_fc1"), 5 * 16 + 3, [](double v) { return v * 1.001; });
   };
   const ParityReport report = against_double(damage, 0, kAll);
   CHECK_FALSE(report.passed());
@@ -53,8 +61,9 @@ TEST_CASE("one wrong gradient element is named with its place") {
 TEST_CASE("a wrong activation is named before the gradients it spoils") {
   Damage damage;
   damage.probe = [](Probe& probe) {
-    tensor_of(probe.activations, "layer0.attn").values[7] += 1e-6;
-    for (double& value : probe.gradients.front().values) value += 1.0;
+    add(tensor_of(probe.activations, "layer0.attn"), 7, 1e-6);
+    NamedTensor& first = probe.gradients.front();
+    for (std::size_t i = 0; i < first.size(); ++i) add(first, i, 1.0);
   };
   const ParityReport report = against_double(damage, 0, kAll);
   REQUIRE(report.divergence() != nullptr);
@@ -65,9 +74,7 @@ TEST_CASE("a wrong activation is named before the gradients it spoils") {
 
 TEST_CASE("NaN in an activation fails") {
   Damage damage;
-  damage.probe = [](Probe& probe) {
-    probe.activations[1].values[4] = std::numeric_limits<double>::quiet_NaN();
-  };
+  damage.probe = [](Probe& probe) { probe.activations[1].set(4, std::numeric_limits<double>::quiet_NaN()); };
   const ParityReport report = against_double(damage, 0, kAll);
   REQUIRE(report.divergence() != nullptr);
   CHECK(report.divergence()->comparison.verdict == Verdict::not_finite);
@@ -83,7 +90,7 @@ TEST_CASE("a missing tensor and a tensor of another name fail") {
     damage.probe = [](Probe& probe) { probe.gradients.back().name = "layer1.other"; };
   }
   SECTION("short") {
-    damage.probe = [](Probe& probe) { probe.gradients.back().values.pop_back(); };
+    damage.probe = [](Probe& probe) { shorten(probe.gradients.back()); };
   }
   const ParityReport report = against_double(damage, 0, kAll);
   REQUIRE(report.divergence() != nullptr);
@@ -93,7 +100,7 @@ TEST_CASE("a missing tensor and a tensor of another name fail") {
 
 TEST_CASE("weights that do not survive the journey fail") {
   Damage damage;
-  damage.parameters = [](TensorList& list) { list[2].values[9] += 1e-15; };
+  damage.parameters = [](TensorList& list) { add(list[2], 9, 1e-15); };
   const ParityReport report = against_double(damage, 0, kAll);
   REQUIRE(report.divergence() != nullptr);
   CHECK(report.divergence()->what == "lm_head");
@@ -116,7 +123,7 @@ TEST_CASE("a wrong update is located at the step, tensor and element that it tou
   damage.from_step = 6;
   damage.after_step = [](Engine& engine) {
     TensorList weights = engine.parameters();
-    tensor_of(weights, "layer0.attn_wv").values[2 * 16 + 11] += 1e-4;
+    add(tensor_of(weights, "layer0.attn_wv"), 2 * 16 + 11, 1e-4);
     engine.load_parameters(weights);
   };
   const ParityReport report = against_double(damage, 15, kLossOnly);
@@ -130,13 +137,13 @@ TEST_CASE("a wrong update is located at the step, tensor and element that it tou
 TEST_CASE("a gradient that goes wrong later is located at its step, tensor and element") {
   Damage damage;
   damage.from_step = 9;
-  damage.probe = [](Probe& probe) { tensor_of(probe.gradients, "layer0.mlp_fc2").values[70] += 1e-5; };
+  damage.probe = [](Probe& probe) { add(tensor_of(probe.gradients, "layer0.mlp_fc2"), 70, 1e-5); };
   damage.after_step = [](Engine& engine) {
     Moments moments = engine.moments();
-    tensor_of(moments.m, "layer0.mlp_fc2").values[70] += 1e-5;
+    add(tensor_of(moments.m, "layer0.mlp_fc2"), 70, 1e-5);
     engine.load_moments(moments);
     TensorList weights = engine.parameters();
-    tensor_of(weights, "layer0.mlp_fc2").values[70] += 1e-3;
+    add(tensor_of(weights, "layer0.mlp_fc2"), 70, 1e-3);
     engine.load_parameters(weights);
   };
   const ParityReport report = against_double(damage, 20, kLossOnly);
@@ -173,7 +180,7 @@ TEST_CASE("a run that amplifies rounding is compared as far as it can be") {
   damage.from_step = 8;
   damage.after_step = [](Engine& engine) {
     TensorList weights = engine.parameters();
-    tensor_of(weights, "layer0.attn_wo").values[4] += 1e-9;
+    add(tensor_of(weights, "layer0.attn_wo"), 4, 1e-9);
     engine.load_parameters(weights);
   };
   const ParityReport wrong = compare_sides(broken(upper, damage), lower, run, kLossOnly);
@@ -243,9 +250,9 @@ TEST_CASE("sensitivity never excuses NaN or a wrong length") {
   const Batch batch = run.source->step(0, engine->layout()).front();
   const Probe want = engine->probe(batch);
   Probe got = want;
-  got.gradients[0].values[3] = std::numeric_limits<double>::quiet_NaN();
-  got.gradients[1].values.pop_back();
-  got.gradients[2].values[0] += 1.0;
+  got.gradients[0].set(3, std::numeric_limits<double>::quiet_NaN());
+  shorten(got.gradients[1]);
+  add(got.gradients[2], 0, 1.0);
   ParityReport report;
   compare_probes(got, want, Dtype::fp64, 0, kAll, report);
   allow_for_sensitivity(*engine, run.initial, batch, want, want.hidden, Dtype::fp64, 0, report);
@@ -264,13 +271,13 @@ TEST_CASE("gradients follow the branches that another stage took at its ReLUs") 
   CHECK(own.hidden[1].name == "layer1.hidden");
   const Probe same = engine->probe_along(batch, own.hidden);
   for (std::size_t i = 0; i < own.gradients.size(); ++i)
-    CHECK(compare(same.gradients[i].values, own.gradients[i].values, 0.0, Rule::bits).passed());
+    CHECK(compare(same.gradients[i].values(), own.gradients[i].values(), 0.0, Rule::bits).passed());
 
   TensorList other = own.hidden;  // unit 0 of layer 1 switched off at every position
-  for (std::size_t i = 0; i < other[1].values.size(); i += 64) other[1].values[i] = 0.0;
+  for (std::size_t i = 0; i < other[1].size(); i += 64) other[1].set(i, 0.0);
   Probe along = engine->probe_along(batch, other);
-  CHECK(compare(along.hidden[1].values, own.hidden[1].values, 0.0, Rule::bits).passed());
-  const std::vector<double>& fc1 = tensor_of(along.gradients, "layer1.mlp_fc1").values;
+  CHECK(compare(along.hidden[1].values(), own.hidden[1].values(), 0.0, Rule::bits).passed());
+  const std::vector<double> fc1 = tensor_of(along.gradients, "layer1.mlp_fc1").values();
   for (std::size_t c = 0; c < 16; ++c) CHECK(fc1[c] == 0.0);
 }
 

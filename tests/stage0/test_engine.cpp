@@ -55,9 +55,9 @@ Batch random_batch(const GptConfig& config, std::vector<int> lengths, Random& ra
 std::unique_ptr<Engine> engine_with_parameters(const GptConfig& config, Sums sums, std::uint64_t seed) {
   auto engine = stage0::make_engine(config, sums);
   Random random(seed);
-  TensorList parameters = initial_parameters(config, random);
-  for (NamedTensor& tensor : parameters)
-    for (double& value : tensor.values) value *= 4.0;  // far from the start, so that attention is not flat
+  TensorList parameters = initial_parameters(parameter_specs(config), random);
+  for (NamedTensor& tensor : parameters)  // far from the start, so that attention is not flat
+    for (std::size_t i = 0; i < tensor.size(); ++i) tensor.set(i, tensor[i] * 4.0);
   engine->load_parameters(parameters);
   return engine;
 }
@@ -67,7 +67,7 @@ void require_same_bits(const TensorList& got, const TensorList& want) {
   for (std::size_t i = 0; i < got.size(); ++i) {
     REQUIRE(got[i].name == want[i].name);
     REQUIRE(got[i].shape == want[i].shape);
-    const Comparison comparison = compare(got[i].values, want[i].values, 0.0, Rule::bits);
+    const Comparison comparison = compare(got[i].values(), want[i].values(), 0.0, Rule::bits);
     INFO(got[i].name << ": " << comparison.describe());
     REQUIRE(comparison.passed());
   }
@@ -117,18 +117,17 @@ TEST_CASE("gradients of the whole model by finite differences", "[stage0]") {
   const Probe probe = engine->probe(batch);
   TensorList parameters = engine->parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    for (std::size_t k = 0; k < parameters[i].values.size(); k += 5) {
+    for (std::size_t k = 0; k < parameters[i].size(); k += 5) {
       constexpr double h = 1e-5;
-      double& value = parameters[i].values[k];
-      const double kept = value;
-      value = kept + h;
+      const double kept = parameters[i][k];
+      parameters[i].set(k, kept + h);
       engine->load_parameters(parameters);
       const double above = engine->loss(batch);
-      value = kept - h;
+      parameters[i].set(k, kept - h);
       engine->load_parameters(parameters);
       const double below = engine->loss(batch);
-      value = kept;
-      const double want = (above - below) / (2 * h), got = probe.gradients[i].values[k];
+      parameters[i].set(k, kept);
+      const double want = (above - below) / (2 * h), got = probe.gradients[i][k];
       INFO(parameters[i].name << "[" << k << "]: got " << got << ", want " << want);
       REQUIRE(std::isfinite(got));
       REQUIRE(std::abs(got - want) <= 1e-7 * (1.0 + std::abs(want)));
@@ -204,15 +203,16 @@ TEST_CASE("decoding token by token gives the logits of the whole sequence", "[st
   const std::vector<double> all = engine->logits(tokens);
   for (int text = 0; text < 2; ++text) {
     const auto decoder = engine->decoder(), other = engine->decoder();
-    other->next(7);
+    other->next(std::vector<std::int32_t>{7});
     std::vector<double> joined;
     for (std::int32_t token : tokens) {
       engine->logits(tokens);  // other work on the engine does not disturb a text
-      const std::vector<double> row = decoder->next(token);
+      const std::vector<double> row = decoder->next(std::span(&token, 1));
       joined.insert(joined.end(), row.begin(), row.end());
     }
     CHECK(compare(joined, all, 0.0, Rule::bits).passed());
-    CHECK_THROWS_AS(decoder->next(0), InputError);
+    CHECK_THROWS_AS(decoder->next(std::vector<std::int32_t>{0}), InputError);
+    CHECK(engine->decoder()->next(tokens) == std::vector<double>(all.end() - 11, all.end()));
   }
 }
 
@@ -245,7 +245,8 @@ TEST_CASE("stage 0 refuses what it does not know", "[stage0]") {
   Batch batch = random_batch(engine->config(), {3}, random);
   batch.targets_n[1] = 7;
   CHECK_THROWS_AS(engine->probe(batch), InputError);
-  CHECK_THROWS_AS(engine->decoder()->next(99), InputError);
+  CHECK_THROWS_AS(engine->decoder()->next(std::vector<std::int32_t>{99}), InputError);
+  CHECK_THROWS_AS(engine->decoder()->next({}), InputError);
 }
 
 TEST_CASE("Adam's first step moves each parameter by the learning rate against the gradient's sign",

@@ -21,7 +21,7 @@ inline GptConfig config_of(int layers, int width, int heads, int kv_heads, int b
 inline TensorList parameters_of(const GptConfig& config) {
   TensorList tensors;
   for (const ParameterSpec& spec : parameter_specs(config))
-    tensors.push_back({spec.name, {spec.rows, spec.cols}, cases::random_values(spec.name, spec.size(), 0.3)});
+    tensors.emplace_back(spec.name, spec.shape, cases::random_values(spec.name, spec.size(), 0.3));
   return tensors;
 }
 

@@ -12,7 +12,7 @@ namespace {
 void check_close(const TensorList& got, const TensorList& want, double tolerance) {
   REQUIRE(got.size() == want.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
-    const Comparison comparison = compare(got[i].values, want[i].values, tolerance);
+    const Comparison comparison = compare(got[i].values(), want[i].values(), tolerance);
     INFO(got[i].name << ": " << comparison.describe());
     CHECK(got[i].name == want[i].name);
     CHECK(got[i].shape == want[i].shape);
@@ -21,15 +21,17 @@ void check_close(const TensorList& got, const TensorList& want, double tolerance
 }
 
 /// Fourth-order central difference of the loss by one parameter.
-double slope(Engine& engine, TensorList& parameters, double& parameter, const Batch& batch) {
-  const double h = 1e-6, value = parameter;  // small: a step over the corner of a ReLU spoils the difference
+double slope(Engine& engine, TensorList& parameters, std::size_t tensor, std::size_t i, const Batch& batch) {
+  const double h = 1e-6,
+               value =
+                   parameters[tensor][i];  // small: a step over the corner of a ReLU spoils the difference
   const auto at = [&](double x) {
-    parameter = x;
+    parameters[tensor].set(i, x);
     engine.load_parameters(parameters);
     return engine.loss(batch);
   };
   const double one = at(value + h) - at(value - h), two = at(value + 2 * h) - at(value - 2 * h);
-  parameter = value;
+  parameters[tensor].set(i, value);
   return (8 * one - two) / (12 * h);
 }
 
@@ -41,10 +43,10 @@ void check_gradients(const GptConfig& config, const std::vector<int>& lengths) {
   CHECK(probe.loss == engine->loss(batch));
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     std::vector<double> got, want;
-    const std::size_t stride = std::max<std::size_t>(1, parameters[i].values.size() / 25);
-    for (std::size_t j = 0; j < parameters[i].values.size(); j += stride) {
-      got.push_back(probe.gradients[i].values[j]);
-      want.push_back(slope(*engine, parameters, parameters[i].values[j], batch));
+    const std::size_t stride = std::max<std::size_t>(1, parameters[i].size() / 25);
+    for (std::size_t j = 0; j < parameters[i].size(); j += stride) {
+      got.push_back(probe.gradients[i][j]);
+      want.push_back(slope(*engine, parameters, i, j, batch));
     }
     const Comparison comparison = compare(got, want, 1e-6);
     INFO(parameters[i].name << ": " << comparison.describe());
@@ -67,10 +69,11 @@ TEST_CASE("grouped heads are heads that share keys and values") {
   for (NamedTensor& tensor : repeated) {
     if (tensor.name.find("attn_wk") == std::string::npos && tensor.name.find("attn_wv") == std::string::npos)
       continue;
-    const std::vector<double> once = tensor.values;
-    tensor.values.clear();
+    const std::vector<double> once = tensor.values();
+    std::vector<double> twice;
     for (const int k : {0, 0, 1, 1})
-      tensor.values.insert(tensor.values.end(), once.begin() + k * head, once.begin() + (k + 1) * head);
+      twice.insert(twice.end(), once.begin() + k * head, once.begin() + (k + 1) * head);
+    tensor.assign(twice);
     tensor.shape[0] *= 2;
   }
   const auto a = engine_of(grouped, 2), b = engine_of(full, 2);
@@ -84,15 +87,13 @@ TEST_CASE("a batch is the mean of its sequences") {
   const auto engine = engine_of(config, 3);
   const Batch batch = cases::random_batch({16, 3, 8}, 27, 16, Layout::packed);
   const Probe whole = engine->probe(batch);
-  TensorList mean = whole.gradients;
-  for (NamedTensor& tensor : mean) std::fill(tensor.values.begin(), tensor.values.end(), 0.0);
+  TensorList mean = zeros_of(parameter_specs(config));
   double loss = 0;
   for (const Batch& single : singles(batch, Layout::packed, 16)) {
     const Probe one = engine->probe(single);
     loss += one.loss / 3;
     for (std::size_t i = 0; i < mean.size(); ++i)
-      for (std::size_t j = 0; j < mean[i].values.size(); ++j)
-        mean[i].values[j] += one.gradients[i].values[j] / 3;
+      for (std::size_t j = 0; j < mean[i].size(); ++j) mean[i].set(j, mean[i][j] + one.gradients[i][j] / 3);
   }
   CHECK(std::abs(whole.loss - loss) <= 1e-14);
   check_close(whole.gradients, mean, 1e-12);
@@ -135,5 +136,5 @@ TEST_CASE("an empty sequence adds nothing but counts in the mean") {
   const Probe nothing = engine->probe(cases::random_batch({0, 0}, 27, 16, Layout::packed));
   CHECK(nothing.loss == 0.0);
   for (const NamedTensor& tensor : nothing.gradients)
-    for (const double value : tensor.values) REQUIRE(value == 0.0);
+    for (const double value : tensor.values()) REQUIRE(value == 0.0);
 }

@@ -72,7 +72,7 @@ TEST_CASE("every case gives the same bits again, on any number of cores", "[stag
   if (skipped()) return;
   const auto first = stage2_ops(Dtype::fp32, 1);
   const auto second = stage2_ops(Dtype::fp32, 3);
-  for (const cases::OpCase& c : cases::all_cases(first->layout())) {
+  for (const cases::OpCase& c : cases::all_cases(first->layout(), first->dtype())) {
     std::string damage;
     const cases::Values values = cases::rounded_values(c, Dtype::fp32);
     const cases::Values a = cases::run_case(c, *first, values, damage);
@@ -116,7 +116,10 @@ TEST_CASE("the cases launch every kernel of this stage and no other", "[stage2]"
                                      "relu_forward",
                                      "residual_forward",
                                      "rmsnorm_backward",
-                                     "rmsnorm_forward"};
+                                     "rmsnorm_forward",
+                                     "square_strands",
+                                     "sum_all",
+                                     "sum_strands"};
   const auto ops = stage2_ops(Dtype::fp32);
   cases::for_each_case_naive(*ops, [](const cases::CaseResult&) {});
   std::set<std::string> launched;

@@ -40,7 +40,7 @@ Batch batch_of(std::initializer_list<int> lengths, const GptConfig& config, Layo
 
 void load(Engine& engine) {
   Random random(7);
-  engine.load_parameters(initial_parameters(engine.config(), random));
+  engine.load_parameters(initial_parameters(parameter_specs(engine.config()), random));
 }
 
 /// A few steps of changing lengths; the losses.

@@ -134,7 +134,7 @@ void train_checked(const GptConfig& config, const std::vector<int>& lengths, Dty
   NamingOps* names = naming.get();
   const auto engine = make_ops_engine(config, std::move(naming), batch);
   Random random(3);
-  engine->load_parameters(initial_parameters(config, random));
+  engine->load_parameters(initial_parameters(parameter_specs(config), random));
   const Batch data = batch_of(lengths, config);
   const TrainConfig train;
   INFO(name_of(dtype) << ", width " << config.n_embd);
@@ -154,7 +154,7 @@ TEST_CASE("every kernel passes checked mode on awkward shapes", "[stage3]") {
   const tile::Checks checks;
   for (const Dtype dtype : {Dtype::fp32, Dtype::bf16}) {
     CheckedRun run(dtype);
-    for (const cases::OpCase& c : cases::all_cases(Layout::padded)) run(c);
+    for (const cases::OpCase& c : cases::all_cases(Layout::padded, dtype)) run(c);
     CHECK(run.kernels().size() >= 18);
   }
 }

@@ -47,7 +47,7 @@ std::unique_ptr<Engine> reference_engine(const GptConfig& model, int max_batch) 
 void check_close(const TensorList& got, const TensorList& want, double limit) {
   REQUIRE(got.size() == want.size());
   for (std::size_t i = 0; i < want.size(); ++i) {
-    const Comparison comparison = compare(got[i].values, want[i].values, limit, Rule::scaled);
+    const Comparison comparison = compare(got[i].values(), want[i].values(), limit, Rule::scaled);
     INFO(want[i].name << ": " << comparison.describe());
     CHECK(got[i].name == want[i].name);
     CHECK(comparison.passed());
@@ -129,7 +129,7 @@ TEST_CASE("the same bits on repeated runs, whatever was computed before", "[fuse
           first[static_cast<std::size_t>(s)]);
   const TensorList again = other->parameters();
   for (std::size_t i = 0; i < again.size(); ++i)
-    CHECK(compare(again[i].values, parameters[i].values, 0.0, Rule::bits).passed());
+    CHECK(compare(again[i].values(), parameters[i].values(), 0.0, Rule::bits).passed());
 }
 
 TEST_CASE("empty and full sequences, and steps that grow", "[fused-step]") {

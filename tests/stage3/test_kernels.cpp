@@ -99,7 +99,8 @@ TEST_CASE("kernels of every type match stage 1 in double, and each of the stage'
       const auto ops = stage3_ops(dtype);
       const auto reference = make_eigen_ops(Dtype::fp64, lists == Lists::full ? 0 : 1);
       Collector common, wide;
-      for (const cases::OpCase& c : cases::all_cases(ops->layout())) check_case(c, *ops, *reference, common);
+      for (const cases::OpCase& c : cases::all_cases(ops->layout(), ops->dtype()))
+        check_case(c, *ops, *reference, common);
       const auto check = [&](const cases::OpCase& c) { check_case(c, *ops, *reference, wide); };
       const int widest = table::head_class(128, dtype) == 128 ? 128 : 64;
       for_each_wide_attention(ops->layout(), widest, lists, check);
@@ -148,6 +149,7 @@ TEST_CASE("fused operations of every type match their compositions", "[stage3]")
     const auto ops = stage3_ops(dtype);
     Collector collector;
     for (const cases::OpCase& c : cases::fused_cases()) {
+      if (c.beyond_fp16 && dtype == Dtype::fp16) continue;
       const cases::Values inputs = cases::rounded_values(c, dtype);
       std::string damage;
       const cases::Values want = cases::run_case(c, *ops, inputs, damage, cases::How::composed);
@@ -163,7 +165,7 @@ TEST_CASE("every case gives the same bits again, on any number of cores", "[stag
   for (const Dtype dtype : {Dtype::fp32, Dtype::bf16}) {
     const auto first = stage3_ops(dtype, 1);
     const auto second = stage3_ops(dtype, 3);
-    for (const cases::OpCase& c : cases::all_cases(first->layout())) {
+    for (const cases::OpCase& c : cases::all_cases(first->layout(), first->dtype())) {
       std::string damage;
       const cases::Values values = cases::rounded_values(c, dtype);
       const cases::Values a = cases::run_case(c, *first, values, damage);

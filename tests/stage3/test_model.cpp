@@ -49,7 +49,7 @@ void check_tensors(const TensorList& got, const TensorList& want, const Toleranc
   REQUIRE(got.size() == want.size());
   double worst = 0.0;
   for (std::size_t i = 0; i < want.size(); ++i) {
-    const Comparison comparison = compare(got[i].values, want[i].values, tolerance);
+    const Comparison comparison = compare(got[i].values(), want[i].values(), tolerance);
     INFO(title << ": " << want[i].name << ": " << comparison.describe());
     CHECK(got[i].name == want[i].name);
     CHECK(comparison.passed());
@@ -61,11 +61,8 @@ void check_tensors(const TensorList& got, const TensorList& want, const Toleranc
 /// Initial parameters as `dtype` stores them, so that both sides of a comparison start from the same numbers.
 TensorList rounded_parameters(const GptConfig& config, Dtype dtype) {
   Random random(1);
-  TensorList parameters = initial_parameters(config, random);
-  const Dtype precise = Precision::of(dtype).parameter;
-  const Dtype stored = precise == Dtype::tf32 ? Dtype::fp32 : precise;
-  for (NamedTensor& tensor : parameters)
-    for (double& value : tensor.values) value = rounded_to(stored, value);
+  TensorList parameters = initial_parameters(parameter_specs(config), random);
+  for (NamedTensor& tensor : parameters) tensor = tensor.in(Precision::of(dtype).parameter);
   return parameters;
 }
 
@@ -225,6 +222,6 @@ TEST_CASE("repeated runs give the same bits, on any number of cores", "[stage3]"
     CHECK(compare(second.result.loss, first.result.loss, 0.0, Rule::bits).passed());
     CHECK(first.samples == second.samples);
     for (std::size_t i = 0; i < first.parameters.size(); ++i)
-      CHECK(compare(second.parameters[i].values, first.parameters[i].values, 0.0, Rule::bits).passed());
+      CHECK(compare(second.parameters[i].values(), first.parameters[i].values(), 0.0, Rule::bits).passed());
   }
 }

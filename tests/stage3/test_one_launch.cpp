@@ -60,7 +60,7 @@ Trained step_by_step(const Run& run, Engine& engine) {
 void check_equal(const TensorList& got, const TensorList& want, double limit) {
   REQUIRE(got.size() == want.size());
   for (std::size_t i = 0; i < want.size(); ++i) {
-    const Comparison comparison = compare(got[i].values, want[i].values, limit, Rule::scaled);
+    const Comparison comparison = compare(got[i].values(), want[i].values(), limit, Rule::scaled);
     INFO(want[i].name << ": " << comparison.describe());
     CHECK(got[i].name == want[i].name);
     CHECK(got[i].shape == want[i].shape);
@@ -121,7 +121,7 @@ TEST_CASE("two launches end where one does, bit for bit; so does a second run", 
   CHECK(compare(losses, whole.loss, 0.0, Rule::bits).passed());
   const TensorList end = second->parameters();
   for (std::size_t i = 0; i < end.size(); ++i)
-    CHECK(compare(end[i].values, whole.parameters[i].values, 0.0, Rule::bits).passed());
+    CHECK(compare(end[i].values(), whole.parameters[i].values(), 0.0, Rule::bits).passed());
 }
 
 TEST_CASE("the training loop cuts launches where a checkpoint is due and hands the engine its state",

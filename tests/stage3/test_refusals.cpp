@@ -106,8 +106,9 @@ TEST_CASE("every operation refuses null pointers", "[stage3]") {
   refuses(ReluForward{1, {}, {}});
   refuses(ReluBackward{1, {}, {}, {}});
   refuses(ResidualForward{1, {}, {}, {}});
-  refuses(CrossEntropy{batch, 1, 1.0, true, {}, {}, {}});
-  refuses(Adam{1, nullptr, {}, {}, {}, {}, {}});
+  refuses(CrossEntropy{batch, 1, 1, 1.0, true, {}, {}, {}});
+  refuses(GradientSquares{1, {}, {}});
+  refuses(Adam{1, nullptr, false, {}, {}, {}, {}, {}, {}});
   refuses(RmsNormLinearForward{1, 1, 1, false, {}, {}, {}, {}, {}});
   refuses(RmsNormLinearBackward{1, 1, 1, {}, {}, {}, {}, {}, {}, {}, {}, {}});
   refuses(LinearResidualForward{1, 1, 1, {}, {}, {}, {}});

@@ -184,19 +184,21 @@ OpCase norm(int rows, int channels) {
   return c;
 }
 
-OpCase loss(const std::vector<int>& lengths, int block_size, int vocabulary, double scale, Layout layout) {
+OpCase loss(const std::vector<int>& lengths, int block_size, int vocabulary, int columns, double scale,
+            Layout layout) {
   OpCase c;
   c.op = "cross_entropy";
-  c.shape = fmt::format("T={} V={} logits to {}", block_size, vocabulary, scale);
+  c.shape = fmt::format("T={} V={} of {} columns, logits to {}", block_size, vocabulary, columns, scale);
   c.batch = random_batch(lengths, vocabulary, block_size, layout);
   c.max_logit = scale;
   const int rows = c.batch->rows();
   add(c, Role::activation, Use::update, "logits",
-      random_values("logits" + c.shape, cells(rows, vocabulary), scale));
+      random_values("logits" + c.shape, cells(rows, columns), scale));
   add(c, Role::statistic, Use::output, "loss_n", std::vector<double>(cells(rows, 1)));
   add(c, Role::statistic, Use::update, "loss", {0.25});
   c.run = [=](Ops& ops, const Bound& t) {
-    ops.run(CrossEntropy{t.batch, vocabulary, 0.5, true, t.act("logits"), t.stat("loss_n"), t.stat("loss")});
+    ops.run(CrossEntropy{t.batch, vocabulary, columns, 0.5, true, t.act("logits"), t.stat("loss_n"),
+                         t.stat("loss")});
   };
   return c;
 }
@@ -270,16 +272,19 @@ void for_each_wide_row_case(int persistent_rows, Lists lists, const CaseSink& si
 }
 
 void for_each_wide_loss(Layout layout, Lists lists, const CaseSink& sink) {
-  sink(loss({17, 0, 3}, 17, 27, 1e4, layout));
-  sink(loss({13, 9}, 16, 1000, 10, layout));
-  sink(loss({2, 0, 1}, 2, 50304, 10, layout));  // a whole row in registers, where the table has parts
-  sink(loss({1}, 1, 50257, 10, layout));        // as long, but its rows do not start at multiples of 16 bytes
+  sink(loss({17, 0, 3}, 17, 27, 27, 1e4, layout));
+  sink(loss({13, 9}, 16, 1000, 1024, 10, layout));
+  sink(loss({2, 0, 1}, 2, 50304, 50304, 10, layout));  // a whole row in registers, where the table has parts
+  sink(loss({2, 0, 1}, 2, 50257, 50304, 10, layout));  // the same with a padded head
+  sink(
+      loss({1}, 1, 50257, 50257, 10, layout));  // as long, but its rows do not start at multiples of 16 bytes
   if (lists == Lists::thinned) return;
   for (const int length : kLengths)
     for (const int vocabulary : {16, 27, 33, 384, 50304})
       for (const double scale : {3.0, 1e4})
         if (length <= 257 || vocabulary <= 384)
-          sink(loss({length, std::min(length, 13)}, std::max(length, 1), vocabulary, scale, layout));
+          sink(loss({length, std::min(length, 13)}, std::max(length, 1), vocabulary, vocabulary, scale,
+                    layout));
 }
 
 }  // namespace ladder::testing

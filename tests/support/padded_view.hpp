@@ -1,5 +1,4 @@
-// An Ops that wants the padded layout, on top of one that takes either: for testing padding without a GPU
-// stage.
+// An Ops that wants the padded layout, on top of one that takes either: for testing padding without a GPU stage.
 #pragma once
 
 #include "shared/model/ops.hpp"
@@ -7,7 +6,7 @@
 namespace ladder::cases {
 
 /// `inner` must outlive it.
-class PaddedView final : public Ops {
+class PaddedView final : public PassesOn<PaddedView, Ops, Operations> {
  public:
   explicit PaddedView(Ops& inner) : inner_(inner) {}
   std::string name() const override { return "padded"; }
@@ -20,24 +19,10 @@ class PaddedView final : public Ops {
   std::size_t attention_scratch_bytes(int rows, int heads, int length) const override {
     return inner_.attention_scratch_bytes(rows, heads, length);
   }
-  void run(const EmbeddingForward& a) override { inner_.run(a); }
-  void run(const EmbeddingBackward& a) override { inner_.run(a); }
-  void run(const RmsNormForward& a) override { inner_.run(a); }
-  void run(const RmsNormBackward& a) override { inner_.run(a); }
-  void run(const LinearForward& a) override { inner_.run(a); }
-  void run(const LinearBackwardInput& a) override { inner_.run(a); }
-  void run(const LinearBackwardWeight& a) override { inner_.run(a); }
-  void run(const AttentionForward& a) override { inner_.run(a); }
-  void run(const AttentionBackward& a) override { inner_.run(a); }
-  void run(const ReluForward& a) override { inner_.run(a); }
-  void run(const ReluBackward& a) override { inner_.run(a); }
-  void run(const ResidualForward& a) override { inner_.run(a); }
-  void run(const CrossEntropy& a) override { inner_.run(a); }
-  void run(const Adam& a) override { inner_.run(a); }
-  void run(const RmsNormLinearForward& a) override { inner_.run(a); }
-  void run(const RmsNormLinearBackward& a) override { inner_.run(a); }
-  void run(const LinearResidualForward& a) override { inner_.run(a); }
-  void run(const LinearBackwardInputRelu& a) override { inner_.run(a); }
+  template <class Args>
+  void pass(const Args& args) {
+    inner_.run(args);
+  }
 
  private:
   Ops& inner_;

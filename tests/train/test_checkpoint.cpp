@@ -54,7 +54,7 @@ Checkpoint checkpoint_after(const Case& c, std::int64_t stop) {
 
 bool equal(const TensorList& a, const TensorList& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const NamedTensor& x, const NamedTensor& y) {
-    return x.name == y.name && x.shape == y.shape && x.values == y.values;
+    return x.name == y.name && x.shape == y.shape && x.dtype() == y.dtype() && x.values() == y.values();
   });
 }
 

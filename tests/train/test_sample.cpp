@@ -66,11 +66,30 @@ class FakeEngine final : public Engine {
     return all;
   }
 
+  std::unique_ptr<Decoder> decoder() override;
+
   std::vector<std::vector<std::int32_t>> seen;
 
  private:
   GptConfig config_;
 };
+
+/// Feeds the engine all tokens so far, so that `seen` tells what each token saw.
+class FakeDecoder final : public Decoder {
+ public:
+  explicit FakeDecoder(FakeEngine& engine) : engine_(engine) {}
+  std::vector<double> next(std::span<const std::int32_t> tokens) override {
+    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+    const std::vector<double> all = engine_.logits(tokens_);
+    return {all.end() - engine_.config().vocab_size, all.end()};
+  }
+
+ private:
+  FakeEngine& engine_;
+  std::vector<std::int32_t> tokens_;
+};
+
+std::unique_ptr<Decoder> FakeEngine::decoder() { return std::make_unique<FakeDecoder>(*this); }
 
 SampleOptions greedy(int max_tokens = 0) {
   SampleOptions options;

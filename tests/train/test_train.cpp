@@ -46,6 +46,7 @@ class BreakingEngine final : public Engine {
   double loss(const Batch& batch) override { return inner_->loss(batch); }
   Probe probe(const Batch& batch) override { return inner_->probe(batch); }
   std::vector<double> logits(std::span<const std::int32_t> tokens) override { return inner_->logits(tokens); }
+  std::unique_ptr<Decoder> decoder() override { return inner_->decoder(); }
 
  private:
   std::unique_ptr<Engine> inner_;
