@@ -23,6 +23,12 @@ class PrefixDecoder final : public Decoder {
 
 }  // namespace
 
+std::vector<double> Engine::train_steps(std::span<const StepInput> steps) {
+  std::vector<double> losses;
+  for (const StepInput& step : steps) losses.push_back(train_step(step.micro_batches, step.adam));
+  return losses;
+}
+
 std::unique_ptr<Decoder> Engine::decoder() { return std::make_unique<PrefixDecoder>(*this); }
 
 Probe Engine::probe_along(const Batch& batch, const TensorList& /*hidden*/) { return probe(batch); }
