@@ -122,6 +122,19 @@ TEST_CASE("a resumed run equals an uninterrupted one bit for bit") {
   }
 }
 
+TEST_CASE("a checkpoint says which variant made it; a file from before that says nothing") {
+  const TemporaryFolder folder;
+  Checkpoint saved = checkpoint_after({1, Dtype::fp32, false}, 1);
+  CHECK(saved.variant == "");
+  for (const std::optional<std::string>& variant :
+       {std::optional<std::string>("fused-step"), std::optional<std::string>(""),
+        std::optional<std::string>()}) {
+    saved.variant = variant;
+    save_checkpoint(folder.path(), saved);
+    CHECK(load_checkpoint(folder.path()).variant == variant);
+  }
+}
+
 TEST_CASE("without the moments a resumed run differs: the test above can fail") {
   const Case c = {1, Dtype::fp64, false};
   const Checkpoint checkpoint = checkpoint_after(c, 17);
@@ -173,6 +186,7 @@ TEST_CASE("checkpoints whose parts do not fit together are refused") {
   refused(change_json("run", "step", 4), "3 losses for 4 steps");
   refused(change_json("run", "token_hash", "xyz"), "hash");
   refused(change_json("run", "random_words", "none"), "random_words");
+  refused(change_json("run", "variant", 3), "variant");
 }
 
 TEST_CASE("other data than those of the checkpoint are refused") {
