@@ -186,6 +186,29 @@ TEST_CASE("the stages of the registry are complete and refuse what they cannot")
   CHECK_THROWS_AS(make_engine(0, model, {.dtype = Dtype::fp64}), InputError);
 }
 
+TEST_CASE("a variant is found at its own stage alone, and can be made there") {
+  GptConfig model;
+  model.vocab_size = 5;
+  CHECK_THROWS_WITH(find_variant(3, "fused-stop"),
+                    Contains("'fused-stop'") && Contains("fused-step (stage 3)") && Contains("one-launch"));
+  for (const StageInfo& stage : stages())
+    for (const Variant& variant : stage.variants) {
+      INFO(variant.name);
+      CHECK_FALSE(variant.summary.empty());
+      CHECK_FALSE(variant.launches.empty());
+      CHECK(find_variant(stage.number, variant.name).name == variant.name);
+      const auto engine = make_engine(
+          stage.number, model,
+          {.dtype = stage.dtypes.front(), .device = Device::cpu, .threads = 1, .variant = variant.name});
+      CHECK(engine->config() == model);
+      CHECK_THROWS_WITH(make_engine(1, model, {.variant = variant.name}),
+                        Contains(fmt::format("--{} is stage {}'s", variant.name, stage.number)));
+    }
+  CHECK_THROWS_WITH(make_engine(3, model, {.device = Device::cpu, .variant = "none"}), Contains("'none'"));
+  CHECK_THROWS_WITH(make_engine(3, model, {.device = Device::cpu, .variant = "one-launch", .grad_accum = 2}),
+                    Contains("one sequence a step"));
+}
+
 TEST_CASE("the held-out loss of an untrained model is that of guessing") {
   const TrainConfig train_config = short_run(1);
   const Run run = prepare_run({}, train_config, {"", true});
