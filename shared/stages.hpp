@@ -52,7 +52,8 @@ struct EngineOptions {
 };
 
 /// Throws InputError when the stage does not compute in options.dtype or does not know a setting of `config` (stage 0
-/// has no grouped-query attention), or the variant is not the stage's or cannot do this, MachineError when the machine cannot run it.
+/// has no grouped-query attention), or when the variant is not the stage's or cannot train this; MachineError when the
+/// machine cannot run it.
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options);
 
 class Ops;

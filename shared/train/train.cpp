@@ -20,14 +20,15 @@ std::int64_t group_end(std::int64_t first, std::int64_t steps, const Engine& eng
   return cut_every == 0 ? longest : std::min(longest, (first / cut_every + 1) * cut_every);
 }
 
-}  // namespace
-
+/// Throws CheckError for a loss of step `s` (from 0) that is not finite.
 void require_finite_loss(double loss, std::int64_t s, const TrainConfig& train) {
   if (std::isfinite(loss)) return;
   throw CheckError(
       fmt::format("the loss of step {} of {} is {}: training stopped there; try a smaller --lr than {}",
                   s + 1, train.steps, loss, train.learning_rate));
 }
+
+}  // namespace
 
 TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& train,
                   const TrainHooks& hooks, std::vector<double> earlier_loss) {

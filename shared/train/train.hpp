@@ -37,12 +37,9 @@ struct TrainHooks {
   std::int64_t cut_every = 0;
 };
 
-/// Throws CheckError for a loss of step `s` (from 0) that is not finite: the message of every training loop.
-void require_finite_loss(double loss, std::int64_t s, const TrainConfig& train);
-
 /// Trains `engine`, which holds the parameters (and moments) to start from, from step earlier_loss.size() to
-/// train.steps, Engine::steps_at_a_time() at a time. Throws CheckError naming the step when a loss is not finite; the hooks have not seen that step, so a
-/// checkpoint on the disk stays the last good one.
+/// train.steps, Engine::steps_at_a_time() at a time. Throws CheckError naming the step when a loss is not finite; the
+/// hooks have not seen that step, so a checkpoint on the disk stays the last good one.
 TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& train,
                   const TrainHooks& hooks = {}, std::vector<double> earlier_loss = {});
 
