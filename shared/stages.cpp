@@ -8,6 +8,7 @@
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "stage2_naive_cuda/ops_cuda.hpp"
 #include "stage3_tiled_kernels/one_launch/fused_step.hpp"
+#include "stage3_tiled_kernels/one_launch/one_launch.hpp"
 #include "stage3_tiled_kernels/ops_tile.hpp"
 
 namespace ladder {
@@ -22,6 +23,34 @@ struct Entry {
   Maker make;                   ///< where the stage has a model of its own
   OpsMaker make_ops = nullptr;  ///< where it shares the model text
 };
+
+/// Not raced: what it saves shows over a whole run, and a race's slices are a few steps.
+Variant one_launch() {
+  return {"one-launch",
+          "train in launches of many steps, one sequence a step",
+          fmt::format("one block trains up to {} steps in one launch", kStepsPerLaunch),
+          "",
+          [](const GptConfig& config, const EngineOptions& options) {
+            require_one_launch(config, options.dtype, std::int64_t{options.max_batch} * options.grad_accum);
+          },
+          [](std::unique_ptr<Engine> plain, const EngineOptions& options) {
+            return make_one_launch_engine(std::move(plain), {options.dtype, options.device, options.threads});
+          }};
+}
+
+Variant fused_step() {
+  return {"fused-step",
+          "two launches a step, a block a document, for any batch",
+          "two a step: a block a document, then Adam",
+          "fused step",
+          [](const GptConfig& config, const EngineOptions& options) {
+            require_fused_step(config, options.dtype);
+          },
+          [](std::unique_ptr<Engine> plain, const EngineOptions& options) {
+            return make_fused_step_engine(std::move(plain), {options.dtype, options.device, options.threads},
+                                          options.max_batch);
+          }};
+}
 
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> all = {
@@ -43,7 +72,8 @@ const std::vector<Entry>& entries() {
         "tiled kernels",
         "one block owns a tile; CUDA Tile C++",
         {Dtype::fp32, Dtype::fp64, Dtype::tf32, Dtype::bf16, Dtype::fp16},
-        true},
+        true,
+        {one_launch(), fused_step()}},
        nullptr,
        [](const EngineOptions& options) {
          return std::unique_ptr<Ops>(make_tile_ops(options.dtype, options.device, options.threads));
@@ -80,6 +110,20 @@ const std::vector<StageInfo>& stages() {
 
 const StageInfo& find_stage(int number) { return find_entry(number).info; }
 
+const Variant& find_variant(int stage, const std::string& name) {
+  int other = -1;
+  std::string valid;
+  for (const Entry& entry : entries())
+    for (const Variant& variant : entry.info.variants) {
+      valid += fmt::format("{}{} (stage {})", valid.empty() ? "" : ", ", variant.name, entry.info.number);
+      if (variant.name != name) continue;
+      if (entry.info.number == stage) return variant;
+      other = entry.info.number;
+    }
+  require(other < 0, "--{0} is stage {1}'s: add --stage {1}, or leave it out", name, other);
+  throw InputError(fmt::format("there is no variant '{}': this program contains {}", name, valid));
+}
+
 namespace {
 
 const Entry& find_usable(int stage, const EngineOptions& options) {
@@ -100,13 +144,11 @@ const Entry& find_usable(int stage, const EngineOptions& options) {
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options) {
   const Entry& entry = find_usable(stage, options);
   validate(config);
-  require(!options.fused_step || stage == 3, "--fused-step is stage 3's: add --stage 3, or leave it out");
-  if (options.fused_step) require_fused_step(config, options.dtype);
-  if (entry.make != nullptr) return entry.make(config, options);
-  auto engine = make_ops_engine(config, entry.make_ops(options), options.max_batch);
-  if (!options.fused_step) return engine;
-  return make_fused_step_engine(std::move(engine), {options.dtype, options.device, options.threads, true},
-                                options.max_batch);
+  const Variant* variant = options.variant.empty() ? nullptr : &find_variant(stage, options.variant);
+  if (variant != nullptr) variant->check(config, options);
+  auto engine = entry.make != nullptr ? entry.make(config, options)
+                                      : make_ops_engine(config, entry.make_ops(options), options.max_batch);
+  return variant == nullptr ? std::move(engine) : variant->make(std::move(engine), options);
 }
 
 std::unique_ptr<Ops> make_ops(int stage, const EngineOptions& options) {

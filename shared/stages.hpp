@@ -10,12 +10,27 @@
 
 namespace ladder {
 
+struct EngineOptions;
+
+/// An Engine that a stage offers besides its own: the same model, trained in another way.
+struct Variant {
+  std::string name;      ///< "fused-step": --variant takes it, and it is a switch of `ladder train`
+  std::string summary;   ///< one clause for --help
+  std::string launches;  ///< what a run's configuration says: "two a step: a block a document, then Adam"
+  std::string row;       ///< in tables of speed, behind the stage: "fused step"; empty: it is not raced
+  /// Throws InputError naming the first thing that it cannot do.
+  void (*check)(const GptConfig& config, const EngineOptions& options);
+  /// Its engine around the stage's own of the same model and options.
+  std::unique_ptr<Engine> (*make)(std::unique_ptr<Engine> plain, const EngineOptions& options);
+};
+
 struct StageInfo {
   int number;
   std::string name;           ///< "scalar autograd"
   std::string summary;        ///< one clause for tables
   std::vector<Dtype> dtypes;  ///< the first is the default
   bool gpu;                   ///< has kernels for a GPU
+  std::vector<Variant> variants = {};
 };
 
 /// All stages that this build contains, by number.
@@ -24,17 +39,21 @@ const std::vector<StageInfo>& stages();
 /// Throws InputError with the list of stages when there is none of that number.
 const StageInfo& find_stage(int number);
 
+/// Throws InputError when the stage has none of that name, with the stage that does or the list of all.
+const Variant& find_variant(int stage, const std::string& name);
+
 struct EngineOptions {
   Dtype dtype = Dtype::fp32;
   int max_batch = 1;  ///< most sequences in one micro-batch; decides the memory taken before the first step
   Device device = Device::automatic;
-  int threads = 0;  ///< 0: all cores
-  /// Stage 3 only: a training step is two launches, a block a document, instead of one launch an operation.
-  bool fused_step = false;
+  int threads = 0;           ///< 0: all cores
+  std::string variant = {};  ///< of the stage; empty: its own engine
+  int grad_accum = 1;        ///< micro-batches in one step; some variants take only one
 };
 
 /// Throws InputError when the stage does not compute in options.dtype or does not know a setting of `config` (stage 0
-/// has no grouped-query attention) or cannot fuse its steps, MachineError when the machine cannot run it.
+/// has no grouped-query attention), or when the variant is not the stage's or cannot train this; MachineError when the
+/// machine cannot run it.
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options);
 
 class Ops;

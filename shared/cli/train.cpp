@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <memory>
 
 #include "shared/base/error.hpp"
@@ -18,7 +19,6 @@
 #include "shared/records/run_trace.hpp"
 #include "shared/train/checkpoint.hpp"
 #include "shared/train/sample.hpp"
-#include "stage3_tiled_kernels/one_launch/train.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -32,7 +32,9 @@ struct TrainFlags {
   SampleOptions sampling;
   std::string trace, json, checkpoint, save_weights, init_weights;
   std::optional<std::int64_t> checkpoint_every;
-  bool resume = false, one_launch = false, fused_step = false;
+  std::string variant;
+  std::map<std::string, bool> variant_switches;  ///< the same by the variants' own names
+  bool resume = false;
 };
 
 /// A run that is ready for its first step.
@@ -41,7 +43,6 @@ struct Session {
   std::string preset;
   Run run;
   std::unique_ptr<Engine> engine;
-  std::unique_ptr<OneLaunch> one_launch;  ///< trains instead of the engine, where asked for
   std::vector<double> earlier_loss;
   std::int64_t checkpoint_every = 0;  ///< 0: none
   int samples = 0;
@@ -80,18 +81,44 @@ void load_initial_weights(const std::string& path, Run& run) {
   run.initial = std::move(weights.parameters);
 }
 
+/// The variant that --variant or its own switch asks for; empty: none.
+std::string asked_variant(const TrainFlags& flags) {
+  std::string asked;
+  for (const auto& [name, is_on] : flags.variant_switches) {
+    if (!is_on && flags.variant != name) continue;
+    require(asked.empty(), "--{} and --{} exclude each other", name, asked);
+    asked = name;
+  }
+  return asked;
+}
+
+/// The checkpoint's variant. A file from before checkpoints kept it does not say: there the flags do.
+std::string resumed_variant(const TrainFlags& flags, const Checkpoint& checkpoint) {
+  const std::string asked = asked_variant(flags), kept = checkpoint.variant.value_or(asked);
+  require(asked.empty() || asked == kept,
+          "--resume: --{} was asked for, but the checkpoint was made with{}: leave it out", asked,
+          kept.empty() ? "out it" : " --" + kept);
+  return kept;
+}
+
+void prepare_engine(Session& session) {
+  const TrainConfig& train = session.run.train;
+  session.place.options.max_batch = train.batch_size;
+  session.place.options.grad_accum = train.grad_accum;
+  session.engine = make_engine(session.place.stage, session.run.model, session.place.options);
+}
+
 Session start_fresh(const TrainFlags& flags) {
   if (!flags.checkpoint.empty()) require_fresh_folder(flags.checkpoint);
   Session session;
   session.place = resolve_place(flags.place);
   RunSettings settings = resolve_run(flags.run);
   settings.train.dtype = session.place.options.dtype;
-  session.place.options.max_batch = settings.train.batch_size;
-  session.place.options.fused_step = flags.fused_step;
+  session.place.options.variant = asked_variant(flags);
   session.preset = settings.preset;
   session.run = prepare_run(settings.model, settings.train, settings.data);
   if (!flags.init_weights.empty()) load_initial_weights(flags.init_weights, session.run);
-  session.engine = make_engine(session.place.stage, session.run.model, session.place.options);
+  prepare_engine(session);
   session.engine->load_parameters(session.run.initial);
   return session;
 }
@@ -106,23 +133,15 @@ Session start_resumed(const TrainFlags& flags) {
   place.stage = checkpoint.stage;
   place.dtype = name_of(checkpoint.train.dtype);
   session.place = resolve_place(place);
-  session.place.options.max_batch = settings.train.batch_size;
-  session.place.options.fused_step = flags.fused_step;
+  session.place.options.variant = resumed_variant(flags, checkpoint);
   session.run = prepare_run(settings.model, settings.train, settings.data);
   require_same_data(checkpoint, session.run, flags.checkpoint);
   session.run.random = Random(checkpoint.random);
-  session.engine = make_engine(session.place.stage, session.run.model, session.place.options);
+  prepare_engine(session);
   session.engine->load_parameters(checkpoint.parameters);
   session.engine->load_moments(checkpoint.moments);
   session.earlier_loss = checkpoint.loss;
   return session;
-}
-
-void prepare_one_launch(Session& session) {
-  const EngineOptions& options = session.place.options;
-  require(session.place.stage == 3, "--one-launch is stage 3's: add --stage 3, or leave it out");
-  require_one_launch(session.run.model, session.run.train, options.dtype);
-  session.one_launch = make_one_launch(session.run.model, {options.dtype, options.device, options.threads});
 }
 
 Session start(const TrainFlags& flags) {
@@ -131,9 +150,7 @@ Session start(const TrainFlags& flags) {
   require(flags.checkpoint_every.value_or(1) > 0, "--checkpoint-every is {}: it must be 1 or more",
           flags.checkpoint_every.value_or(1));
   require(!flags.checkpoint_every || !flags.checkpoint.empty(), "--checkpoint-every needs --checkpoint DIR");
-  require(!flags.one_launch || !flags.fused_step, "--one-launch and --fused-step exclude each other");
   Session session = flags.resume ? start_resumed(flags) : start_fresh(flags);
-  if (flags.one_launch) prepare_one_launch(session);
   const bool stream = session.run.data.character_stream;
   session.samples = flags.samples.value_or(stream ? 0 : 5);
   const std::int64_t tenth = std::max<std::int64_t>(1, session.run.train.steps / 10);
@@ -152,10 +169,11 @@ void print_configuration(const Session& session, const TrainFlags& flags) {
   fmt::print("training  {}\n", describe(run.train));
   fmt::print("data      {}: {}\n", name, run.source->describe());
   fmt::print("tokens    step 0 has hash {}\n", hex64(run.source->token_hash()));
-  if (session.place.options.fused_step) fmt::print("launches  two a step: a block a document, then Adam\n");
-  if (session.one_launch)
-    fmt::print("launches  one block trains up to {} steps in one launch{}\n", kStepsPerLaunch,
-               session.checkpoint_every > 0 ? ", cut where a checkpoint is due" : "");
+  if (const std::string& variant = session.place.options.variant; !variant.empty()) {
+    const bool cut = session.checkpoint_every > 0 && session.engine->steps_at_a_time() > 1;
+    fmt::print("launches  {}{}\n", find_variant(session.place.stage, variant).launches,
+               cut ? ", cut where a checkpoint is due" : "");
+  }
   if (session.checkpoint_every > 0)
     fmt::print("saves     every {} steps to {}\n", session.checkpoint_every,
                checkpoint_file(flags.checkpoint).string());
@@ -167,7 +185,8 @@ void print_configuration(const Session& session, const TrainFlags& flags) {
 // ---- during and after ----------------------------------------------------------------------------------------
 
 void save(const Session& session, const fs::path& folder, const std::vector<double>& loss) {
-  save_checkpoint(folder, make_checkpoint(session.place.stage, session.run, *session.engine, loss));
+  save_checkpoint(folder, make_checkpoint(session.place.stage, session.run, *session.engine, loss,
+                                          session.place.options.variant));
 }
 
 TrainResult run_steps(Session& session, const TrainFlags& flags, const InterruptGuard& interrupt) {
@@ -175,6 +194,7 @@ TrainResult run_steps(Session& session, const TrainFlags& flags, const Interrupt
   TrainHooks hooks;
   hooks.on_step = [&](std::int64_t done, double loss, double ms) { progress.step(done, loss, ms); };
   hooks.should_stop = [&] { return interrupt.requested(); };
+  hooks.cut_every = session.checkpoint_every;
   if (session.checkpoint_every > 0)
     hooks.after_step = [&](const TrainResult& so_far) {
       const bool last = so_far.steps_done() == session.run.train.steps;
@@ -186,11 +206,8 @@ TrainResult run_steps(Session& session, const TrainFlags& flags, const Interrupt
                    error.what());
       }
     };
-  const Run& run = session.run;
-  TrainResult result = session.one_launch
-                           ? train_one_launch(*session.one_launch, *session.engine, *run.source, run.train,
-                                              session.checkpoint_every, hooks, session.earlier_loss)
-                           : train(*session.engine, *run.source, run.train, hooks, session.earlier_loss);
+  TrainResult result =
+      train(*session.engine, *session.run.source, session.run.train, hooks, session.earlier_loss);
   progress.finish();
   return result;
 }
@@ -208,11 +225,8 @@ fs::path free_interrupt_folder() {
   const fs::path folder = flags.checkpoint.empty() ? free_interrupt_folder() : fs::path(flags.checkpoint);
   require_writable_folder(folder);
   save(session, folder, result.loss);
-  fmt::print("stopped after step {}, saved to {}\ncontinue with: ladder train --checkpoint {} --resume{}\n",
-             result.steps_done(), checkpoint_file(folder).string(), folder.string(),
-             flags.one_launch   ? " --one-launch"
-             : flags.fused_step ? " --fused-step"
-                                : "");
+  fmt::print("stopped after step {}, saved to {}\ncontinue with: ladder train --checkpoint {} --resume\n",
+             result.steps_done(), checkpoint_file(folder).string(), folder.string());
   interrupt.end_by_signal();
 }
 
@@ -242,13 +256,13 @@ Json configuration_json(const Session& session) {
   Json json = to_json(run.model);
   json.update(to_json(run.train));
   json["stage"] = session.place.stage;
+  if (!session.place.options.variant.empty()) json["variant"] = session.place.options.variant;
   json["preset"] = session.preset;
   json["data"] = run.data.path.empty() ? "embedded names" : fs::path(run.data.path).filename().string();
   json["parameters"] = parameter_count(run.model);
   json["token_hash"] = hex64(run.source->token_hash());
   json["emulated"] = session.engine->emulated();
   json["kernels"] = session.engine->kernels_launched();
-  if (session.one_launch) json["one_launch"] = session.one_launch->kernels_launched();
   return json;
 }
 
@@ -286,6 +300,19 @@ void run_train(const TrainFlags& flags) {
   write_reports(session, flags, result);
 }
 
+/// --variant NAME, and --NAME for each of the stages' variants.
+void add_variant_flags(CLI::App& app, TrainFlags& flags) {
+  std::vector<std::string> names;
+  for (const StageInfo& stage : stages())
+    for (const Variant& variant : stage.variants) {
+      names.push_back(variant.name);
+      add_switch(app, "--" + variant.name, flags.variant_switches[variant.name],
+                 fmt::format("stage {}: {}", stage.number, variant.summary));
+    }
+  add_choice(app, "--variant", flags.variant, names,
+             "train in another way that the stage offers: --variant X is --X");
+}
+
 }  // namespace
 
 void add_train(CLI::App& app) {
@@ -303,13 +330,8 @@ void add_train(CLI::App& app) {
   add_text(app, "--checkpoint", flags->checkpoint, "folder for checkpoint.safetensors").type("DIR");
   add_number(app, "--checkpoint-every", flags->checkpoint_every,
              "steps between checkpoints (default: a tenth of the run)");
-  add_switch(
-      app, "--resume", flags->resume,
-      "continue the run in --checkpoint DIR; bit for bit, with --one-launch or --fused-step if it had them");
-  add_switch(app, "--one-launch", flags->one_launch,
-             "stage 3: train in launches of many steps, one sequence a step");
-  add_switch(app, "--fused-step", flags->fused_step,
-             "stage 3: two launches a step, a block a document, for any batch");
+  add_switch(app, "--resume", flags->resume, "continue the run in --checkpoint DIR, bit for bit");
+  add_variant_flags(app, *flags);
   set_footer(
       app,
       "Ctrl-C finishes the step, saves a checkpoint (to --checkpoint DIR, else ./ladder-interrupted) and "

@@ -73,13 +73,14 @@ void compare_tensors(const TensorList& upper, const TensorList& lower, const std
 
 // ---- sides and rungs -----------------------------------------------------------------------------------------
 
-Side side_of(int stage, Dtype dtype, Device device, int threads) {
+Side side_of(int stage, Dtype dtype, Device device, int threads, const Variant* variant) {
   const std::vector<Dtype>& known = find_stage(stage).dtypes;
   require(std::find(known.begin(), known.end(), dtype) != known.end(), "stage {} does not compute in {}",
           stage, name_of(dtype));
-  return {fmt::format("stage {} {}", stage, name_of(dtype)), dtype,
-          [=](const GptConfig& config, int max_batch) {
-            return make_engine(stage, config, {dtype, max_batch, device, threads});
+  const std::string row = variant == nullptr ? "" : ", " + variant->row;
+  return {fmt::format("stage {} {}{}", stage, name_of(dtype), row), dtype,
+          [=, name = variant == nullptr ? "" : variant->name](const GptConfig& config, int max_batch) {
+            return make_engine(stage, config, {dtype, max_batch, device, threads, name});
           }};
 }
 

@@ -33,7 +33,9 @@ struct Side {
   std::function<std::unique_ptr<Engine>(const GptConfig& config, int max_batch)> make;
 };
 
-Side side_of(int stage, Dtype dtype, Device device = Device::automatic, int threads = 0);
+/// `variant` is one of the stage's, which then is named behind the type; nullptr: the stage itself.
+Side side_of(int stage, Dtype dtype, Device device = Device::automatic, int threads = 0,
+             const Variant* variant = nullptr);
 
 /// One rung of the chain that climb, speedup and parity go up.
 struct Rung {

@@ -229,14 +229,17 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector
 
 std::vector<Rung> racing_rungs(Device device, int threads) {
   std::vector<Rung> chain = rungs(device, threads);
-  const auto tiled =
-      std::find_if(chain.begin(), chain.end(), [](const Rung& rung) { return rung.stage == 3; });
-  if (tiled == chain.end()) return chain;
-  const Side fused = {tiled->side.name + ", fused step", tiled->side.dtype,
-                      [=, dtype = tiled->side.dtype](const GptConfig& config, int max_batch) {
-                        return make_engine(3, config, {dtype, max_batch, device, threads, true});
-                      }};
-  chain.push_back({3, fused, tiled->below});
+  std::vector<Rung> variants;
+  for (const StageInfo& stage : stages()) {
+    const auto plain = std::find_if(chain.begin(), chain.end(),
+                                    [&](const Rung& rung) { return rung.stage == stage.number; });
+    if (plain == chain.end()) continue;
+    for (const Variant& variant : stage.variants)
+      if (!variant.row.empty())
+        variants.push_back({stage.number, side_of(stage.number, plain->side.dtype, device, threads, &variant),
+                            plain->below});
+  }
+  chain.insert(chain.end(), variants.begin(), variants.end());
   return chain;
 }
 

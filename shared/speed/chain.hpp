@@ -48,7 +48,7 @@ struct ChainRow {
   Timing time;          ///< seconds per document; empty unless proven
 };
 
-/// The rungs of parity.hpp, and stage 3 once more with a step of two launches, which only small models have.
+/// The rungs of parity.hpp, and behind them the stages' variants that are raced.
 std::vector<Rung> racing_rungs(Device device = Device::automatic, int threads = 0);
 
 /// Runs and compares the whole chain. `progress` hears what is being done.

@@ -85,6 +85,7 @@ std::string run_text(const Checkpoint& checkpoint) {
                {"data_hash", hex64(checkpoint.data_hash)},
                {"random_words", checkpoint.random.words}};
   if (checkpoint.random.next_gauss) json["random_next_gauss"] = *checkpoint.random.next_gauss;
+  if (checkpoint.variant) json["variant"] = *checkpoint.variant;
   return sorted(std::move(json)).dump();
 }
 
@@ -98,6 +99,7 @@ void read_run(const Json& json, const std::string& name, Checkpoint& checkpoint)
   checkpoint.random.words = field<std::vector<std::uint32_t>>(json, "random_words", name);
   if (json.contains("random_next_gauss"))
     checkpoint.random.next_gauss = field<double>(json, "random_next_gauss", name);
+  if (json.contains("variant")) checkpoint.variant = field<std::string>(json, "variant", name);
 }
 
 // ---- tensors -------------------------------------------------------------------------------------------------
@@ -144,7 +146,8 @@ Weights weights_of(Safetensors& file, const std::string& name) {
 
 fs::path checkpoint_file(const fs::path& folder) { return folder / "checkpoint.safetensors"; }
 
-Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, const std::vector<double>& loss) {
+Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, const std::vector<double>& loss,
+                           const std::string& variant) {
   return {stage,
           run.model,
           run.train,
@@ -155,7 +158,8 @@ Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, cons
           run.random.state(),
           loss,
           engine.parameters(),
-          engine.moments()};
+          engine.moments(),
+          variant};
 }
 
 void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {

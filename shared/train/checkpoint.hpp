@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct Checkpoint {
   std::vector<double> loss;  ///< one per step done
   TensorList parameters;
   Moments moments;
+  /// The stage's variant that trained, "" for the stage itself; nothing in a file from before checkpoints kept it.
+  std::optional<std::string> variant;
 
   std::int64_t steps_done() const { return static_cast<std::int64_t>(loss.size()); }
 };
@@ -34,7 +37,8 @@ struct Checkpoint {
 std::filesystem::path checkpoint_file(const std::filesystem::path& folder);
 
 /// What `engine` and `run` are at after `loss.size()` steps.
-Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, const std::vector<double>& loss);
+Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, const std::vector<double>& loss,
+                           const std::string& variant = "");
 
 /// Into the folder's checkpoint file, completely or not at all.
 void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);

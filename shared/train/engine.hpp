@@ -34,6 +34,12 @@ struct Moments {
   TensorList m, v;
 };
 
+/// What one training step reads; see Engine::train_step.
+struct StepInput {
+  std::vector<Batch> micro_batches;
+  AdamStep adam;
+};
+
 /// Generates token by token. Feeding more than block_size tokens throws InputError.
 class Decoder {
  public:
@@ -63,6 +69,12 @@ class Engine {
   /// sequence's mean cross-entropy, as a number before the update; gradients are those of that loss, scaled by
   /// clip_factor() where adam.clip is set.
   virtual double train_step(std::span<const Batch> micro_batches, const AdamStep& adam) = 0;
+
+  /// How many steps the training loop hands to train_steps(), at most: an engine that starts many at once says so.
+  virtual std::int64_t steps_at_a_time() const { return 1; }
+
+  /// Steps in their order; the loss of each, as of train_step. Default: train_step on one after the other.
+  virtual std::vector<double> train_steps(std::span<const StepInput> steps);
 
   /// The same loss without gradients or update.
   virtual double loss(const Batch& batch) = 0;

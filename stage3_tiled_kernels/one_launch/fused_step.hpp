@@ -8,8 +8,6 @@
 
 namespace ladder {
 
-struct StepDocuments;
-
 /// A model in a device's memory, trained a step at a time, a block a document.
 class FusedStep {
  public:
@@ -40,16 +38,6 @@ std::unique_ptr<Engine> make_fused_step_engine(std::unique_ptr<Engine> by_operat
                                                const CudaOptions& options, int max_batch);
 
 // ---- between the two halves of the implementation ---------------------------------------------------------
-
-/// B documents in rows of the kernel's T positions, -1 behind a document's end.
-struct StepDocuments {
-  int count = 0;
-  std::vector<std::int32_t> tokens_bt, targets_bt;
-};
-
-/// All sequences of a step's micro-batches. Throws InputError for a token or target outside the vocabulary and for a
-/// sequence that is longer than the block.
-StepDocuments documents_of(const GptConfig& config, std::span<const Batch> micro_batches);
 
 namespace on_cpu::stage3 {
 std::unique_ptr<FusedStep> make_fused_step(const GptConfig& config, const CudaOptions& options,

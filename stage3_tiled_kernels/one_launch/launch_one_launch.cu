@@ -28,10 +28,8 @@ class DeviceModel final : public OneLaunch {
   TensorList parameters() const override { return model_.parameters(); }
   Moments moments() const override { return model_.moments(); }
 
-  std::vector<double> run(const TokenSource& source, const TrainConfig& train, std::int64_t first,
-                          std::int64_t count) override {
-    if (count <= 0) return {};
-    const StepData data = step_data(config_, source, train, first, count);
+  std::vector<double> run(const StepData& data) override {
+    if (data.count == 0) return {};
     reserve(data);
     runtime_.upload(tokens_, data.tokens_st.data(), data.tokens_st.size() * sizeof(std::int32_t));
     runtime_.upload(targets_, data.targets_st.data(), data.targets_st.size() * sizeof(std::int32_t));
@@ -39,12 +37,12 @@ class DeviceModel final : public OneLaunch {
     with_tiles(config_, [&]<int T, int C, int V>() {
       if constexpr (kHasWidth<E, C>) {
         launch(runtime_.stream(), train_kernel<E, T, C, V>, {"one_launch_train", {1}},
-               static_cast<int>(count), config_.n_layer, config_.n_embd, config_.n_head, config_.kv_heads(),
-               config_.vocab_size, model_.scale(), model_.per_column(), tokens_, targets_, rates_,
-               model_.weight, model_.m, model_.v, inputs_, loss_);
+               static_cast<int>(data.count), config_.n_layer, config_.n_embd, config_.n_head,
+               config_.kv_heads(), config_.vocab_size, model_.scale(), model_.per_column(), tokens_, targets_,
+               rates_, model_.weight, model_.m, model_.v, inputs_, loss_);
       }
     });
-    return model_.download(loss_, static_cast<std::size_t>(count));
+    return model_.download(loss_, static_cast<std::size_t>(data.count));
   }
 
   bool emulated() const override { return Runtime::kEmulated; }

@@ -1,4 +1,4 @@
-// The half that knows nothing of devices: what fits, how it is padded, what a run reads.
+// The half that knows nothing of devices: what fits, how it is padded, what a launch reads.
 #include "stage3_tiled_kernels/one_launch/one_launch.hpp"
 
 #include <algorithm>
@@ -59,10 +59,10 @@ TileSizes tile_sizes(const GptConfig& config, const char* flag) {
   return {kBlock, *width, kVocabulary};
 }
 
-void require_one_launch(const GptConfig& config, const TrainConfig& train, Dtype dtype) {
+void require_one_launch(const GptConfig& config, Dtype dtype, std::int64_t sequences) {
   require(dtype == Dtype::fp32 || dtype == Dtype::fp64, "--one-launch computes in fp32 or fp64, not in {}",
           name_of(dtype));
-  require(train.batch_size == 1 && train.grad_accum == 1,
+  require(sequences == 1,
           "--one-launch trains on one sequence a step: leave out --batch-size and --grad-accum");
   tile_sizes(config);
 }
@@ -101,26 +101,48 @@ std::array<double, 8> rates_of(const AdamStep& adam) {
           1.0 / adam.correction2};
 }
 
-StepData step_data(const GptConfig& config, const TokenSource& source, const TrainConfig& train,
-                   std::int64_t first, std::int64_t count) {
+StepDocuments documents_of(const GptConfig& config, std::span<const Batch> micro_batches) {
   const auto block = static_cast<std::size_t>(tile_sizes(config).block);
-  const auto steps = static_cast<std::size_t>(count);
-  StepData data{
-      std::vector<std::int32_t>(steps * block, -1), std::vector<std::int32_t>(steps * block, -1), {}};
-  for (std::size_t s = 0; s < steps; ++s) {
-    const std::int64_t step = first + static_cast<std::int64_t>(s);
-    const Sequence sequence = source.sequence(step, 0);
-    const auto at = static_cast<std::ptrdiff_t>(s * block);
-    std::copy(sequence.tokens.begin(), sequence.tokens.end(), data.tokens_st.begin() + at);
-    std::copy(sequence.targets.begin(), sequence.targets.end(), data.targets_st.begin() + at);
-    const auto rates = rates_of(adam_step(train, step));
+  StepDocuments documents;
+  const auto require_known = [&](std::int32_t token, const char* what) {
+    require(token >= 0 && token < config.vocab_size, "{} {} of document {} is not in the vocabulary of {}",
+            what, token, documents.count, config.vocab_size);
+  };
+  for (const Batch& batch : micro_batches)
+    for (std::size_t b = 0; b < batch.lengths_b.size(); ++b, ++documents.count) {
+      const std::size_t end = documents.tokens_bt.size() + block;
+      require(batch.lengths_b[b] <= config.block_size, "a sequence of {} tokens: the block size is {}",
+              batch.lengths_b[b], config.block_size);
+      for (std::int32_t t = 0; t < batch.lengths_b[b]; ++t) {
+        const std::size_t row = static_cast<std::size_t>(batch.starts_b[b]) + static_cast<std::size_t>(t);
+        require_known(batch.tokens_n.at(row), "token");
+        require_known(batch.targets_n.at(row), "target");
+        documents.tokens_bt.push_back(batch.tokens_n[row]);
+        documents.targets_bt.push_back(batch.targets_n[row]);
+      }
+      documents.tokens_bt.resize(end, -1);
+      documents.targets_bt.resize(end, -1);
+    }
+  require(documents.count > 0, "a step needs at least one document");
+  return documents;
+}
+
+StepData step_data(const GptConfig& config, std::span<const StepInput> steps) {
+  StepData data;
+  for (const StepInput& step : steps) {
+    const StepDocuments documents = documents_of(config, step.micro_batches);
+    require(documents.count == 1, "--one-launch trains on one sequence a step, not on {}", documents.count);
+    data.tokens_st.insert(data.tokens_st.end(), documents.tokens_bt.begin(), documents.tokens_bt.end());
+    data.targets_st.insert(data.targets_st.end(), documents.targets_bt.begin(), documents.targets_bt.end());
+    const auto rates = rates_of(step.adam);
     data.rates_s.insert(data.rates_s.end(), rates.begin(), rates.end());
+    ++data.count;
   }
   return data;
 }
 
 std::unique_ptr<OneLaunch> make_one_launch(const GptConfig& config, const CudaOptions& options) {
-  require_one_launch(config, TrainConfig{}, options.dtype);
+  require_one_launch(config, options.dtype, 1);
   return runs_on_gpu(options) ? on_gpu::stage3::make_one_launch(config, options)
                               : on_cpu::stage3::make_one_launch(config, options);
 }

@@ -2,13 +2,18 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
-#include "shared/data/data.hpp"
 #include "shared/train/engine.hpp"
 #include "stage3_tiled_kernels/ops_tile.hpp"
 
 namespace ladder {
+
+struct StepData;
 
 /// A model in a device's memory, trained many steps a launch.
 class OneLaunch {
@@ -20,21 +25,29 @@ class OneLaunch {
   virtual TensorList parameters() const = 0;
   virtual Moments moments() const = 0;
 
-  /// Trains steps first .. first + count - 1 of `train` on `source` in one launch; the loss of each.
-  virtual std::vector<double> run(const TokenSource& source, const TrainConfig& train, std::int64_t first,
-                                  std::int64_t count) = 0;
+  /// Trains the steps that step_data() has laid out in one launch; the loss of each.
+  virtual std::vector<double> run(const StepData& data) = 0;
 
   virtual bool emulated() const = 0;
   virtual std::vector<std::string> kernels_launched() const = 0;
 };
 
+/// Most steps of one launch: a stop is answered and the losses are shown between launches.
+inline constexpr std::int64_t kStepsPerLaunch = 5000;
+
 /// Throws InputError naming the first thing that one launch cannot do: a type other than fp32 and fp64, more than one
 /// sequence a step, a width, block or vocabulary that does not fit into the kernel's tiles.
-void require_one_launch(const GptConfig& config, const TrainConfig& train, Dtype dtype);
+void require_one_launch(const GptConfig& config, Dtype dtype, std::int64_t sequences);
 
 /// The kernel on the device that options name, as make_tile_ops chooses it. Throws what require_one_launch and
 /// make_tile_ops throw.
 std::unique_ptr<OneLaunch> make_one_launch(const GptConfig& config, const CudaOptions& options);
+
+/// An engine of stage 3 that trains kStepsPerLaunch steps at a time, each on one sequence, in one launch; what it holds
+/// between launches, and everything else, is that of `by_operation`, an engine of the same model and type. A loss that
+/// is not finite leaves it at the state before that launch. Throws what make_one_launch throws.
+std::unique_ptr<Engine> make_one_launch_engine(std::unique_ptr<Engine> by_operation,
+                                               const CudaOptions& options);
 
 // ---- between the two halves of the implementation ---------------------------------------------------------
 
@@ -56,13 +69,25 @@ TensorList unpad(const GptConfig& config, const std::vector<double>& padded);
 /// The eight numbers of Adam that the kernels read, in the order of memory.hpp's Rates.
 std::array<double, 8> rates_of(const AdamStep& adam);
 
-/// What the kernel reads of a run: T tokens and T targets a step, and eight numbers of Adam.
+/// B documents in rows of the kernel's T positions, -1 behind a document's end.
+struct StepDocuments {
+  int count = 0;
+  std::vector<std::int32_t> tokens_bt, targets_bt;
+};
+
+/// All sequences of a step's micro-batches. Throws InputError for a token or target outside the vocabulary and for a
+/// sequence that is longer than the block.
+StepDocuments documents_of(const GptConfig& config, std::span<const Batch> micro_batches);
+
+/// What the kernel of one launch reads: T tokens and T targets a step, and eight numbers of Adam.
 struct StepData {
+  std::int64_t count = 0;  ///< steps
   std::vector<std::int32_t> tokens_st, targets_st;
   std::vector<double> rates_s;
 };
-StepData step_data(const GptConfig& config, const TokenSource& source, const TrainConfig& train,
-                   std::int64_t first, std::int64_t count);
+
+/// Throws what documents_of throws, and InputError for a step of more than one sequence.
+StepData step_data(const GptConfig& config, std::span<const StepInput> steps);
 
 namespace on_cpu::stage3 {
 std::unique_ptr<OneLaunch> make_one_launch(const GptConfig& config, const CudaOptions& options);

@@ -223,6 +223,21 @@ TEST_CASE("one launch: only stage 3, fp32 or fp64, one sequence a step, sizes th
     check_refused(bad);
 }
 
+TEST_CASE("a variant: one that there is, at its own stage, and one alone") {
+  const auto train = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"train", "--steps", "1"});
+    return more;
+  };
+  for (const Bad& bad : std::vector<Bad>{
+           {train({"--stage", "3", "--variant", "fused-stop"}), {"'fused-stop'", "did you mean fused-step"}},
+           {train({"--stage", "2", "--variant", "fused-step"}), {"--fused-step", "--stage 3"}},
+           {train({"--stage", "3", "--variant", "one-launch", "--fused-step"}),
+            {"--one-launch and --fused-step exclude each other"}},
+           {train({"--stage", "3", "--variant", "one-launch", "--batch-size", "2"}), {"one sequence a step"}},
+       })
+    check_refused(bad);
+}
+
 TEST_CASE("a fused step: only stage 3, fp32 or fp64, sizes that fit its tiles") {
   const std::vector<std::string> base = {"train", "--fused-step", "--steps", "1"};
   const auto with = [&](std::vector<std::string> more) {

@@ -83,25 +83,91 @@ TEST_CASE("Ctrl-C saves, says how to resume, and resuming equals the uninterrupt
   }
 }
 
-TEST_CASE("a run of fused steps names its flag when it stops, and resumes with it bit for bit") {
+namespace {
+
+/// A run of stage 3 on the CPU model, trained by one of its variants.
+std::vector<std::string> variant_call(const std::string& variant, std::vector<std::string> more) {
+  std::vector<std::string> call = {"train", "--stage", "3", "--variant", variant, "--device", "cpu"};
+  call.insert(call.end(), more.begin(), more.end());
+  return call;
+}
+
+}  // namespace
+
+TEST_CASE("a run of fused steps that was stopped resumes by itself as such, bit for bit") {
   const TemporaryFolder folder;
-  const auto train = [](std::vector<std::string> more) {
-    std::vector<std::string> call = {"train",    "--stage", "3",       "--fused-step",
-                                     "--device", "cpu",     "--steps", "400"};
-    call.insert(call.end(), more.begin(), more.end());
-    return call;
-  };
-  REQUIRE(test::run_program(folder.path(), train({"--trace", "whole.json"})).code == 0);
-  test::Program program(folder.path(), train({"--checkpoint", "run"}));
+  REQUIRE(test::run_program(folder.path(),
+                            variant_call("fused-step", {"--steps", "400", "--trace", "whole.json"}))
+              .code == 0);
+  test::Program program(folder.path(), variant_call("fused-step", {"--steps", "400", "--checkpoint", "run"}));
   REQUIRE(program.wait_until([&] { return program.out_so_far().find("step 20/") != std::string::npos; }));
   program.send(SIGINT);
   const test::Outcome outcome = program.wait();
   if (outcome.signal != 0)  // otherwise it was faster than the signal
-    CHECK_THAT(outcome.out, Contains("--checkpoint run --resume --fused-step"));
-  REQUIRE(test::run_program(folder.path(), {"train", "--checkpoint", "run", "--resume", "--fused-step",
-                                            "--device", "cpu", "--trace", "resumed.json"})
-              .code == 0);
+    CHECK_THAT(outcome.out, Contains("continue with: ladder train --checkpoint run --resume\n"));
+  const test::Outcome again = test::run_program(
+      folder.path(),
+      {"train", "--checkpoint", "run", "--resume", "--device", "cpu", "--trace", "resumed.json"});
+  REQUIRE(again.code == 0);
+  CHECK_THAT(again.out, Contains("launches  two a step"));
   CHECK(trace_of(folder / "resumed.json") == trace_of(folder / "whole.json"));
+}
+
+TEST_CASE("a variant's checkpoint continues as the variant, with its flag or without, bit for bit") {
+  for (const std::string variant : {"one-launch", "fused-step"}) {
+    const TemporaryFolder folder;
+    REQUIRE(
+        test::run_program(folder.path(), variant_call(variant, {"--steps", "2000", "--trace", "whole.json"}))
+            .code == 0);
+    const Json whole = trace_of(folder / "whole.json");
+    const std::vector<std::string> resume = {"train",    "--checkpoint", "run",     "--resume",
+                                             "--device", "cpu",          "--trace", "resumed.json"};
+    for (const bool flagged : {false, true}) {
+      CAPTURE(variant, flagged);
+      std::filesystem::remove_all(folder / "run");
+      test::Program program(folder.path(), variant_call(variant, {"--steps", "2000", "--checkpoint", "run",
+                                                                  "--checkpoint-every", "25"}));
+      REQUIRE(program.wait_until([&] { return exists(folder / "run/checkpoint.safetensors"); }));
+      program.send(SIGKILL);
+      program.wait();  // killed, or faster than the kill: then resume only samples again
+      std::vector<std::string> call = resume;
+      if (flagged) call.push_back("--" + variant);
+      const test::Outcome outcome = test::run_program(folder.path(), call);
+      INFO(outcome.err);
+      REQUIRE(outcome.code == 0);
+      CHECK_THAT(outcome.out, Contains("launches  "));
+      CHECK(trace_of(folder / "resumed.json") == whole);
+      const Json config = Json::parse(test::text_of(folder / "resumed.json")).at("config");
+      CHECK(config.at("variant").get<std::string>() == variant);
+    }
+    std::vector<std::string> other = resume;
+    other.push_back(variant == "one-launch" ? "--fused-step" : "--one-launch");
+    const test::Outcome outcome = test::run_program(folder.path(), other);
+    CHECK(outcome.code == 2);
+    CHECK_THAT(outcome.err, Contains("--resume: " + other.back()) && Contains("made with --" + variant) &&
+                                Contains("leave it out"));
+  }
+}
+
+TEST_CASE("a checkpoint from before variants were kept continues as its flag says, or as the stage itself") {
+  const TemporaryFolder folder;
+  const auto file = folder / "run/checkpoint.safetensors";
+  REQUIRE(
+      test::run_program(folder.path(), variant_call("fused-step", {"--steps", "20", "--checkpoint", "run"}))
+          .code == 0);
+  std::string bytes = test::text_of(file);
+  const std::size_t at = bytes.find(R"(\"variant\")");
+  REQUIRE(at != std::string::npos);
+  bytes.replace(at, 9, R"(\"unknown)");  // the older program's files have no such member
+  const std::vector<std::string> resume = {"train", "--checkpoint", "run", "--resume", "--device", "cpu"};
+  std::vector<std::string> flagged = resume;
+  flagged.emplace_back("--fused-step");
+  test::write_text(file, bytes);
+  CHECK_THAT(test::run_program(folder.path(), flagged).out, Contains("launches  two a step"));
+  test::write_text(file, bytes);
+  const test::Outcome plain = test::run_program(folder.path(), resume);
+  CHECK(plain.code == 0);
+  CHECK_THAT(plain.out, !Contains("launches"));
 }
 
 TEST_CASE("Ctrl-C without --checkpoint saves to a folder of its own") {
@@ -157,6 +223,7 @@ TEST_CASE("a resumed run refuses settings that are not its own") {
                                                {{"--dtype", "fp32"}, "dtype \"fp32\""},
                                                {{"--preset", "small"}, "preset"},
                                                {{"--data", "other"}, "other data"},
+                                               {{"--fused-step"}, "without it"},
                                                {{"--init-weights", "run"}, "--init-weights"}}) {
     std::vector<std::string> call = {"train", "--checkpoint", "run", "--resume"};
     call.insert(call.end(), other.flags.begin(), other.flags.end());

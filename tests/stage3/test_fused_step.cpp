@@ -37,7 +37,7 @@ Run run_of(const Case& c, std::int64_t steps) {
 }
 
 std::unique_ptr<Engine> fused_engine(const GptConfig& model, Dtype dtype, int max_batch) {
-  return make_engine(3, model, {dtype, max_batch, test_device(), 0, true});
+  return make_engine(3, model, {dtype, max_batch, test_device(), 0, "fused-step"});
 }
 
 std::unique_ptr<Engine> reference_engine(const GptConfig& model, int max_batch) {
@@ -168,7 +168,7 @@ TEST_CASE("both kernels pass checked mode: no race, nothing read before it is wr
   const tile::Checks checks;  // the CPU model's, wherever the other cases run
   for (const Case& c : {Case{2, 16, 4, 2, 16, 3, 1}, Case{1, 36, 6, 3, 13, 35, 1}}) {
     const Run run = run_of(c, 2);
-    const auto engine = make_engine(3, run.model, {Dtype::fp32, c.batch, Device::cpu, 1, true});
+    const auto engine = make_engine(3, run.model, {Dtype::fp32, c.batch, Device::cpu, 1, "fused-step"});
     restart(*engine, run);
     for (std::int64_t s = 0; s < 2; ++s)
       CHECK_NOTHROW(engine->train_step(run.source->step(s, engine->layout()), adam_step(run.train, s)));
@@ -178,9 +178,11 @@ TEST_CASE("both kernels pass checked mode: no race, nothing read before it is wr
 TEST_CASE("what a fused step cannot do is named", "[fused-step]") {
   GptConfig model = find_preset("micro").model;
   model.vocab_size = 27;
-  const auto made = [&](Dtype dtype) { return make_engine(3, model, {dtype, 1, Device::cpu, 1, true}); };
+  const auto made = [&](Dtype dtype) {
+    return make_engine(3, model, {dtype, 1, Device::cpu, 1, "fused-step"});
+  };
   CHECK_THROWS_WITH(made(Dtype::bf16), Catch::Contains("--fused-step") && Catch::Contains("fp32 or fp64"));
-  CHECK_THROWS_WITH(make_engine(1, model, {Dtype::fp32, 1, Device::cpu, 1, true}),
+  CHECK_THROWS_WITH(make_engine(1, model, {Dtype::fp32, 1, Device::cpu, 1, "fused-step"}),
                     Catch::Contains("stage 3's"));
   const auto engine = made(Dtype::fp32);
   Batch batch = batch_of({3}, *engine);

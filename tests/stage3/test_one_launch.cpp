@@ -7,7 +7,7 @@
 #include "shared/train/run.hpp"
 #include "shared/train/train.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
-#include "stage3_tiled_kernels/one_launch/train.hpp"
+#include "stage3_tiled_kernels/one_launch/one_launch.hpp"
 #include "tests/stage3/device.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
@@ -36,6 +36,29 @@ std::unique_ptr<OneLaunch> one_launch(const GptConfig& model, Dtype dtype) {
   return make_one_launch(model, CudaOptions{dtype, test_device()});
 }
 
+/// Stage 3's engine with its training in one launch, holding the parameters of the run's start.
+std::unique_ptr<Engine> engine_of(const Run& run) {
+  auto engine = make_one_launch_engine(stage3_engine(run.model, Dtype::fp32, 1).engine,
+                                       CudaOptions{Dtype::fp32, test_device()});
+  engine->load_parameters(run.initial);
+  return engine;
+}
+
+/// What a launch reads of steps first .. first + count - 1 of a run.
+StepData steps_of(const Run& run, std::int64_t first, std::int64_t count) {
+  std::vector<StepInput> steps;
+  for (std::int64_t s = first; s < first + count; ++s)
+    steps.push_back({run.source->step(s), adam_step(run.train, s)});
+  return step_data(run.model, steps);
+}
+
+TensorList zeros_of(const GptConfig& model) {
+  TensorList zeros;
+  for (const ParameterSpec& spec : parameter_specs(model))
+    zeros.push_back({spec.name, {spec.rows, spec.cols}, std::vector<double>(spec.size())});
+  return zeros;
+}
+
 struct Trained {
   std::vector<double> loss;
   TensorList parameters;
@@ -45,8 +68,7 @@ struct Trained {
 Trained in_one_launch(const Run& run, Dtype dtype) {
   const auto model = one_launch(run.model, dtype);
   model->load(run.initial, {});
-  Trained trained{model->run(*run.source, run.train, 0, run.train.steps), model->parameters(),
-                  model->moments()};
+  Trained trained{model->run(steps_of(run, 0, run.train.steps)), model->parameters(), model->moments()};
   CHECK(model->kernels_launched() == std::vector<std::string>{"stage3.one_launch_train"});
   return trained;
 }
@@ -112,12 +134,12 @@ TEST_CASE("two launches end where one does, bit for bit; so does a second run", 
   const Trained whole = in_one_launch(run, Dtype::fp32);
   const auto model = one_launch(run.model, Dtype::fp32);
   model->load(run.initial, {});
-  std::vector<double> losses = model->run(*run.source, run.train, 0, 10);
+  std::vector<double> losses = model->run(steps_of(run, 0, 10));
   const TensorList parameters = model->parameters();
   const Moments moments = model->moments();
   const auto second = one_launch(run.model, Dtype::fp32);
   second->load(parameters, moments);
-  for (const double loss : second->run(*run.source, run.train, 10, 14)) losses.push_back(loss);
+  for (const double loss : second->run(steps_of(run, 10, 14))) losses.push_back(loss);
   CHECK(compare(losses, whole.loss, 0.0, Rule::bits).passed());
   const TensorList end = second->parameters();
   for (std::size_t i = 0; i < end.size(); ++i)
@@ -129,23 +151,21 @@ TEST_CASE("the training loop cuts launches where a checkpoint is due and hands t
   if (skipped()) return;
   const Run run = run_of({1, 16, 4, 4, 16}, 17);
   const Trained want = in_one_launch(run, Dtype::fp32);
-  const Stage3 stage3 = stage3_engine(run.model, Dtype::fp32, 1);
-  stage3.engine->load_parameters(run.initial);
-  const auto model = one_launch(run.model, Dtype::fp32);
+  const auto engine = engine_of(run);
   std::vector<std::int64_t> ends;
   std::int64_t shown = 0;
   TrainHooks hooks;
   hooks.on_step = [&](std::int64_t done, double, double) { CHECK(done == ++shown); };
   hooks.after_step = [&](const TrainResult& so_far) { ends.push_back(so_far.steps_done()); };
-  const TrainResult result = train_one_launch(*model, *stage3.engine, *run.source, run.train, 5, hooks);
+  hooks.cut_every = 5;
+  const TrainResult result = train(*engine, *run.source, run.train, hooks);
   CHECK(ends == std::vector<std::int64_t>{5, 10, 15, 17});
   CHECK(compare(result.loss, want.loss, 0.0, Rule::bits).passed());
-  check_equal(stage3.engine->parameters(), want.parameters, 1e-12);
+  check_equal(engine->parameters(), want.parameters, 1e-12);
 
   hooks = {};
   hooks.should_stop = [] { return true; };
-  const TrainResult stopped =
-      train_one_launch(*model, *stage3.engine, *run.source, run.train, 0, hooks, want.loss);
+  const TrainResult stopped = train(*engine, *run.source, run.train, hooks, want.loss);
   CHECK(stopped.loss.size() == 17);
 }
 
@@ -153,22 +173,54 @@ TEST_CASE("a loss that is not finite ends the run and leaves the engine as it wa
   if (skipped()) return;
   Run run = run_of({1, 16, 4, 4, 16}, 40);
   run.train.learning_rate = 1e38;
-  const Stage3 stage3 = stage3_engine(run.model, Dtype::fp32, 1);
-  stage3.engine->load_parameters(run.initial);
-  const TensorList before = stage3.engine->parameters();
-  const auto model = one_launch(run.model, Dtype::fp32);
-  CHECK_THROWS_AS(train_one_launch(*model, *stage3.engine, *run.source, run.train, 0), CheckError);
-  check_equal(stage3.engine->parameters(), before, 0.0);
+  const auto engine = engine_of(run);
+  const TensorList before = engine->parameters();
+  CHECK_THROWS_AS(train(*engine, *run.source, run.train), CheckError);
+  check_equal(engine->parameters(), before, 0.0);
+}
+
+TEST_CASE("an engine of one launch trains step by step to the same bits, and answers from what it trained",
+          "[one-launch]") {
+  if (skipped()) return;
+  const Run run = run_of({1, 16, 4, 4, 16}, 8);
+  const Trained want = in_one_launch(run, Dtype::fp32);
+  const auto engine = engine_of(run);
+  std::vector<double> losses;
+  for (std::int64_t s = 0; s < 8; ++s)
+    losses.push_back(engine->train_step(run.source->step(s, engine->layout()), adam_step(run.train, s)));
+  CHECK(compare(losses, want.loss, 0.0, Rule::bits).passed());
+  check_equal(engine->parameters(), want.parameters, 0.0);
+  check_equal(engine->moments().v, want.moments.v, 0.0);
+
+  const Stage3 plain = stage3_engine(run.model, Dtype::fp32, 1);
+  plain.engine->load_parameters(want.parameters);
+  const std::vector<std::int32_t> tokens = {26, 4, 12, 12, 0};
+  CHECK(compare(engine->logits(tokens), plain.engine->logits(tokens), 0.0, Rule::bits).passed());
+  const std::vector<std::string> kernels = engine->kernels_launched();
+  CHECK(std::count(kernels.begin(), kernels.end(), "stage3.one_launch_train") == 1);
+  CHECK(kernels.size() > 1);  // those of the logits, too
+
+  // What is loaded is what the next launch starts from.
+  engine->load_parameters(run.initial);
+  engine->load_moments({zeros_of(run.model), zeros_of(run.model)});
+  CHECK(engine->train_steps(std::vector<StepInput>{{run.source->step(0), adam_step(run.train, 0)}}) ==
+        std::vector{want.loss.front()});
 }
 
 TEST_CASE("what one launch cannot do is named", "[one-launch]") {
-  const Preset& micro = find_preset("micro");
-  GptConfig model = micro.model;
+  if (!skipped()) {
+    Run run = run_of({1, 16, 4, 4, 16}, 2);
+    const std::vector<Batch> one = run.source->step(0);
+    CHECK_THROWS_WITH(engine_of(run)->train_step(std::vector{one.front(), one.front()}, AdamStep{}),
+                      Catch::Contains("one sequence a step, not on 2"));
+  }
+  GptConfig model = find_preset("micro").model;
   model.vocab_size = 27;
-  CHECK_NOTHROW(require_one_launch(model, micro.train, Dtype::fp32));
+  CHECK_NOTHROW(require_one_launch(model, Dtype::fp32, 1));
+  CHECK_THROWS_WITH(require_one_launch(model, Dtype::fp32, 2), Catch::Contains("one sequence a step"));
   model.vocab_size = 33;
-  CHECK_THROWS_WITH(require_one_launch(model, micro.train, Dtype::fp32), Catch::Contains("vocabulary of 33"));
+  CHECK_THROWS_WITH(require_one_launch(model, Dtype::fp32, 1), Catch::Contains("vocabulary of 33"));
   model.vocab_size = 27;
   model.n_embd = 65;
-  CHECK_THROWS_WITH(require_one_launch(model, micro.train, Dtype::fp32), Catch::Contains("width of 65"));
+  CHECK_THROWS_WITH(require_one_launch(model, Dtype::fp32, 1), Catch::Contains("width of 65"));
 }

@@ -122,6 +122,56 @@ TEST_CASE("a resumed run equals an uninterrupted one bit for bit") {
   }
 }
 
+TEST_CASE("every variant resumes to the bits of the run that nothing interrupts") {
+  TrainConfig settings;
+  settings.steps = 24;
+  settings.dtype = Dtype::fp32;
+  const Run run = prepare_run({}, settings, {});
+  for (const StageInfo& stage : stages())
+    for (const Variant& variant : stage.variants) {
+      INFO(variant.name);
+      const auto make = [&] {
+        return make_engine(
+            stage.number, run.model,
+            {.dtype = Dtype::fp32, .device = Device::cpu, .threads = 1, .variant = variant.name});
+      };
+      const auto straight = make(), saved = make(), resumed = make();
+      straight->load_parameters(run.initial);
+      const TrainResult expected = train(*straight, *run.source, settings);
+
+      const TemporaryFolder folder;
+      TrainHooks hooks;
+      hooks.cut_every = 10;
+      hooks.after_step = [&](const TrainResult& so_far) {
+        if (so_far.steps_done() == 10)
+          save_checkpoint(folder.path(),
+                          make_checkpoint(stage.number, run, *saved, so_far.loss, variant.name));
+      };
+      saved->load_parameters(run.initial);
+      train(*saved, *run.source, settings, hooks);
+      const Checkpoint checkpoint = load_checkpoint(folder.path());
+      CHECK(checkpoint.variant == variant.name);
+      resumed->load_parameters(checkpoint.parameters);
+      resumed->load_moments(checkpoint.moments);
+      CHECK(train(*resumed, *run.source, settings, {}, checkpoint.loss).loss == expected.loss);
+      CHECK(equal(resumed->parameters(), straight->parameters()));
+      CHECK(equal(resumed->moments().v, straight->moments().v));
+    }
+}
+
+TEST_CASE("a checkpoint says which variant made it; a file from before that says nothing") {
+  const TemporaryFolder folder;
+  Checkpoint saved = checkpoint_after({1, Dtype::fp32, false}, 1);
+  CHECK(saved.variant == "");
+  for (const std::optional<std::string>& variant :
+       {std::optional<std::string>("fused-step"), std::optional<std::string>(""),
+        std::optional<std::string>()}) {
+    saved.variant = variant;
+    save_checkpoint(folder.path(), saved);
+    CHECK(load_checkpoint(folder.path()).variant == variant);
+  }
+}
+
 TEST_CASE("without the moments a resumed run differs: the test above can fail") {
   const Case c = {1, Dtype::fp64, false};
   const Checkpoint checkpoint = checkpoint_after(c, 17);
@@ -173,6 +223,7 @@ TEST_CASE("checkpoints whose parts do not fit together are refused") {
   refused(change_json("run", "step", 4), "3 losses for 4 steps");
   refused(change_json("run", "token_hash", "xyz"), "hash");
   refused(change_json("run", "random_words", "none"), "random_words");
+  refused(change_json("run", "variant", 3), "variant");
 }
 
 TEST_CASE("other data than those of the checkpoint are refused") {

@@ -5,6 +5,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/stages.hpp"
+#include "shared/train/engine_decorator.hpp"
 #include "shared/train/run.hpp"
 #include "shared/train/train.hpp"
 
@@ -29,28 +30,34 @@ std::unique_ptr<Engine> engine_of(const Run& run, int stage, Dtype dtype) {
   return engine;
 }
 
-/// Delegates to a real engine, but the loss of one step is NaN.
-class BreakingEngine final : public Engine {
+/// A real engine, but the loss of one step is NaN.
+class BreakingEngine final : public EngineDecorator {
  public:
-  BreakingEngine(std::unique_ptr<Engine> inner, int breaks_at) : inner_(std::move(inner)), left_(breaks_at) {}
-  const GptConfig& config() const override { return inner_->config(); }
-  Dtype dtype() const override { return inner_->dtype(); }
-  void load_parameters(const TensorList& parameters) override { inner_->load_parameters(parameters); }
-  TensorList parameters() const override { return inner_->parameters(); }
-  void load_moments(const Moments& moments) override { inner_->load_moments(moments); }
-  Moments moments() const override { return inner_->moments(); }
+  BreakingEngine(std::unique_ptr<Engine> inner, int breaks_at)
+      : EngineDecorator(std::move(inner)), left_(breaks_at) {}
   double train_step(std::span<const Batch> batches, const AdamStep& adam) override {
-    const double loss = inner_->train_step(batches, adam);
+    const double loss = engine().train_step(batches, adam);
     return left_-- == 0 ? std::numeric_limits<double>::quiet_NaN() : loss;
   }
-  double loss(const Batch& batch) override { return inner_->loss(batch); }
-  Probe probe(const Batch& batch) override { return inner_->probe(batch); }
-  std::vector<double> logits(std::span<const std::int32_t> tokens) override { return inner_->logits(tokens); }
-  std::unique_ptr<Decoder> decoder() override { return inner_->decoder(); }
 
  private:
-  std::unique_ptr<Engine> inner_;
   int left_;
+};
+
+/// A real engine that takes four steps at a time, and keeps how many it was handed.
+class FourAtATime final : public EngineDecorator {
+ public:
+  using EngineDecorator::EngineDecorator;
+  std::int64_t steps_at_a_time() const override { return 4; }
+  double train_step(std::span<const Batch> batches, const AdamStep& adam) override {
+    return engine().train_step(batches, adam);
+  }
+  std::vector<double> train_steps(std::span<const StepInput> steps) override {
+    taken.push_back(static_cast<int>(steps.size()));
+    return Engine::train_steps(steps);
+  }
+
+  std::vector<int> taken;
 };
 
 }  // namespace
@@ -106,6 +113,46 @@ TEST_CASE("a loss that is not finite ends the run and names the step") {
   CHECK(seen == 16);
 }
 
+TEST_CASE("an engine that takes many steps at a time is handed groups, cut where the hooks ask for it") {
+  const Run run = prepare_run({}, short_run(15), {});
+  const auto plain = engine_of(run, 1, Dtype::fp32);
+  const std::vector<double> want = train(*plain, *run.source, run.train).loss;
+  struct Cut {
+    std::int64_t every;
+    std::vector<int> taken;
+    std::vector<std::int64_t> ends;
+  };
+  for (const Cut& cut : {Cut{0, {4, 4, 4, 3}, {4, 8, 12, 15}}, Cut{6, {4, 2, 4, 2, 3}, {4, 6, 10, 12, 15}}}) {
+    FourAtATime engine(engine_of(run, 1, Dtype::fp32));
+    std::vector<std::int64_t> steps, ends;
+    TrainHooks hooks;
+    hooks.cut_every = cut.every;
+    hooks.on_step = [&](std::int64_t done, double, double) { steps.push_back(done); };
+    hooks.after_step = [&](const TrainResult& so_far) { ends.push_back(so_far.steps_done()); };
+    const TrainResult result = train(engine, *run.source, run.train, hooks);
+    CHECK(result.loss == want);
+    CHECK(result.ms.size() == 15);
+    CHECK(steps.size() == 15);
+    CHECK(engine.taken == cut.taken);
+    CHECK(ends == cut.ends);
+  }
+}
+
+TEST_CASE("a stop between groups, and a resume in the middle of one, change no loss") {
+  const Run run = prepare_run({}, short_run(15), {});
+  const auto plain = engine_of(run, 1, Dtype::fp32);
+  const std::vector<double> want = train(*plain, *run.source, run.train).loss;
+  FourAtATime engine(engine_of(run, 1, Dtype::fp32));
+  TrainHooks hooks;
+  std::int64_t done = 0;
+  hooks.on_step = [&](std::int64_t steps, double, double) { done = steps; };
+  hooks.should_stop = [&] { return done >= 6; };
+  const TrainResult stopped = train(engine, *run.source, run.train, hooks);
+  CHECK(stopped.stopped);
+  CHECK(stopped.steps_done() == 8);
+  CHECK(train(engine, *run.source, run.train, {}, stopped.loss).loss == want);
+}
+
 TEST_CASE("accumulating micro-batches trains like one batch of all their sequences") {
   TrainConfig whole = short_run(20);
   whole.batch_size = 6;
@@ -137,6 +184,29 @@ TEST_CASE("the stages of the registry are complete and refuse what they cannot")
   CHECK_THROWS_AS(make_engine(1, model, {.dtype = Dtype::fp32, .device = Device::gpu}), MachineError);
   model.n_kv_head = 2;
   CHECK_THROWS_AS(make_engine(0, model, {.dtype = Dtype::fp64}), InputError);
+}
+
+TEST_CASE("a variant is found at its own stage alone, and can be made there") {
+  GptConfig model;
+  model.vocab_size = 5;
+  CHECK_THROWS_WITH(find_variant(3, "fused-stop"),
+                    Contains("'fused-stop'") && Contains("fused-step (stage 3)") && Contains("one-launch"));
+  for (const StageInfo& stage : stages())
+    for (const Variant& variant : stage.variants) {
+      INFO(variant.name);
+      CHECK_FALSE(variant.summary.empty());
+      CHECK_FALSE(variant.launches.empty());
+      CHECK(find_variant(stage.number, variant.name).name == variant.name);
+      const auto engine = make_engine(
+          stage.number, model,
+          {.dtype = stage.dtypes.front(), .device = Device::cpu, .threads = 1, .variant = variant.name});
+      CHECK(engine->config() == model);
+      CHECK_THROWS_WITH(make_engine(1, model, {.variant = variant.name}),
+                        Contains(fmt::format("--{} is stage {}'s", variant.name, stage.number)));
+    }
+  CHECK_THROWS_WITH(make_engine(3, model, {.device = Device::cpu, .variant = "none"}), Contains("'none'"));
+  CHECK_THROWS_WITH(make_engine(3, model, {.device = Device::cpu, .variant = "one-launch", .grad_accum = 2}),
+                    Contains("one sequence a step"));
 }
 
 TEST_CASE("the held-out loss of an untrained model is that of guessing") {
