@@ -36,6 +36,7 @@ struct TrainConfig {
   double beta1 = 0.85;
   double beta2 = 0.99;
   double eps = 1e-8;
+  double clip = 0.0;       ///< largest norm of a step's gradients; 0: no clipping
   std::int64_t seed = 42;  ///< 0 .. 2^32-1 as CPython's random.seed(int)
   Dtype dtype = Dtype::fp32;
 
@@ -57,7 +58,7 @@ const std::vector<Preset>& presets();
 /// Throws InputError with the list of valid names when there is no such preset.
 const Preset& find_preset(std::string_view name);
 
-/// Throws InputError naming the first setting that is out of range and what would be valid.
+/// Throws InputError naming the first setting that is out of range (settings.hpp has the ranges) and what would be valid.
 void validate(const GptConfig& config);
 void validate(const TrainConfig& config);
 
