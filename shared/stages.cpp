@@ -99,7 +99,6 @@ const Entry& find_usable(int stage, const EngineOptions& options) {
 
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options) {
   const Entry& entry = find_usable(stage, options);
-  validate(config);
   require(!options.fused_step || stage == 3, "--fused-step is stage 3's: add --stage 3, or leave it out");
   if (options.fused_step) require_fused_step(config, options.dtype);
   if (entry.make != nullptr) return entry.make(config, options);

@@ -37,6 +37,12 @@ void validate_each(const Config& config) {
   visit_settings<Config>([&](const auto& row) { row.require_valid(row.in_force(config)); });
 }
 
+void require_parameter_limit(const GptConfig& config) {
+  const double parameters = 12.0 * config.n_layer * config.n_embd * config.n_embd +
+                            (2.0 * config.vocab_size + config.block_size) * config.n_embd;
+  require(parameters < 2e9, "this shape has about {:.3g} parameters: the limit is 2e9", parameters);
+}
+
 }  // namespace
 
 const std::vector<Preset>& presets() {
@@ -60,9 +66,13 @@ void validate(const GptConfig& config) {
           config.n_head);
   require(config.n_head % config.kv_heads() == 0, "--n-head {} is not divisible by --n-kv-head {}",
           config.n_head, config.kv_heads());
-  const double parameters = 12.0 * config.n_layer * config.n_embd * config.n_embd +
-                            (2.0 * config.vocab_size + config.block_size) * config.n_embd;
-  require(parameters < 2e9, "this shape has about {:.3g} parameters: the limit is 2e9", parameters);
+  require_parameter_limit(config);
+}
+
+GptConfig with_vocabulary(GptConfig config, int vocab_size) {
+  config.vocab_size = vocab_size;
+  require_parameter_limit(config);
+  return config;
 }
 
 void validate(const TrainConfig& config) { validate_each(config); }

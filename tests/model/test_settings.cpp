@@ -111,3 +111,13 @@ TEST_CASE("a value out of range is named with what would be valid") {
   model.n_kv_head = 3;
   CHECK_THROWS_WITH(validate(model), "--n-head 4 is not divisible by --n-kv-head 3");
 }
+
+TEST_CASE("a vocabulary may make a valid shape too large") {
+  GptConfig model;
+  model.vocab_size = 1;
+  model.n_embd = 1000;
+  validate(model);
+  CHECK(with_vocabulary(model, 27).vocab_size == 27);
+  CHECK_THROWS_WITH(with_vocabulary(model, 1000000),
+                    "this shape has about 2.01e+09 parameters: the limit is 2e9");
+}
