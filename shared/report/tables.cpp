@@ -73,7 +73,7 @@ std::vector<bool> staleness(const Record& record, const fs::path& folder) {
 
 bool has_record(const std::string& block, const std::vector<Record>& records, const fs::path& folder) {
   if (const std::string ladder = ladder_of_block(block); !ladder.empty())
-    return fs::exists(trace_path(folder, ladder + "_ladder"));
+    return fs::exists(items_path(folder, ladder + "_ladder"));
   return block == "tolerances" || block == "speed" || names_items(block) ||
          std::any_of(records.begin(), records.end(),
                      [&](const Record& record) { return record.name == block; });

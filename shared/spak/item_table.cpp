@@ -44,12 +44,12 @@ std::string error_of(const Json& item) {
 
 bool names_items(const std::string& block) { return block.rfind(kPrefix, 0) == 0; }
 
-Cells item_cells(const TraceItems& items, const std::vector<std::string>& ids) {
+Cells item_cells(const KnowledgeItems& items, const std::vector<std::string>& ids) {
   Cells cells = {{"item", "what", "registers", "stack", "shared memory", "threads", "largest error", "rate"}};
   for (const std::string& id : ids) {
     const auto found = std::find_if(items.begin(), items.end(),
                                     [&](const Json& item) { return item.value("id", "") == id; });
-    require(found != items.end(), "there is no trace item '{}'", id);
+    require(found != items.end(), "there is no item '{}'", id);
     const Json kernel = largest_kernel(*found);
     cells.push_back({id, found->contains("rung") ? found->value("rung", "") : configuration_of(*found),
                      std::to_string(kernel.value("reg", 0)), fmt::format("{} B", kernel.value("stack", 0)),
@@ -65,7 +65,7 @@ std::string render_items(const std::string& block, const std::filesystem::path& 
   words >> operation;
   std::vector<std::string> ids;
   while (words >> id) ids.push_back(id);
-  return markdown_table(item_cells(read_trace_items(trace_path(folder, operation)), ids));
+  return markdown_table(item_cells(read_items(items_path(folder, operation)), ids));
 }
 
 }  // namespace ladder

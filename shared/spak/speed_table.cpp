@@ -37,7 +37,7 @@ Json rival_in(const Json& item, const char* part, const std::string& rival) {
   return item.at(part).at(rival);
 }
 
-/// The text of the configuration tables and of the one-launch kernel, whose rows name trace items.
+/// The text of the configuration tables and of the one-launch kernel, whose rows name items of knowledge.
 std::string evidence_in(const fs::path& stage) {
   std::string text;
   for (const char* room : {"configs", "one_launch"})
@@ -56,7 +56,7 @@ std::string sustained_cell(const Json& item, const std::string& rival) {
 
 }  // namespace
 
-Json newest_for(const TraceItems& items, const std::string& work, const std::string& evidence) {
+Json newest_for(const KnowledgeItems& items, const std::string& work, const std::string& evidence) {
   Json labelled = nullptr, named = nullptr;
   for (const Json& item : items) {
     if (item.value("work", "") != work || item.value("outcome", "") != "measured") continue;
@@ -67,7 +67,7 @@ Json newest_for(const TraceItems& items, const std::string& work, const std::str
   return labelled.is_null() ? named : labelled;
 }
 
-Json sustained_for(const TraceItems& items, const std::string& work) {
+Json sustained_for(const KnowledgeItems& items, const std::string& work) {
   Json newest = nullptr;
   for (const Json& item : items)
     if (item.value("work", "") == work && item.value("outcome", "") == "measured" &&
@@ -134,8 +134,8 @@ std::string render_speed(const fs::path& folder) {
       cells.push_back(record_cells(goal, read_record(file), folder));
       continue;
     }
-    const fs::path traces = trace_path(folder, goal.at("operation").get<std::string>());
-    const TraceItems items = fs::exists(traces) ? read_trace_items(traces) : TraceItems{};
+    const fs::path file = items_path(folder, goal.at("operation").get<std::string>());
+    const KnowledgeItems items = fs::exists(file) ? read_items(file) : KnowledgeItems{};
     const auto work = goal.at("work").get<std::string>();
     const Json item = newest_for(items, work, evidence), held = sustained_for(items, work);
     if (!item.is_null()) last = item;

@@ -166,12 +166,12 @@ namespace {
 
 /// Where the figures of a generated block come from.
 std::string source_of_block(const std::string& name) {
-  const std::string knowledge = "stage3_tiled_kernels/knowledge/", traces = knowledge + "traces/";
+  const std::string knowledge = "stage3_tiled_kernels/knowledge/", kept = knowledge + "items/";
   const std::string ladder = "ladder-", items = "items ";
   if (name == "speed") return knowledge + "targets.json";
-  if (name.rfind(ladder, 0) == 0) return traces + name.substr(ladder.size()) + "_ladder.jsonl";
+  if (name.rfind(ladder, 0) == 0) return kept + name.substr(ladder.size()) + "_ladder.jsonl";
   if (name.rfind(items, 0) == 0)
-    return traces + name.substr(items.size(), name.find(' ', items.size()) - items.size()) + ".jsonl";
+    return kept + name.substr(items.size(), name.find(' ', items.size()) - items.size()) + ".jsonl";
   return "tests/bench/results/" + name + ".json";
 }
 

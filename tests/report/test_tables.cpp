@@ -40,7 +40,7 @@ void make_project(const fs::path& folder) {
   write_record(records_folder(folder) / "speedup-micro.json", record);
 }
 
-TEST_CASE("a table of trace items shows what the compiler said of the kernel that counts") {
+TEST_CASE("a table of items shows what the compiler said of the kernel that counts") {
   Json item = {{"id", "x-1"},         {"work", "w"},   {"tile", 64},    {"why", "because"},
                {"max_error", 1.2e-6}, {"limit", 1e-5}, {"tflops", 45.4}};
   item["resources"] = Json::array({{{"reg", 40}, {"stack", 0}, {"shared", 0}, {"threads", 128}},
@@ -206,10 +206,11 @@ TEST_CASE("a kernel ladder's table shows the newest item of each rung, lost rung
         {"id", "x-1"},           {"rung", rung}, {"work", work},     {"device", "D"},
         {"outcome", "measured"}, {"us", us},     {"tflops", tflops}, {"rivals", {{"R", {{"us", 10.0}}}}}};
   };
-  TraceItems items = {item("lost_b", "w", 20, 300), item("02_b", "w", 40, 100), item("01_a", "w", 80, 50),
-                      item("02_b", "w", 10, 400)};
+  KnowledgeItems items = {item("lost_b", "w", 20, 300), item("02_b", "w", 40, 100), item("01_a", "w", 80, 50),
+                          item("02_b", "w", 10, 400)};
   items.push_back({{"rung", "03_c"}, {"work", "w"}, {"device", "D"}, {"outcome", "wrong result"}});
-  const TraceItems ceilings = {{{"device", "D"}, {"tflops", 800.0}}, {{"device", "E"}, {"tflops", 100.0}}};
+  const KnowledgeItems ceilings = {{{"device", "D"}, {"tflops", 800.0}},
+                                   {{"device", "E"}, {"tflops", 100.0}}};
   const Cells cells = ladder_cells(items, ceilings);
   REQUIRE(cells.size() == 5);
   CHECK(cells[0] == std::vector<std::string>{"rung", "w", "of the ceiling", "times the rival's rate"});
@@ -220,7 +221,7 @@ TEST_CASE("a kernel ladder's table shows the newest item of each rung, lost rung
   CHECK(ladder_cells(items, {})[1][2] == "-");
 }
 
-TEST_CASE("a ladder's README is found, filled, and said to be missing its trace") {
+TEST_CASE("a ladder's README is found, filled, and said to be missing its items") {
   const TemporaryFolder folder;
   make_project(folder.path());
   const fs::path room = folder.path() / "stage3_tiled_kernels" / "ladder" / "x";
@@ -228,11 +229,11 @@ TEST_CASE("a ladder's README is found, filled, and said to be missing its trace"
   write_file(room / "README.md", "<!-- generated: ladder-x -->\n" + kClose);
   CHECK(update_tables(folder.path(), false).missing ==
         std::vector<std::string>{"stage3_tiled_kernels/ladder/x/README.md: block 'ladder-x' has no record"});
-  fs::create_directories(trace_path(folder.path(), "x").parent_path());
-  write_file(trace_path(folder.path(), "x_ladder"),
+  fs::create_directories(items_path(folder.path(), "x").parent_path());
+  write_file(items_path(folder.path(), "x_ladder"),
              "{\"id\":\"x_ladder-0001\",\"rung\":\"01_a\",\"work\":\"w\",\"us\":2.0,\"tbps\":1.5}\n");
   CHECK(update_tables(folder.path(), true).missing.empty());
   CHECK(read_file(room / "README.md").find("1.50 TB/s") != std::string::npos);
-  write_file(trace_path(folder.path(), "x_ladder"), "no object\n");
+  write_file(items_path(folder.path(), "x_ladder"), "no object\n");
   CHECK_THROWS_WITH(update_tables(folder.path(), false), Catch::Contains("x_ladder.jsonl:1"));
 }
