@@ -22,15 +22,11 @@ Json largest_kernel(const Json& item) {
   return largest;
 }
 
-/// What the item varies, as the sweep wrote it between the work and the reason.
-std::string configuration_of(const Json& item) {
+/// "rows 128, warps 8": what the item varies, in the order in which it was written.
+std::string configuration_text(const Json& item) {
   std::string text;
-  bool inside = false;
-  for (const auto& [key, value] : item.items()) {
-    if (key == "why") break;
-    if (inside) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, value.dump());
-    if (key == "work") inside = true;
-  }
+  for (const auto& [key, value] : configuration_of(item).items())
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, value.dump());
   return text;
 }
 
@@ -51,7 +47,8 @@ Cells item_cells(const KnowledgeItems& items, const std::vector<std::string>& id
                                     [&](const Json& item) { return item.value("id", "") == id; });
     require(found != items.end(), "there is no item '{}'", id);
     const Json kernel = largest_kernel(*found);
-    cells.push_back({id, found->contains("rung") ? found->value("rung", "") : configuration_of(*found),
+    const std::string rung = rung_of(*found);
+    cells.push_back({id, rung.empty() ? configuration_text(*found) : rung,
                      std::to_string(kernel.value("reg", 0)), fmt::format("{} B", kernel.value("stack", 0)),
                      fmt::format("{:.0f} KiB", kernel.value("shared", 0) / 1024.0),
                      std::to_string(kernel.value("threads", 0)), error_of(*found), rate_of(*found)});

@@ -1,7 +1,6 @@
 #include "shared/spak/ladder_tables.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 
 #include "shared/base/error.hpp"
@@ -46,7 +45,9 @@ void add_once(std::vector<std::string>& names, const std::string& name) {
 Newest newest_of(const KnowledgeItems& rungs) {
   Newest newest;
   for (const Json& item : rungs) {
-    const auto rung = item.at("rung").get<std::string>(), work = item.at("work").get<std::string>();
+    const std::string rung = rung_of(item);
+    require(!rung.empty(), "item '{}' names no rung", item.value("id", "?"));
+    const auto work = item.at("work").get<std::string>();
     add_once(newest.rungs, rung);
     add_once(newest.works, work);
     newest.items[{rung, work}] = item;
@@ -89,27 +90,10 @@ std::string ladder_of_block(const std::string& block) {
   return block.rfind(kPrefix, 0) == 0 ? block.substr(kPrefix.size()) : std::string();
 }
 
-fs::path items_path(const fs::path& folder, const std::string& name) {
-  return folder / "stage3_tiled_kernels" / "knowledge" / "items" / (name + ".jsonl");
-}
-
 std::string rate_of(const Json& item) {
   const Unit* unit = unit_of(item);
   if (unit == nullptr) return item.value("outcome", "not measured");
   return fmt::format(fmt::runtime(unit->format), item.at(unit->key).get<double>()) + " " + unit->shown;
-}
-
-KnowledgeItems read_items(const fs::path& path) {
-  std::ifstream file(path);
-  require(file.good(), "{}: cannot be read", path.string());
-  KnowledgeItems items;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    Json item = Json::try_parse(line);
-    require(item.is_object(), "{}:{}: not a JSON object", path.string(), number);
-    items.push_back(std::move(item));
-  }
-  return items;
 }
 
 Cells ladder_cells(const KnowledgeItems& rungs, const KnowledgeItems& ceilings) {

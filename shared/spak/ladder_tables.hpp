@@ -4,24 +4,14 @@
 
 #include <filesystem>
 #include <string>
-#include <vector>
 
-#include "shared/base/json.hpp"
 #include "shared/base/text_table.hpp"
+#include "shared/spak/items.hpp"
 
 namespace ladder {
 
-/// Items of knowledge: what was measured, tried or found, one JSON object each (knowledge/README.md says what is in it).
-using KnowledgeItems = std::vector<Json>;
-
 /// "matmul" of the block name "ladder-matmul"; empty for any other block.
 std::string ladder_of_block(const std::string& block);
-
-/// stage3_tiled_kernels/knowledge/items/NAME.jsonl
-std::filesystem::path items_path(const std::filesystem::path& folder, const std::string& name);
-
-/// One item a line. Throws InputError naming file and line when one is no JSON object.
-KnowledgeItems read_items(const std::filesystem::path& path);
 
 /// "771 TFLOP/s" or "3.70 TB/s"; for an item without a rate what became of it.
 std::string rate_of(const Json& item);

@@ -216,8 +216,9 @@ def command_run(options):
         for item in plan["items"]:
             if item["operation"] != operation_name or work_name not in item["works"]:
                 continue
-            kept = {"type": "Performance", "operation": operation_name, "work": work_name, **item["configuration"],
-                     "why": item["why"], "cold_cache": True, "toolkit": plan["toolkit"], "commit": plan["commit"]}
+            kept = {"type": "Performance", "operation": operation_name, "work": work_name,
+                    "configuration": item["configuration"], "why": item["why"], "cold_cache": True,
+                    "toolkit": plan["toolkit"], "commit": plan["commit"]}
             if options.label:
                 kept["label"] = options.label
             if "compile_failure" in item:
@@ -241,9 +242,7 @@ def command_run(options):
 def print_line(kept):
     shown = {k: v for k, v in kept.items() if k in ("us", "tflops", "tbps", "max_error", "reason")}
     rivals = {name: round(r["us"], 1) for name, r in kept.get("rivals", {}).items()}
-    first = list(kept).index("work") + 1
-    configuration = {k: kept[k] for k in list(kept)[first:list(kept).index("why")]}
-    print(kept["operation"], kept["work"], configuration, kept["outcome"], shown, rivals, flush=True)
+    print(kept["operation"], kept["work"], kept["configuration"], kept["outcome"], shown, rivals, flush=True)
 
 
 # ---- ingest -------------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ void check_evidence(const std::map<std::string, Json>& items, const char* eviden
   CHECK(item.at("architecture") == architecture);
   for (const auto& [name, value] : tiles.items()) {
     INFO(name);
-    CHECK(item.at(name) == value);
+    CHECK(item.at("configuration").at(name) == value);
   }
 }
 
