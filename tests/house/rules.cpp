@@ -5,7 +5,8 @@
 #include <functional>
 #include <regex>
 #include <set>
-#include <sstream>
+
+#include "shared/base/lines.hpp"
 
 namespace ladder::house {
 namespace {
@@ -21,13 +22,6 @@ bool is_source(const File& file) {
   return matches(file.path, R"((\.(hpp|cpp|cuh|cu|py|sh|cmake)|(^|/)CMakeLists\.txt|^ladder|^\.ci/run)$)");
 }
 bool is_cxx(const File& file) { return matches(file.path, R"(\.(hpp|cpp|cuh|cu)$)"); }
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
 
 std::string place(const File& file, std::size_t line) { return file.path + ":" + std::to_string(line + 1); }
 
