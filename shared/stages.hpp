@@ -33,8 +33,9 @@ struct EngineOptions {
   bool fused_step = false;
 };
 
-/// `config` is a valid shape (see validate()). Throws InputError when the stage does not compute in options.dtype or does not know a setting of `config` (stage 0
-/// has no grouped-query attention) or cannot fuse its steps, MachineError when the machine cannot run it.
+/// `config` is a valid shape (see validate()). Throws InputError when the stage does not compute in options.dtype or does
+/// not know a setting of `config` (stage 0 has no grouped-query attention) or cannot fuse its steps, MachineError when the
+/// machine cannot run it.
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options);
 
 class Ops;
