@@ -143,7 +143,6 @@ const Entry& find_usable(int stage, const EngineOptions& options) {
 
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options) {
   const Entry& entry = find_usable(stage, options);
-  validate(config);
   const Variant* variant = options.variant.empty() ? nullptr : &find_variant(stage, options.variant);
   if (variant != nullptr) variant->check(config, options);
   auto engine = entry.make != nullptr ? entry.make(config, options)

@@ -4,6 +4,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/lines.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
@@ -96,16 +97,6 @@ std::vector<std::vector<std::string>> text_of(const HeatMap& map) {
 }
 
 /// The lines of the table, for a record whose block is a command with its output.
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    lines.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return lines;
-}
-
 HeatMap measured(const CrossoverFlags& flags) {
   HeatMap map;
   Status status;

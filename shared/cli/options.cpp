@@ -61,12 +61,22 @@ Flag add_switch(CLI::App& app, const std::string& flag, bool& target, const std:
 }
 
 template <class T>
+Flag on_number(CLI::App& app, const std::string& flag, std::function<void(T)> take, const std::string& help) {
+  return {app.add_option_function<T>(
+                 flag, [take = std::move(take)](const T& value) { take(value); }, help)
+              ->type_name(std::is_integral_v<T> ? "N" : "X")
+              ->transform(number_validator<T>())};
+}
+
+template Flag on_number(CLI::App&, const std::string&, std::function<void(int)>, const std::string&);
+template Flag on_number(CLI::App&, const std::string&, std::function<void(std::int64_t)>, const std::string&);
+template Flag on_number(CLI::App&, const std::string&, std::function<void(double)>, const std::string&);
+
+template <class T>
 Flag add_number(CLI::App& app, const std::string& flag, T& target, const std::string& help) {
   using Number = typename Held<T>::Type;
-  return {app.add_option_function<Number>(
-                 flag, [&target](const Number& value) { target = value; }, help)
-              ->type_name(std::is_integral_v<Number> ? "N" : "X")
-              ->transform(number_validator<Number>())};
+  return on_number<Number>(
+      app, flag, [&target](Number value) { target = value; }, help);
 }
 
 template Flag add_number(CLI::App&, const std::string&, int&, const std::string&);

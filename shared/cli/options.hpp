@@ -39,6 +39,10 @@ Flag add_switch(CLI::App& app, const std::string& flag, bool& target, const std:
 template <class T>
 Flag add_number(CLI::App& app, const std::string& flag, T& target, const std::string& help);
 
+/// The same; what is given goes to `take`. T is int, std::int64_t or double.
+template <class T>
+Flag on_number(CLI::App& app, const std::string& flag, std::function<void(T)> take, const std::string& help);
+
 /// A flag that takes numbers with commas between them: 1,2,3.
 Flag add_numbers(CLI::App& app, const std::string& flag, std::vector<std::int32_t>& target,
                  const std::string& help);

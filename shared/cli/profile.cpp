@@ -70,12 +70,8 @@ void add_profile(CLI::App& app) {
              "where all settings start from (default micro)");
   add_text(app, "--data", flags->run.data, "text file to train on (default: the embedded names)")
       .type("FILE");
-  add_number(app, "--n-layer", flags->run.n_layer, "layers");
-  add_number(app, "--n-embd", flags->run.n_embd, "width of the residual stream");
-  add_number(app, "--n-head", flags->run.n_head, "attention heads; divides the width");
-  add_number(app, "--n-kv-head", flags->run.n_kv_head, "key/value heads; divides the heads");
-  add_number(app, "--block-size", flags->run.block_size, "positions the model sees");
-  add_number(app, "--batch-size", flags->run.batch_size, "sequences in a step");
+  add_setting_flags(app, flags->run,
+                    {"--n-layer", "--n-embd", "--n-head", "--n-kv-head", "--block-size", "--batch-size"});
   add_number(app, "--steps", flags->steps, "steps to profile (default 100; 3 at preset small)");
   add_text(app, "--json", flags->json, "write the record to this file").type("FILE");
   add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");

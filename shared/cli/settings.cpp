@@ -1,9 +1,12 @@
 #include "shared/cli/settings.hpp"
 
+#include <type_traits>
+
 #include "shared/base/error.hpp"
 #include "shared/base/json.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/model/config_json.hpp"
+#include "shared/model/settings.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -20,28 +23,34 @@ std::vector<std::string> preset_names() {
   return names;
 }
 
-template <class T>
-void override_with(T& value, const std::optional<T>& flag) {
-  if (flag) value = *flag;
+template <class Config>
+void add_flags(CLI::App& app, Given<Config>& given, const std::set<std::string_view>* only) {
+  visit_settings<Config>([&](const auto& row) {
+    using Value = typename std::decay_t<decltype(row)>::Value;
+    if constexpr (std::is_arithmetic_v<Value>) {
+      if (row.flag[0] == '\0' || (only != nullptr && !only->contains(row.flag))) return;
+      const auto take = [&given, row](Value value) {
+        given.values.*row.member = value;
+        given.flags.insert(row.flag);
+      };
+      on_number<Value>(app, row.flag, take, row.help);
+    }
+  });
+}
+
+/// Judges each value by itself, so that a 0 that was given is not taken for one that was left out.
+template <class Config>
+void apply(const Given<Config>& given, Config& config) {
+  visit_settings<Config>([&](const auto& row) {
+    if (!given.flags.contains(row.flag)) return;
+    row.require_valid(given.values.*row.member);
+    config.*row.member = given.values.*row.member;
+  });
 }
 
 void apply(const RunFlags& flags, RunSettings& settings) {
-  require(!flags.n_kv_head || *flags.n_kv_head > 0, "--n-kv-head is {}: it must be 1 or more",
-          flags.n_kv_head.value_or(0));
-  override_with(settings.model.n_layer, flags.n_layer);
-  override_with(settings.model.n_embd, flags.n_embd);
-  override_with(settings.model.n_head, flags.n_head);
-  override_with(settings.model.n_kv_head, flags.n_kv_head);
-  override_with(settings.model.block_size, flags.block_size);
-  override_with(settings.train.batch_size, flags.batch_size);
-  override_with(settings.train.grad_accum, flags.grad_accum);
-  override_with(settings.train.steps, flags.steps);
-  override_with(settings.train.schedule_steps, flags.schedule_steps);
-  override_with(settings.train.seed, flags.seed);
-  override_with(settings.train.learning_rate, flags.learning_rate);
-  override_with(settings.train.beta1, flags.beta1);
-  override_with(settings.train.beta2, flags.beta2);
-  override_with(settings.train.eps, flags.eps);
+  apply(flags.model, settings.model);
+  apply(flags.train, settings.train);
   if (!flags.data.empty()) settings.data.path = flags.data;
 }
 
@@ -81,23 +90,27 @@ Place resolve_place(const PlaceFlags& flags) {
 void add_run_flags(CLI::App& app, RunFlags& flags) {
   add_choice(app, "--preset", flags.preset, preset_names(), "where all settings start from (default micro)");
   add_text(app, "--data", flags.data, "text file to train on (default: the embedded names)").type("FILE");
-  add_number(app, "--n-layer", flags.n_layer, "layers");
-  add_number(app, "--n-embd", flags.n_embd, "width of the residual stream");
-  add_number(app, "--n-head", flags.n_head, "attention heads; divides the width");
-  add_number(app, "--n-kv-head", flags.n_kv_head,
-             "key/value heads, stage 1 and up; divides the heads (default: equal)");
-  add_number(app, "--block-size", flags.block_size, "positions the model sees");
-  add_number(app, "--steps", flags.steps, "training steps");
-  add_number(app, "--schedule-steps", flags.schedule_steps,
-             "length of the learning rate's fall to 0 (default: steps)");
-  add_number(app, "--batch-size", flags.batch_size, "sequences in a micro-batch");
-  add_number(app, "--grad-accum", flags.grad_accum, "micro-batches in a step");
-  add_number(app, "--lr", flags.learning_rate, "learning rate of step 0");
-  add_number(app, "--beta1", flags.beta1, "Adam's decay of the mean gradient");
-  add_number(app, "--beta2", flags.beta2, "Adam's decay of the mean squared gradient");
-  add_number(app, "--eps", flags.eps, "Adam's epsilon");
-  add_number(app, "--seed", flags.seed, "0 to 4294967295, as random.seed of the original");
+  add_flags(app, flags.model, nullptr);
+  add_flags(app, flags.train, nullptr);
 }
+
+void add_setting_flags(CLI::App& app, RunFlags& flags, const std::set<std::string_view>& only) {
+  add_flags(app, flags.model, &only);
+  add_flags(app, flags.train, &only);
+}
+
+template <class Config>
+std::string Given<Config>::words() const {
+  std::string words;
+  visit_settings<Config>([&](const auto& row) {
+    if constexpr (std::is_arithmetic_v<typename std::decay_t<decltype(row)>::Value>)
+      if (flags.contains(row.flag)) words += fmt::format(" {} {}", row.flag, values.*row.member);
+  });
+  return words;
+}
+
+template struct Given<GptConfig>;
+template struct Given<TrainConfig>;
 
 RunSettings resolve_run(const RunFlags& flags) {
   const Preset& preset = find_preset(flags.preset.empty() ? "micro" : flags.preset);
@@ -138,10 +151,16 @@ std::string describe(const GptConfig& model) {
 std::string describe(const TrainConfig& train) {
   const std::string accumulated =
       train.grad_accum == 1 ? "" : fmt::format(" x {} micro-batches", train.grad_accum);
-  return fmt::format(
+  std::string text = fmt::format(
       "{} steps of {} sequence{}{}, lr {} falling to 0 over {} steps, betas {} {}, eps {}, seed {}",
       train.steps, train.batch_size, train.batch_size == 1 ? "" : "s", accumulated, train.learning_rate,
       train.decay_steps(), train.beta1, train.beta2, train.eps, train.seed);
+  visit_settings<TrainConfig>([&](const auto& row) {
+    if constexpr (std::is_arithmetic_v<typename std::decay_t<decltype(row)>::Value>)
+      if (train.*row.member != TrainConfig{}.*row.member)
+        text += fmt::format(fmt::runtime(row.described), train.*row.member);
+  });
+  return text;
 }
 
 }  // namespace ladder::cli

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "shared/data/data.hpp"
 #include "shared/model/config.hpp"
@@ -35,15 +37,27 @@ struct Place {
 /// a type that is not there.
 Place resolve_place(const PlaceFlags& flags);
 
-/// Flags of model, training and data; unset ones come from the preset.
-struct RunFlags {
-  std::string preset, data;
-  std::optional<int> n_layer, n_embd, n_head, n_kv_head, block_size, batch_size, grad_accum;
-  std::optional<std::int64_t> steps, schedule_steps, seed;
-  std::optional<double> learning_rate, beta1, beta2, eps;
+/// The settings of Config (GptConfig or TrainConfig) that the command line names.
+template <class Config>
+struct Given {
+  Config values;
+  std::set<std::string_view> flags;  ///< whose `values` were given, by name
+
+  /// " --n-layer 2 --n-embd 32", in the order of the table of settings; "" for none.
+  std::string words() const;
 };
 
+/// Flags of model, training and data; what is not given comes from the preset.
+struct RunFlags {
+  std::string preset, data;
+  Given<GptConfig> model;
+  Given<TrainConfig> train;
+};
+
+/// --preset, --data and all settings; `flags` must outlive the parsing.
 void add_run_flags(CLI::App& app, RunFlags& flags);
+/// Of the settings, those with these flags.
+void add_setting_flags(CLI::App& app, RunFlags& flags, const std::set<std::string_view>& only);
 
 struct RunSettings {
   std::string preset;  ///< "" for a resumed run
@@ -63,7 +77,8 @@ RunSettings resume_run(const RunFlags& flags, const PlaceFlags& place, const Che
 std::string describe(const Place& place);
 /// "1 layer, width 16, 4 heads, 16 positions, 27 tokens: 4192 parameters"
 std::string describe(const GptConfig& model);
-/// "1000 steps of 1 sequence, lr 0.01 falling to 0 over 1000 steps, betas 0.85 and 0.99, eps 1e-08, seed 42"
+/// "1000 steps of 1 sequence, lr 0.01 falling to 0 over 1000 steps, betas 0.85 and 0.99, eps 1e-08, seed 42", and
+/// what the table of settings adds for one that is on: ", clipped at norm 1"
 std::string describe(const TrainConfig& train);
 
 }  // namespace ladder::cli

@@ -49,15 +49,8 @@ ChainSettings settings_of(const SpeedupFlags& flags) {
 }
 
 std::string command_of(const SpeedupFlags& flags) {
-  std::string command = "./ladder speedup --size " + flags.size;
-  const auto add = [&](const char* flag, const auto& value) {
-    if (value) command += fmt::format(" {} {}", flag, *value);
-  };
-  add("--n-layer", flags.run.n_layer);
-  add("--n-embd", flags.run.n_embd);
-  add("--n-head", flags.run.n_head);
-  add("--block-size", flags.run.block_size);
-  add("--batch-size", flags.run.batch_size);
+  std::string command = fmt::format("./ladder speedup --size {}{}{}", flags.size, flags.run.model.words(),
+                                    flags.run.train.words());
   if (!flags.run.data.empty())
     command +=
         " --data " + std::filesystem::path(flags.run.data).filename().string();  // no path of this machine
@@ -108,12 +101,8 @@ void add_speedup(CLI::App& app) {
   add_choice(app, "--size", flags->size, sizes, "the preset to race (default micro)");
   add_text(app, "--data", flags->run.data, "text file to train on (default: the embedded names)")
       .type("FILE");
-  add_number(app, "--n-layer", flags->run.n_layer, "layers");
-  add_number(app, "--n-embd", flags->run.n_embd, "width of the residual stream");
-  add_number(app, "--n-head", flags->run.n_head, "attention heads; divides the width");
-  add_number(app, "--block-size", flags->run.block_size, "positions the model sees");
-  add_number(app, "--batch-size", flags->run.batch_size, "sequences in a micro-batch");
-  add_number(app, "--seed", flags->run.seed, "0 to 4294967295");
+  add_setting_flags(app, flags->run,
+                    {"--n-layer", "--n-embd", "--n-head", "--block-size", "--batch-size", "--seed"});
   add_choice(app, "--device", flags->place.device, {"auto", "cpu", "gpu"},
              "where stages with GPU kernels run (default auto)");
   add_number(app, "--documents", flags->documents,

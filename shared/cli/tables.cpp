@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "shared/base/error.hpp"
+#include "shared/base/lines.hpp"
 #include "shared/base/process.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
@@ -17,18 +18,6 @@ struct TablesFlags {
   bool check = false;
   std::string folder = source_folder().string();
 };
-
-/// The lines of a program's output, for a record; its exit code must be 0.
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::size_t at = 0;
-  while (at <= text.size()) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    lines.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return lines;
-}
 
 void run_tables(const TablesFlags& flags) {
   const TablesReport report = update_tables(flags.folder, !flags.check);

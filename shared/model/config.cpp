@@ -1,6 +1,6 @@
 #include "shared/model/config.hpp"
 
-#include <cmath>
+#include "shared/model/settings.hpp"
 
 namespace ladder {
 namespace {
@@ -32,14 +32,15 @@ std::vector<Preset> build_presets() {
   };
 }
 
-void require_positive(std::int64_t value, std::string_view name) {
-  require(value > 0, "{} is {}: it must be 1 or more", name, value);
+template <class Config>
+void validate_each(const Config& config) {
+  visit_settings<Config>([&](const auto& row) { row.require_valid(row.in_force(config)); });
 }
 
-void require_finite_range(double value, double low, double high, bool high_open, std::string_view name) {
-  const bool inside = std::isfinite(value) && value >= low && (high_open ? value < high : value <= high);
-  require(inside, "{} is {}: it must be a number from {} to {}{}", name, value, low, high,
-          high_open ? ", below the upper end" : "");
+void require_parameter_limit(const GptConfig& config) {
+  const double parameters = 12.0 * config.n_layer * config.n_embd * config.n_embd +
+                            (2.0 * config.vocab_size + config.block_size) * config.n_embd;
+  require(parameters < 2e9, "this shape has about {:.3g} parameters: the limit is 2e9", parameters);
 }
 
 }  // namespace
@@ -59,34 +60,21 @@ const Preset& find_preset(std::string_view name) {
 }
 
 void validate(const GptConfig& config) {
-  require_positive(config.vocab_size, "vocabulary size");
-  require_positive(config.n_layer, "--n-layer");
-  require_positive(config.n_embd, "--n-embd");
-  require_positive(config.n_head, "--n-head");
+  validate_each(config);
   require(config.n_head < 1 << 15, "--n-head {}: at most 32767", config.n_head);
-  require_positive(config.block_size, "--block-size");
   require(config.n_embd % config.n_head == 0, "--n-embd {} is not divisible by --n-head {}", config.n_embd,
           config.n_head);
-  require(config.n_kv_head >= 0, "--n-kv-head is {}: it must be 1 or more", config.n_kv_head);
   require(config.n_head % config.kv_heads() == 0, "--n-head {} is not divisible by --n-kv-head {}",
           config.n_head, config.kv_heads());
-  const double parameters = 12.0 * config.n_layer * config.n_embd * config.n_embd +
-                            (2.0 * config.vocab_size + config.block_size) * config.n_embd;
-  require(parameters < 2e9, "this shape has about {:.3g} parameters: the limit is 2e9", parameters);
+  require_parameter_limit(config);
 }
 
-void validate(const TrainConfig& config) {
-  require(config.steps >= 0, "--steps is {}: it must be 0 or more", config.steps);
-  require(config.schedule_steps >= 0, "--schedule-steps is {}: it must be 0 or more", config.schedule_steps);
-  require_positive(config.batch_size, "--batch-size");
-  require_positive(config.grad_accum, "--grad-accum");
-  require(config.seed >= 0 && config.seed <= 0xffffffffLL, "--seed is {}: it must be from 0 to 4294967295",
-          config.seed);
-  require_finite_range(config.learning_rate, 0.0, 1e6, false, "--lr");
-  require_finite_range(config.beta1, 0.0, 1.0, true, "--beta1");
-  require_finite_range(config.beta2, 0.0, 1.0, true, "--beta2");
-  require(std::isfinite(config.eps) && config.eps > 0, "--eps is {}: it must be a positive number",
-          config.eps);
+GptConfig with_vocabulary(GptConfig config, int vocab_size) {
+  config.vocab_size = vocab_size;
+  require_parameter_limit(config);
+  return config;
 }
+
+void validate(const TrainConfig& config) { validate_each(config); }
 
 }  // namespace ladder

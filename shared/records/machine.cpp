@@ -14,7 +14,7 @@
 #endif
 
 #include "shared/base/error.hpp"
-#include "shared/base/json.hpp"
+#include "shared/base/json_member.hpp"
 #include "shared/base/process.hpp"
 #include "shared/device/gpu.hpp"
 
@@ -62,15 +62,6 @@ std::string compiler_name() {
 #else
   return fmt::format("g++ {}.{}.{}", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
 #endif
-}
-
-template <class T>
-T field(const Json& json, const char* key) {
-  try {
-    return json.at(key).get<T>();
-  } catch (const JsonError&) {
-    throw InputError(fmt::format("'{}' is missing or has the wrong type", key));
-  }
 }
 
 }  // namespace
@@ -134,15 +125,15 @@ Json to_json(const Build& build) {
                  {"dirty", build.dirty}});
 }
 
-Machine machine_from(const Json& json) {
-  return {field<std::string>(json, "cpu"), field<int>(json, "cores"), field<double>(json, "memory_gib"),
-          field<std::string>(json, "os"),
-          json.contains("gpu") ? field<std::string>(json, "gpu") : std::string()};
+Machine machine_from(const Json& json, std::string_view source) {
+  return {member_of<std::string>(json, "cpu", source), member_of<int>(json, "cores", source),
+          member_of<double>(json, "memory_gib", source), member_of<std::string>(json, "os", source),
+          json.contains("gpu") ? member_of<std::string>(json, "gpu", source) : std::string()};
 }
 
-Build build_from(const Json& json) {
-  return {field<std::string>(json, "compiler"), field<std::string>(json, "flags"),
-          field<std::string>(json, "commit"), field<bool>(json, "dirty")};
+Build build_from(const Json& json, std::string_view source) {
+  return {member_of<std::string>(json, "compiler", source), member_of<std::string>(json, "flags", source),
+          member_of<std::string>(json, "commit", source), member_of<bool>(json, "dirty", source)};
 }
 
 }  // namespace ladder

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "shared/base/json.hpp"
 
@@ -41,8 +42,8 @@ std::string describe(const Build& build);
 /// {"cpu", "cores", "memory_gib", "os", and "gpu" where there is one} and {"compiler", "flags", "commit", "dirty"}: no host name, no path, no user.
 Json to_json(const Machine& machine);
 Json to_json(const Build& build);
-/// Throw InputError when a key is missing or of the wrong type.
-Machine machine_from(const Json& json);
-Build build_from(const Json& json);
+/// Throw InputError naming `source` and the key when one is missing or of another kind.
+Machine machine_from(const Json& json, std::string_view source);
+Build build_from(const Json& json, std::string_view source);
 
 }  // namespace ladder

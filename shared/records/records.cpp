@@ -7,6 +7,8 @@
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/hash.hpp"
+#include "shared/base/json_member.hpp"
+#include "shared/base/lines.hpp"
 
 namespace ladder {
 namespace {
@@ -59,14 +61,10 @@ std::set<std::string> files_of(const fs::path& folder, const std::string& set) {
 /// Of a build file, the lines that choose compiler options: the rest names paths, which no hash holds.
 std::string options_of(const std::string& text) {
   std::string options;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string line = text.substr(at, end - at);
+  for (const std::string& line : lines_of(text))
     if (line.find("compile_options") != std::string::npos ||
         line.find("COMPILE_OPTIONS") != std::string::npos)
       options += line + "\n";
-    at = end + 1;
-  }
   return options;
 }
 
@@ -153,18 +151,9 @@ std::vector<std::string> stage_entries(const std::string& name) {
   return {};
 }
 
-template <class T>
-T member(const Json& json, const char* key, const std::string& source) {
-  try {
-    return json.at(key).get<T>();
-  } catch (const JsonError&) {
-    throw InputError(fmt::format("{}: '{}' is missing or has the wrong type", source, key));
-  }
-}
-
 RecordRow row_from(const Json& json, const std::string& source) {
-  RecordRow row{member<std::string>(json, "name", source), member<std::string>(json, "sources", source),
-                member<std::string>(json, "hash", source), member<Json>(json, "values", source)};
+  RecordRow row{member_of<std::string>(json, "name", source), member_of<std::string>(json, "sources", source),
+                member_of<std::string>(json, "hash", source), member_of<Json>(json, "values", source)};
   require(row.values.is_object(), "{}: 'values' of row '{}' is not an object", source, row.name);
   return row;
 }
@@ -253,17 +242,13 @@ Record read_record(const fs::path& path) {
   const Json json = Json::try_parse(read_file(path));
   require(json.is_object() && json.value("format", "") == kFormat, "{}: is not a {} file", source, kFormat);
   Record record;
-  record.name = member<std::string>(json, "name", source);
-  record.command = member<std::string>(json, "command", source);
-  record.work = member<std::string>(json, "work", source);
-  record.date = member<std::string>(json, "date", source);
-  try {
-    record.machine = machine_from(member<Json>(json, "machine", source));
-    record.build = build_from(member<Json>(json, "build", source));
-  } catch (const InputError& error) {
-    throw InputError(fmt::format("{}: {}", source, error.what()));
-  }
-  const Json rows = member<Json>(json, "rows", source);
+  record.name = member_of<std::string>(json, "name", source);
+  record.command = member_of<std::string>(json, "command", source);
+  record.work = member_of<std::string>(json, "work", source);
+  record.date = member_of<std::string>(json, "date", source);
+  record.machine = machine_from(member_of<Json>(json, "machine", source), source);
+  record.build = build_from(member_of<Json>(json, "build", source), source);
+  const Json rows = member_of<Json>(json, "rows", source);
   require(rows.is_array(), "{}: 'rows' is not a list", source);
   for (const Json& row : rows) record.rows.push_back(row_from(row, source));
   return record;

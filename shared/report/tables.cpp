@@ -7,6 +7,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/check/tolerances.hpp"
+#include "shared/report/evidence.hpp"
 #include "shared/spak/item_table.hpp"
 #include "shared/spak/ladder_tables.hpp"
 #include "shared/spak/speed_table.hpp"
@@ -73,7 +74,7 @@ std::vector<bool> staleness(const Record& record, const fs::path& folder) {
 
 bool has_record(const std::string& block, const std::vector<Record>& records, const fs::path& folder) {
   if (const std::string ladder = ladder_of_block(block); !ladder.empty())
-    return fs::exists(trace_path(folder, ladder + "_ladder"));
+    return fs::exists(items_path(folder, ladder + "_ladder"));
   return block == "tolerances" || block == "speed" || names_items(block) ||
          std::any_of(records.begin(), records.end(),
                      [&](const Record& record) { return record.name == block; });
@@ -224,7 +225,7 @@ Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>
 std::string render_block(const std::string& name, const std::vector<Record>& records,
                          const fs::path& folder) {
   if (name == "tolerances") return markdown_table(tolerance_cells());
-  if (name == "speed") return render_speed(folder);
+  if (name == "speed") return render_speed(folder, evidence_of_configurations());
   if (names_items(name)) return render_items(name, folder);
   if (const std::string ladder = ladder_of_block(name); !ladder.empty()) return render_ladder(ladder, folder);
   const auto found =

@@ -24,7 +24,7 @@ Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
 /// such, otherwise in fp32; the last line counts all.
 Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
 
-/// What stands between the markers of block NAME. "tolerances" needs no record; "ladder-OP" shows trace items (see ladder_tables.hpp); "speedup-*", "parity*", "profile-*",
+/// What stands between the markers of block NAME. "tolerances" needs no record; "ladder-OP" shows items of knowledge (see ladder_tables.hpp); "speedup-*", "parity*", "profile-*",
 /// "*-resources" are tables; any other record is a command and its output. Throws InputError when there is no record of that name.
 std::string render_block(const std::string& name, const std::vector<Record>& records,
                          const std::filesystem::path& folder);

@@ -22,15 +22,11 @@ Json largest_kernel(const Json& item) {
   return largest;
 }
 
-/// What the item varies, as the sweep wrote it between the work and the reason.
-std::string configuration_of(const Json& item) {
+/// "rows 128, warps 8": what the item varies, in the order in which it was written.
+std::string configuration_text(const Json& item) {
   std::string text;
-  bool inside = false;
-  for (const auto& [key, value] : item.items()) {
-    if (key == "why") break;
-    if (inside) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, value.dump());
-    if (key == "work") inside = true;
-  }
+  for (const auto& [key, value] : configuration_of(item).items())
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", key, value.dump());
   return text;
 }
 
@@ -44,14 +40,15 @@ std::string error_of(const Json& item) {
 
 bool names_items(const std::string& block) { return block.rfind(kPrefix, 0) == 0; }
 
-Cells item_cells(const TraceItems& items, const std::vector<std::string>& ids) {
+Cells item_cells(const KnowledgeItems& items, const std::vector<std::string>& ids) {
   Cells cells = {{"item", "what", "registers", "stack", "shared memory", "threads", "largest error", "rate"}};
   for (const std::string& id : ids) {
     const auto found = std::find_if(items.begin(), items.end(),
                                     [&](const Json& item) { return item.value("id", "") == id; });
-    require(found != items.end(), "there is no trace item '{}'", id);
+    require(found != items.end(), "there is no item '{}'", id);
     const Json kernel = largest_kernel(*found);
-    cells.push_back({id, found->contains("rung") ? found->value("rung", "") : configuration_of(*found),
+    const std::string rung = rung_of(*found);
+    cells.push_back({id, rung.empty() ? configuration_text(*found) : rung,
                      std::to_string(kernel.value("reg", 0)), fmt::format("{} B", kernel.value("stack", 0)),
                      fmt::format("{:.0f} KiB", kernel.value("shared", 0) / 1024.0),
                      std::to_string(kernel.value("threads", 0)), error_of(*found), rate_of(*found)});
@@ -65,7 +62,7 @@ std::string render_items(const std::string& block, const std::filesystem::path& 
   words >> operation;
   std::vector<std::string> ids;
   while (words >> id) ids.push_back(id);
-  return markdown_table(item_cells(read_trace_items(trace_path(folder, operation)), ids));
+  return markdown_table(item_cells(read_items(items_path(folder, operation)), ids));
 }
 
 }  // namespace ladder

@@ -1,4 +1,4 @@
-// Block `items OPERATION ID ID...`: some trace items side by side, with what the compiler reported of their kernels.
+// Block `items OPERATION ID ID...`: some items side by side, with what the compiler reported of their kernels.
 #pragma once
 
 #include <filesystem>
@@ -14,9 +14,9 @@ bool names_items(const std::string& block);
 
 /// One line an item, in the order of `ids`: its rung or configuration, then registers, stack, shared memory and threads
 /// of its largest kernel, and its rate. Throws InputError for an id that is not there.
-Cells item_cells(const TraceItems& items, const std::vector<std::string>& ids);
+Cells item_cells(const KnowledgeItems& items, const std::vector<std::string>& ids);
 
-/// The table that `block` names, from knowledge/traces/OPERATION.jsonl.
+/// The table that `block` names, from knowledge/items/OPERATION.jsonl.
 std::string render_items(const std::string& block, const std::filesystem::path& folder);
 
 }  // namespace ladder

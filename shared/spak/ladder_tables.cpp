@@ -1,7 +1,6 @@
 #include "shared/spak/ladder_tables.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 
 #include "shared/base/error.hpp"
@@ -43,10 +42,12 @@ void add_once(std::vector<std::string>& names, const std::string& name) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
 }
 
-Newest newest_of(const TraceItems& rungs) {
+Newest newest_of(const KnowledgeItems& rungs) {
   Newest newest;
   for (const Json& item : rungs) {
-    const auto rung = item.at("rung").get<std::string>(), work = item.at("work").get<std::string>();
+    const std::string rung = rung_of(item);
+    require(!rung.empty(), "item '{}' names no rung", item.value("id", "?"));
+    const auto work = item.at("work").get<std::string>();
     add_once(newest.rungs, rung);
     add_once(newest.works, work);
     newest.items[{rung, work}] = item;
@@ -55,7 +56,7 @@ Newest newest_of(const TraceItems& rungs) {
   return newest;
 }
 
-std::string share_of_ceiling(const Json& item, const Unit& unit, const TraceItems& ceilings) {
+std::string share_of_ceiling(const Json& item, const Unit& unit, const KnowledgeItems& ceilings) {
   double ceiling = 0.0;
   for (const Json& other : ceilings)
     if (other.contains(unit.key) && other.value("device", "") == item.value("device", ""))
@@ -74,7 +75,7 @@ std::string ratios(const Json& item) {
 
 /// The three cells of a rung and a work.
 std::vector<std::string> cells_of(const Newest& newest, const std::string& rung, const std::string& work,
-                                  const TraceItems& ceilings) {
+                                  const KnowledgeItems& ceilings) {
   const auto found = newest.items.find({rung, work});
   if (found == newest.items.end()) return {"-", "", ""};
   const Json& item = found->second;
@@ -89,30 +90,13 @@ std::string ladder_of_block(const std::string& block) {
   return block.rfind(kPrefix, 0) == 0 ? block.substr(kPrefix.size()) : std::string();
 }
 
-fs::path trace_path(const fs::path& folder, const std::string& name) {
-  return folder / "stage3_tiled_kernels" / "knowledge" / "traces" / (name + ".jsonl");
-}
-
 std::string rate_of(const Json& item) {
   const Unit* unit = unit_of(item);
   if (unit == nullptr) return item.value("outcome", "not measured");
   return fmt::format(fmt::runtime(unit->format), item.at(unit->key).get<double>()) + " " + unit->shown;
 }
 
-TraceItems read_trace_items(const fs::path& path) {
-  std::ifstream file(path);
-  require(file.good(), "{}: cannot be read", path.string());
-  TraceItems items;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    Json item = Json::try_parse(line);
-    require(item.is_object(), "{}:{}: not a JSON object", path.string(), number);
-    items.push_back(std::move(item));
-  }
-  return items;
-}
-
-Cells ladder_cells(const TraceItems& rungs, const TraceItems& ceilings) {
+Cells ladder_cells(const KnowledgeItems& rungs, const KnowledgeItems& ceilings) {
   const Newest newest = newest_of(rungs);
   Cells cells = {{"rung"}};
   for (const std::string& work : newest.works)
@@ -127,18 +111,17 @@ Cells ladder_cells(const TraceItems& rungs, const TraceItems& ceilings) {
 }
 
 std::string render_ladder(const std::string& operation, const fs::path& folder) {
-  const TraceItems rungs = read_trace_items(trace_path(folder, operation + "_ladder"));
+  const KnowledgeItems rungs = read_items(items_path(folder, operation + "_ladder"));
   require(!rungs.empty(), "there is no item in {}_ladder.jsonl", operation);
-  const fs::path ceilings = trace_path(folder, "ceiling");
+  const fs::path ceilings = items_path(folder, "ceiling");
   const Json& last = rungs.back();
-  return markdown_table(
-             ladder_cells(rungs, fs::exists(ceilings) ? read_trace_items(ceilings) : TraceItems())) +
+  return markdown_table(ladder_cells(rungs, fs::exists(ceilings) ? read_items(ceilings) : KnowledgeItems())) +
          fmt::format(
              "\n{}, driver {}, toolkit {}; cold cache, medians, races with the rival; the newest of the "
              "items "
-             "`{}` to `{}` in `knowledge/traces/{}_ladder.jsonl`. The ceiling is what a kernel reaches on "
+             "`{}` to `{}` in `knowledge/items/{}_ladder.jsonl`. The ceiling is what a kernel reaches on "
              "this card "
-             "that only multiplies (TFLOP/s) or only copies (TB/s): `knowledge/traces/ceiling.jsonl`.\n",
+             "that only multiplies (TFLOP/s) or only copies (TB/s): `knowledge/items/ceiling.jsonl`.\n",
              last.value("device", "?"), last.value("driver", "?"), last.value("toolkit", "?"),
              rungs.front().value("id", "?"), last.value("id", "?"), operation);
 }

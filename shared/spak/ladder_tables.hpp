@@ -1,26 +1,17 @@
-// The table of a kernel ladder: one line a rung, from the trace items that the sweep keeps under
-// stage3_tiled_kernels/knowledge/traces/. Block `ladder-OP` of a README shows OP_ladder.jsonl.
+// The table of a kernel ladder: one line a rung, from the items that the sweep keeps under
+// stage3_tiled_kernels/knowledge/items/. Block `ladder-OP` of a README shows OP_ladder.jsonl.
 #pragma once
 
 #include <filesystem>
 #include <string>
-#include <vector>
 
-#include "shared/base/json.hpp"
 #include "shared/base/text_table.hpp"
+#include "shared/spak/items.hpp"
 
 namespace ladder {
 
-using TraceItems = std::vector<Json>;
-
 /// "matmul" of the block name "ladder-matmul"; empty for any other block.
 std::string ladder_of_block(const std::string& block);
-
-/// stage3_tiled_kernels/knowledge/traces/NAME.jsonl
-std::filesystem::path trace_path(const std::filesystem::path& folder, const std::string& name);
-
-/// One item a line. Throws InputError naming file and line when one is no JSON object.
-TraceItems read_trace_items(const std::filesystem::path& path);
 
 /// "771 TFLOP/s" or "3.70 TB/s"; for an item without a rate what became of it.
 std::string rate_of(const Json& item);
@@ -28,7 +19,7 @@ std::string rate_of(const Json& item);
 /// Rungs in the order of their names, lost ones last, three columns for each work: the rate of the newest item of
 /// that rung and work, its share of the ceiling (the newest item of `ceilings` with the same unit and device), and
 /// the ratio to each rival of the same race (above 1: faster than it). What did not run says so instead.
-Cells ladder_cells(const TraceItems& rungs, const TraceItems& ceilings);
+Cells ladder_cells(const KnowledgeItems& rungs, const KnowledgeItems& ceilings);
 
 /// The table with its caption: device, driver, toolkit, the items it was made from, and what the ceiling is.
 std::string render_ladder(const std::string& operation, const std::filesystem::path& folder);

@@ -37,15 +37,6 @@ Json rival_in(const Json& item, const char* part, const std::string& rival) {
   return item.at(part).at(rival);
 }
 
-/// The text of the configuration tables and of the one-launch kernel, whose rows name trace items.
-std::string evidence_in(const fs::path& stage) {
-  std::string text;
-  for (const char* room : {"configs", "one_launch"})
-    for (const auto& entry : fs::directory_iterator(stage / room))
-      if (entry.is_regular_file()) text += read_file(entry.path());
-  return text;
-}
-
 std::string sustained_cell(const Json& item, const std::string& rival) {
   const Json ours = rival_in(item, "sustained", "ours"), theirs = rival_in(item, "sustained", rival);
   if (ours.is_null() || theirs.is_null()) return "-";
@@ -56,18 +47,18 @@ std::string sustained_cell(const Json& item, const std::string& rival) {
 
 }  // namespace
 
-Json newest_for(const TraceItems& items, const std::string& work, const std::string& evidence) {
+Json newest_for(const KnowledgeItems& items, const std::string& work, const std::set<std::string>& evidence) {
   Json labelled = nullptr, named = nullptr;
   for (const Json& item : items) {
     if (item.value("work", "") != work || item.value("outcome", "") != "measured") continue;
     if (item.value("label", "") == kSpeedLabel) labelled = item;
     if (item.value("label", "") == kPowerLabel) continue;
-    if (evidence.find(item.value("id", "no id")) != std::string::npos) named = item;
+    if (evidence.contains(item.value("id", ""))) named = item;
   }
   return labelled.is_null() ? named : labelled;
 }
 
-Json sustained_for(const TraceItems& items, const std::string& work) {
+Json sustained_for(const KnowledgeItems& items, const std::string& work) {
   Json newest = nullptr;
   for (const Json& item : items)
     if (item.value("work", "") == work && item.value("outcome", "") == "measured" &&
@@ -120,13 +111,12 @@ std::vector<std::string> record_cells(const Json& goal, const Record& record, co
           "-"};
 }
 
-std::string render_speed(const fs::path& folder) {
+std::string render_speed(const fs::path& folder, const std::set<std::string>& evidence) {
   const fs::path path = folder / "stage3_tiled_kernels" / "knowledge" / "targets.json";
   const Json goals = Json::try_parse(read_file(path));
   require(goals.is_object() && goals.contains("rows"), "{}: no list of goals", path.string());
   Cells cells = {
       {"work", "rival, same race", "here", "times the rival", "must", "aim", "", "at the power limit"}};
-  const std::string evidence = evidence_in(folder / "stage3_tiled_kernels");
   Json last = nullptr;
   for (const Json& goal : goals.at("rows")) {
     if (goal.contains("record")) {
@@ -134,8 +124,8 @@ std::string render_speed(const fs::path& folder) {
       cells.push_back(record_cells(goal, read_record(file), folder));
       continue;
     }
-    const fs::path traces = trace_path(folder, goal.at("operation").get<std::string>());
-    const TraceItems items = fs::exists(traces) ? read_trace_items(traces) : TraceItems{};
+    const fs::path file = items_path(folder, goal.at("operation").get<std::string>());
+    const KnowledgeItems items = fs::exists(file) ? read_items(file) : KnowledgeItems{};
     const auto work = goal.at("work").get<std::string>();
     const Json item = newest_for(items, work, evidence), held = sustained_for(items, work);
     if (!item.is_null()) last = item;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 
 #include "shared/records/records.hpp"
@@ -20,18 +21,19 @@ inline constexpr const char* kPowerLabel = "power limit";
 std::vector<std::string> speed_cells(const Json& goal, const Json& item, const Json& sustained);
 
 /// The newest measured item of `items` for `work` that has kPowerLabel; null when there is none.
-Json sustained_for(const TraceItems& items, const std::string& work);
+Json sustained_for(const KnowledgeItems& items, const std::string& work);
 
-/// The newest measured item of `items` for `work` that has kSpeedLabel; without one, the newest whose id stands in
-/// `evidence`, which is the text of the tables that the kernels are launched by; null when there is none either.
-Json newest_for(const TraceItems& items, const std::string& work, const std::string& evidence = {});
+/// The newest measured item of `items` for `work` that has kSpeedLabel; without one, the newest whose id is in
+/// `evidence`, what the tables name that the kernels are launched by; null when there is none either.
+Json newest_for(const KnowledgeItems& items, const std::string& work,
+                const std::set<std::string>& evidence = {});
 
 /// A goal that is a ratio of two rows of a record of `ladder speedup`. Throws InputError when the record lacks one.
 /// `folder` holds the sources: a row that was measured with others is marked.
 std::vector<std::string> record_cells(const Json& goal, const Record& record,
                                       const std::filesystem::path& folder);
 
-/// The whole table with its caption. Throws InputError when the file of goals cannot be read.
-std::string render_speed(const std::filesystem::path& folder);
+/// The whole table with its caption; `evidence` as for newest_for(). Throws InputError when the file of goals cannot be read.
+std::string render_speed(const std::filesystem::path& folder, const std::set<std::string>& evidence);
 
 }  // namespace ladder

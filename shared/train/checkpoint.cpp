@@ -7,7 +7,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/hash.hpp"
-#include "shared/base/json.hpp"
+#include "shared/base/json_member.hpp"
 #include "shared/model/config_json.hpp"
 #include "shared/train/safetensors.hpp"
 
@@ -32,16 +32,6 @@ Json metadata_json(const Safetensors& file, const char* key, const std::string& 
   Json json = Json::try_parse(metadata_value(file, key, name));
   require(json.is_object(), "{}: its metadata '{}' are not a JSON object", name, key);
   return json;
-}
-
-template <class T>
-T field(const Json& json, const char* key, const std::string& name) {
-  try {
-    return json.at(key).get<T>();
-  } catch (const JsonError&) {
-    throw InputError(
-        fmt::format("{}: '{}' of its metadata is missing or of another kind than expected", name, key));
-  }
 }
 
 std::uint64_t parse_hex64(const std::string& text, const std::string& name) {
@@ -70,8 +60,8 @@ auto naming_file(const std::string& name, const Body& body) {
 
 Tokenizer tokenizer_of(const Safetensors& file, const std::string& name) {
   const Json json = metadata_json(file, "tokenizer", name);
-  const std::u32string characters = decode_utf8(field<std::string>(json, "characters", name), name);
-  const bool bos = field<bool>(json, "bos", name);
+  const std::u32string characters = decode_utf8(member_of<std::string>(json, "characters", name), name);
+  const bool bos = member_of<bool>(json, "bos", name);
   return naming_file(name, [&] { return Tokenizer(characters, bos); });
 }
 
@@ -90,16 +80,16 @@ std::string run_text(const Checkpoint& checkpoint) {
 }
 
 void read_run(const Json& json, const std::string& name, Checkpoint& checkpoint) {
-  checkpoint.stage = field<int>(json, "stage", name);
-  checkpoint.train = train_config_from_json(field<Json>(json, "train", name), name);
-  checkpoint.data = {field<std::string>(json, "data_path", name),
-                     field<bool>(json, "character_stream", name)};
-  checkpoint.token_hash = parse_hex64(field<std::string>(json, "token_hash", name), name);
-  checkpoint.data_hash = parse_hex64(field<std::string>(json, "data_hash", name), name);
-  checkpoint.random.words = field<std::vector<std::uint32_t>>(json, "random_words", name);
+  checkpoint.stage = member_of<int>(json, "stage", name);
+  checkpoint.train = train_config_from_json(member_of<Json>(json, "train", name), name);
+  checkpoint.data = {member_of<std::string>(json, "data_path", name),
+                     member_of<bool>(json, "character_stream", name)};
+  checkpoint.token_hash = parse_hex64(member_of<std::string>(json, "token_hash", name), name);
+  checkpoint.data_hash = parse_hex64(member_of<std::string>(json, "data_hash", name), name);
+  checkpoint.random.words = member_of<std::vector<std::uint32_t>>(json, "random_words", name);
   if (json.contains("random_next_gauss"))
-    checkpoint.random.next_gauss = field<double>(json, "random_next_gauss", name);
-  if (json.contains("variant")) checkpoint.variant = field<std::string>(json, "variant", name);
+    checkpoint.random.next_gauss = member_of<double>(json, "random_next_gauss", name);
+  if (json.contains("variant")) checkpoint.variant = member_of<std::string>(json, "variant", name);
 }
 
 // ---- tensors -------------------------------------------------------------------------------------------------
@@ -199,9 +189,9 @@ Checkpoint load_checkpoint(const fs::path& folder) {
       std::find_if(file.tensors.begin(), file.tensors.end(), [](auto& t) { return t.name == "loss"; });
   require(loss != file.tensors.end(), "{}: the tensor 'loss' is missing", name);
   checkpoint.loss = loss->values();
-  require(field<std::int64_t>(run, "step", name) == checkpoint.steps_done(),
+  require(member_of<std::int64_t>(run, "step", name) == checkpoint.steps_done(),
           "{}: it holds {} losses for {} steps", name, checkpoint.loss.size(),
-          field<std::int64_t>(run, "step", name));
+          member_of<std::int64_t>(run, "step", name));
   return checkpoint;
 }
 

@@ -16,8 +16,7 @@ Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& da
     run.random.shuffle(texts);
   }
   const Tokenizer tokenizer = Tokenizer::of(texts, !data.character_stream);
-  model.vocab_size = tokenizer.vocab_size();
-  validate(model);
+  model = with_vocabulary(model, tokenizer.vocab_size());
   run.model = model;
   if (data.character_stream)
     run.source =

@@ -48,7 +48,7 @@ struct AttentionRow {
   int architecture, head;
   AttentionPart part;
   AttentionTiles tiles;
-  const char* evidence;  ///< id of a trace item, or why there is none
+  const char* evidence;  ///< id of an item of knowledge, or why there is none
 };
 
 inline constexpr const char* kPublished = "published: RTX 5070, not run on hardware";

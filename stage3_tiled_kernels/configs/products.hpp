@@ -34,7 +34,7 @@ struct ProductRow {
   int architecture;
   Dtype dtype;
   ProductTiles masked, forward, input, beside, weight;
-  /// The id of a trace item that measured these tiles, or "untuned: why these", "static: ...".
+  /// The id of an item of knowledge that measured these tiles, or "untuned: why these", "static: ...".
   const char *forward_evidence, *input_evidence, *beside_evidence, *weight_evidence;
 };
 

@@ -38,7 +38,7 @@ struct LossTiles {
   bool operator==(const LossTiles&) const = default;
 };
 
-/// Tiles of RMSNorm for one architecture and type, and the trace items (knowledge/traces) that they come from. A
+/// Tiles of RMSNorm for one architecture and type, and the items (knowledge/items) that they come from. A
 /// launcher takes the first row whose parts hold the width.
 struct NormRow {
   int architecture;

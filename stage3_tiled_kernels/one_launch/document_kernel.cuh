@@ -9,7 +9,7 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-/// By the time of a step of 64 documents on an H200 (knowledge/traces/fused_step.jsonl): at a width of 64, split products take
+/// By the time of a step of 64 documents on an H200 (knowledge/items/fused_step.jsonl): at a width of 64, split products take
 /// 65 us where plain ones, which spill three times as much, take 174; the tiles of narrower models are too small for tensor
 /// cores, and plain products win.
 template <Extent C>

@@ -3,14 +3,14 @@
 
     sweep.py compile PLAN.json... --bundle DIR     here: one cubin a configuration, with the compiler's report
     sweep.py run --bundle DIR --out DIR            on a machine with a GPU and PyTorch: checks, then times each
-    sweep.py ingest DIR...                         here: appends the results to knowledge/traces/
+    sweep.py ingest DIR...                         here: appends the results to knowledge/items/
 
 A plan names an operation (a module in works/) and lists configurations:
 
     {"operation": "gemm", "arch": 90, "works": ["8192^3 NT"],
      "configurations": [{"rows": 128, "columns": 256, "inner": 64, "warps": 8, "occupancy": 1, "why": "..."}]}
 
-A value that is a list stands for each of its members, so one entry can be a grid. Every configuration ends as a trace
+A value that is a list stands for each of its members, so one entry can be a grid. Every configuration ends as an
 item, also those that do not compile, do not launch or are wrong. Exit codes: 0 done, 2 bad input, 3 this machine cannot.
 """
 import argparse
@@ -29,7 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-TRACES = HERE.parent / "knowledge" / "traces"
+ITEMS = HERE.parent / "knowledge" / "items"
 sys.path.insert(0, str(HERE))
 
 
@@ -166,7 +166,7 @@ def per_unit(operation, work, times):
 
 
 def run_item(item, work, tensors, want, rivals, module, timer, repeats, seconds):
-    """One configuration on one work: the trace item's changing part."""
+    """One configuration on one work: the changing part of what is kept."""
     import device
     import torch
     operation = work_module(item["operation"])
@@ -216,44 +216,43 @@ def command_run(options):
         for item in plan["items"]:
             if item["operation"] != operation_name or work_name not in item["works"]:
                 continue
-            trace = {"type": "Performance", "operation": operation_name, "work": work_name, **item["configuration"],
-                     "why": item["why"], "cold_cache": True, "toolkit": plan["toolkit"], "commit": plan["commit"]}
+            kept = {"type": "Performance", "operation": operation_name, "work": work_name,
+                    "configuration": item["configuration"], "why": item["why"], "cold_cache": True,
+                    "toolkit": plan["toolkit"], "commit": plan["commit"]}
             if options.label:
-                trace["label"] = options.label
+                kept["label"] = options.label
             if "compile_failure" in item:
-                trace.update(outcome="compile failure", reason=item["compile_failure"])
+                kept.update(outcome="compile failure", reason=item["compile_failure"])
             else:
-                trace["resources"] = list(item["resources"].values())
+                kept["resources"] = list(item["resources"].values())
                 try:
                     module = device.Module(str(bundle / f"{item['cubin']}.cubin"), list(item["resources"]))
-                    trace.update(run_item(item, work, tensors, want, rivals, module, timer, options.repeats,
+                    kept.update(run_item(item, work, tensors, want, rivals, module, timer, options.repeats,
                                           options.sustained))
                 except device.LaunchError as error:
-                    trace.update(outcome="launch failure", reason=str(error))
-            trace.update(device.describe(), when=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"))
-            print_line(trace)
+                    kept.update(outcome="launch failure", reason=str(error))
+            kept.update(device.describe(), when=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"))
+            print_line(kept)
             with open(out / f"{operation_name}.jsonl", "a") as file:
-                file.write(json.dumps(trace) + "\n")
+                file.write(json.dumps(kept) + "\n")
         del tensors, want, rivals
         torch.cuda.empty_cache()
 
 
-def print_line(trace):
-    shown = {k: v for k, v in trace.items() if k in ("us", "tflops", "tbps", "max_error", "reason")}
-    rivals = {name: round(r["us"], 1) for name, r in trace.get("rivals", {}).items()}
-    first = list(trace).index("work") + 1
-    configuration = {k: trace[k] for k in list(trace)[first:list(trace).index("why")]}
-    print(trace["operation"], trace["work"], configuration, trace["outcome"], shown, rivals, flush=True)
+def print_line(kept):
+    shown = {k: v for k, v in kept.items() if k in ("us", "tflops", "tbps", "max_error", "reason")}
+    rivals = {name: round(r["us"], 1) for name, r in kept.get("rivals", {}).items()}
+    print(kept["operation"], kept["work"], kept["configuration"], kept["outcome"], shown, rivals, flush=True)
 
 
 # ---- ingest -------------------------------------------------------------------------------------------------------
 
 
 def command_ingest(options):
-    TRACES.mkdir(parents=True, exist_ok=True)
+    ITEMS.mkdir(parents=True, exist_ok=True)
     for folder in options.folders:
         for path in sorted(pathlib.Path(folder).rglob("*.jsonl")):
-            target = TRACES / path.name
+            target = ITEMS / path.name
             known = target.read_text().splitlines() if target.exists() else []
             fresh = []
             for line in path.read_text().splitlines():

@@ -219,6 +219,7 @@ TEST_CASE("a resumed run refuses settings that are not its own") {
                                                {{"--steps", "40"}, "steps 40"},
                                                {{"--seed", "1"}, "seed 1"},
                                                {{"--lr", "0.5"}, "learning_rate 0.5"},
+                                               {{"--clip", "2.5"}, "clip 2.5"},
                                                {{"--stage", "0"}, "stage 0"},
                                                {{"--dtype", "fp32"}, "dtype \"fp32\""},
                                                {{"--preset", "small"}, "preset"},
@@ -236,6 +237,24 @@ TEST_CASE("a resumed run refuses settings that are not its own") {
   CHECK(
       test::run_program(folder.path(), {"train", "--checkpoint", "run", "--resume", "--steps", "20"}).code ==
       0);
+}
+
+TEST_CASE("a checkpoint from before a setting resumes with its default") {
+  const TemporaryFolder folder;
+  const Case c = {"1", "fp64", "20"};
+  const Json expected = uninterrupted(folder, c);
+  REQUIRE(test::run_program(folder.path(), train_call(c, {"--checkpoint", "run"})).code == 0);
+  const std::string saved = test::text_of(folder / "run/checkpoint.safetensors");
+  const std::string member = "\\\"clip\\\":0.0,";  // a text within the JSON of the header
+  const std::size_t at = saved.find(member);
+  REQUIRE(at != std::string::npos);
+  std::string older = saved;
+  older.erase(at, member.size());
+  const std::size_t blanks = older.find_first_of('}', at);
+  REQUIRE(blanks != std::string::npos);
+  older.insert(blanks + 1, std::string(member.size(), ' '));  // the header keeps its length
+  test::write_text(folder / "run/checkpoint.safetensors", older);
+  CHECK(resumed(folder, "run") == expected);
 }
 
 TEST_CASE("a damaged checkpoint is refused and kept") {

@@ -94,6 +94,19 @@ TEST_CASE("every stage trains on the same tokens, and the flags override the pre
     CHECK(std::abs(traces[0].at("loss")[i].get<double>() - traces[1].at("loss")[i].get<double>()) < 1e-5);
 }
 
+TEST_CASE("a setting that is on shows in the configuration and in its records, one that is off does not") {
+  const TemporaryFolder folder;
+  const auto run = [&](std::vector<std::string> more) {
+    std::vector<std::string> call = {"train", "--steps", "2", "--samples", "0", "--trace", "t.json"};
+    call.insert(call.end(), more.begin(), more.end());
+    return succeed(folder, call).out;
+  };
+  CHECK_THAT(run({}), !Contains("clipped"));
+  CHECK(json_of(folder / "t.json").at("config").at("clip") == 0.0);
+  CHECK_THAT(run({"--clip", "2.5"}), Contains("seed 42, clipped at norm 2.5\n"));
+  CHECK(json_of(folder / "t.json").at("config").at("clip") == 2.5);
+}
+
 TEST_CASE("the same command gives the same losses, another seed gives others") {
   const TemporaryFolder folder;
   const auto losses = [&](const std::string& seed) {

@@ -4,7 +4,8 @@
 #include <cctype>
 #include <cstddef>
 #include <set>
-#include <sstream>
+
+#include "shared/base/lines.hpp"
 
 namespace ladder::house {
 namespace {
@@ -34,13 +35,6 @@ bool may_include(const std::string& from, const std::string& what) {
   if (there.empty() || there == "tests") return false;
   if (here == kStages && there == kStages) return top_of(from) == top_of(what);
   return floor_of(there) <= floor_of(here);
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
 }
 
 /// The text behind `prefix`, blanks in front of it passed over; empty where a line begins otherwise.

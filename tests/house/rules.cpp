@@ -5,7 +5,8 @@
 #include <functional>
 #include <regex>
 #include <set>
-#include <sstream>
+
+#include "shared/base/lines.hpp"
 
 namespace ladder::house {
 namespace {
@@ -21,13 +22,6 @@ bool is_source(const File& file) {
   return matches(file.path, R"((\.(hpp|cpp|cuh|cu|py|sh|cmake)|(^|/)CMakeLists\.txt|^ladder|^\.ci/run)$)");
 }
 bool is_cxx(const File& file) { return matches(file.path, R"(\.(hpp|cpp|cuh|cu)$)"); }
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
 
 std::string place(const File& file, std::size_t line) { return file.path + ":" + std::to_string(line + 1); }
 
@@ -166,12 +160,12 @@ namespace {
 
 /// Where the figures of a generated block come from.
 std::string source_of_block(const std::string& name) {
-  const std::string knowledge = "stage3_tiled_kernels/knowledge/", traces = knowledge + "traces/";
+  const std::string knowledge = "stage3_tiled_kernels/knowledge/", kept = knowledge + "items/";
   const std::string ladder = "ladder-", items = "items ";
   if (name == "speed") return knowledge + "targets.json";
-  if (name.rfind(ladder, 0) == 0) return traces + name.substr(ladder.size()) + "_ladder.jsonl";
+  if (name.rfind(ladder, 0) == 0) return kept + name.substr(ladder.size()) + "_ladder.jsonl";
   if (name.rfind(items, 0) == 0)
-    return traces + name.substr(items.size(), name.find(' ', items.size()) - items.size()) + ".jsonl";
+    return kept + name.substr(items.size(), name.find(' ', items.size()) - items.size()) + ".jsonl";
   return "tests/bench/results/" + name + ".json";
 }
 

@@ -37,7 +37,7 @@ Faults unfinished_faults(const Files& files);
 Faults machine_path_faults(const Files& files);
 
 /// Every generated block of a README is closed and has a source: the table of tolerances, a committed
-/// record, or the trace of a kernel ladder.
+/// record, or the items of a kernel ladder.
 Faults marker_faults(const Files& files);
 
 /// README.md names every subcommand that shared/cli/commands.hpp declares.

@@ -67,6 +67,12 @@ TEST_CASE("a damaged or foreign record is refused with its reason") {
   text.replace(text.find("\"rows\": []"), 10, "\"rows\": {}");
   write_file(path, text);
   CHECK(refusal(path).find("x.json: 'rows' is not a list") != std::string::npos);
+  write_record(path, whole);
+  text = read_file(path);
+  text.replace(text.find("\"cores\""), 7, "\"corse\"");
+  write_file(path, text);
+  CHECK(refusal(path).find("x.json: 'cores' is missing or of another kind than expected") !=
+        std::string::npos);
   Record record = new_record("other", "", "");
   write_record(path, record);
   CHECK_THROWS_WITH(read_records(folder.path()), Catch::Contains("holds the record 'other'"));

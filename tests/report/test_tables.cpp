@@ -7,12 +7,14 @@
 #include <catch2/catch.hpp>
 
 #include <filesystem>
+#include <set>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/check/tolerances.hpp"
+#include "shared/report/evidence.hpp"
 
 using namespace ladder;
 
@@ -40,13 +42,14 @@ void make_project(const fs::path& folder) {
   write_record(records_folder(folder) / "speedup-micro.json", record);
 }
 
-TEST_CASE("a table of trace items shows what the compiler said of the kernel that counts") {
-  Json item = {{"id", "x-1"},         {"work", "w"},   {"tile", 64},    {"why", "because"},
-               {"max_error", 1.2e-6}, {"limit", 1e-5}, {"tflops", 45.4}};
+TEST_CASE("a table of items shows what the compiler said of the kernel that counts") {
+  Json item = {{"id", "x-1"},      {"work", "w"},         {"configuration", {{"tile", 64}, {"warps", 8}}},
+               {"why", "because"}, {"max_error", 1.2e-6}, {"limit", 1e-5},
+               {"tflops", 45.4}};
   item["resources"] = Json::array({{{"reg", 40}, {"stack", 0}, {"shared", 0}, {"threads", 128}},
                                    {{"reg", 255}, {"stack", 1792}, {"shared", 2048}, {"threads", 256}}});
   const Cells cells = item_cells({item}, {"x-1"});
-  CHECK(cells[1] == std::vector<std::string>{"x-1", "tile 64", "255", "1792 B", "2 KiB", "256",
+  CHECK(cells[1] == std::vector<std::string>{"x-1", "tile 64, warps 8", "255", "1792 B", "2 KiB", "256",
                                              "1.2e-06 of 1e-05", "45 TFLOP/s"});
   item["max_error"] = nullptr;  // a result that is not finite
   item.erase("tflops");
@@ -57,6 +60,16 @@ TEST_CASE("a table of trace items shows what the compiler said of the kernel tha
   CHECK_THROWS_AS(item_cells({item}, {"x-2"}), InputError);
   CHECK(names_items("items gemm gemm-0001"));
   CHECK_FALSE(names_items("speed"));
+}
+
+TEST_CASE("the evidence of configurations is what every kind of row names") {
+  const std::set<std::string> evidence = evidence_of_configurations();
+  for (const char* id : {"gemm-0131", "gemm-0129", "gemm-0135", "gemm-0136", "gemm_fp32-0208",
+                         "attention-0228", "rmsnorm-0156", "rmsnorm-0130", "cross_entropy-0044"}) {
+    INFO(id);
+    CHECK(evidence.contains(id));
+  }
+  CHECK_FALSE(evidence.contains("attention-0246"));  // stands in a comment only
 }
 
 TEST_CASE("the speed table takes the newest measured item of its label, and says how far a goal is",
@@ -113,7 +126,8 @@ TEST_CASE("the speed table takes the newest measured item of its label, and says
   Json named = unlabelled, faster = unlabelled;
   named["id"] = "gemm-0007";
   faster["id"] = "gemm-0008";
-  CHECK(newest_for({named, faster}, "small", "row{\"gemm-0007\"}").at("id") == "gemm-0007");
+  CHECK(newest_for({named, faster}, "small", {"gemm-0007"}).at("id") == "gemm-0007");
+  CHECK(newest_for({named}, "small", {"gemm-00071", "see gemm-0007"}).is_null());
   CHECK(newest_for({named, faster}, "small").is_null());
 }
 
@@ -202,14 +216,17 @@ TEST_CASE("the table of tolerances lists every row") {
 
 TEST_CASE("a kernel ladder's table shows the newest item of each rung, lost rungs last") {
   const auto item = [](const char* rung, const char* work, double us, double tflops) {
-    return Json{
-        {"id", "x-1"},           {"rung", rung}, {"work", work},     {"device", "D"},
-        {"outcome", "measured"}, {"us", us},     {"tflops", tflops}, {"rivals", {{"R", {{"us", 10.0}}}}}};
+    return Json{{"id", "x-1"},           {"configuration", {{"rung", rung}}},
+                {"work", work},          {"device", "D"},
+                {"outcome", "measured"}, {"us", us},
+                {"tflops", tflops},      {"rivals", {{"R", {{"us", 10.0}}}}}};
   };
-  TraceItems items = {item("lost_b", "w", 20, 300), item("02_b", "w", 40, 100), item("01_a", "w", 80, 50),
-                      item("02_b", "w", 10, 400)};
-  items.push_back({{"rung", "03_c"}, {"work", "w"}, {"device", "D"}, {"outcome", "wrong result"}});
-  const TraceItems ceilings = {{{"device", "D"}, {"tflops", 800.0}}, {{"device", "E"}, {"tflops", 100.0}}};
+  KnowledgeItems items = {item("lost_b", "w", 20, 300), item("02_b", "w", 40, 100), item("01_a", "w", 80, 50),
+                          item("02_b", "w", 10, 400)};
+  items.push_back(
+      {{"configuration", {{"rung", "03_c"}}}, {"work", "w"}, {"device", "D"}, {"outcome", "wrong result"}});
+  const KnowledgeItems ceilings = {{{"device", "D"}, {"tflops", 800.0}},
+                                   {{"device", "E"}, {"tflops", 100.0}}};
   const Cells cells = ladder_cells(items, ceilings);
   REQUIRE(cells.size() == 5);
   CHECK(cells[0] == std::vector<std::string>{"rung", "w", "of the ceiling", "times the rival's rate"});
@@ -220,7 +237,7 @@ TEST_CASE("a kernel ladder's table shows the newest item of each rung, lost rung
   CHECK(ladder_cells(items, {})[1][2] == "-");
 }
 
-TEST_CASE("a ladder's README is found, filled, and said to be missing its trace") {
+TEST_CASE("a ladder's README is found, filled, and said to be missing its items") {
   const TemporaryFolder folder;
   make_project(folder.path());
   const fs::path room = folder.path() / "stage3_tiled_kernels" / "ladder" / "x";
@@ -228,11 +245,19 @@ TEST_CASE("a ladder's README is found, filled, and said to be missing its trace"
   write_file(room / "README.md", "<!-- generated: ladder-x -->\n" + kClose);
   CHECK(update_tables(folder.path(), false).missing ==
         std::vector<std::string>{"stage3_tiled_kernels/ladder/x/README.md: block 'ladder-x' has no record"});
-  fs::create_directories(trace_path(folder.path(), "x").parent_path());
-  write_file(trace_path(folder.path(), "x_ladder"),
-             "{\"id\":\"x_ladder-0001\",\"rung\":\"01_a\",\"work\":\"w\",\"us\":2.0,\"tbps\":1.5}\n");
+  fs::create_directories(items_path(folder.path(), "x").parent_path());
+  write_file(items_path(folder.path(), "x_ladder"),
+             "{\"id\":\"x_ladder-0001\",\"configuration\":{\"rung\":\"01_a\"},\"work\":\"w\",\"us\":2.0,"
+             "\"tbps\":1.5}\n");
   CHECK(update_tables(folder.path(), true).missing.empty());
   CHECK(read_file(room / "README.md").find("1.50 TB/s") != std::string::npos);
-  write_file(trace_path(folder.path(), "x_ladder"), "no object\n");
+  // A rung beside the configuration is not one, and a configuration that is not written is not guessed.
+  write_file(items_path(folder.path(), "x_ladder"), "{\"rung\":\"01_a\",\"work\":\"w\",\"why\":\"\"}\n");
+  CHECK_THROWS_WITH(update_tables(folder.path(), false),
+                    Catch::Contains("x_ladder.jsonl:1") && Catch::Contains("'configuration'"));
+  write_file(items_path(folder.path(), "x_ladder"),
+             "{\"id\":\"x-1\",\"work\":\"w\",\"configuration\":{\"rows\":1}}\n");
+  CHECK_THROWS_WITH(update_tables(folder.path(), false), Catch::Contains("item 'x-1' names no rung"));
+  write_file(items_path(folder.path(), "x_ladder"), "no object\n");
   CHECK_THROWS_WITH(update_tables(folder.path(), false), Catch::Contains("x_ladder.jsonl:1"));
 }

@@ -1,4 +1,4 @@
-// Every row of the tables of configurations names its evidence: a trace item with the same tiles, or that there is none.
+// Every row of the tables of configurations names its evidence: an item of knowledge with the same tiles, or that there is none.
 #include <catch2/catch.hpp>
 
 #include <fmt/format.h>
@@ -16,10 +16,10 @@ namespace {
 
 using namespace ladder;  // NOLINT(google-build-using-namespace)
 
-/// All trace items by their ids.
-std::map<std::string, Json> all_traces() {
+/// All items by their ids.
+std::map<std::string, Json> all_items() {
   std::map<std::string, Json> items;
-  for (const auto& entry : std::filesystem::directory_iterator("stage3_tiled_kernels/knowledge/traces")) {
+  for (const auto& entry : std::filesystem::directory_iterator("stage3_tiled_kernels/knowledge/items")) {
     std::ifstream file(entry.path());
     for (std::string line; std::getline(file, line);) {
       const Json item = Json::parse(line);
@@ -40,19 +40,19 @@ bool unmeasured(std::string_view evidence) {
 }
 
 /// Checks that `evidence` is an honest word or the id of a measured item of this architecture and these tiles.
-void check_evidence(const std::map<std::string, Json>& traces, const char* evidence, int architecture,
+void check_evidence(const std::map<std::string, Json>& items, const char* evidence, int architecture,
                     const Json& tiles) {
   REQUIRE(evidence != nullptr);
   INFO("sm_" << architecture << ", evidence '" << evidence << "'");
   if (unmeasured(evidence)) return;
-  const auto found = traces.find(evidence);
-  REQUIRE(found != traces.end());
+  const auto found = items.find(evidence);
+  REQUIRE(found != items.end());
   const Json& item = found->second;
   CHECK(item.at("outcome") == "measured");
   CHECK(item.at("architecture") == architecture);
   for (const auto& [name, value] : tiles.items()) {
     INFO(name);
-    CHECK(item.at(name) == value);
+    CHECK(item.at("configuration").at(name) == value);
   }
 }
 
@@ -90,11 +90,11 @@ Json product_json(const table::ProductTiles& tiles, const char* layout, Dtype dt
 }  // namespace
 
 TEST_CASE("rows of products have evidence, sm_90 measured ones for fp32, tf32 and bf16", "[stage3]") {
-  const auto traces = all_traces();
+  const auto items = all_items();
   std::map<Dtype, int> measured;
   for (const table::ProductRow& row : table::kProductRows) {
     const auto check = [&](const char* evidence, const table::ProductTiles& tiles, const char* layout) {
-      check_evidence(traces, evidence, row.architecture, product_json(tiles, layout, row.dtype));
+      check_evidence(items, evidence, row.architecture, product_json(tiles, layout, row.dtype));
       measured[row.dtype] += row.architecture == 90 && !unmeasured(evidence);
     };
     check(row.forward_evidence, row.forward, "NT");
@@ -109,15 +109,15 @@ TEST_CASE("rows of products have evidence, sm_90 measured ones for fp32, tf32 an
 }
 
 TEST_CASE("rows of norms and losses have evidence", "[stage3]") {
-  const auto traces = all_traces();
+  const auto items = all_items();
   for (const table::NormRow& row : table::kNorms) {
-    check_evidence(traces, row.forward_evidence, row.architecture,
+    check_evidence(items, row.forward_evidence, row.architecture,
                    with_row(row.forward, {{"rows", row.forward.rows}}));
-    check_evidence(traces, row.backward_evidence, row.architecture,
+    check_evidence(items, row.backward_evidence, row.architecture,
                    with_row(row.backward, {{"rows", row.backward.rows}}));
   }
   for (const table::LossRow& row : table::kLosses)
-    check_evidence(traces, row.evidence, row.architecture, with_row(row.tiles, Json::object()));
+    check_evidence(items, row.evidence, row.architecture, with_row(row.tiles, Json::object()));
 }
 
 TEST_CASE("the architecture that has been measured has a measured row of each kind", "[stage3]") {
@@ -132,13 +132,13 @@ TEST_CASE("the architecture that has been measured has a measured row of each ki
 }
 
 TEST_CASE("rows of attention have evidence", "[stage3]") {
-  const auto traces = all_traces();
+  const auto items = all_items();
   for (const table::AttentionRow& row : table::kAttentionRows) {
     const table::AttentionTiles& t = row.tiles;
     const char* part = row.part == table::AttentionPart::forward     ? "forward"
                        : row.part == table::AttentionPart::key_value ? "key_value"
                                                                      : "query";
-    check_evidence(traces, row.evidence, row.architecture,
+    check_evidence(items, row.evidence, row.architecture,
                    {{"head", row.head},
                     {part, fmt::format("{}x{} w{} o{} k{} v{}", t.queries, t.keys, t.warps, t.occupancy,
                                        t.key_latency, t.value_latency)}});

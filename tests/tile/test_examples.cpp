@@ -1,11 +1,13 @@
 // The reader's page: its code is what examples.cuh holds, and those kernels run clean in checked mode.
 #include <catch2/catch.hpp>
 
-#include <fstream>
+#include <algorithm>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "shared/base/files.hpp"
+#include "shared/base/lines.hpp"
 #include "tests/tile/examples.cuh"
 
 namespace {
@@ -15,14 +17,10 @@ using namespace ladder::on_cpu;
 using tile::Buffer;
 using tile::Contents;
 
-std::vector<std::string> lines_of(const std::string& path) {
-  std::ifstream file(std::string(LADDER_SOURCE_DIR) + "/" + path);
-  REQUIRE(file.good());
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(file, line);) {
-    const auto first = line.find_first_not_of(' ');
-    lines.push_back(first == std::string::npos ? "" : line.substr(first));
-  }
+/// A file's lines, unindented.
+std::vector<std::string> lines_in(const std::string& path) {
+  std::vector<std::string> lines = lines_of(read_file(std::string(LADDER_SOURCE_DIR) + "/" + path));
+  for (std::string& line : lines) line.erase(0, std::min(line.find_first_not_of(' '), line.size()));
   return lines;
 }
 
@@ -54,8 +52,8 @@ struct Data {
 TEST_CASE("every block of code on the page is in examples.cuh or in this file") {
   std::string compiled = "\n";
   for (const char* path : {"tests/tile/examples.cuh", "tests/tile/test_examples.cpp"})
-    for (const std::string& line : lines_of(path)) compiled += line + "\n";
-  const auto blocks = code_blocks(lines_of("shared/tile/README.md"));
+    for (const std::string& line : lines_in(path)) compiled += line + "\n";
+  const auto blocks = code_blocks(lines_in("shared/tile/README.md"));
   CHECK(blocks.size() >= 17);
   for (const std::string& block : blocks) {
     INFO(block);

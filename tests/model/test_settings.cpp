@@ -1,0 +1,123 @@
+// The table of settings: every member has its row, and each row reaches files, errors and defaults.
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <set>
+#include <string>
+
+#include "shared/base/error.hpp"
+#include "shared/model/config_json.hpp"
+#include "shared/model/settings.hpp"
+
+using namespace ladder;
+using Catch::Matchers::Contains;
+
+namespace {
+
+GptConfig valid_model() {
+  GptConfig model;
+  model.vocab_size = 27;
+  return model;
+}
+
+/// Sets every member through its row to a value that no default has.
+template <class Config>
+Config all_changed(Config config) {
+  visit_settings<Config>([&](const auto& row) {
+    using Value = typename std::decay_t<decltype(row)>::Value;
+    if constexpr (std::is_arithmetic_v<Value>)
+      config.*row.member += static_cast<Value>(7);
+    else
+      config.*row.member = Value::bf16;
+  });
+  return config;
+}
+
+template <class Config>
+std::set<std::string> names() {
+  std::set<std::string> found;
+  std::size_t rows = 0;
+  visit_settings<Config>([&](const auto& row) { found.insert(row.name), ++rows; });
+  CHECK(found.size() == rows);
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("every setting has a row with a name of its own, and every row travels through JSON") {
+  CHECK(names<GptConfig>() ==
+        std::set<std::string>{"vocab_size", "n_layer", "n_embd", "n_head", "n_kv_head", "block_size"});
+  CHECK(names<TrainConfig>() == std::set<std::string>{"steps", "schedule_steps", "batch_size", "grad_accum",
+                                                      "learning_rate", "beta1", "beta2", "eps", "clip",
+                                                      "seed", "dtype"});
+  const auto model = all_changed(valid_model());
+  CHECK(gpt_config_from_json(to_json(model), "f") == model);
+  const auto train = all_changed(TrainConfig{});
+  const TrainConfig again = train_config_from_json(to_json(train), "f");
+  visit_settings<TrainConfig>([&](const auto& row) {
+    INFO(row.name);
+    CHECK(again.*row.member == train.*row.member);
+    CHECK(to_json(train).at(row.name) != to_json(TrainConfig{}).at(row.name));
+  });
+}
+
+TEST_CASE("files hold the value in force where 0 stands for another setting's") {
+  CHECK(to_json(valid_model()).at("n_kv_head") == 4);
+  TrainConfig train;
+  train.steps = 12;
+  CHECK(to_json(train).at("schedule_steps") == 12);
+}
+
+TEST_CASE("a file from before a setting means its default, but an older setting must be there") {
+  Json json = to_json(TrainConfig{});
+  CHECK(json.at("clip") == 0.0);
+  json.erase("clip");
+  CHECK(train_config_from_json(json, "f").clip == 0.0);
+  json["clip"] = 1.5;
+  CHECK(train_config_from_json(json, "f").clip == 1.5);
+  json["clip"] = "much";
+  CHECK_THROWS_WITH(train_config_from_json(json, "f"), Contains("f: 'clip'"));
+  visit_settings<TrainConfig>([&](const auto& row) {
+    Json without = to_json(TrainConfig{});
+    without.erase(row.name);
+    if (!row.later)
+      CHECK_THROWS_WITH(train_config_from_json(without, "f"), Contains(fmt::format("'{}'", row.name)));
+  });
+}
+
+TEST_CASE("a value out of range is named with what would be valid") {
+  const auto refused = [](const char* message, auto change) {
+    TrainConfig train;
+    change(train);
+    CHECK_THROWS_WITH(validate(train), message);
+  };
+  validate(TrainConfig{});
+  refused("--steps is -1: it must be 0 or more", [](auto& t) { t.steps = -1; });
+  refused("--grad-accum is 0: it must be 1 or more", [](auto& t) { t.grad_accum = 0; });
+  refused("--lr is 1000001: it must be a number from 0 to 1000000",
+          [](auto& t) { t.learning_rate = 1000001; });
+  refused("--beta2 is 1: it must be a number from 0 to 1, below the upper end", [](auto& t) { t.beta2 = 1; });
+  refused("--eps is inf: it must be a positive number", [](auto& t) { t.eps = INFINITY; });
+  refused("--eps is 0: it must be a positive number", [](auto& t) { t.eps = 0; });
+  refused("--clip is nan: it must be a finite number of 0 or more", [](auto& t) { t.clip = NAN; });
+  refused("--clip is inf: it must be a finite number of 0 or more", [](auto& t) { t.clip = INFINITY; });
+  refused("--clip is -1: it must be a finite number of 0 or more", [](auto& t) { t.clip = -1; });
+  refused("--seed is 4294967296: it must be from 0 to 4294967295", [](auto& t) { t.seed = 4294967296; });
+  GptConfig model;
+  CHECK_THROWS_WITH(validate(model), "vocabulary size is 0: it must be 1 or more");
+  model = valid_model();
+  model.n_kv_head = -1;
+  CHECK_THROWS_WITH(validate(model), "--n-kv-head is -1: it must be 1 or more");
+  model.n_kv_head = 3;
+  CHECK_THROWS_WITH(validate(model), "--n-head 4 is not divisible by --n-kv-head 3");
+}
+
+TEST_CASE("a vocabulary may make a valid shape too large") {
+  GptConfig model;
+  model.vocab_size = 1;
+  model.n_embd = 1000;
+  validate(model);
+  CHECK(with_vocabulary(model, 27).vocab_size == 27);
+  CHECK_THROWS_WITH(with_vocabulary(model, 1000000),
+                    "this shape has about 2.01e+09 parameters: the limit is 2e9");
+}
