@@ -298,7 +298,6 @@ Moments OpsEngine::moments() const {
 }  // namespace
 
 std::unique_ptr<Engine> make_ops_engine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch) {
-  validate(config);
   require(max_batch > 0, "max_batch is {}: it must be 1 or more", max_batch);
   return std::make_unique<OpsEngine>(config, std::move(ops), max_batch);
 }

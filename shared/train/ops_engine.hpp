@@ -17,8 +17,8 @@ namespace ladder {
 /// are allocated by the first step that accumulates that many micro-batches. The loss is read once, after the
 /// step.
 ///
-/// Throws InputError for a batch that is larger than max_batch or holds a token outside the vocabulary, and
-/// MachineError from Ops::allocate when the memory is not there.
+/// `config` is a valid shape (see validate()). Throws InputError for a batch that is larger than max_batch or holds
+/// a token outside the vocabulary, and MachineError from Ops::allocate when the memory is not there.
 std::unique_ptr<Engine> make_ops_engine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch);
 
 }  // namespace ladder
