@@ -254,7 +254,6 @@ std::unique_ptr<Decoder> ScalarEngine::decoder() { return std::make_unique<Scala
 }  // namespace
 
 std::unique_ptr<Engine> make_engine(const GptConfig& config, Sums sums) {
-  validate(config);
   require(config.kv_heads() == config.n_head,
           "stage 0 has no grouped-query attention: use --n-kv-head {} or a stage from 1 on", config.n_head);
   return std::make_unique<ScalarEngine>(config, sums);

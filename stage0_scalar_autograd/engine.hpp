@@ -9,7 +9,7 @@
 namespace ladder::stage0 {
 
 /// `sums` chooses how the tape records sums; spelled_out is the slow lesson and the oracle of the tests.
-/// Throws InputError for grouped-query attention, which starts at stage 1.
+/// `config` is a valid shape (see validate()). Throws InputError for grouped-query attention, which starts at stage 1.
 std::unique_ptr<Engine> make_engine(const GptConfig& config, Sums sums = Sums::fused);
 
 }  // namespace ladder::stage0

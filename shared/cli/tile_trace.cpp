@@ -12,7 +12,7 @@
 #include "shared/tile/pictures/flow.hpp"
 #include "shared/tile/pictures/picture.hpp"
 #include "shared/tile/pictures/tile_svg.hpp"
-#include "stage3_tiled_kernels/pictures/tile_trace.hpp"
+#include "stage3_tiled_kernels/pictures/logged_kernels.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -28,7 +28,7 @@ struct TileTraceFlags {
 constexpr std::size_t kShownValues = 4;
 
 /// "40: mma fp32 16x16 of 37, 39, 1" in columns.
-std::vector<std::string> row_of(const TraceStep& step) {
+std::vector<std::string> row_of(const BlockStep& step) {
   std::string values, from;
   for (std::size_t i = 0; i < std::min(step.values.size(), kShownValues); ++i)
     values += (i == 0 ? "" : " ") + short_number(step.values[i]);
@@ -43,10 +43,10 @@ std::vector<std::string> row_of(const TraceStep& step) {
   return {std::to_string(step.id), step.operation, step.type, shape, from, what, values};
 }
 
-std::string all_steps(const TileTrace& trace) {
+std::string all_steps(const LoggedBlock& logged) {
   std::vector<std::vector<std::string>> rows = {
       {"step", "operation", "type", "shape", "of steps", "tile", "first values"}};
-  for (const TraceStep& step : trace.steps) rows.push_back(row_of(step));
+  for (const BlockStep& step : logged.steps) rows.push_back(row_of(step));
   std::vector<std::size_t> widths(rows[0].size(), 0);
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
@@ -61,20 +61,20 @@ std::string all_steps(const TileTrace& trace) {
 }
 
 /// The loop of a product: what each turn loads, and how one element of the sum grows.
-std::string product_text(const TileTrace& trace) {
+std::string product_text(const LoggedBlock& logged) {
   std::vector<std::vector<std::string>> rows = {
       {"turn", "left factor", "right factor", "sum[0, 0]", "sum[0, 1]"}};
   const auto name = [](const LoadedTile& tile) {
     return fmt::format("{} ({}){}", tile.load->tensor, fmt::join(tile.load->at, ", "),
                        tile.transposed ? " transposed" : "");
   };
-  for (const Product& product : products_of(trace.steps)) {
+  for (const Product& product : products_of(logged.steps)) {
     for (std::size_t i = 0; i < product.steps.size(); ++i) {
       const ProductStep& step = product.steps[i];
       rows.push_back({std::to_string(i + 1), name(step.left), name(step.right),
                       short_number(step.sum->values.at(0)), short_number(step.sum->values.at(1))});
     }
-    const TraceStep& store = *product.store;
+    const BlockStep& store = *product.store;
     rows.push_back({"store", fmt::format("{} ({})", store.tensor, fmt::join(store.at, ", ")), "",
                     short_number(store.values.at(0)), short_number(store.values.at(1))});
   }
@@ -154,9 +154,9 @@ std::string softmax_text(const AttentionWalk& walk, std::size_t row) {
   return text_table(rows) + "\n" + turns;
 }
 
-std::string attention_text(const TileTrace& trace, const std::optional<int>& query) {
-  const AttentionWalk walk = attention_of(trace.steps);
-  const TraceStep& q = *walk.queries.load;
+std::string attention_text(const LoggedBlock& logged, const std::optional<int>& query) {
+  const AttentionWalk walk = attention_of(logged.steps);
+  const BlockStep& q = *walk.queries.load;
   const int first = static_cast<int>(q.at[0]) * static_cast<int>(q.shape[0]);
   const int end = std::min(first + static_cast<int>(q.shape[0]), static_cast<int>(q.extents[0]));
   require(!query || (*query >= first && *query < end), "--query {}: this block has the queries {} to {}",
@@ -169,14 +169,14 @@ std::string attention_text(const TileTrace& trace, const std::optional<int>& que
   return text + fmt::format("log-sum-exp = (m + log2 l) ln 2 = {}\n", exact(walk.stored_lse->values.at(row)));
 }
 
-std::string picture_text(const TileTrace& trace, const std::string& kind) {
-  return kind == "steps" ? steps_picture(trace) : picture_of(trace);
+std::string picture_text(const LoggedBlock& logged, const std::string& kind) {
+  return kind == "steps" ? steps_picture(logged) : picture_of(logged);
 }
 
 void run_tile_trace(const TileTraceFlags& flags) {
   require_writable_file(flags.json);
   require_writable_file(flags.output);
-  TileTraceRequest request{flags.kernel, {}, parse_dtype(flags.dtype), !flags.all_keys, {}};
+  LogRequest request{flags.kernel, {}, parse_dtype(flags.dtype), !flags.all_keys, {}};
   for (const auto& [name, value] : flags.sizes)
     if (value) request.sizes[name] = *value;
   if (!flags.block.empty()) {
@@ -191,17 +191,17 @@ void run_tile_trace(const TileTraceFlags& flags) {
   const bool attention = flags.kernel == "attention";
   require(attention || !flags.query, "--query belongs to attention, not to {}", flags.kernel);
 
-  const TileTrace trace = trace_kernel(request);
-  std::string text = fmt::format("{} in {}, block ({}, {}, {}) of {} x {} x {}: {} steps\n", trace.kernel,
-                                 flags.dtype, trace.block.x, trace.block.y, trace.block.z, trace.grid.x,
-                                 trace.grid.y, trace.grid.z, trace.steps.size());
-  if (trace.kernel.rfind("linear_", 0) == 0) text += "\n" + product_text(trace);
-  if (attention) text += "\n" + attention_text(trace, flags.query);
-  if (!flags.brief) text += "\n" + all_steps(trace);
+  const LoggedBlock logged = log_block(request);
+  std::string text = fmt::format("{} in {}, block ({}, {}, {}) of {} x {} x {}: {} steps\n", logged.kernel,
+                                 flags.dtype, logged.block.x, logged.block.y, logged.block.z, logged.grid.x,
+                                 logged.grid.y, logged.grid.z, logged.steps.size());
+  if (logged.kernel.rfind("linear_", 0) == 0) text += "\n" + product_text(logged);
+  if (attention) text += "\n" + attention_text(logged, flags.query);
+  if (!flags.brief) text += "\n" + all_steps(logged);
   fmt::print("{}", text);
-  if (!flags.json.empty()) write_file(flags.json, trace.json + "\n");
+  if (!flags.json.empty()) write_file(flags.json, logged.json + "\n");
   if (!flags.output.empty()) {
-    write_file(flags.output, picture_text(trace, flags.picture));
+    write_file(flags.output, picture_text(logged, flags.picture));
     fmt::print("\ndrawn in {}\n", flags.output);
   }
 }
@@ -212,9 +212,9 @@ void add_tile_trace(CLI::App& app) {
   const auto flags = std::make_shared<TileTraceFlags>();
   std::vector<std::string> names, dtypes;
   std::map<std::string, std::string> owners;
-  for (const TracedKernel& kernel : traced_kernels()) {
+  for (const LoggedKernel& kernel : logged_kernels()) {
     names.emplace_back(kernel.name);
-    for (const TracedSize& size : kernel.sizes)
+    for (const KernelSize& size : kernel.sizes)
       owners[size.name] +=
           fmt::format("{}{}: {}", owners[size.name].empty() ? "" : ", ", kernel.name, size.usual);
   }
@@ -232,7 +232,7 @@ void add_tile_trace(CLI::App& app) {
   add_choice(app, "--picture", flags->picture, {"auto", "steps"},
              "what -o draws: what suits the kernel, or every step as a map of its values");
   add_text(app, "--json", flags->json, "write every step with all its values to this file").type("FILE");
-  add_text(app, "-o,--output", flags->output, "draw the trace in this SVG file").type("FILE");
+  add_text(app, "-o,--output", flags->output, "draw the steps in this SVG file").type("FILE");
   set_action(app, [flags] { run_tile_trace(*flags); });
 }
 

@@ -11,7 +11,7 @@ struct Index {
   unsigned x = 0, y = 0, z = 0;
 };
 
-class Trace;
+class BlockLog;
 
 struct Block {
   const char* kernel = "(no kernel)";
@@ -19,7 +19,7 @@ struct Block {
   Grid grid;
   std::uint32_t number = 0;  ///< id as one number, x fastest
   bool checked = false;      ///< every access is compared with the registered buffers
-  Trace* trace = nullptr;    ///< where each operation's result is written down, or null
+  BlockLog* log = nullptr;   ///< where each operation's result is written down, or null
 };
 
 /// The block that this thread is running. A breakpoint in a kernel shows it as ladder::tile::this_block.

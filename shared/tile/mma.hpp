@@ -74,7 +74,7 @@ requires(std::is_same_v<tile_element_t<A>, tile_element_t<B>>&&
                                b_values + (tile_size_v<B> == k * n ? 0 : batch * k * n),
                                acc.model_values() + batch * m * n, result.model_values() + batch * m * n, m,
                                n, k);
-  detail::traced("mma", result, nullptr, a, b, acc);
+  detail::logged("mma", result, nullptr, a, b, acc);
   return result;
 }
 

@@ -34,12 +34,12 @@ void run_blocks(const Launch& launch, std::size_t begin, std::size_t end,
                 const std::function<void()>& block) {
   const BlockScope scope;
   const Grid& grid = launch.grid;
-  Trace* trace = current_trace();
+  BlockLog* log = current_log();
   for (std::size_t number = begin; number < end; ++number) {
     const auto n = static_cast<std::uint32_t>(number);
     const Index id{n % grid.x, n / grid.x % grid.y, n / grid.x / grid.y};
-    const bool traced = trace != nullptr && trace->follows(launch.name, id);
-    this_block = {launch.name, id, grid, n, checks_on(), traced ? trace : nullptr};
+    const bool followed = log != nullptr && log->follows(launch.name, id);
+    this_block = {launch.name, id, grid, n, checks_on(), followed ? log : nullptr};
     block();
   }
 }
@@ -64,8 +64,8 @@ WorkerPool* shared_workers() {
 void run_grid(const Launch& launch, WorkerPool* workers, const std::function<void()>& block) {
   const std::size_t count = launch.grid.count();
   if (checks_on()) detail::begin_checked_launch();
-  if (current_trace() != nullptr) current_trace()->launched(launch);
-  if (workers == nullptr || count == 1 || checks_on() || current_trace() != nullptr)
+  if (current_log() != nullptr) current_log()->launched(launch);
+  if (workers == nullptr || count == 1 || checks_on() || current_log() != nullptr)
     run_blocks(launch, 0, count, block);
   else
     workers->parallel(count,

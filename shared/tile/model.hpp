@@ -72,7 +72,7 @@ struct Options {
 Options& options();
 
 /// Calls `block` once for each block of the grid with this_block set: spread over `workers`, or (null, checked mode, a
-/// trace) in order on this thread. The first exception in block order comes out.
+/// block that is followed) in order on this thread. The first exception in block order comes out.
 void run_grid(const Launch& launch, WorkerPool* workers, const std::function<void()>& block);
 
 /// The threads that launches without a stream share; null when there is only this one.

@@ -106,7 +106,7 @@ Result load_into(const char* name, Result result, const P& pointers, const Mask&
     return load_into(name, result, pointers, broadcast_elements<S>(mask));
   } else {
     load_pointed(access_of<S>(name), values_of(result), values_of(pointers), mask_rows<S>(mask));
-    traced(name, result, nullptr, pointers);
+    logged(name, result, nullptr, pointers);
     return result;
   }
 }
@@ -119,7 +119,7 @@ void store_from(const char* name, const P& pointers, Value value, const Mask& ma
   } else {
     store_pointed(access_of<S>(name), values_of(pointers), values_of(std::as_const(value)),
                   mask_rows<S>(mask));
-    traced(name, value, nullptr, pointers, value);
+    logged(name, value, nullptr, pointers, value);
   }
 }
 

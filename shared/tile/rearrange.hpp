@@ -28,7 +28,7 @@ template <integral_tile T>
 T iota() {
   T result = detail::unfilled<T>();
   detail::count_up(detail::values_of(result), tile_size_v<T>);
-  detail::traced("iota", result, nullptr);
+  detail::logged("iota", result, nullptr);
   return result;
 }
 
@@ -38,7 +38,7 @@ requires(tile_size_v<T> == shape_size_v<Shape>) tile<tile_element_t<T>, Shape> r
                                                                                        Shape = {}) {
   tile<tile_element_t<T>, Shape> result{detail::Unfilled{}};
   std::copy_n(detail::values_of(a), tile_size_v<T>, result.model_values());
-  detail::traced("reshape", result, nullptr, a);
+  detail::logged("reshape", result, nullptr, a);
   return result;
 }
 
@@ -86,7 +86,7 @@ template <class Map, class T>
   tile<tile_element_t<T>, R> result{Unfilled{}};
   const std::size_t* extents = extent_list<R>.data();
   gather(result.model_values(), values_of(a), {Map::rank(), extents, steps.data(), extents}, {});
-  traced(name, result, nullptr, a);
+  logged(name, result, nullptr, a);
   return result;
 }
 
@@ -159,7 +159,7 @@ requires(sizeof...(Index) == Shape::rank() &&
   const std::int64_t corner = detail::corner_of<tile_shape_t<T>, Shape>(index...);
   detail::gather(result.model_values(), a.model_values() + corner, detail::part_of<tile_shape_t<T>, Shape>(),
                  {});
-  detail::traced("extract", result, nullptr, a);
+  detail::logged("extract", result, nullptr, a);
   return result;
 }
 
@@ -173,7 +173,7 @@ auto cat(const T& a, const T& b, integral_constant<Dim> = {}) {
   const std::size_t second = S::static_extent(Dim) * detail::dense_stride<R>(Dim);
   detail::scatter(result.model_values(), a.model_values(), part);
   detail::scatter(result.model_values() + second, b.model_values(), part);
-  detail::traced("cat", result, nullptr, a, b);
+  detail::logged("cat", result, nullptr, a, b);
   return result;
 }
 
@@ -201,7 +201,7 @@ template <std::size_t Dim, class F, class Element, class Compute, class T>
   tile<Element, reduced_shape_t<T, Dim>> result{Unfilled{}};
   alignas(64) Compute scratch[length * inner];
   reduce_middle<F>(result.model_values(), a.model_values(), scratch, outer, length, inner);
-  traced(name, result, nullptr, a);
+  logged(name, result, nullptr, a);
   return result;
 }
 

@@ -6,9 +6,9 @@
 #include <type_traits>
 
 #include "shared/tile/block.hpp"
+#include "shared/tile/block_log.hpp"
 #include "shared/tile/loops.hpp"
 #include "shared/tile/operations.hpp"
-#include "shared/tile/trace.hpp"
 
 namespace cuda::tiles {
 inline namespace on_cpu {
@@ -88,7 +88,7 @@ class tile final {
   Values values_;
 
  public:
-  std::uint32_t model_id = 0;  ///< the trace's step that made this tile
+  std::uint32_t model_id = 0;  ///< the step that made this tile
 };
 
 template <scalar E>
@@ -134,37 +134,37 @@ constexpr const char* type_name() {
 }
 
 template <class T>
-double traced_value(const T& value) {
+double logged_value(const T& value) {
   if constexpr (is_data_pointer<T>)
     return static_cast<double>(reinterpret_cast<std::uintptr_t>(value));
   else
     return convert<double>(value);
 }
 
-/// What a trace says of a type of tiles.
+/// What a log says of a type of tiles.
 template <class T>
-inline constexpr ladder::tile::TileType traced_type{
+inline constexpr ladder::tile::TileType logged_type{
     type_name<tile_element_t<T>>(), extent_list<tile_shape_t<T>>.data(), tile_rank_v<T>, tile_size_v<T>};
 
-/// The part of traced() that hardly any launch needs: apart, and the same code for every shape.
+/// The part of logged() that hardly any launch needs: apart, and the same code for every shape.
 template <class E>
 [[gnu::cold, gnu::noinline]] std::uint32_t write_down(const char* operation,
                                                       const ladder::tile::TileType& type, const E* values,
                                                       std::initializer_list<std::uint32_t> from,
                                                       const std::int64_t* at) {
-  ladder::tile::Trace& trace = *ladder::tile::this_block.trace;
-  double* const room = trace.add(operation, type, from, at);
-  for (std::size_t i = 0; i < type.size; ++i) room[i] = traced_value(values[i]);
-  return trace.last_id();
+  ladder::tile::BlockLog& log = *ladder::tile::this_block.log;
+  double* const room = log.add(operation, type, from, at);
+  for (std::size_t i = 0; i < type.size; ++i) room[i] = logged_value(values[i]);
+  return log.last_id();
 }
 
-/// Writes `result` down as one step of the trace, when this block has one. `at` is the index of a tile of a view, or null.
+/// Writes `result` down as one step of the log, when this block has one. `at` is the index of a tile of a view, or null.
 template <class T, class... From>
-void traced(const char* operation, T& result, const std::int64_t* at, const From&... from) {
-  if (ladder::tile::this_block.trace == nullptr) [[likely]]
+void logged(const char* operation, T& result, const std::int64_t* at, const From&... from) {
+  if (ladder::tile::this_block.log == nullptr) [[likely]]
     return;
   [[maybe_unused]] const std::uint32_t id =
-      write_down(operation, traced_type<T>, values_of(result), {id_of(from)...}, at);
+      write_down(operation, logged_type<T>, values_of(result), {id_of(from)...}, at);
   if constexpr (is_tile<T> && !std::is_const_v<T>) result.model_id = id;
 }
 
@@ -209,7 +209,7 @@ void map_elements(E* out, const T&... x) {
       map_rows<F>(out + first, 1, columns, row_operand<R>(x, first)...);
 }
 
-/// `x` broadcast to shape R, without a step in a trace.
+/// `x` broadcast to shape R, without a step in a log.
 template <class R, class T>
 tile<tile_element_t<T>, R> broadcast_elements(const T& x) {
   tile<tile_element_t<T>, R> result{Unfilled{}};
@@ -223,7 +223,7 @@ template <class F, class Result, class... T>
 [[gnu::noinline]] Result map(const char* name, const T&... operands) {
   Result result = unfilled<Result>();
   map_elements<F, tile_shape_t<Result>>(values_of(result), operands...);
-  traced(name, result, nullptr, operands...);
+  logged(name, result, nullptr, operands...);
   return result;
 }
 

@@ -54,9 +54,9 @@ void check_window(const ViewAccess& access, const Window& window, const void* te
   });
 }
 
-void trace_tensor(const ViewAccess& access, const void* tensor) {
+void log_tensor(const ViewAccess& access, const void* tensor) {
   const std::int64_t* extents = access.tensor_extents.data();
-  ladder::tile::this_block.trace->add_tensor(tensor, {extents, extents + access.rank});
+  ladder::tile::this_block.log->add_tensor(tensor, {extents, extents + access.rank});
 }
 
 template void read_window(const ViewAccess&, const float*, float*, float);

@@ -150,8 +150,8 @@ Window window_of(const ViewAccess& access);
 void check_window(const ViewAccess& access, const Window& window, const void* tensor,
                   std::size_t element_bytes, bool writes);
 
-/// Adds to the trace's last step which tensor it was.
-void trace_tensor(const ViewAccess& access, const void* tensor);
+/// Adds to the log's last step which tensor it was.
+void log_tensor(const ViewAccess& access, const void* tensor);
 
 inline Spread spread_of(const ViewAccess& access, const Window& window) {
   return {access.rank, access.tile_extents, access.steps.data(), window.inside.data()};
@@ -257,7 +257,7 @@ requires(Shape::rank() == Span::rank()) struct partition_view {
   [[gnu::noinline]] view_tile_type read(const detail::ViewAccess& access, value_type padding) const {
     view_tile_type result{detail::Unfilled{}};
     detail::read_window<value_type>(access, span_.data_handle(), result.model_values(), padding);
-    trace(access, result);
+    note(access, result);
     return result;
   }
 
@@ -265,20 +265,20 @@ requires(Shape::rank() == Span::rank()) struct partition_view {
   [[gnu::noinline]] void write(const detail::ViewAccess& access, const Value& given) const {
     if constexpr (std::is_same_v<Value, view_tile_type>) {
       detail::write_window<value_type>(access, span_.data_handle(), given.model_values());
-      trace(access, given, given);
+      note(access, given, given);
     } else {
       const view_tile_type value(given);
       detail::write_window<value_type>(access, span_.data_handle(), value.model_values());
-      trace(access, value, given);
+      note(access, value, given);
     }
   }
 
   template <class T, class... From>
-  void trace(const detail::ViewAccess& access, T& tile, const From&... from) const {
-    if (ladder::tile::this_block.trace == nullptr) [[likely]]
+  void note(const detail::ViewAccess& access, T& tile, const From&... from) const {
+    if (ladder::tile::this_block.log == nullptr) [[likely]]
       return;
-    detail::traced(access.operation, tile, access.index.data(), from...);
-    detail::trace_tensor(access, span_.data_handle());
+    detail::logged(access.operation, tile, access.index.data(), from...);
+    detail::log_tensor(access, span_.data_handle());
   }
 
   Span span_;

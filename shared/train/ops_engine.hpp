@@ -22,8 +22,8 @@ namespace ladder {
 /// many sequences as each other one; gradients are added up over the ranks part by part while the backward pass of the
 /// last micro-batch runs, and train_step() returns the loss over all ranks.
 ///
-/// Throws InputError for a batch that is larger than max_batch or holds a token outside the vocabulary, and
-/// MachineError from Ops::allocate when the memory is not there.
+/// `config` is a valid shape (see validate()). Throws InputError for a batch that is larger than max_batch or holds a
+/// token outside the vocabulary, and MachineError from Ops::allocate when the memory is not there.
 std::unique_ptr<Engine> make_ops_engine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch,
                                         std::shared_ptr<Communicator> communicator = single_rank(),
                                         ModelMaker make_model = make_microgpt);

@@ -50,7 +50,7 @@ TEST_CASE("an include that runs up or sideways is named with both files") {
   CHECK(faults_of("shared/model/ops.hpp", "shared/train/engine.hpp") ==
         Faults{"shared/model/ops.hpp includes shared/train/engine.hpp: model may not include from train"});
   CHECK(faults_of("shared/simt/launch.hpp", "shared/tile/launch.hpp").size() == 1);
-  CHECK(faults_of("shared/tile/trace.cpp", "shared/tile/pictures/flow.hpp").size() == 1);
+  CHECK(faults_of("shared/tile/block_log.cpp", "shared/tile/pictures/flow.hpp").size() == 1);
   CHECK(faults_of("shared/parity/parity.cpp", "tests/base/cases.hpp").size() == 1);
   CHECK(faults_of("shared/parity/parity.cpp", "shared/loose.hpp").size() == 1);
   CHECK(faults_of("shared/report/tables.cpp", "shared/speed/race.hpp").size() == 1);

@@ -1,4 +1,4 @@
-// `ladder tile-trace`: what its pictures and its text say is what the trace holds, and the committed ones are not stale.
+// `ladder tile-trace`: what its pictures and its text say is what the block's log holds, and the committed ones are not stale.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 #include "shared/tile/pictures/flow.hpp"
 #include "shared/tile/pictures/picture.hpp"
 #include "shared/tile/pictures/tile_svg.hpp"
-#include "stage3_tiled_kernels/pictures/tile_trace.hpp"
+#include "stage3_tiled_kernels/pictures/logged_kernels.hpp"
 #include "tests/support/run_program.hpp"
 
 using namespace ladder;
@@ -19,13 +19,13 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-TileTrace traced(const std::string& kernel, std::map<std::string, int> sizes = {},
-                 Dtype dtype = Dtype::fp32) {
-  TileTraceRequest request;
+LoggedBlock followed(const std::string& kernel, std::map<std::string, int> sizes = {},
+                     Dtype dtype = Dtype::fp32) {
+  LogRequest request;
   request.kernel = kernel;
   request.sizes = std::move(sizes);
   request.dtype = dtype;
-  return trace_kernel(request);
+  return log_block(request);
 }
 
 std::size_t count(const std::string& text, const std::string& part) {
@@ -34,24 +34,24 @@ std::size_t count(const std::string& text, const std::string& part) {
   return n;
 }
 
-std::string place(const TraceStep& step) {
+std::string place(const BlockStep& step) {
   std::string words;
   for (std::int64_t i : step.at) words += (words.empty() ? "" : ", ") + std::to_string(i);
   return step.tensor + " (" + words + ")";
 }
 
-bool loads(const TraceStep& step) {
+bool loads(const BlockStep& step) {
   return std::string(step.operation).rfind("load", 0) == 0 && !step.at.empty();
 }
 
 /// The one tile that the block makes.
-Product product_of(const TraceSteps& steps) {
+Product product_of(const BlockSteps& steps) {
   const std::vector<Product> products = products_of(steps);
   REQUIRE(products.size() == 1);
   return products[0];
 }
 
-/// The sum of products of what the trace says was loaded, element (i, j) of the result.
+/// The sum of products of what the log says was loaded, element (i, j) of the result.
 double product_element(const Product& product, std::size_t i, std::size_t j) {
   double sum = 0.0;
   for (const ProductStep& step : product.steps) {
@@ -67,20 +67,20 @@ double product_element(const Product& product, std::size_t i, std::size_t j) {
 
 }  // namespace
 
-TEST_CASE("the picture of a product frames the tiles that the trace loads, and no others") {
+TEST_CASE("the picture of a product frames the tiles that the block loads, and no others") {
   for (const char* kernel : {"matmul", "input-gradient", "weight-gradient"}) {
-    const TileTrace trace = traced(kernel);
-    const std::string svg = product_picture(trace);
+    const LoggedBlock logged = followed(kernel);
+    const std::string svg = product_picture(logged);
     CAPTURE(kernel);
-    const auto all = static_cast<std::size_t>(std::count_if(trace.steps.begin(), trace.steps.end(), loads));
+    const auto all = static_cast<std::size_t>(std::count_if(logged.steps.begin(), logged.steps.end(), loads));
     const std::size_t of_sum =
         kernel == std::string("weight-gradient") ? 1 : 0;  // dW += begins with its old value
-    CHECK(all - of_sum == 2 * product_of(trace.steps).steps.size());
+    CHECK(all - of_sum == 2 * product_of(logged.steps).steps.size());
     CHECK(count(svg, "class='tile'") == all - of_sum);
-    for (const TraceStep& step : trace.steps)
-      if (loads(step) && step.tensor != product_of(trace.steps).store->tensor)
+    for (const BlockStep& step : logged.steps)
+      if (loads(step) && step.tensor != product_of(logged.steps).store->tensor)
         CHECK(count(svg, "data-tile='" + place(step) + "'") == 1);
-    CHECK(count(svg, "class='sum'") == product_of(trace.steps).steps.size());
+    CHECK(count(svg, "class='sum'") == product_of(logged.steps).steps.size());
     CHECK(count(svg, "class='pad'") > 0);  // 28 x 40 x 24 is no multiple of any tile
   }
 }
@@ -88,20 +88,20 @@ TEST_CASE("the picture of a product frames the tiles that the trace loads, and n
 TEST_CASE("a block of a persistent grid makes several tiles, and all are drawn") {
   const Dtype dtype = GENERATE(Dtype::fp32, Dtype::tf32, Dtype::bf16);
   CAPTURE(name_of(dtype));
-  const TileTrace trace = traced("matmul", {{"rows", 512}, {"in", 40}, {"out", 512}}, dtype);
-  const std::vector<Product> products = products_of(trace.steps);
-  const auto all = static_cast<std::size_t>(std::count_if(trace.steps.begin(), trace.steps.end(), loads));
-  CHECK(count(product_picture(trace), "class='tile'") == all);
+  const LoggedBlock logged = followed("matmul", {{"rows", 512}, {"in", 40}, {"out", 512}}, dtype);
+  const std::vector<Product> products = products_of(logged.steps);
+  const auto all = static_cast<std::size_t>(std::count_if(logged.steps.begin(), logged.steps.end(), loads));
+  CHECK(count(product_picture(logged), "class='tile'") == all);
   CHECK(products.size() > 1);
   for (const Product& product : products) CHECK(2 * products.size() * product.steps.size() == all);
 }
 
 TEST_CASE("fp32 on tensor cores is followed by its sums, not by the products of its halves") {
-  const TileTrace trace = traced("matmul", {{"rows", 128}, {"in", 72}, {"out", 128}});
-  const auto products = std::count_if(trace.steps.begin(), trace.steps.end(), [](const TraceStep& step) {
+  const LoggedBlock logged = followed("matmul", {{"rows", 128}, {"in", 72}, {"out", 128}});
+  const auto products = std::count_if(logged.steps.begin(), logged.steps.end(), [](const BlockStep& step) {
     return step.operation == std::string("mma");
   });
-  const Product product = product_of(trace.steps);
+  const Product product = product_of(logged.steps);
   REQUIRE(product.steps.size() > 1);
   CHECK(static_cast<std::size_t>(products) == 3 * product.steps.size());
   for (const ProductStep& step : product.steps) CHECK(step.sum->operation == std::string("add"));
@@ -111,36 +111,36 @@ TEST_CASE("fp32 on tensor cores is followed by its sums, not by the products of 
 }
 
 TEST_CASE("without a tail nothing is hatched") {
-  const TileTrace trace = traced("matmul", {{"rows", 16}, {"in", 32}, {"out", 16}});
-  CHECK(count(product_picture(trace), "class='pad'") == 0);
+  const LoggedBlock logged = followed("matmul", {{"rows", 16}, {"in", 32}, {"out", 16}});
+  CHECK(count(product_picture(logged), "class='pad'") == 0);
 }
 
-TEST_CASE("a product read back from the trace is the product") {
+TEST_CASE("a product read back from the steps is the product") {
   for (const char* kernel : {"matmul", "input-gradient", "weight-gradient"}) {
     CAPTURE(kernel);
-    const TileTrace trace = traced(kernel);
-    const Product product = product_of(trace.steps);
+    const LoggedBlock logged = followed(kernel);
+    const Product product = product_of(logged.steps);
     const std::size_t columns = product.store->shape.back();
     for (std::size_t e = 0; e < product.store->values.size(); ++e)
       REQUIRE(product.store->values[e] == product_element(product, e / columns, e % columns));
   }
 }
 
-TEST_CASE("a trace that lost a step is refused, not drawn") {
-  TileTrace trace = traced("matmul");
-  const Product product = product_of(trace.steps);
+TEST_CASE("a log that lost a step is refused, not drawn") {
+  LoggedBlock logged = followed("matmul");
+  const Product product = product_of(logged.steps);
   REQUIRE(product.steps.size() > 2);
   const std::uint32_t first = product.steps[0].sum->id, third = product.steps[2].sum->id;
-  trace.steps[third - 1].from[2] = first;  // skips the second product
-  CHECK_THROWS_AS(product_picture(trace), InputError);
-  CHECK_THROWS_AS(product_picture(traced("rmsnorm")), InputError);
-  CHECK_THROWS_AS(attention_picture(traced("matmul")), InputError);
+  logged.steps[third - 1].from[2] = first;  // skips the second product
+  CHECK_THROWS_AS(product_picture(logged), InputError);
+  CHECK_THROWS_AS(product_picture(followed("rmsnorm")), InputError);
+  CHECK_THROWS_AS(attention_picture(followed("matmul")), InputError);
 }
 
 TEST_CASE("the walk over keys is the causal one, and its running softmax ends where one pass ends") {
   for (Dtype dtype : {Dtype::fp32, Dtype::fp64}) {
-    const TileTrace trace = traced("attention", {}, dtype);
-    const AttentionWalk walk = attention_of(trace.steps);
+    const LoggedBlock logged = followed("attention", {}, dtype);
+    const AttentionWalk walk = attention_of(logged.steps);
     REQUIRE(walk.keys.size() == 3);  // queries 32 to 47 of 56: keys 48 to 55 are behind them all
     CHECK_FALSE(walk.keys[0].masked);
     CHECK_FALSE(walk.keys[1].masked);
@@ -161,11 +161,11 @@ TEST_CASE("the walk over keys is the causal one, and its running softmax ends wh
   }
 }
 
-TEST_CASE("the picture of attention shows each tile of keys as the trace has it") {
-  const TileTrace trace = traced("attention");
-  const std::string svg = attention_picture(trace);
+TEST_CASE("the picture of attention shows each tile of keys as the log has it") {
+  const LoggedBlock logged = followed("attention");
+  const std::string svg = attention_picture(logged);
   std::set<std::string> keys;
-  for (const TraceStep& step : trace.steps)
+  for (const BlockStep& step : logged.steps)
     if (loads(step) && step.tensor == "k") keys.insert(place(step));
   CHECK(keys.size() == 3);
   CHECK(count(svg, "class='tile'") == keys.size());
@@ -173,7 +173,7 @@ TEST_CASE("the picture of attention shows each tile of keys as the trace has it"
   CHECK(count(svg, ">whole<") == 2);
   CHECK(count(svg, ">masked<") == 1);
   CHECK(count(svg, ">skipped<") == 1);
-  const AttentionWalk walk = attention_of(trace.steps);
+  const AttentionWalk walk = attention_of(logged.steps);
   for (const KeyStep& key : walk.keys)
     for (std::size_t r = 0; r < 16; ++r) {
       CHECK_THAT(svg, Contains(">" + short_number(key.largest->values[r]) + "<"));
@@ -191,15 +191,15 @@ TEST_CASE("numbers and colours of pictures do not depend on a last bit") {
   CHECK(color_of(5.0, 1.0) == color_of(1.0, 1.0));
 }
 
-TEST_CASE("every traced kernel can be drawn in every type") {
-  for (const TracedKernel& kernel : traced_kernels())
+TEST_CASE("every kernel that can be followed can be drawn in every type") {
+  for (const LoggedKernel& kernel : logged_kernels())
     for (Dtype dtype : kAllDtypes) {
-      const TileTrace trace = traced(kernel.name, {}, dtype);
+      const LoggedBlock logged = followed(kernel.name, {}, dtype);
       CAPTURE(kernel.name);
-      CHECK(trace.kernel.rfind(kernel.kernel, 0) == 0);
-      CHECK_THAT(picture_of(trace), Contains("</svg>"));
-      CHECK(count(steps_picture(trace), "data-step=") == trace.steps.size());
-      CHECK(Json::parse(trace.json).at("steps").size() == trace.steps.size());
+      CHECK(logged.kernel.rfind(kernel.kernel, 0) == 0);
+      CHECK_THAT(picture_of(logged), Contains("</svg>"));
+      CHECK(count(steps_picture(logged), "data-step=") == logged.steps.size());
+      CHECK(Json::parse(logged.json).at("steps").size() == logged.steps.size());
     }
 }
 
@@ -208,7 +208,7 @@ TEST_CASE("the committed pictures and texts are what the program makes") {
   const std::string remedy = "stage3_tiled_kernels/pictures/make.sh makes them again";
   for (const char* kernel : {"matmul", "attention"}) {
     INFO(remedy);
-    CHECK(test::text_of(folder + kernel + ".svg") == picture_of(traced(kernel)));
+    CHECK(test::text_of(folder + kernel + ".svg") == picture_of(followed(kernel)));
   }
   const TemporaryFolder empty;
   for (const char* name : {"tile-trace-matmul", "tile-trace-attention"}) {

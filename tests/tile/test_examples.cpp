@@ -116,7 +116,7 @@ TEST_CASE("the example of mma, over a run-time k with a tail") {
   CHECK(c[2 * 16 + 7] == expected);
 }
 
-TEST_CASE("the page's lines on checked mode and traces") {
+TEST_CASE("the page's lines on checked mode and logs") {
   const std::vector<float> x(4, 1.0F);
   std::vector<float> y(4);
   {
@@ -125,6 +125,6 @@ TEST_CASE("the page's lines on checked mode and traces") {
     const tile::Buffer y_known("y", y.data(), y.size(), tile::Contents::unwritten);
     CHECK(tile::checks_on());
   }
-  tile::Trace trace(tile::Index{1, 0, 0});
-  CHECK(trace.steps().empty());
+  tile::BlockLog log(tile::Index{1, 0, 0});
+  CHECK(log.steps().empty());
 }

@@ -16,7 +16,7 @@ std::string block_name(const tile::Index& block) {
   return fmt::format("block ({}, {}, {})", block.x, block.y, block.z);
 }
 
-std::string place_of(const TraceStep& step) {
+std::string place_of(const BlockStep& step) {
   return fmt::format("{} ({})", step.tensor, fmt::join(step.at, ", "));
 }
 
@@ -30,9 +30,9 @@ struct Drawn {
   std::string place;                    ///< "x_ni (1, 0)"
 };
 
-Drawn drawn(const TraceStep& step, bool transposed) {
+Drawn drawn(const BlockStep& step, bool transposed) {
   const std::size_t d = step.at.size();
-  require(d >= 2, "step {} of the trace moves no tile of a matrix", step.id);
+  require(d >= 2, "step {} of the block moves no tile of a matrix", step.id);
   Drawn one{step.tensor.empty() ? "(scratch)" : step.tensor,
             step.extents[d - 2],
             step.extents[d - 1],
@@ -119,7 +119,7 @@ ProductLayout layout_of(const std::vector<Product>& products) {
 
 /// One turn of the loop: left factor at the left, right factor above, and where they cross the sum so far.
 void product_panel(TileSvg& svg, Place at, const ProductLayout& layout, const ProductStep& step,
-                   const TraceStep& store, std::size_t number) {
+                   const BlockStep& store, std::size_t number) {
   const Drawn left = drawn(*step.left.load, step.left.transposed);
   const Drawn right = drawn(*step.right.load, step.right.transposed);
   Drawn sum = drawn(store, false);
@@ -146,7 +146,7 @@ void product_panel(TileSvg& svg, Place at, const ProductLayout& layout, const Pr
 constexpr double kCellWidth = 118, kCellHeight = 104;
 constexpr std::size_t kColumns = 7;
 
-void step_panel(TileSvg& svg, Place at, const TraceStep& step) {
+void step_panel(TileSvg& svg, Place at, const BlockStep& step) {
   const std::size_t columns = step.shape.empty() ? 1 : step.shape.back();
   const std::size_t rows = std::max<std::size_t>(1, step.values.size() / columns);
   const double cell =
@@ -163,15 +163,15 @@ void step_panel(TileSvg& svg, Place at, const TraceStep& step) {
 
 }  // namespace
 
-std::string product_picture(const TileTrace& trace) {
-  const std::vector<Product> products = products_of(trace.steps);
+std::string product_picture(const LoggedBlock& logged) {
+  const std::vector<Product> products = products_of(logged.steps);
   const ProductLayout layout = layout_of(products);
   const std::size_t across = std::min<std::size_t>(3, layout.panels);
   const std::size_t rows = (layout.panels + across - 1) / across;
   TileSvg svg(
       std::max(560.0, static_cast<double>(across) * layout.width + 12),
       70 + static_cast<double>(rows) * layout.height,
-      fmt::format("{}, {}: {} steps to {} of {}", trace.kernel, block_name(trace.block), layout.panels,
+      fmt::format("{}, {}: {} steps to {} of {}", logged.kernel, block_name(logged.block), layout.panels,
                   products.size() == 1 ? "one tile" : fmt::format("{} tiles", products.size()),
                   products[0].store->tensor));
   svg.text({12, 40},
@@ -195,27 +195,27 @@ std::string product_picture(const TileTrace& trace) {
   return svg.finish();
 }
 
-std::string steps_picture(const TileTrace& trace) {
-  const std::size_t rows = (trace.steps.size() + kColumns - 1) / kColumns;
+std::string steps_picture(const LoggedBlock& logged) {
+  const std::size_t rows = (logged.steps.size() + kColumns - 1) / kColumns;
   TileSvg svg(24 + kCellWidth * static_cast<double>(kColumns), 60 + kCellHeight * static_cast<double>(rows),
-              fmt::format("{}, {}: what each tile holds after each of its {} steps", trace.kernel,
-                          block_name(trace.block), trace.steps.size()));
+              fmt::format("{}, {}: what each tile holds after each of its {} steps", logged.kernel,
+                          block_name(logged.block), logged.steps.size()));
   svg.text({12, 40},
            "colours run from blue over white (0) to red, each map on its own scale; grey is a mask's value",
            "s");
-  for (std::size_t i = 0; i < trace.steps.size(); ++i) {
+  for (std::size_t i = 0; i < logged.steps.size(); ++i) {
     const auto column = i % kColumns, row = i / kColumns;
     step_panel(svg,
                {12 + kCellWidth * static_cast<double>(column), 62 + kCellHeight * static_cast<double>(row)},
-               trace.steps[i]);
+               logged.steps[i]);
   }
   return svg.finish();
 }
 
-std::string picture_of(const TileTrace& trace) {
-  if (trace.kernel.rfind("linear_", 0) == 0) return product_picture(trace);
-  if (trace.kernel.rfind("attention_forward", 0) == 0) return attention_picture(trace);
-  return steps_picture(trace);
+std::string picture_of(const LoggedBlock& logged) {
+  if (logged.kernel.rfind("linear_", 0) == 0) return product_picture(logged);
+  if (logged.kernel.rfind("attention_forward", 0) == 0) return attention_picture(logged);
+  return steps_picture(logged);
 }
 
 }  // namespace ladder

@@ -21,7 +21,7 @@ struct Extents {
 };
 
 Extents extents_of(const AttentionWalk& walk) {
-  const TraceStep &q = *walk.queries.load, &k = *walk.keys[0].keys.load;
+  const BlockStep &q = *walk.queries.load, &k = *walk.keys[0].keys.load;
   return {q.extents[0], k.extents[0], q.shape[0], k.shape[0],
           q.at[0] * static_cast<std::int64_t>(q.shape[0])};
 }
@@ -88,7 +88,7 @@ void sums_of_values(TileSvg& svg, Place at, const AttentionWalk& walk) {
   constexpr double cell = 6;
   double scale = 0.0;
   for (const KeyStep& key : walk.keys) scale = largest_magnitude(key.out->values, scale);
-  const auto map = [&](std::size_t i, const TraceStep& step, const std::string& words, double of) {
+  const auto map = [&](std::size_t i, const BlockStep& step, const std::string& words, double of) {
     const std::size_t rows = step.shape[0], columns = step.shape[1];
     const double x = at.x + static_cast<double>(i) * (cell * static_cast<double>(columns) + 60);
     svg.text({x, at.y - 5}, words, "s");
@@ -102,8 +102,8 @@ void sums_of_values(TileSvg& svg, Place at, const AttentionWalk& walk) {
 
 }  // namespace
 
-std::string attention_picture(const TileTrace& trace) {
-  const AttentionWalk walk = attention_of(trace.steps);
+std::string attention_picture(const LoggedBlock& logged) {
+  const AttentionWalk walk = attention_of(logged.steps);
   const Extents e = extents_of(walk);
   double scale = 0.0;
   for (const KeyStep& key : walk.keys) scale = largest_magnitude(key.scores->values, scale);
@@ -121,8 +121,8 @@ std::string attention_picture(const TileTrace& trace) {
                24 + static_cast<double>(walk.keys.size() + 1) *
                         (6.0 * static_cast<double>(walk.keys[0].out->shape[1]) + 60)),
       middle + out_height + 12,
-      fmt::format("{}, block ({}, {}, {}): queries {} to {} of {}", trace.kernel, trace.block.x,
-                  trace.block.y, trace.block.z, e.first,
+      fmt::format("{}, block ({}, {}, {}): queries {} to {} of {}", logged.kernel, logged.block.x,
+                  logged.block.y, logged.block.z, e.first,
                   std::min(e.first + static_cast<std::int64_t>(e.tile_queries), e.queries) - 1, e.queries));
   svg.text(
       {12, 40},

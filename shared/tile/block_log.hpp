@@ -1,8 +1,8 @@
-// Trace: what each tile holds after each operation of one block.
+// BlockLog: what each tile holds after each operation of one block.
 //
-//   Trace trace({0, 1, 0});                       // the block to follow
+//   BlockLog log({0, 1, 0});                       // the block to follow
 //   launch(matmul<float>, {"matmul", {2, 2}, {.occupancy = 2}}, ...);
-//   write_file("matmul.json", trace.json());
+//   write_file("matmul.json", log.json());
 //
 // {"format": "ladder-tile-trace/1", "kernel": "matmul", "hints": {"worker_warps": 0, "occupancy": 2}, "block": [0, 1, 0],
 //  "grid": [2, 2, 1], "steps": [
@@ -28,7 +28,7 @@ struct TileType {
   std::size_t rank, size;
 };
 
-class Trace {
+class BlockLog {
  public:
   struct Step {
     std::uint32_t id;
@@ -44,11 +44,11 @@ class Trace {
   };
 
   /// Follows block `id` of every launch whose kernel's name begins with `kernel` until this object ends. At most one
-  /// Trace exists at a time; while it does, blocks run one after the other on the calling thread.
-  explicit Trace(Index id, std::string kernel = {});
-  Trace(const Trace&) = delete;
-  Trace& operator=(const Trace&) = delete;
-  ~Trace();
+  /// BlockLog exists at a time; while it does, blocks run one after the other on the calling thread.
+  explicit BlockLog(Index id, std::string kernel = {});
+  BlockLog(const BlockLog&) = delete;
+  BlockLog& operator=(const BlockLog&) = delete;
+  ~BlockLog();
 
   Index block() const { return block_; }
   const std::string& kernel() const { return kernel_; }
@@ -57,7 +57,7 @@ class Trace {
   /// Whether block `id` of a launch of `kernel` is to be written down.
   bool follows(const char* kernel, Index id) const;
 
-  /// A launch begins; one that is followed gives the trace its name, grid and hints.
+  /// A launch begins; one that is followed gives the log its name, grid and hints.
   void launched(const Launch& launch);
   const Grid& grid() const { return grid_; }
 
@@ -82,7 +82,7 @@ class Trace {
   std::vector<Step> steps_;
 };
 
-/// The Trace that exists, or null.
-Trace* current_trace();
+/// The BlockLog that exists, or null.
+BlockLog* current_log();
 
 }  // namespace ladder::tile

@@ -7,28 +7,28 @@
 #include <vector>
 
 #include "shared/base/dtype.hpp"
-#include "shared/tile/pictures/traced_block.hpp"
+#include "shared/tile/pictures/logged_block.hpp"
 
 namespace ladder {
 
 /// A size that the caller may choose: the flag's name without its dashes, what it is when left out.
-struct TracedSize {
+struct KernelSize {
   const char* name;
   int usual;
 };
 
-/// A kernel that can be traced.
-struct TracedKernel {
+/// A kernel whose blocks can be followed.
+struct LoggedKernel {
   const char* name;    ///< as the user says it: "matmul"
   const char* kernel;  ///< as the launch calls it: "linear_forward"
   const char* computes;
-  std::vector<TracedSize> sizes;
+  std::vector<KernelSize> sizes;
 };
 
-const std::vector<TracedKernel>& traced_kernels();
+const std::vector<LoggedKernel>& logged_kernels();
 
-struct TileTraceRequest {
-  std::string kernel;                ///< a name of traced_kernels()
+struct LogRequest {
+  std::string kernel;                ///< a name of logged_kernels()
   std::map<std::string, int> sizes;  ///< those that differ from the usual ones
   Dtype dtype = Dtype::fp32;
   bool causal = true;                ///< attention only
@@ -37,6 +37,6 @@ struct TileTraceRequest {
 
 /// Inputs are multiples of 1/2 from -2 to 1.5, the same on every machine. Throws InputError for a kernel, a size or
 /// a block that does not exist.
-TileTrace trace_kernel(const TileTraceRequest& request);
+LoggedBlock log_block(const LogRequest& request);
 
 }  // namespace ladder

@@ -1,4 +1,4 @@
-#include "stage3_tiled_kernels/pictures/tile_trace.hpp"
+#include "stage3_tiled_kernels/pictures/logged_kernels.hpp"
 
 #include <functional>
 #include <limits>
@@ -118,7 +118,7 @@ void run_attention(Ops& ops, Tensors& t, const Sizes& s, bool causal) {
                            nullptr});
 }
 
-void run_named(Ops& ops, Tensors& tensors, const TileTraceRequest& request, const Sizes& sizes) {
+void run_named(Ops& ops, Tensors& tensors, const LogRequest& request, const Sizes& sizes) {
   const std::map<std::string, std::function<void()>> runs = {
       {"matmul", [&] { run_matmul(ops, tensors, sizes); }},
       {"input-gradient", [&] { run_input_gradient(ops, tensors, sizes); }},
@@ -129,17 +129,17 @@ void run_named(Ops& ops, Tensors& tensors, const TileTraceRequest& request, cons
   runs.at(request.kernel)();
 }
 
-const TracedKernel& kernel_of(const std::string& name) {
-  for (const TracedKernel& one : traced_kernels())
+const LoggedKernel& kernel_of(const std::string& name) {
+  for (const LoggedKernel& one : logged_kernels())
     if (name == one.name) return one;
-  throw InputError(fmt::format("there is no kernel '{}' to trace", name));
+  throw InputError(fmt::format("there is no kernel '{}' to follow", name));
 }
 
 /// The usual sizes with the request's in their places.
-Sizes sizes_of(const TracedKernel& kernel, const TileTraceRequest& request) {
+Sizes sizes_of(const LoggedKernel& kernel, const LogRequest& request) {
   Sizes sizes;
   std::string valid;
-  for (const TracedSize& size : kernel.sizes) {
+  for (const KernelSize& size : kernel.sizes) {
     sizes[size.name] = size.usual;
     valid += (valid.empty() ? "--" : ", --") + std::string(size.name);
   }
@@ -153,20 +153,20 @@ Sizes sizes_of(const TracedKernel& kernel, const TileTraceRequest& request) {
   return sizes;
 }
 
-TileTrace run_block(const TileTraceRequest& request, const TracedKernel& kernel, const Sizes& sizes,
-                    tile::Index block) {
+LoggedBlock run_block(const LogRequest& request, const LoggedKernel& kernel, const Sizes& sizes,
+                      tile::Index block) {
   const auto ops = make_tile_ops(CudaOptions{request.dtype, Device::cpu, 1, false});
   Tensors tensors(*ops, request.dtype);
-  const tile::Trace trace(block, kernel.kernel);
+  const tile::BlockLog logged(block, kernel.kernel);
   run_named(*ops, tensors, request, sizes);
-  return {trace.kernel(), block, trace.grid(), trace.steps(), trace.json()};
+  return {logged.kernel(), block, logged.grid(), logged.steps(), logged.json()};
 }
 
 }  // namespace
 
-const std::vector<TracedKernel>& traced_kernels() {
-  static const std::vector<TracedSize> product = {{"rows", 28}, {"in", 40}, {"out", 24}};
-  static const std::vector<TracedKernel> all = {
+const std::vector<LoggedKernel>& logged_kernels() {
+  static const std::vector<KernelSize> product = {{"rows", 28}, {"in", 40}, {"out", 24}};
+  static const std::vector<LoggedKernel> all = {
       {"matmul", "linear_forward", "y_no = x_ni W_oi^T", product},
       {"input-gradient", "linear_backward_input", "dx_ni = dy_no W_oi", product},
       {"weight-gradient", "linear_backward_weight", "dW_oi = dy_no^T x_ni", product},
@@ -182,8 +182,8 @@ const std::vector<TracedKernel>& traced_kernels() {
   return all;
 }
 
-TileTrace trace_kernel(const TileTraceRequest& request) {
-  const TracedKernel& kernel = kernel_of(request.kernel);
+LoggedBlock log_block(const LogRequest& request) {
+  const LoggedKernel& kernel = kernel_of(request.kernel);
   const Sizes sizes = sizes_of(kernel, request);
   constexpr unsigned nowhere = std::numeric_limits<unsigned>::max();
   const tile::Grid grid = run_block(request, kernel, sizes, {nowhere, nowhere, nowhere}).grid;

@@ -1,19 +1,19 @@
-// A trace when it is done: what pictures are drawn from.
+// A block's log when it is done: what pictures are drawn from.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "shared/tile/trace.hpp"
+#include "shared/tile/block_log.hpp"
 
 namespace ladder {
 
 /// What one block of a launch did.
-struct TileTrace {
+struct LoggedBlock {
   std::string kernel;
   tile::Index block;
   tile::Grid grid;
-  std::vector<tile::Trace::Step> steps;
+  std::vector<tile::BlockLog::Step> steps;
   std::string json;
 };
 

@@ -1,4 +1,4 @@
-// A trace holds what each tile of one block held after each operation, and nothing of the other blocks.
+// A log holds what each tile of one block held after each operation, and nothing of the other blocks.
 #include <catch2/catch.hpp>
 
 #include "shared/base/json.hpp"
@@ -17,14 +17,14 @@ __tile_global__ void scaled_sum(const float* x, float* y, int count) {
 
 }  // namespace
 
-TEST_CASE("a trace follows one block through its operations") {
+TEST_CASE("a log follows one block through its operations") {
   const float x[6] = {1, 2, 3, 4, 5, 6};
   float y[2] = {};
-  tile::Trace trace(tile::Index{1, 0, 0});
+  tile::BlockLog log(tile::Index{1, 0, 0});
   launch(scaled_sum, {"scaled_sum", 2}, x, y, 6);
   CHECK(y[0] == 20);
   CHECK(y[1] == 22);
-  const auto& steps = trace.steps();
+  const auto& steps = log.steps();
   REQUIRE(steps.size() == 4);
   CHECK(std::string(steps[0].operation) == "load_masked");
   CHECK(steps[0].values == std::vector<double>{5, 6, 0, 0});
@@ -36,7 +36,7 @@ TEST_CASE("a trace follows one block through its operations") {
   CHECK(steps[2].shape == std::vector<std::size_t>{1});
   CHECK(std::string(steps[3].operation) == "store");
   CHECK(steps[3].values == std::vector<double>{22});
-  const auto json = Json::parse(trace.json());
+  const auto json = Json::parse(log.json());
   CHECK(json["format"] == "ladder-tile-trace/1");
   CHECK(json["kernel"] == "scaled_sum");
   CHECK(json["block"] == Json({1, 0, 0}));
@@ -45,21 +45,21 @@ TEST_CASE("a trace follows one block through its operations") {
   CHECK(json["steps"][1]["from"] == Json({1, 0}));
 }
 
-TEST_CASE("loads through views say which tensor, and a trace can follow one kernel of several") {
+TEST_CASE("loads through views say which tensor, and a log can follow one kernel of several") {
   const float x[6] = {1, 2, 3, 4, 5, 6};
   float y[2] = {};
   const tile::Buffer known("x", x, 6);
-  tile::Trace trace(tile::Index{0, 0, 0}, "scaled_s");
+  tile::BlockLog log(tile::Index{0, 0, 0}, "scaled_s");
   launch(scaled_sum, {"scaled_sum", 2}, x, y, 6);
   launch(scaled_sum, {"another", 1}, x, y, 6);
-  REQUIRE(trace.steps().size() == 4);
-  CHECK(trace.kernel() == "scaled_sum");
-  CHECK(trace.grid().x == 2);
-  CHECK(trace.steps()[0].tensor == "x");
-  CHECK(trace.steps()[0].extents == std::vector<std::int64_t>{6});
-  CHECK(trace.steps()[1].tensor.empty());
-  CHECK(trace.steps()[1].extents.empty());
-  const auto json = Json::parse(trace.json());
+  REQUIRE(log.steps().size() == 4);
+  CHECK(log.kernel() == "scaled_sum");
+  CHECK(log.grid().x == 2);
+  CHECK(log.steps()[0].tensor == "x");
+  CHECK(log.steps()[0].extents == std::vector<std::int64_t>{6});
+  CHECK(log.steps()[1].tensor.empty());
+  CHECK(log.steps()[1].extents.empty());
+  const auto json = Json::parse(log.json());
   CHECK(json["steps"][0]["tensor"] == "x");
   CHECK(json["steps"][0]["extents"] == Json({6}));
   CHECK_FALSE(json["steps"][1].contains("tensor"));
@@ -68,18 +68,18 @@ TEST_CASE("loads through views say which tensor, and a trace can follow one kern
 TEST_CASE("infinities and NaN are written as words") {
   const float x[4] = {INFINITY, -INFINITY, NAN, 0};
   float y[1] = {};
-  tile::Trace trace(tile::Index{0, 0, 0});
+  tile::BlockLog log(tile::Index{0, 0, 0});
   launch(scaled_sum, {"scaled_sum", 1}, x, y, 4);
-  CHECK(Json::parse(trace.json())["steps"][0]["values"] == Json({"inf", "-inf", "nan", 0.0}));
+  CHECK(Json::parse(log.json())["steps"][0]["values"] == Json({"inf", "-inf", "nan", 0.0}));
 }
 
-TEST_CASE("without a trace nothing is written down, and only one can exist") {
-  tile::Trace trace(tile::Index{5, 0, 0});
+TEST_CASE("without a log nothing is written down, and only one can exist") {
+  tile::BlockLog log(tile::Index{5, 0, 0});
   const float x[4] = {1, 1, 1, 1};
   float y[1] = {};
   launch(scaled_sum, {"scaled_sum", 1}, x, y, 4);
-  CHECK(trace.steps().empty());
-  CHECK_THROWS_AS(tile::Trace(tile::Index{}), InputError);
+  CHECK(log.steps().empty());
+  CHECK_THROWS_AS(tile::BlockLog(tile::Index{}), InputError);
 }
 
 TEST_CASE("a stream notes each kernel's name; a dry one runs nothing") {
@@ -112,15 +112,15 @@ void launch_hinted(Stream& stream, const float* x, float* y) {
 
 }  // namespace
 
-TEST_CASE("hints are recorded by the stream and the trace") {
+TEST_CASE("hints are recorded by the stream and the log") {
   Stream stream;
   const float x[4] = {1, 2, 3, 4};
   float y[1] = {};
-  tile::Trace trace(tile::Index{0, 0, 0});
+  tile::BlockLog log(tile::Index{0, 0, 0});
   constexpr Hints wide{.worker_warps = 8, .occupancy = 2};
   launch_hinted<wide>(stream, x, y);
   CHECK(y[0] == 10);
-  const auto json = Json::parse(trace.json());
+  const auto json = Json::parse(log.json());
   CHECK(json["hints"] == Json({{"worker_warps", 8}, {"occupancy", 2}}));
   launch_hinted<Hints{}>(stream, x, y);
   launch_hinted<wide>(stream, x, y);

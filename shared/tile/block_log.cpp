@@ -1,4 +1,4 @@
-#include "shared/tile/trace.hpp"
+#include "shared/tile/block_log.hpp"
 
 #include <cmath>
 #include <string_view>
@@ -11,7 +11,7 @@
 namespace ladder::tile {
 namespace {
 
-Trace* current = nullptr;
+BlockLog* current = nullptr;
 
 /// JSON has no infinities and no NaN: they are written as strings.
 Json number(double value) {
@@ -22,17 +22,17 @@ Json number(double value) {
 
 }  // namespace
 
-Trace::Trace(Index id, std::string kernel) : block_(id), only_(std::move(kernel)), kernel_(only_) {
-  require(current == nullptr, "the tile model is already writing a trace");
+BlockLog::BlockLog(Index id, std::string kernel) : block_(id), only_(std::move(kernel)), kernel_(only_) {
+  require(current == nullptr, "the tile model is already following a block");
   current = this;
 }
 
-Trace::~Trace() { current = nullptr; }
+BlockLog::~BlockLog() { current = nullptr; }
 
-Trace* current_trace() { return current; }
+BlockLog* current_log() { return current; }
 
-double* Trace::add(const char* operation, const TileType& type, std::initializer_list<std::uint32_t> from,
-                   const std::int64_t* at) {
+double* BlockLog::add(const char* operation, const TileType& type, std::initializer_list<std::uint32_t> from,
+                      const std::int64_t* at) {
   Step step{};
   step.id = last_id() + 1;
   step.operation = operation;
@@ -45,27 +45,27 @@ double* Trace::add(const char* operation, const TileType& type, std::initializer
   return steps_.back().values.data();
 }
 
-bool Trace::concerns(const char* kernel) const {
+bool BlockLog::concerns(const char* kernel) const {
   return std::string_view(kernel).substr(0, only_.size()) == only_;
 }
 
-bool Trace::follows(const char* kernel, Index id) const {
+bool BlockLog::follows(const char* kernel, Index id) const {
   return id.x == block_.x && id.y == block_.y && id.z == block_.z && concerns(kernel);
 }
 
-void Trace::launched(const Launch& launch) {
+void BlockLog::launched(const Launch& launch) {
   if (!concerns(launch.name)) return;
   kernel_ = launch.name;
   grid_ = launch.grid;
   hints_ = launch.hints;
 }
 
-void Trace::add_tensor(const void* data, std::vector<std::int64_t> extents) {
+void BlockLog::add_tensor(const void* data, std::vector<std::int64_t> extents) {
   steps_.back().tensor = buffer_name(data);
   steps_.back().extents = std::move(extents);
 }
 
-std::string Trace::json() const {
+std::string BlockLog::json() const {
   Json steps = Json::array();
   for (const Step& step : steps_) {
     Json values = Json::array();
