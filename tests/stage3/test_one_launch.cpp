@@ -52,13 +52,6 @@ StepData steps_of(const Run& run, std::int64_t first, std::int64_t count) {
   return step_data(run.model, steps);
 }
 
-TensorList zeros_of(const GptConfig& model) {
-  TensorList zeros;
-  for (const ParameterSpec& spec : parameter_specs(model))
-    zeros.push_back({spec.name, {spec.rows, spec.cols}, std::vector<double>(spec.size())});
-  return zeros;
-}
-
 struct Trained {
   std::vector<double> loss;
   TensorList parameters;
@@ -202,7 +195,7 @@ TEST_CASE("an engine of one launch trains step by step to the same bits, and ans
 
   // What is loaded is what the next launch starts from.
   engine->load_parameters(run.initial);
-  engine->load_moments({zeros_of(run.model), zeros_of(run.model)});
+  engine->load_moments({zeros_of(parameter_specs(run.model)), zeros_of(parameter_specs(run.model))});
   CHECK(engine->train_steps(std::vector<StepInput>{{run.source->step(0), adam_step(run.train, 0)}}) ==
         std::vector{want.loss.front()});
 }
