@@ -60,6 +60,9 @@ Faults mixed_header_faults(const Files& files);
 /// shared/base/json.hpp, CLI11 behind shared/cli/options.hpp, Eigen in stage 1, regular expressions in tests; fmt's large headers in no header.
 Faults dear_header_faults(const Files& files);
 
+/// The first page has at most 120 lines, every other README at most 250.
+Faults page_length_faults(const Files& files);
+
 /// Every stage's README has the parts that house.md asks for: a command, a diff, exercises, what comes next.
 Faults stage_readme_faults(const Files& files);
 

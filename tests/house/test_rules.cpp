@@ -110,6 +110,25 @@ TEST_CASE("markers: open, unknown, nested and malformed ones are found") {
         1);                                                          // there is no gemm.jsonl here
   CHECK(faults("<!-- generated: speed -->\n" + close).size() == 1);  // nor targets.json
   CHECK(faults("<!-- generated speedup-micro -->\n").size() == 1);
+
+  CHECK(faults("<!-- generated: rows speedup-micro: stage 1 | stage 2 -->\n" + close).empty());
+  CHECK(faults("<!-- generated: excerpt speedup-macro: stage 1 -->\n" + close).size() == 1);
+  CHECK(faults("<!-- generated: speedup-micro speedup-macro -->\n" + close).size() == 1);
+  CHECK(faults("<!-- generated: times a: speedup-micro | b c: speedup-micro -->\n" + close).empty());
+  CHECK(faults("<!-- generated: times a: speedup-micro | b c: speedup-macro -->\n" + close).size() == 1);
+  CHECK(faults("<!-- generated: ladder -->\n" + close).size() == 1);  // speedup-small of no card
+  CHECK(marker_faults({{"README.md", "<!-- generated: ladder -->\n" + close},
+                       record,
+                       {"tests/bench/results/speedup-small-h100.json", "{}"}})
+            .empty());
+}
+
+TEST_CASE("pages: one that is too long is found") {
+  CHECK(page_length_faults(one("README.md", std::string(120, '\n'))).empty());
+  CHECK(page_length_faults(one("README.md", std::string(121, '\n'))).size() == 1);
+  CHECK(page_length_faults(one("stage1_x/README.md", std::string(250, '\n'))).empty());
+  CHECK(page_length_faults(one("stage1_x/README.md", std::string(251, '\n'))).size() == 1);
+  CHECK(page_length_faults(one("shared/HACKING.md", std::string(251, '\n'))).empty());
 }
 
 TEST_CASE("subcommands: one that the README leaves out is found") {

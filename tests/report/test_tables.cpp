@@ -1,4 +1,5 @@
 // Generated blocks: found, replaced, refused when the markers are broken; stale rows are marked and listed.
+#include "shared/report/blocks.hpp"
 #include "shared/report/tables.hpp"
 #include "shared/spak/item_table.hpp"
 #include "shared/spak/ladder_tables.hpp"
