@@ -157,13 +157,22 @@ std::string output_block(const Record& record, const std::vector<std::string>& l
   return text + (any ? "\n(stale: the program has changed since)\n" : "");
 }
 
-/// Of the record's lines, in order, the next one that begins with each start; an empty start takes the very next line.
+/// Runs of blanks as one: the columns of a text are padded.
+std::string with_single_blanks(const std::string& text) {
+  std::string single;
+  for (const char c : text)
+    if (c != ' ' || single.empty() || single.back() != ' ') single += c;
+  return single;
+}
+
+/// Of the record's lines, in order, the next one that begins with each start, however many blanks stand between words; an
+/// empty start takes the very next line.
 std::vector<std::string> excerpt_of(const Record& record, const std::vector<std::string>& starts) {
   const std::vector<std::string> lines = lines_of(record);
   std::vector<std::string> chosen;
   std::size_t at = 0;
   for (const std::string& start : starts) {
-    while (at < lines.size() && !starts_with(lines[at], start)) ++at;
+    while (at < lines.size() && !starts_with(with_single_blanks(lines[at]), start)) ++at;
     require(at < lines.size(), "record '{}': no line begins with '{}' behind the one before it", record.name,
             start);
     chosen.push_back(lines[at++]);

@@ -53,7 +53,7 @@ Record gpu_record(const std::string& name, const std::string& date) {
 Record lines_record() {
   Record record = new_record("output", "./ladder climb", "the program's own output");
   RecordRow row{"output", "", "", {}};
-  row.values["lines"] = std::vector<std::string>{"model a", "step 1", "step 2", "loss 3", "step 4"};
+  row.values["lines"] = std::vector<std::string>{"model a", "step 1", "step 2", "loss 3", "step   4"};
   record.rows.push_back(row);
   return record;
 }
@@ -108,7 +108,7 @@ TEST_CASE("an emulated row is compared with no stage below it") {
 
 TEST_CASE("an excerpt takes the next line that begins so, in order") {
   const std::string text = rendered("excerpt output: model | step | step 4", {lines_record()});
-  CHECK(holds(text, "$ ./ladder climb\nmodel a\nstep 1\nstep 4\n```\n"));
+  CHECK(holds(text, "$ ./ladder climb\nmodel a\nstep 1\nstep   4\n```\n"));
   CHECK(holds(text, "(3 lines of 5.)"));
   CHECK(holds(rendered("excerpt output: model | |", {lines_record()}), "model a\nstep 1\nstep 2\n"));
   CHECK_THROWS_WITH(rendered("excerpt output: step 4 | model", {lines_record()}), Catch::Contains("'model'"));
