@@ -5,6 +5,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/records/find_record.hpp"
 #include "shared/report/front_page.hpp"
 #include "shared/report/tables.hpp"
 #include "shared/spak/item_table.hpp"
@@ -220,26 +221,6 @@ std::vector<fs::path> documents(const fs::path& folder) {
 }
 
 }  // namespace
-
-const Record* find_record(const std::string& name, const Records& records, const fs::path& folder) {
-  const Record* best = nullptr;
-  const auto stale_rows = [&](const Record& record) {
-    const std::vector<bool> stale = staleness(record, folder);
-    return std::count(stale.begin(), stale.end(), true);
-  };
-  const std::string stem = ends_with(name, kGpu) ? name.substr(0, name.size() - kGpu.size() + 1) : name;
-  for (const Record& record : records) {
-    if (record.name == name) return &record;
-    if (stem == name || record.machine.gpu.empty() || !starts_with(record.name, stem)) continue;
-    if (record.name.find('-', stem.size()) != std::string::npos) continue;  // more than a card's name
-    if (best != nullptr) {
-      const auto mine = stale_rows(record), others = stale_rows(*best);
-      if (mine > others || (mine == others && record.date <= best->date)) continue;
-    }
-    best = &record;
-  }
-  return best;
-}
 
 std::string render_block(const std::string& block, const Records& records, const fs::path& folder) {
   const Words words = words_of(block);

@@ -12,8 +12,7 @@
 //   tolerances                             the table of limits
 //   speed, ladder-OP, items OP ID ID ...   trace items: see shared/spak
 //
-// A RECORD that ends in "-gpu" is a record whose last word names a card, "speedup-small-h200" for "speedup-small-gpu": so
-// pages stay as they are when another card measures. Of several, it is the one with the fewest stale rows, then the newest.
+// A RECORD that ends in "-gpu" is one of whichever card measured: see shared/records/find_record.hpp.
 #pragma once
 
 #include <filesystem>
@@ -24,10 +23,6 @@
 #include "shared/records/records.hpp"
 
 namespace ladder {
-
-/// The record that a block calls `name`; null where there is none.
-const Record* find_record(const std::string& name, const std::vector<Record>& records,
-                          const std::filesystem::path& folder);
 
 /// What stands between the markers of `block`. Throws InputError when there is no record of that name, or none of its
 /// rows or lines begins as the block asks.

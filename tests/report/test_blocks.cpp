@@ -6,6 +6,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/temporary_folder.hpp"
+#include "shared/records/find_record.hpp"
 #include "shared/report/front_page.hpp"
 
 using namespace ladder;
