@@ -59,8 +59,8 @@ std::string command_of(const SpeedupFlags& flags) {
   add("--block-size", flags.run.block_size);
   add("--batch-size", flags.run.batch_size);
   if (!flags.run.data.empty())
-    command +=
-        " --data " + std::filesystem::path(flags.run.data).filename().string();  // no path of this machine
+    // no path of this machine
+    command += " --data " + std::filesystem::path(flags.run.data).filename().string();
   return command + " --record";
 }
 

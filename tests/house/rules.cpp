@@ -55,8 +55,8 @@ Faults matching_lines(const Files& files, const std::function<bool(const File&)>
 constexpr std::array<const char*, 7> kFields = {
     "Computes", "Shapes", "Map", "Traffic", "FLOPs", "Bound", "Differs from the previous rung"};
 
-/// The lines of the comment that ends directly above `line`, template and attribute lines between them passed
-/// over.
+/// The lines of the comment that ends directly above `line`, template and attribute
+/// lines between them passed over.
 std::vector<std::string> comment_above(const std::vector<std::string>& lines, std::size_t line) {
   std::vector<std::string> comment;
   while (line > 0 && matches(lines[line - 1], R"(^\s*(template|requires|\[\[))")) --line;

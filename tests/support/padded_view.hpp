@@ -1,5 +1,5 @@
-// An Ops that wants the padded layout, on top of one that takes either: for testing padding without a GPU
-// stage.
+// An Ops that wants the padded layout, on top of one that takes either: for testing
+// padding without a GPU stage.
 #pragma once
 
 #include "shared/model/ops.hpp"
