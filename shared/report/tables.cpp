@@ -183,7 +183,7 @@ std::string caption(const std::vector<const Record*>& records) {
   for (const Record* record : records) {
     const std::string made = fmt::format("Made by `{}`: {}.", record->command, record->work);
     const std::string place = made_where(*record);
-    if (text.empty() || !alike) text += (text.empty() ? "" : " ") + made;
+    if (text.empty() || !alike) text += (text.empty() ? "" : "\n\n") + made;
     if (alike && std::find(places.begin(), places.end(), place) != places.end()) continue;
     places.push_back(place);
     text += " " + place + ".";

@@ -24,7 +24,7 @@ Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
 Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
 
 /// "Made by `command`: work. machine; build; date." of records that one table is made of. Where all did the same work by
-/// the same call, that is said once.
+/// the same call, that is said once; otherwise each has a paragraph.
 std::string caption(const std::vector<const Record*>& records);
 
 /// The record's rows that have changed sources since.

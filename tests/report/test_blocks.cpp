@@ -6,7 +6,6 @@
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/temporary_folder.hpp"
-#include "shared/records/find_record.hpp"
 #include "shared/report/front_page.hpp"
 
 using namespace ladder;
@@ -66,26 +65,6 @@ std::string rendered(const std::string& block, const std::vector<Record>& record
 bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
-
-TEST_CASE("a record of any card answers to -gpu, the newest of several") {
-  const std::vector<Record> records = {gpu_record("speedup-small-h1", "2026-01-02T00:00:00Z"),
-                                       gpu_record("speedup-small-h2", "2026-01-03T00:00:00Z"),
-                                       gpu_record("speedup-small-no-graph-h2", "2026-01-04T00:00:00Z"),
-                                       cpu_record()};
-  const auto name_of = [&](const std::string& name) {
-    const Record* found = find_record(name, records, LADDER_SOURCE_DIR);
-    return found == nullptr ? "none" : found->name;
-  };
-  CHECK(name_of("speedup-small-gpu") == "speedup-small-h2");
-  CHECK(name_of("speedup-small-no-graph-gpu") == "speedup-small-no-graph-h2");
-  CHECK(name_of("speedup-small-h1") == "speedup-small-h1");
-  CHECK(name_of("speedup-gpu") == "none");  // "micro" is no card: that machine has none
-  CHECK(name_of("speedup-small") == "none");
-
-  std::vector<Record> stale = records;
-  stale[1].rows[0].sources = "interpreter";  // of other sources than there are: no hash
-  CHECK(find_record("speedup-small-gpu", stale, LADDER_SOURCE_DIR)->name == "speedup-small-h1");
-}
 
 TEST_CASE("a block takes some rows, or the rows of several records") {
   const std::string some = rendered("rows speedup-micro: interpreter | stage 0", {cpu_record()});
