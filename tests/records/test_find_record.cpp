@@ -39,8 +39,8 @@ TEST_CASE("a record of any card answers to -gpu, the newest of several") {
   CHECK(name_of("speedup-small-no-graph-gpu", records) == "speedup-small-no-graph-h2");
   CHECK(name_of("speedup-small-h1", records) == "speedup-small-h1");
   CHECK(name_of("speedup-micro", records) == "speedup-micro");
-  CHECK(name_of("speedup-gpu", records) ==
-        "none");  // no machine without a GPU, and no name with more than a card behind it
+  // no machine without a GPU, and no name with more than a card behind it
+  CHECK(name_of("speedup-gpu", records) == "none");
   CHECK(name_of("speedup-small", records) == "none");
 }
 
