@@ -52,12 +52,12 @@ std::string type_of(const RecordRow& row) {
   return space == std::string::npos ? "" : row.name.substr(space + 1);
 }
 
-/// "13.8 × stage 0": a row counts against the stage below, stage 0 against the interpreter.
+/// "13.8 × as fast as stage 0": a row counts against the stage below, stage 0 against the interpreter.
 std::string gain_of(const RecordRow& row) {
   if (!row.values.contains("times_below") || row.name.rfind("stage ", 0) != 0) return {};
   const int below = row.name[6] - '0' - 1;
-  return format_count(row.values.at("times_below").get<double>()) + " × " +
-         (below < 0 ? "interpreter" : fmt::format("stage {}", below));
+  return format_count(row.values.at("times_below").get<double>()) + " × as fast as " +
+         (below < 0 ? "the interpreter" : fmt::format("stage {}", below));
 }
 
 std::string cell_of(const Record& record, const std::string& start, const std::filesystem::path& folder) {
@@ -107,17 +107,18 @@ std::vector<Bar> bars_of(const Record& record) {
   return bars;
 }
 
-constexpr const char* kStyle =
-    "<style>svg{--text:#1d2327;--soft:#5c6670;--rule:#d9dcd6;--series-0:#9fc9dc;--series-1:#f0b67f;--series-"
-    "2:"
-    "#5fb58a;--series-3:#ad1a72;--series-4:#2a2a5e;--series-5:#7a6a00}"
-    "@media(prefers-color-scheme:dark){svg{--text:#e6e8ea;--soft:#9aa4ad;--rule:#30363c;--series-0:#2f6f8c;"
-    "--series-1:#b0713a;--series-2:#4fae80;--series-3:#ff7ac0;--series-4:#f2f0ff;--series-5:#e0cc5a}"
-    ".page{fill:#14171a}}"
-    ".page{fill:#fbfbf9}@media(prefers-color-scheme:dark){.page{fill:#14171a}}"
-    "text{font:12px system-ui,sans-serif;fill:var(--text)}.title{font-size:14px;font-weight:600}"
-    ".tick{fill:var(--soft);font-size:11px}.grid{stroke:var(--rule)}.line{fill:none;stroke-width:2;"
-    "stroke-linejoin:round}</style>\n";
+constexpr const char* kStyle = R"css(<style>
+svg { --text: #1d2327; --soft: #5c6670; --rule: #d9dcd6; --back: #fbfbf9; --series-0: #9fc9dc; --series-1: #f0b67f;
+  --series-2: #5fb58a; --series-3: #ad1a72; --series-4: #2a2a5e; --series-5: #7a6a00 }
+@media (prefers-color-scheme: dark) {
+  svg { --text: #e6e8ea; --soft: #9aa4ad; --rule: #30363c; --back: #14171a; --series-0: #2f6f8c; --series-1: #b0713a;
+    --series-2: #4fae80; --series-3: #ff7ac0; --series-4: #f2f0ff; --series-5: #e0cc5a } }
+.page { fill: var(--back) }
+text { font: 12px system-ui, sans-serif; fill: var(--text) }
+.title { font-size: 14px; font-weight: 600 } .tick { fill: var(--soft); font-size: 11px }
+.grid { stroke: var(--rule) } .line { fill: none; stroke-width: 2; stroke-linejoin: round }
+</style>
+)css";
 
 /// A drawing of svg_plot put into a larger one.
 std::string placed(const std::string& svg, double top, double height) {

@@ -109,12 +109,12 @@ TEST_CASE("the ladder puts each stage on the machine that it is made for") {
   const Cells cells = ladder_cells_of(cpu, gpu, LADDER_SOURCE_DIR);
   REQUIRE(cells.size() == 6);
   CHECK(cells[0][2] == "on a CPU: 4,192 parameters");
-  CHECK(cells[2][2] == "fp64: 100 us, **2,000 × interpreter**");
-  CHECK(cells[3][2] == "fp32: 10.0 us, **10.0 × stage 0**");
+  CHECK(cells[2][2] == "fp64: 100 us, **2,000 × as fast as the interpreter**");
+  CHECK(cells[3][2] == "fp32: 10.0 us, **10.0 × as fast as stage 0**");
   CHECK(cells[3][3] == "fp32: 10.0 ms on 16 cores of its CPU");
   CHECK(cells[4][2].empty());  // emulated: it says nothing of CUDA
-  CHECK(cells[4][3] == "fp32: 1.00 ms, **10.0 × stage 1**");
-  CHECK(cells[5][3] == "bf16: 100 us, **10.0 × stage 2**");
+  CHECK(cells[4][3] == "fp32: 1.00 ms, **10.0 × as fast as stage 1**");
+  CHECK(cells[5][3] == "bf16: 100 us, **10.0 × as fast as stage 2**");
 
   Record stale = cpu;
   stale.rows[1].sources = "interpreter";
@@ -154,7 +154,7 @@ TEST_CASE("the picture is drawn from its records, and a changed one is noticed")
   CHECK(update_tables(folder.path(), false).clean());
   const std::string svg = read_file(folder / kPicture);
   CHECK(holds(svg, "the loss of 2 stages"));
-  CHECK(holds(svg, "2,000 × interpreter"));
+  CHECK(holds(svg, "2,000 × as fast as the interpreter"));
   CHECK_FALSE(holds(svg, "0.03"));
   write_file(folder / kPicture, svg + " ");
   CHECK(update_tables(folder.path(), false).changed == std::vector<std::string>{kPicture});
