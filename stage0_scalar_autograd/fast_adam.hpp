@@ -19,8 +19,8 @@
 
 namespace ladder::stage0 {
 
-/// out_i = pow(x_i, 2) and pow(x_i, 0.5), bit for bit, eight at a time where the processor can. For any
-/// doubles.
+/// out_i = pow(x_i, 2) and pow(x_i, 0.5), bit for bit, eight at a time where the
+/// processor can. For any doubles.
 void squares(std::span<const double> x, std::span<double> out);
 void square_roots(std::span<const double> x, std::span<double> out);
 

@@ -20,9 +20,8 @@ inline constexpr Id kNone = std::numeric_limits<Id>::max();
 
 enum class Op : std::uint8_t { leaf, add, mul, pow, exp, log, relu, sum, dot };
 
-/// How a sum over a row is recorded: as the chain of additions (and products) that it is, or as one node.
-/// The doubles are the same either way (tests/stage0 proves it gradient by gradient); only the second is
-/// fast.
+/// How a sum over a row is recorded: as the chain of additions (and products) that it is, or as one node. The
+/// doubles are the same either way (tests/stage0 proves it gradient by gradient); only the second is fast.
 enum class Sums { spelled_out, fused };
 
 /// Where a row of Values lies: `size` slots from `start` on, or, when listed, the slots named by the tape's

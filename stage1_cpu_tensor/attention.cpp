@@ -172,9 +172,9 @@ void add_tile(const Head<T>& head, const HeadGradients<T>& g, int t0, int s0, in
   }
 }
 
-/// Two passes over the key positions, because every dscore needs the whole delta. dout . out would give delta
-/// in one, but loses digits where the softmax is sharp. Short sequences are one tile, whose dP is still
-/// there.
+/// Two passes over the key positions, because every dscore needs the whole delta. dout . out
+/// would give delta in one, but loses digits where the softmax is sharp. Short sequences are one
+/// tile, whose dP is still there.
 template <class T>
 void backward_block(const Head<T>& head, const HeadGradients<T>& g, int t0, const Lane<T>* p) {
   const int all = head.keys(t0);
@@ -204,8 +204,8 @@ void for_each_padding_row(const BatchView& batch, const Clear& clear) {
     if (batch.sequence_n[n] < 0) clear(static_cast<std::ptrdiff_t>(n));
 }
 
-/// Pieces of work are (sequence, key/value head): no two write to the same place. Small calls stay on one
-/// thread.
+/// Pieces of work are (sequence, key/value head): no two write to the same place.
+/// Small calls stay on one thread.
 template <class Args, class Work>
 void for_each_piece(const Args& a, ThreadPool& pool, const Work& work) {
   const double work_size = static_cast<double>(a.batch.rows) * a.batch.max_length * a.heads * a.head_dim;
@@ -245,10 +245,12 @@ void attention_forward(const AttentionForward& a, ThreadPool& pool) {
   });
 }
 
-// out_t = sum_s P_ts v_s and P_t = softmax(score_t), so with dP_ts = dout_t . v_s: dv_s = sum_t P_ts dout_t,
-// and the softmax turns dP into dscore_ts = P_ts (dP_ts - delta_t), delta_t = sum_s P_ts dP_ts. score_ts =
-// q_t . k_s / sqrt(D) then gives dq_t = sum_s dscore_ts k_s / sqrt(D) and dk_s = sum_t dscore_ts q_t /
-// sqrt(D).
+// out_t = sum_s P_ts v_s and P_t = softmax(score_t), so with dP_ts = dout_t . v_s:
+//   dv_s = sum_t P_ts dout_t,
+// and the softmax turns dP into
+//   dscore_ts = P_ts (dP_ts - delta_t), delta_t = sum_s P_ts dP_ts.
+// score_ts = q_t . k_s / sqrt(D) then gives
+//   dq_t = sum_s dscore_ts k_s / sqrt(D) and dk_s = sum_t dscore_ts q_t / sqrt(D).
 template <class T>
 void attention_backward(const AttentionBackward& a, ThreadPool& pool) {
   const std::ptrdiff_t C = static_cast<std::ptrdiff_t>(a.heads) * a.head_dim, stride = a.row_stride;

@@ -42,8 +42,8 @@ void linear_forward(const LinearForward& a, ThreadPool& pool) {
   });
 }
 
-// y_no = sum_i x_ni w_oi, so dL/dx_ni = sum_o dL/dy_no dy_no/dx_ni = sum_o dy_no w_oi: the product without a
-// transpose.
+// y_no = sum_i x_ni w_oi, so dL/dx_ni = sum_o dL/dy_no dy_no/dx_ni = sum_o dy_no w_oi: the
+// product without a transpose.
 template <class T>
 void linear_backward_input(const LinearBackwardInput& a, ThreadPool& pool) {
   const auto dy_no = matrix<T>(a.dy_no, a.rows, a.out), w_oi = matrix<T>(a.w_oi, a.out, a.in);

@@ -51,9 +51,9 @@ T exponentiate(T* x, int count, T maximum, bool keep) {
 
 }  // namespace
 
-// With p = softmax(x): loss = log sum_v exp(x_v) - x_target, and d(log sum exp)/dx_v = exp(x_v) / sum = p_v,
-// so dL/dx_v = weight (p_v - [v = target]). The maximum is subtracted before exp; it cancels in p and in the
-// loss.
+// With p = softmax(x): loss = log sum_v exp(x_v) - x_target, and d(log sum exp)/dx_v = exp(x_v) /
+// sum = p_v, so dL/dx_v = weight (p_v - [v = target]). The maximum is subtracted before exp; it
+// cancels in p and in the loss.
 template <class T>
 void cross_entropy(const CrossEntropy& a) {
   const int V = a.vocabulary;

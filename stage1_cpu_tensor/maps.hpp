@@ -1,5 +1,5 @@
-// Eigen's view of the stage's memory: maps of row-major matrices and of flat arrays. Nothing here owns
-// memory.
+// Eigen's view of the stage's memory: maps of row-major matrices and of flat
+// arrays. Nothing here owns memory.
 #pragma once
 
 #include <Eigen/Core>

@@ -36,8 +36,8 @@ void enqueue(const RmsNormLinearBackward& args, Stream& stream);
 void enqueue(const LinearResidualForward& args, Stream& stream);
 void enqueue(const LinearBackwardInputRelu& args, Stream& stream);
 
-/// The row of the table that launches use on this device, and the device's own number: equal when it has a
-/// row.
+/// The row of the table that launches use on this device, and the device's own
+/// number: equal when it has a row.
 struct TableRow {
   int architecture, card;
 };

@@ -127,8 +127,8 @@ std::size_t Random::choices(std::span<const double> weights) {
   const double total = cumulative.back() + 0.0;
   require(std::isfinite(total) && total > 0.0, "choices() needs weights with a finite, positive sum, not {}",
           total);
-  // The last entry is left out of the search, as in CPython, so that the index stays in range whatever the
-  // rounding.
+  // The last entry is left out of the search, as in CPython, so that the index stays in
+  // range whatever the rounding.
   const auto found = std::upper_bound(cumulative.begin(), cumulative.end() - 1, random() * total);
   return static_cast<std::size_t>(found - cumulative.begin());
 }

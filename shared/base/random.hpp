@@ -1,5 +1,5 @@
-// Random numbers: CPython's generator, so that stage 0 draws what the original program draws, and Philox for
-// GPUs.
+// Random numbers: CPython's generator, so that stage 0 draws what the original program
+// draws, and Philox for GPUs.
 #pragma once
 
 #include <array>
@@ -44,8 +44,8 @@ class Random {
   std::uint32_t randbelow(std::uint32_t n);
   /// Normal with mean `mu` and standard deviation `sigma`; two values are made at a time, the second is kept.
   double gauss(double mu, double sigma);
-  /// One draw of random.choices(range(n), weights): the index. The weights must be finite with a positive
-  /// sum.
+  /// One draw of random.choices(range(n), weights): the index. The weights must be
+  /// finite with a positive sum.
   std::size_t choices(std::span<const double> weights);
 
   /// Fisher-Yates from the end, as random.shuffle.

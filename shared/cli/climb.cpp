@@ -1,7 +1,9 @@
 // ladder climb: the main job. Trains the same GPT on every stage this machine can run, checks each against the one
 // below, times them side by side, and writes the report.
 #include <algorithm>
+#include <cmath>
 #include <memory>
+#include <numeric>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
@@ -23,6 +25,7 @@ struct ClimbFlags {
   std::string report = "ladder-report.html", json, device = "auto";
   std::int64_t interpreter_steps = 30;
   int rounds = 5;
+  bool record = false;
 };
 
 /// One rung on its way up.
@@ -200,6 +203,31 @@ Json json_of(const Report& report, const std::vector<Climber>& climbers,
   return json;
 }
 
+/// The losses for the first page's picture: a row a stage, each value the mean of a few steps.
+void record_curves(const std::vector<Climber>& climbers, const Run& run) {
+  constexpr std::size_t each = 10;
+  Record record = new_record("loss-curves", "./ladder climb --record",
+                             fmt::format("{}; {}", describe(run.model), describe(run.train)));
+  for (const Climber& climber : climbers) {
+    if (!climber.engine) continue;
+    const bool emulated = climber.engine->emulated();
+    RecordRow row{climber.rung.side.name, source_set_of(climber.rung.stage, !emulated), "", {}};
+    row.hash = source_hash(row.sources);
+    std::vector<double> means;
+    for (std::size_t first = 0; first + each <= climber.loss.size(); first += each) {
+      const auto start = climber.loss.begin() + static_cast<std::ptrdiff_t>(first);
+      const double mean = std::accumulate(start, start + each, 0.0) / each;
+      means.push_back(std::round(1e4 * mean) / 1e4);
+    }
+    row.values = {{"emulated", emulated}, {"steps_each", each}};
+    row.values["loss"] = means;
+    record.rows.push_back(std::move(row));
+  }
+  const auto path = records_folder() / (record.name + ".json");
+  write_record(path, record);
+  fmt::print("recorded  {}\n", path.string());
+}
+
 void run_climb(const ClimbFlags& flags) {
   require(flags.rounds > 0, "--rounds is {}: it must be 1 or more", flags.rounds);
   require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more",
@@ -236,6 +264,7 @@ void run_climb(const ClimbFlags& flags) {
   if (!flags.json.empty()) write_file(flags.json, json_of(report, climbers, parity).dump(1) + "\n");
   write_file(flags.report, html_of(report));
   fmt::print("\nreport    {}\n", flags.report);
+  if (flags.record && report.passed) record_curves(climbers, run);
   if (!report.passed) throw CheckError("a stage differs from the one below it: the parity table names it");
 }
 
@@ -251,6 +280,7 @@ void add_climb(CLI::App& app) {
   add_number(app, "--rounds", flags->rounds, "rounds of the race (default 5)");
   add_text(app, "--report", flags->report, "the HTML report (default ladder-report.html)").type("FILE");
   add_text(app, "--json", flags->json, "write tables, losses and samples as JSON").type("FILE");
+  add_switch(app, "--record", flags->record, "keep the losses for the picture of the README");
   set_action(app, [flags] { run_climb(*flags); });
 }
 

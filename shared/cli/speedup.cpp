@@ -52,8 +52,8 @@ std::string command_of(const SpeedupFlags& flags) {
   std::string command = fmt::format("./ladder speedup --size {}{}{}", flags.size, flags.run.model.words(),
                                     flags.run.train.words());
   if (!flags.run.data.empty())
-    command +=
-        " --data " + std::filesystem::path(flags.run.data).filename().string();  // no path of this machine
+    // no path of this machine
+    command += " --data " + std::filesystem::path(flags.run.data).filename().string();
   return command + " --record";
 }
 

@@ -1,5 +1,5 @@
 // ladder tables: the generated parts of the READMEs from the committed records.
-#include "shared/report/tables.hpp"
+#include "shared/report/blocks.hpp"
 
 #include <fmt/core.h>
 

@@ -27,8 +27,8 @@ inline std::size_t available_bytes() {
   return 0;
 }
 
-/// What an Ops needs of a machine. Everything in order on one stream; see the GPU's Runtime for the other
-/// side.
+/// What an Ops needs of a machine. Everything in order on one stream; see the GPU's
+/// Runtime for the other side.
 class Runtime {
  public:
   static constexpr bool kEmulated = true;

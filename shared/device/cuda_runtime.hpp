@@ -66,8 +66,8 @@ class Runtime {
     const std::size_t size = std::max<std::size_t>(256, (bytes + 255) / 256 * 256);
     if (size > chunk_left_) {
       const std::size_t chunk = std::max(size, kChunk);
-      chunk_next_ =
-          static_cast<std::byte*>(new_chunk(chunk));  // may throw: what is left of the last one stays usable
+      // may throw: what is left of the last one stays usable
+      chunk_next_ = static_cast<std::byte*>(new_chunk(chunk));
       chunk_left_ = chunk;
     }
     void* result = chunk_next_;

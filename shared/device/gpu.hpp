@@ -18,8 +18,8 @@ struct GpuReport {
 /// Asks the driver once; later calls return the same answer.
 const GpuReport& gpu_report();
 
-/// The oldest driver that runs tile kernels is r580, the first that knows CUDA 13.0 (in CUDA's way of
-/// numbering).
+/// The oldest driver that runs tile kernels is r580, the first that knows CUDA 13.0
+/// (in CUDA's way of numbering).
 inline constexpr int kOldestDriver = 13000;
 
 /// What was learnt by asking CUDA, as plain values: the verdict on them needs no GPU, nor do its tests.

@@ -1,5 +1,5 @@
-// Stream: where the launches of one Ops go, and the temporary memory they may use. The same class for both
-// sides.
+// Stream: where the launches of one Ops go, and the temporary memory they may use. The
+// same class for both sides.
 #pragma once
 
 #include <algorithm>
@@ -20,9 +20,9 @@ class Stream {
  public:
   void* handle = nullptr;
   WorkerPool* workers = nullptr;
-  /// Walks through launches without starting any. A step's body is walked once like this before its first
-  /// run, so that the workspace has its final size and nothing is allocated while kernels run or a graph is
-  /// recorded.
+  /// Walks through launches without starting any. A step's body is walked once like this before
+  /// its first run, so that the workspace has its final size and nothing is allocated while
+  /// kernels run or a graph is recorded.
   bool dry = false;
   /// Gives memory for the workspace; set by the owner of the stream.
   std::function<void*(std::size_t)> allocate;

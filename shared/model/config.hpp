@@ -49,8 +49,8 @@ struct Preset {
   std::string summary;
   GptConfig model;
   TrainConfig train;
-  bool character_stream =
-      false;  ///< trains on random windows of one long text instead of one line per document
+  /// Trains on random windows of one long text instead of one line per document.
+  bool character_stream = false;
 };
 
 const std::vector<Preset>& presets();

@@ -41,8 +41,8 @@ Side side_of(int stage, Dtype dtype, Device device = Device::automatic, int thre
 struct Rung {
   int stage;
   Side side;
-  int below =
-      -1;  ///< index of the rung it is proven against; -1 for stage 0, whose oracle is the interpreter
+  /// Index of the rung it is proven against; -1 for stage 0, whose oracle is the interpreter.
+  int below = -1;
 };
 
 /// Stage 0; stage 1 in fp64 against it; stage 1 in fp32 against fp64; every later stage in its default type against

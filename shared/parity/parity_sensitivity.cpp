@@ -8,8 +8,8 @@
 namespace ladder {
 namespace {
 
-constexpr double kAllowance =
-    10.0;  ///< times the reference's own sensitivity, as limits are ten times what was measured
+/// Times the reference's own sensitivity, as limits are ten times what was measured.
+constexpr double kAllowance = 10.0;
 
 /// One unit in the last place of 1.
 double unit_of(Dtype dtype) {

@@ -54,7 +54,7 @@ std::string number(double value) {
   return text == "-0" ? "0" : text;
 }
 
-std::string grid(const Axis& x, const Axis& y, std::size_t steps) {
+std::string grid(const Axis& x, const Axis& y, double steps) {
   std::string svg;
   const double y_step =
       y.log ? std::fmax(1.0, std::ceil((y.high - y.low) / 8.0)) : nice_step(y.high - y.low, 5);
@@ -65,14 +65,18 @@ std::string grid(const Axis& x, const Axis& y, std::size_t steps) {
     svg += fmt::format("<text class='tick' text-anchor='end' x='{}' y='{:.1f}'>{}</text>", kLeft - 8,
                        place + 4, y.log ? fmt::format("1e{:.0f}", v) : number(v));
   }
-  const double x_step = std::fmax(1.0, nice_step(std::fmax(static_cast<double>(steps), 1.0), 8));
-  for (double v = 0; v <= static_cast<double>(steps); v += x_step)
+  const double x_step = std::fmax(1.0, nice_step(std::fmax(steps, 1.0), 8));
+  for (double v = 0; v <= steps; v += x_step)
     svg += fmt::format("<text class='tick' text-anchor='middle' x='{:.1f}' y='{}'>{}</text>", x.at(v),
                        kHeight - kBottom + 18, number(v));
   return svg;
 }
 
-std::string path_of(const PlotLine& line, const Axis& x, const Axis& y) {
+std::string width_of(const PlotLine& line) {
+  return line.width > 0.0 ? fmt::format(";stroke-width:{:g}", line.width) : "";
+}
+
+std::string path_of(const PlotLine& line, const Axis& x, const Axis& y, double steps_each) {
   std::string d;
   bool drawing = false;
   for (std::size_t i = 0; i < line.values.size(); ++i) {
@@ -80,12 +84,13 @@ std::string path_of(const PlotLine& line, const Axis& x, const Axis& y) {
       drawing = false;
       continue;
     }
-    d += fmt::format("{}{:.1f} {:.1f}", drawing ? "L" : "M", x.at(static_cast<double>(i + 1)),
+    d += fmt::format("{}{:.1f} {:.1f}", drawing ? "L" : "M", x.at(steps_each * static_cast<double>(i + 1)),
                      y.at(line.values[i]));
     drawing = true;
   }
-  return fmt::format("<path class='line{}' style='stroke:var(--series-{})'{} d='{}'/>",
-                     line.faint ? " faint" : "", line.color, line.dashed ? " stroke-dasharray='6 4'" : "", d);
+  return fmt::format("<path class='line{}' style='stroke:var(--series-{}){}'{} d='{}'/>",
+                     line.faint ? " faint" : "", line.color, width_of(line),
+                     line.dashed ? " stroke-dasharray='6 4'" : "", d);
 }
 
 std::string legend(const std::vector<PlotLine>& lines, double at) {
@@ -94,8 +99,9 @@ std::string legend(const std::vector<PlotLine>& lines, double at) {
   for (const PlotLine& line : lines) {
     if (line.faint) continue;
     svg += fmt::format(
-        "<line class='line' style='stroke:var(--series-{})'{} x1='{}' x2='{}' y1='{:.1f}' y2='{:.1f}'/>",
-        line.color, line.dashed ? " stroke-dasharray='6 4'" : "", kWidth - 250, kWidth - 226, place, place);
+        "<line class='line' style='stroke:var(--series-{}){}'{} x1='{}' x2='{}' y1='{:.1f}' y2='{:.1f}'/>",
+        line.color, width_of(line), line.dashed ? " stroke-dasharray='6 4'" : "", kWidth - 250, kWidth - 226,
+        place, place);
     svg += fmt::format("<text class='key' x='{}' y='{:.1f}'>{}</text>", kWidth - 218, place + 4,
                        html_escaped(line.name));
     place += 18;
@@ -124,12 +130,13 @@ std::vector<double> smoothed(const std::vector<double>& values, int window) {
 }
 
 std::string line_plot(const std::vector<PlotLine>& lines, const PlotSettings& settings) {
-  std::size_t steps = 1;
-  for (const PlotLine& line : lines) steps = std::max(steps, line.values.size());
-  const Axis x{0.0, static_cast<double>(steps), kLeft, kWidth - kRight, false};
+  double steps = settings.steps_each;
+  for (const PlotLine& line : lines)
+    steps = std::fmax(steps, settings.steps_each * static_cast<double>(line.values.size()));
+  const Axis x{0.0, steps, kLeft, kWidth - kRight, false};
   const Axis y = y_axis(lines, settings.log_y);
   std::string svg = opened(kHeight, settings.title) + grid(x, y, steps);
-  for (const PlotLine& line : lines) svg += path_of(line, x, y);
+  for (const PlotLine& line : lines) svg += path_of(line, x, y, settings.steps_each);
   svg += legend(lines, settings.legend_at);
   svg += fmt::format("<text class='tick' text-anchor='middle' x='{}' y='{}'>{}</text>",
                      (kLeft + kWidth - kRight) / 2, kHeight - 6, html_escaped(settings.x_label));

@@ -8,17 +8,19 @@ namespace ladder {
 
 struct PlotLine {
   std::string name;
-  std::vector<double>
-      values;     ///< one per step; values that are not finite (or, on a log axis, not positive) are gaps
-  int color = 0;  ///< number of a CSS variable --series-N
+  /// One per step; values that are not finite (or, on a log axis, not positive) are gaps.
+  std::vector<double> values;
+  int color = 0;       ///< number of a CSS variable --series-N
   bool faint = false;  ///< thin, transparent and without an entry in the legend
   bool dashed = false;
+  double width = 0.0;  ///< of the stroke; 0: the page's own
 };
 
 struct PlotSettings {
   std::string title, x_label, y_label;
   bool log_y = false;
-  double legend_at = 0.0;  ///< how far down the legend starts, as a share of the plot's height
+  double legend_at = 0.0;   ///< how far down the legend starts, as a share of the plot's height
+  double steps_each = 1.0;  ///< steps that a value stands for
 };
 
 /// One SVG element with axes, grid and legend, 760 x 320 units, scaling with its container.

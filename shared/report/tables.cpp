@@ -1,23 +1,12 @@
 #include "shared/report/tables.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <map>
 
-#include "shared/base/error.hpp"
-#include "shared/base/files.hpp"
 #include "shared/check/tolerances.hpp"
-#include "shared/report/evidence.hpp"
-#include "shared/spak/item_table.hpp"
-#include "shared/spak/ladder_tables.hpp"
-#include "shared/spak/speed_table.hpp"
 
 namespace ladder {
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr std::string_view kOpen = "<!-- generated: ", kOpenEnd = " -->", kClose = "<!-- /generated -->";
 
 bool starts_with(const std::string& text, std::string_view prefix) { return text.rfind(prefix, 0) == 0; }
 
@@ -54,54 +43,6 @@ std::string parity_text(const RecordRow& row) {
          (row.values.value("proven", false) ? "" : " FAILED");
 }
 
-std::string caption(const Record& record) {
-  return fmt::format("Made by `{}`: {}. {}; {}; {}.\n", record.command, record.work, describe(record.machine),
-                     describe(record.build), record.date.substr(0, 10));
-}
-
-std::string output_block(const Record& record) {
-  std::string text = "```\n$ " + record.command + "\n";
-  for (const RecordRow& row : record.rows)
-    for (const auto& line : row.values.value("lines", std::vector<std::string>())) text += line + "\n";
-  return text + "```\n";
-}
-
-std::vector<bool> staleness(const Record& record, const fs::path& folder) {
-  std::vector<bool> stale;
-  for (const RecordRow& row : record.rows) stale.push_back(is_stale(row, folder));
-  return stale;
-}
-
-bool has_record(const std::string& block, const std::vector<Record>& records, const fs::path& folder) {
-  if (const std::string ladder = ladder_of_block(block); !ladder.empty())
-    return fs::exists(items_path(folder, ladder + "_ladder"));
-  return block == "tolerances" || block == "speed" || names_items(block) ||
-         std::any_of(records.begin(), records.end(),
-                     [&](const Record& record) { return record.name == block; });
-}
-
-/// The files that may hold blocks: the README of the project, the map of shared/, the READMEs of each stage, of its rooms and of its kernel ladders.
-std::vector<fs::path> documents(const fs::path& folder) {
-  std::vector<fs::path> files;
-  const auto add_from = [&](const fs::path& room) {
-    if (fs::is_regular_file(room / "README.md")) files.push_back(room / "README.md");
-  };
-  add_from(folder);
-  if (fs::is_regular_file(folder / "shared" / "HACKING.md"))
-    files.push_back(folder / "shared" / "HACKING.md");
-  for (const auto& item : fs::directory_iterator(folder))
-    if (item.is_directory() && starts_with(item.path().filename().string(), "stage")) {
-      add_from(item.path());
-      for (const auto& room : fs::directory_iterator(item.path()))
-        if (room.is_directory()) add_from(room.path());
-      if (!fs::is_directory(item.path() / "ladder")) continue;
-      for (const auto& ladder : fs::directory_iterator(item.path() / "ladder"))
-        if (ladder.is_directory()) add_from(ladder.path());
-    }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 }  // namespace
 
 Cells speedup_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
@@ -113,7 +54,8 @@ Cells speedup_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
     const std::string median = cell(row, "seconds", format_seconds);
     cells.push_back({with_mark(row, i, stale), median.empty() ? "-" : median,
                      low.empty() ? "" : fmt::format("{} to {}", low, high),
-                     cell(row, "times_interpreter", format_count), cell(row, "times_below", format_count),
+                     cell(row, "times_interpreter", format_count),
+                     row.values.value("emulated", false) ? "" : cell(row, "times_below", format_count),
                      parity_text(row)});
   }
   return cells;
@@ -222,74 +164,37 @@ Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>
   return cells;
 }
 
-std::string render_block(const std::string& name, const std::vector<Record>& records,
-                         const fs::path& folder) {
-  if (name == "tolerances") return markdown_table(tolerance_cells());
-  if (name == "speed") return render_speed(folder, evidence_of_configurations());
-  if (names_items(name)) return render_items(name, folder);
-  if (const std::string ladder = ladder_of_block(name); !ladder.empty()) return render_ladder(ladder, folder);
-  const auto found =
-      std::find_if(records.begin(), records.end(), [&](const Record& r) { return r.name == name; });
-  require(found != records.end(), "there is no record '{}' in {}", name, records_folder(folder).string());
-  const std::vector<bool> stale = staleness(*found, folder);
-  if (starts_with(name, "speedup-"))
-    return markdown_table(speedup_cells(found->rows, stale)) + "\n" + caption(*found);
-  if (starts_with(name, "parity"))
-    return markdown_table(parity_cells(found->rows, stale)) + "\n" + caption(*found);
-  if (starts_with(name, "profile-"))
-    return markdown_table(profile_cells(found->rows, stale)) + "\n" + caption(*found);
-  if (name.find("-resources") != std::string::npos)
-    return markdown_table(resource_cells(found->rows, stale)) + "\n" + caption(*found);
-  const bool any_stale = std::find(stale.begin(), stale.end(), true) != stale.end();
-  return output_block(*found) + (any_stale ? "\n(stale: the program has changed since)\n" : "");
+namespace {
+
+std::string made_where(const Record& record) {
+  return fmt::format("{}; {}; {}", describe(record.machine), describe(record.build),
+                     record.date.substr(0, 10));
 }
 
-std::string replace_blocks(const std::string& text, const std::string& source,
-                           const std::function<std::string(const std::string&)>& render) {
-  std::string result;
-  std::size_t at = 0;
-  for (;;) {
-    const std::size_t open = text.find(kOpen, at), close = text.find(kClose, at);
-    require(open != std::string::npos || close == std::string::npos, "{}: a '{}' without its opening line",
-            source, kClose);
-    if (open == std::string::npos) return result + text.substr(at);
-    require(close != std::string::npos && open < close,
-            "{}: a '{}' that does not belong to an open block, or none", source, kClose);
-    const std::size_t name_start = open + kOpen.size(), name_end = text.find(kOpenEnd, name_start);
-    const std::size_t next_open = text.find(kOpen, name_start);
-    require(name_end != std::string::npos && name_end < close &&
-                (next_open == std::string::npos || next_open > close),
-            "{}: the block opened at byte {} is not closed before the next one", source, open);
-    const std::string name = text.substr(name_start, name_end - name_start);
-    result += text.substr(at, name_end + kOpenEnd.size() - at) + "\n" + render(name) + std::string(kClose);
-    at = close + kClose.size();
+}  // namespace
+
+std::string caption(const std::vector<const Record*>& records) {
+  const Record& first = *records.front();
+  const bool alike = std::all_of(records.begin(), records.end(), [&](const Record* record) {
+    return record->command == first.command && record->work == first.work;
+  });
+  std::string text;
+  std::vector<std::string> places;
+  for (const Record* record : records) {
+    const std::string made = fmt::format("Made by `{}`: {}.", record->command, record->work);
+    const std::string place = made_where(*record);
+    if (text.empty() || !alike) text += (text.empty() ? "" : "\n\n") + made;
+    if (alike && std::find(places.begin(), places.end(), place) != places.end()) continue;
+    places.push_back(place);
+    text += " " + place + ".";
   }
+  return text + "\n";
 }
 
-TablesReport update_tables(const fs::path& folder, bool write) {
-  const std::vector<Record> records = read_records(records_folder(folder));
-  TablesReport report;
-  for (const fs::path& path : documents(folder)) {
-    const std::string text = read_file(path), name = fs::relative(path, folder).generic_string();
-    const std::string updated = replace_blocks(text, name, [&](const std::string& block) -> std::string {
-      try {
-        if (has_record(block, records, folder)) return render_block(block, records, folder);
-      } catch (const JsonError& error) {
-        throw InputError(fmt::format("the record or items of block '{}': {}", block, error.what()));
-      }
-      report.missing.push_back(fmt::format("{}: block '{}' has no record", name, block));
-      return fmt::format("*Not measured yet: there is no record `{}`.*\n", block);
-    });
-    if (updated == text) continue;
-    report.changed.push_back(name);
-    if (write) write_file(path, updated);
-  }
-  for (const Record& record : records)
-    for (const RecordRow& row : record.rows)
-      if (is_stale(row, folder))
-        report.stale.push_back(
-            fmt::format("{}: row '{}' timed other sources than these", record.name, row.name));
-  return report;
+std::vector<bool> staleness(const Record& record, const std::filesystem::path& folder) {
+  std::vector<bool> stale;
+  for (const RecordRow& row : record.rows) stale.push_back(is_stale(row, folder));
+  return stale;
 }
 
 }  // namespace ladder

@@ -1,9 +1,7 @@
-// The generated parts of the READMEs: every figure in them comes from a committed record or from the table of
-// tolerances, between the lines `<!-- generated: NAME -->` and `<!-- /generated -->`.
+// Records and tolerances as tables, for the terminal, for the HTML report and for the pages (blocks.hpp).
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,7 +10,8 @@
 
 namespace ladder {
 
-/// The table of a record of `ladder speedup` (its rows as run_chain's record_row gives them). `stale` marks rows.
+/// The table of a record of `ladder speedup` (its rows as run_chain's record_row gives them). `stale` marks rows. How fast
+/// an emulated stage is says nothing of its kernels, so such a row is compared with no stage below it.
 Cells speedup_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
 /// The table of a record of `ladder parity`: one line a pair of stages, one column a level.
 Cells parity_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
@@ -24,27 +23,11 @@ Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
 /// such, otherwise in fp32; the last line counts all.
 Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
 
-/// What stands between the markers of block NAME. "tolerances" needs no record; "ladder-OP" shows items of knowledge (see ladder_tables.hpp); "speedup-*", "parity*", "profile-*",
-/// "*-resources" are tables; any other record is a command and its output. Throws InputError when there is no record of that name.
-std::string render_block(const std::string& name, const std::vector<Record>& records,
-                         const std::filesystem::path& folder);
+/// "Made by `command`: work. machine; build; date." of records that one table is made of. Where all did the same work by
+/// the same call, that is said once; otherwise each has a paragraph.
+std::string caption(const std::vector<const Record*>& records);
 
-/// `text` with the inside of every block replaced by `render(name)`. Throws InputError naming `source` when a marker
-/// is not closed, closed twice, or nested.
-std::string replace_blocks(const std::string& text, const std::string& source,
-                           const std::function<std::string(const std::string&)>& render);
-
-struct TablesReport {
-  std::vector<std::string> changed;  ///< files whose blocks differ from what the records give
-  std::vector<std::string>
-      missing;  ///< "README.md: block 'speedup-micro' has no record", and the block says so too
-  std::vector<std::string> stale;  ///< "speedup-micro: row 'stage 0 fp64' timed other sources than these"
-
-  bool clean() const { return changed.empty() && missing.empty() && stale.empty(); }
-};
-
-/// The README.md of `folder`, of each of its stage folders and of each kernel ladder, and shared/HACKING.md. Rewrites those that
-/// differ if `write`.
-TablesReport update_tables(const std::filesystem::path& folder, bool write);
+/// The record's rows that have changed sources since.
+std::vector<bool> staleness(const Record& record, const std::filesystem::path& folder);
 
 }  // namespace ladder

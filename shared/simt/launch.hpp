@@ -1,5 +1,5 @@
-// launch(): the same call on the GPU and on the CPU model, and the one place that knows which of the two it
-// is.
+// launch(): the same call on the GPU and on the CPU model, and the one place that
+// knows which of the two it is.
 //
 // A translation unit that nvcc compiles speaks to the GPU (namespace ladder::on_gpu); any other C++ compiler
 // builds the same kernels for the CPU model (namespace ladder::on_cpu). A program may contain both.

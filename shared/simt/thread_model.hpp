@@ -29,8 +29,8 @@
 #define __host__
 // NOLINTEND(bugprone-reserved-identifier)
 
-/// In front of a loop: asks the GPU's compiler to have eight loads under way at a time. A CPU does that by
-/// itself.
+/// In front of a loop: asks the GPU's compiler to have eight loads under way at a time.
+/// A CPU does that by itself.
 #define LADDER_UNROLL_8
 
 namespace ladder::on_cpu {

@@ -5,6 +5,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/text_table.hpp"
+#include "shared/records/find_record.hpp"
 
 namespace ladder {
 namespace {
@@ -117,11 +118,14 @@ std::string render_speed(const fs::path& folder, const std::set<std::string>& ev
   require(goals.is_object() && goals.contains("rows"), "{}: no list of goals", path.string());
   Cells cells = {
       {"work", "rival, same race", "here", "times the rival", "must", "aim", "", "at the power limit"}};
+  const std::vector<Record> records = read_records(records_folder(folder));
   Json last = nullptr;
   for (const Json& goal : goals.at("rows")) {
     if (goal.contains("record")) {
-      const fs::path file = records_folder(folder) / (goal.at("record").get<std::string>() + ".json");
-      cells.push_back(record_cells(goal, read_record(file), folder));
+      const auto name = goal.at("record").get<std::string>();
+      const Record* record = find_record(name, records, folder);
+      require(record != nullptr, "there is no record '{}' in {}", name, records_folder(folder).string());
+      cells.push_back(record_cells(goal, *record, folder));
       continue;
     }
     const fs::path file = items_path(folder, goal.at("operation").get<std::string>());

@@ -130,8 +130,8 @@ double Ceilings::bytes_per_second(double bytes) const {
 }
 
 std::string bound_of(double copy_share, double arithmetic_share, double seconds) {
-  constexpr double kShort =
-      30e-6;  // a GPU launch with a clock around it takes some 10 us whatever it computes
+  // a GPU launch with a clock around it takes some 10 us whatever it computes
+  constexpr double kShort = 30e-6;
   if (std::max(copy_share, arithmetic_share) < 0.1 && seconds < kShort) return "launch";
   return copy_share > arithmetic_share ? "copy" : "arithmetic";
 }
@@ -175,8 +175,8 @@ Profile profile_stage(int stage, const Run& run, const EngineOptions& options, i
   for (const OpProfile& part : parts) profile.parts_seconds += part.total_seconds / steps;
   for (const OpProfile& part : parts) {
     const double calls = part.calls, bytes = part.cost.bytes / calls, flops = part.cost.flops / calls;
-    const double mean =
-        part.total_seconds / calls;  // costs are means over calls of several shapes, so is the rate
+    // costs are means over calls of several shapes, so is the rate
+    const double mean = part.total_seconds / calls;
     const double copy = bytes / mean / profile.ceilings.bytes_per_second(bytes);
     const double arithmetic = flops / mean / profile.ceilings.flops_per_second;
     profile.rows.push_back({part.name, calls / steps, part.median_seconds,

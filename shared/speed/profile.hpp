@@ -37,9 +37,8 @@ struct ProfileRow {
   double seconds = 0.0;             ///< median of one launch
   double share = 0.0;               ///< of the step's time
   double bytes = 0.0, flops = 0.0;  ///< that one launch needs by definition; 0 where that is not counted
-  double copy_share = 0.0,
-         arithmetic_share =
-             0.0;     ///< of the ceilings; above 1 where data of the previous operation was still nearer
+  /// Of the ceilings; above 1 where data of the previous operation was still nearer.
+  double copy_share = 0.0, arithmetic_share = 0.0;
   std::string bound;  ///< "copy", "arithmetic", or "launch" for a short one within a factor of ten of neither
   double bytes_requested = 0.0;  ///< that one launch asked memory for; 0 where the stage does not count
 };

@@ -39,8 +39,8 @@ struct Contestant {
 struct RaceSettings {
   int rounds = 7;
   int warmup = 1;  ///< untimed slices of each contestant before the first round
-  double at_least =
-      0.02;  ///< seconds: a faster slice is repeated (with reset) until a sample lasts this long
+  /// Seconds: a faster slice is repeated (with reset) until a sample lasts this long.
+  double at_least = 0.02;
   std::function<void(const std::string&)> progress = {};  ///< hears which contestant of which round runs
 };
 

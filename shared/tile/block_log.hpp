@@ -37,9 +37,9 @@ class BlockLog {
     const char* type;
     std::vector<std::size_t> shape;
     std::vector<double> values;
-    std::vector<std::int64_t>
-        at;              ///< index of the tile in its partition view, for loads and stores through one
-    std::string tensor;  ///< name of the Buffer that the view's tensor lies in, or empty
+    /// Index of the tile in its partition view, for loads and stores through one.
+    std::vector<std::int64_t> at;
+    std::string tensor;                 ///< name of the Buffer that the view's tensor lies in, or empty
     std::vector<std::int64_t> extents;  ///< of the view's tensor
   };
 

@@ -41,9 +41,9 @@ struct ProductRow {
 // What limits a tile: fp64 has a tensor core, but each element is two registers; fp32 has none, and products on the
 // ordinary units, out of registers, spill at 64x64 already; the narrow types want at least 32x16.
 inline constexpr ProductTiles k16{16, 16, 16}, k32{32, 32, 32}, k64{64, 64, 64}, k128{128, 128, 64};
-/// fp32 on tensor cores: two accumulators (the sum, and the step that the tensor core sums), hence two groups of warps. Steps
-/// of 64 are about a sixth faster (gemm_fp32-0186, -0188; a weight gradient gains nothing: -0093, -0103) and cut off twice as much
-/// (insights-0004).
+/// fp32 on tensor cores: two accumulators (the sum, and the step that the tensor core sums), hence two groups of warps.
+/// Steps of 64 are about a sixth faster (gemm_fp32-0186, -0188; a weight gradient gains nothing: -0093, -0103) and cut
+/// off twice as much (insights-0004).
 inline constexpr ProductTiles kSplit{
     .rows = 128, .columns = 128, .inner = 32, .warps = 8, .persistent = 1, .products = Products::split};
 inline constexpr ProductTiles kSplit64{.rows = 64, .columns = 64, .inner = 32, .products = Products::split};

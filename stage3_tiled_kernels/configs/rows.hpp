@@ -24,8 +24,8 @@ struct NormTiles {
   RowParts row;
   int warps, occupancy;        ///< of a block; blocks of a multiprocessor, which limits registers
   bool bulk_load, bulk_store;  ///< whether the bulk copy engine may fetch and store
-  bool persistent =
-      false;  ///< a grid of `occupancy` blocks for each multiprocessor that walk through the rows
+  /// A grid of `occupancy` blocks for each multiprocessor that walk through the rows.
+  bool persistent = false;
   bool operator==(const NormTiles&) const = default;
 };
 

@@ -51,8 +51,8 @@ struct StepTiles {
 // Traffic:  reads TR + TC factors a row, out of the cache, and 3 elements a parameter; writes 3
 // FLOPs:    2 N a parameter, split products three times that
 // Bound:    latency: the walk along the rows
-// Differs from the previous rung: the sum over the batch is a product's inner dimension, as in stage 1, and Adam follows at
-//           once
+// Differs from the previous rung: the sum over the batch is a product's inner dimension, as in stage 1, and Adam
+//           follows at once
 template <class E, Products P, int TK, int TR, int TC>
 __tile_global__ void document_step_kernel(int rows, int columns, const int* __restrict__ tiles_g4,
                                           const E* __restrict__ factors_nf, const E* __restrict__ rates,

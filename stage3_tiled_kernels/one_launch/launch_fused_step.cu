@@ -1,5 +1,5 @@
-// A step in two launches, the half on the device. nvcc compiles this text for the GPU, the C++ compiler for the CPU
-// model.
+// A step in two launches, the half on the device. nvcc compiles this text for the GPU, the C++
+// compiler for the CPU model.
 #include <array>
 #include <cstring>
 #include <limits>

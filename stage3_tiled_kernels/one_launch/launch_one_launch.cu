@@ -1,5 +1,5 @@
-// Training in one launch, the half on the device. nvcc compiles this text for the GPU, the C++ compiler for the CPU
-// model.
+// Training in one launch, the half on the device. nvcc compiles this text for the GPU, the C++
+// compiler for the CPU model.
 #include "stage3_tiled_kernels/one_launch/one_launch.hpp"
 #include "stage3_tiled_kernels/one_launch/padded_model.hpp"
 #include "stage3_tiled_kernels/one_launch/train_kernel.cuh"

@@ -79,9 +79,9 @@ struct Place {
   int weight, dy, x;
 };
 
-/// Where one block is the whole step: Adam takes a gradient at once, and it never lies in memory. Parameters and
-/// moments are three buffers of one layout. None is __restrict__, so that what a step stores is what the next one
-/// loads.
+/// Where one block is the whole step: Adam takes a gradient at once, and it never lies in memory.
+/// Parameters and moments are three buffers of one layout. None is __restrict__, so that what a step stores
+/// is what the next one loads.
 template <class E>
 struct Learner {
   E *weight, *m, *v;

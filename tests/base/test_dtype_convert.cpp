@@ -1,5 +1,5 @@
-// Rounding to the 16-bit types: known encodings, ties to even, the ends of the range, every pattern there and
-// back.
+// Rounding to the 16-bit types: known encodings, ties to even, the ends of the range,
+// every pattern there and back.
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>

@@ -1,6 +1,6 @@
 // What stage 1 reaches: steps, products against a loop of multiply-adds, the second core, single operations.
-// Not a test and in no table: `ladder speedup` and `ladder profile` make the records. This one is for trying
-// ideas.
+// Not a test and in no table: `ladder speedup` and `ladder profile` make the records.
+// This one is for trying ideas.
 //   stage1_bench --benchmark_filter=step
 #include <benchmark/benchmark.h>
 

@@ -191,8 +191,8 @@ TEST_CASE("held-out windows never meet training windows") {
 }
 
 TEST_CASE("every start of a stream can be drawn, the last one included") {
-  const Run run =
-      run_of("abcdefghijklmnopqrst", 1, batches(1), true);  // 18 to train on: windows start at 0 .. 16
+  // 18 to train on: windows start at 0 .. 16
+  const Run run = run_of("abcdefghijklmnopqrst", 1, batches(1), true);
   std::set<std::int32_t> starts;
   for (std::int64_t s = 0; s < 2000; ++s) starts.insert(run.source->sequence(s, 0).tokens.front());
   CHECK(starts.size() == 17);

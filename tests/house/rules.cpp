@@ -49,8 +49,8 @@ Faults matching_lines(const Files& files, const std::function<bool(const File&)>
 constexpr std::array<const char*, 7> kFields = {
     "Computes", "Shapes", "Map", "Traffic", "FLOPs", "Bound", "Differs from the previous rung"};
 
-/// The lines of the comment that ends directly above `line`, template and attribute lines between them passed
-/// over.
+/// The lines of the comment that ends directly above `line`, template and attribute
+/// lines between them passed over.
 std::vector<std::string> comment_above(const std::vector<std::string>& lines, std::size_t line) {
   std::vector<std::string> comment;
   while (line > 0 && matches(lines[line - 1], R"(^\s*(template|requires|\[\[))")) --line;
@@ -158,21 +158,55 @@ Faults machine_path_faults(const Files& files) {
 
 namespace {
 
-/// Where the figures of a generated block come from.
-std::string source_of_block(const std::string& name) {
+/// Patterns of the files that the figures of a generated block come from, one for each that it needs
+/// (shared/report/blocks.hpp says how a block is written). A record "X-gpu" is one of any card.
+std::vector<std::string> sources_of_block(const std::string& name) {
   const std::string knowledge = "stage3_tiled_kernels/knowledge/", kept = knowledge + "items/";
-  const std::string ladder = "ladder-", items = "items ";
-  if (name == "speed") return knowledge + "targets.json";
-  if (name.rfind(ladder, 0) == 0) return kept + name.substr(ladder.size()) + "_ladder.jsonl";
-  if (name.rfind(items, 0) == 0)
-    return kept + name.substr(items.size(), name.find(' ', items.size()) - items.size()) + ".jsonl";
-  return "tests/bench/results/" + name + ".json";
+  const auto of_records = [](const std::string& text) {
+    std::vector<std::string> patterns;
+    const std::regex record(R"([a-z0-9-]+)");
+    for (auto at = std::sregex_iterator(text.begin(), text.end(), record); at != std::sregex_iterator(); ++at)
+      patterns.push_back("tests/bench/results/" +
+                         std::regex_replace(at->str(), std::regex("-gpu$"), "-[a-z0-9]+") + "[.]json");
+    return patterns;
+  };
+  std::smatch match;
+  if (name == "tolerances") return {};
+  if (name == "speed") return {knowledge + "targets.json"};
+  if (name == "ladder") return of_records("speedup-micro speedup-small-gpu");
+  if (name == "picture") return of_records("speedup-micro speedup-small-gpu loss-curves");
+  if (name == "first-build-time") return of_records("first-build");
+  if (std::regex_match(name, match, std::regex("ladder-(.+)")))
+    return {kept + match[1].str() + "_ladder.jsonl"};
+  if (std::regex_match(name, match, std::regex("items ([^ ]+) .*")))
+    return {kept + match[1].str() + ".jsonl"};
+  if (std::regex_match(name, match, std::regex("(?:rows|excerpt) ([^:]+):.*"))) return of_records(match[1]);
+  if (std::regex_match(name, match, std::regex("times (.*)"))) {
+    std::string records;
+    const std::string pairs = match[1];
+    const std::regex pair(R"(: ([a-z0-9-]+))");
+    for (auto at = std::sregex_iterator(pairs.begin(), pairs.end(), pair); at != std::sregex_iterator(); ++at)
+      records += at->str(1) + " ";
+    return of_records(records);
+  }
+  return of_records(name);
+}
+
+}  // namespace
+
+namespace {
+
+bool any_path(const Files& files, const std::string& pattern) {
+  const std::regex whole(pattern);
+  return std::any_of(files.begin(), files.end(),
+                     [&](const File& file) { return std::regex_match(file.path, whole); });
 }
 
 }  // namespace
 
 Faults marker_faults(const Files& files) {
-  const std::regex open(R"(^<!-- generated: ([a-z0-9-]+|items( [a-z0-9_-]+)+) -->$)");
+  const std::regex open(
+      R"(^<!-- generated: ([a-z0-9_-]+( [a-z0-9_-]+)*|(rows|excerpt|times) [^:<>]+:[^<>]+) -->$)");
   Faults faults;
   for (const File& file : files) {
     if (!matches(file.path, R"(\.md$)")) continue;
@@ -189,8 +223,11 @@ Faults marker_faults(const Files& files) {
       }
       if (opens == inside) faults.push_back(place(file, i) + ": a marker opens or closes where it cannot");
       inside = opens;
-      if (opens && match[1] != "tolerances" && !find(files, source_of_block(match[1])))
-        faults.push_back(place(file, i) + ": no record for the generated block '" + match[1].str() + "'");
+      if (!opens) continue;
+      for (const std::string& pattern : sources_of_block(match[1]))
+        if (!any_path(files, pattern))
+          faults.push_back(place(file, i) + ": no record for the generated block '" + match[1].str() +
+                           "': " + pattern);
     }
     if (inside) faults.push_back(file.path + ": a generated block is not closed");
   }
@@ -261,6 +298,18 @@ Faults dear_header_faults(const Files& files) {
         matching_lines(files, elsewhere, std::string(R"(^\s*#\s*include\s*[<"])") + one.header + "[>\"]",
                        "a dear header here");
     faults.insert(faults.end(), found.begin(), found.end());
+  }
+  return faults;
+}
+
+Faults page_length_faults(const Files& files) {
+  Faults faults;
+  for (const File& file : files) {
+    if (!matches(file.path, R"((^|/)README\.md$)")) continue;
+    const std::size_t limit = file.path == "README.md" ? 120 : 250, lines = lines_of(file.text).size();
+    if (lines > limit)
+      faults.push_back(file.path + ": " + std::to_string(lines) + " lines, where " + std::to_string(limit) +
+                       " are what a reader takes in");
   }
   return faults;
 }

@@ -1,6 +1,6 @@
-// The house rules that a machine can check: each rule reads files and returns what is wrong, one line a
-// fault. test_rules.cpp shows every rule a sample that breaks it; test_tree.cpp applies them to this
-// repository.
+// The house rules that a machine can check: each rule reads files and returns what is wrong,
+// one line a fault. test_rules.cpp shows every rule a sample that breaks it; test_tree.cpp
+// applies them to this repository.
 #pragma once
 
 #include <string>
@@ -16,8 +16,8 @@ struct File {
 using Files = std::vector<File>;
 using Faults = std::vector<std::string>;
 
-/// The tracked files of a checkout (all files but build folders where git does not answer), binary ones left
-/// out.
+/// The tracked files of a checkout (all files but build folders where git does not
+/// answer), binary ones left out.
 Files read_tree(const std::string& root);
 
 /// The top level holds only what was agreed on.
@@ -49,8 +49,8 @@ Faults fast_math_faults(const Files& files);
 /// Preconditions are require(), which stays in release builds and has a message, not assert().
 Faults assert_faults(const Files& files);
 
-/// No test is switched off or allowed to fail; hidden ones are tagged [slow] and run under ctest's label
-/// `slow`.
+/// No test is switched off or allowed to fail; hidden ones are tagged [slow] and run
+/// under ctest's label `slow`.
 Faults disabled_test_faults(const Files& files);
 
 /// Eigen and CUDA never meet in one file.
@@ -59,6 +59,12 @@ Faults mixed_header_faults(const Files& files);
 /// Headers that cost every file which reads them seconds stand only where they are needed: nlohmann's JSON behind
 /// shared/base/json.hpp, CLI11 behind shared/cli/options.hpp, Eigen in stage 1, regular expressions in tests; fmt's large headers in no header.
 Faults dear_header_faults(const Files& files);
+
+/// The first page has at most 120 lines, every other README at most 250.
+Faults page_length_faults(const Files& files);
+
+/// No comment leaves one word alone on a line behind a full one: such words are what a formatter left over.
+Faults lone_word_faults(const Files& files);
 
 /// Every stage's README has the parts that house.md asks for: a command, a diff, exercises, what comes next.
 Faults stage_readme_faults(const Files& files);

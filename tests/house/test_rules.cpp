@@ -1,5 +1,5 @@
-// Every house rule is shown a sample that keeps it and samples that break it: a rule that cannot fail proves
-// nothing.
+// Every house rule is shown a sample that keeps it and samples that break it: a rule that
+// cannot fail proves nothing.
 #include <catch2/catch.hpp>
 
 #include <string>
@@ -106,10 +106,43 @@ TEST_CASE("markers: open, unknown, nested and malformed ones are found") {
   CHECK(faults(close).size() == 1);
   CHECK(faults(open + open + close).size() == 1);
   CHECK(faults("<!-- generated: speedup-macro -->\n" + close).size() == 1);
-  CHECK(faults("<!-- generated: items gemm gemm-0001 -->\n" + close).size() ==
-        1);                                                          // there is no gemm.jsonl here
+  // there is no gemm.jsonl here
+  CHECK(faults("<!-- generated: items gemm gemm-0001 -->\n" + close).size() == 1);
   CHECK(faults("<!-- generated: speed -->\n" + close).size() == 1);  // nor targets.json
   CHECK(faults("<!-- generated speedup-micro -->\n").size() == 1);
+
+  CHECK(faults("<!-- generated: rows speedup-micro: stage 1 | stage 2 -->\n" + close).empty());
+  CHECK(faults("<!-- generated: excerpt speedup-macro: stage 1 -->\n" + close).size() == 1);
+  CHECK(faults("<!-- generated: speedup-micro speedup-macro -->\n" + close).size() == 1);
+  CHECK(faults("<!-- generated: times a: speedup-micro | b c: speedup-micro -->\n" + close).empty());
+  CHECK(faults("<!-- generated: times a: speedup-micro | b c: speedup-macro -->\n" + close).size() == 1);
+  CHECK(faults("<!-- generated: ladder -->\n" + close).size() == 1);  // speedup-small of no card
+  CHECK(marker_faults({{"README.md", "<!-- generated: ladder -->\n" + close},
+                       record,
+                       {"tests/bench/results/speedup-small-h100.json", "{}"}})
+            .empty());
+}
+
+TEST_CASE("pages: one that is too long is found") {
+  CHECK(page_length_faults(one("README.md", std::string(120, '\n'))).empty());
+  CHECK(page_length_faults(one("README.md", std::string(121, '\n'))).size() == 1);
+  CHECK(page_length_faults(one("stage1_x/README.md", std::string(250, '\n'))).empty());
+  CHECK(page_length_faults(one("stage1_x/README.md", std::string(251, '\n'))).size() == 1);
+  CHECK(page_length_faults(one("shared/HACKING.md", std::string(251, '\n'))).empty());
+}
+
+TEST_CASE("comments: a word alone on a line is found") {
+  const std::string full = "// " + std::string(40, 'a') + " " + std::string(50, 'b') + "\n";
+  const auto faults = [](const std::string& text) { return lone_word_faults(one("shared/a.hpp", text)); };
+  CHECK(faults(full + "// sides.\n").size() == 1);
+  CHECK(faults(full + "// sides.\n// more words\n").size() == 1);
+  CHECK(faults(full + "// both sides.\n").empty());
+  CHECK(faults("// a short line\n// sides.\n").empty());
+  CHECK(faults(full + "/// sides.\n").empty());   // another comment
+  CHECK(faults(full + "  // sides.\n").empty());  // of another block
+  CHECK(faults(full + "int sides;  // sides.\n").empty());
+  CHECK(faults(full + "// [end]\n").empty());
+  CHECK(lone_word_faults(one("README.md", full + "// sides.\n")).empty());
 }
 
 TEST_CASE("subcommands: one that the README leaves out is found") {

@@ -33,3 +33,4 @@ TEST_CASE("no test is switched off") { expect_none(disabled_test_faults(tree()))
 TEST_CASE("Eigen and CUDA never meet in one file") { expect_none(mixed_header_faults(tree())); }
 TEST_CASE("dear headers stand where they are needed") { expect_none(dear_header_faults(tree())); }
 TEST_CASE("every stage's README has its parts") { expect_none(stage_readme_faults(tree())); }
+TEST_CASE("no page drowns its reader") { expect_none(page_length_faults(tree())); }

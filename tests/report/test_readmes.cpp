@@ -1,7 +1,7 @@
 // The committed READMEs hold what the committed records give: `ladder tables` would change nothing.
 #include <catch2/catch.hpp>
 
-#include "shared/report/tables.hpp"
+#include "shared/report/blocks.hpp"
 
 using namespace ladder;
 

@@ -1,4 +1,5 @@
 // Generated blocks: found, replaced, refused when the markers are broken; stale rows are marked and listed.
+#include "shared/report/blocks.hpp"
 #include "shared/report/tables.hpp"
 #include "shared/spak/item_table.hpp"
 #include "shared/spak/ladder_tables.hpp"
@@ -155,8 +156,8 @@ TEST_CASE("tables are written from the record, and a second time nothing changes
   make_project(folder.path());
   const TablesReport check = update_tables(folder.path(), false);
   CHECK(check.changed == std::vector<std::string>{"README.md"});
-  CHECK(read_file(folder / "README.md").find("typed by hand") !=
-        std::string::npos);  // a check writes nothing
+  // a check writes nothing
+  CHECK(read_file(folder / "README.md").find("typed by hand") != std::string::npos);
   update_tables(folder.path(), true);
   const std::string text = read_file(folder / "README.md");
   CHECK(text.find("| interpreter | 142 ms | 140 ms to 150 ms |") != std::string::npos);

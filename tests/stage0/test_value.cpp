@@ -33,8 +33,8 @@ double value_at(const Function& f, const std::vector<double>& x, Sums sums) {
   return f(leaves(tape, x)).data();
 }
 
-/// Compares every partial derivative with (f(x + h) - f(x - h)) / 2h, whose own error is about h^2 + 1e-16 /
-/// h.
+/// Compares every partial derivative with (f(x + h) - f(x - h)) / 2h, whose own
+/// error is about h^2 + 1e-16 / h.
 void check_gradient(const Function& f, std::vector<double> x) {
   for (Sums sums : {Sums::fused, Sums::spelled_out}) {
     Tape tape(sums);

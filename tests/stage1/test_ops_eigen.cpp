@@ -1,5 +1,5 @@
-// Stage 1's operations: against plain loops, against differences, fused against composed, float against
-// double.
+// Stage 1's operations: against plain loops, against differences, fused against
+// composed, float against double.
 #include <catch2/catch.hpp>
 #include <cmath>
 

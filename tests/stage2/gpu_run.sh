@@ -56,20 +56,20 @@ if has bench; then
   log=$out/bench.log
   stream=
   [ -n "$text" ] && stream="--data $text"
-  try "$log" 60 "parity" "$ladder" parity --from 1 --to 2 --dtype fp32 --record --name parity-h200
-  try "$log" 60 "profile micro" "$ladder" profile --stage 2 --device gpu --record --name profile-stage2-micro-h200
+  try "$log" 60 "parity" "$ladder" parity --from 1 --to 2 --dtype fp32 --record --name parity-"$card"
+  try "$log" 60 "profile micro" "$ladder" profile --stage 2 --device gpu --record --name profile-stage2-micro-"$card"
   # shellcheck disable=SC2086
   {
-    try "$log" 60 "profile small" "$ladder" profile --stage 2 --device gpu --preset small $stream --record --name profile-stage2-small-h200
-    try "$log" 120 "speedup small" "$ladder" speedup --size small --rounds 3 $stream --record --name speedup-small-h200
+    try "$log" 60 "profile small" "$ladder" profile --stage 2 --device gpu --preset small $stream --record --name profile-stage2-small-"$card"
+    try "$log" 120 "speedup small" "$ladder" speedup --size small --rounds 3 $stream --record --name speedup-small-"$card"
   }
-  try "$log" 60 "speedup micro" "$ladder" speedup --size micro --rounds 5 --record --name speedup-micro-h200
-  LADDER_GRAPHS=0 try "$log" 60 "speedup micro, no graph" "$ladder" speedup --size micro --rounds 3 --record --name speedup-micro-no-graph-h200
-  try "$log" 90 "speedup micro-batch" "$ladder" speedup --size micro-batch --rounds 3 --record --name speedup-micro-batch-h200
-  try "$log" 120 "crossover" "$ladder" crossover --rounds 3 --patience 8 -o "$out/crossover.svg" --record --name crossover-h200
+  try "$log" 60 "speedup micro" "$ladder" speedup --size micro --rounds 5 --record --name speedup-micro-"$card"
+  LADDER_GRAPHS=0 try "$log" 60 "speedup micro, no graph" "$ladder" speedup --size micro --rounds 3 --record --name speedup-micro-no-graph-"$card"
+  try "$log" 90 "speedup micro-batch" "$ladder" speedup --size micro-batch --rounds 3 --record --name speedup-micro-batch-"$card"
+  try "$log" 120 "crossover" "$ladder" crossover --rounds 3 --patience 8 -o "$out/crossover.svg" --record --name crossover-"$card"
 fi
 
-(cd "$results" && tar czf - ./*h200*.json ./stage2-linear-variants.json 2>/dev/null) >"$out/records.tgz"
+(cd "$results" && tar czf - ./*-"$card".json ./stage2-linear-variants.json 2>/dev/null) >"$out/records.tgz"
 [ -f "$out/bench.log" ] && grep -vE '^(===|$)' "$out/bench.log" | tail -n 120
 cat "$summary"
 echo "$failures failed"

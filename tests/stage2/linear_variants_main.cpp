@@ -1,5 +1,5 @@
-// linear_variants [RECORD.json]: prints what each way of writing the products reaches, and writes it as a run
-// record.
+// linear_variants [RECORD.json]: prints what each way of writing the products reaches, and
+// writes it as a run record.
 #include <cstdio>
 #include <filesystem>
 

@@ -59,8 +59,8 @@ TEST_CASE("ladder crossover draws a map of the sizes it is asked for", "[stage2]
   CHECK(count_of(svg, "fastest") == 1);
   CHECK(text.find("stage 1 fp32") != std::string::npos);
   CHECK(text.find("micro") != std::string::npos);
-  CHECK(text.find("too slow here") !=
-        std::string::npos);  // the interpreter, which wants more patience than a second
+  // the interpreter, which wants more patience than a second
+  CHECK(text.find("too slow here") != std::string::npos);
 }
 
 TEST_CASE("ladder crossover refuses a size that is not there, without leaving a file", "[stage2]") {

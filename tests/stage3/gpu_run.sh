@@ -80,7 +80,7 @@ fi
 if has parity; then
   for type in fp64 fp32 tf32 bf16 fp16; do
     try "$out/bench.log" 90 "parity $type" "$ladder" parity --from 1 --to 3 --dtype $type \
-      --json "$out/parity-$type.json" --record --name parity-stage3-$type-h200
+      --json "$out/parity-$type.json" --record --name parity-stage3-$type-"$card"
   done
 fi
 
@@ -88,19 +88,19 @@ if has bench; then
   log=$out/bench.log
   stream=
   [ -n "$text" ] && stream="--data $text"
-  try "$log" 60 "profile micro" "$ladder" profile --stage 3 --device gpu --record --name profile-stage3-micro-h200
+  try "$log" 60 "profile micro" "$ladder" profile --stage 3 --device gpu --record --name profile-stage3-micro-"$card"
   # shellcheck disable=SC2086
   {
-    try "$log" 60 "profile small" "$ladder" profile --stage 3 --device gpu --preset small $stream --record --name profile-stage3-small-h200
-    try "$log" 60 "profile small, bf16" "$ladder" profile --stage 3 --device gpu --dtype bf16 --preset small $stream --record --name profile-stage3-small-bf16-h200
-    try "$log" 150 "speedup small" "$ladder" speedup --size small --rounds 3 $stream --record --name speedup-small-h200
+    try "$log" 60 "profile small" "$ladder" profile --stage 3 --device gpu --preset small $stream --record --name profile-stage3-small-"$card"
+    try "$log" 60 "profile small, bf16" "$ladder" profile --stage 3 --device gpu --dtype bf16 --preset small $stream --record --name profile-stage3-small-bf16-"$card"
+    try "$log" 150 "speedup small" "$ladder" speedup --size small --rounds 3 $stream --record --name speedup-small-"$card"
   }
-  try "$log" 90 "speedup micro" "$ladder" speedup --size micro --rounds 5 --record --name speedup-micro-h200
-  LADDER_GRAPHS=0 try "$log" 90 "speedup micro, no graph" "$ladder" speedup --size micro --rounds 3 --record --name speedup-micro-no-graph-h200
-  try "$log" 120 "speedup micro-batch" "$ladder" speedup --size micro-batch --rounds 3 --record --name speedup-micro-batch-h200
+  try "$log" 90 "speedup micro" "$ladder" speedup --size micro --rounds 5 --record --name speedup-micro-"$card"
+  LADDER_GRAPHS=0 try "$log" 90 "speedup micro, no graph" "$ladder" speedup --size micro --rounds 3 --record --name speedup-micro-no-graph-"$card"
+  try "$log" 120 "speedup micro-batch" "$ladder" speedup --size micro-batch --rounds 3 --record --name speedup-micro-batch-"$card"
 fi
 
-(cd "$results" && tar czf - ./*h200*.json 2>/dev/null) >"$out/records.tgz"
+(cd "$results" && tar czf - ./*-"$card".json 2>/dev/null) >"$out/records.tgz"
 [ -f "$out/bench.log" ] && grep -vE '^(===|$)' "$out/bench.log" | tail -n 120
 cat "$summary"
 echo "$failures failed"

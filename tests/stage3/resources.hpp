@@ -11,8 +11,8 @@ struct KernelResources {
   int architecture = 0;
   std::string kernel;     ///< "linear_forward": without namespace and "_kernel"
   std::string arguments;  ///< of its template, types by their dtype's name: "bf16, {32, 32, 32, 4}, 1"
-  int registers =
-      0;  ///< of each thread at the start; kernels with several groups of warps exchange them later
+  /// Of each thread at the start; kernels with several groups of warps exchange them later.
+  int registers = 0;
   int shared_bytes = 0;   ///< of a block, the system's share included
   int spilled_bytes = 0;  ///< stack of a thread: what found no register
   int threads = 0;        ///< of a block; the compiler chose them

@@ -100,8 +100,8 @@ TEST_CASE("the record has every row of the table, from the kernels of today", "[
     UNSCOPED_INFO("sh shared/scripts/tile_resources.sh BUILD_FOLDER renews the record");
     CHECK_FALSE(is_stale(*row));
     const Json& kernels = row->values.at("kernels");
-    const bool whole =
-        row->values.at("run_on_hardware").get<bool>();  // else tile_kernels.sh compiles two types
+    // else tile_kernels.sh compiles two types
+    const bool whole = row->values.at("run_on_hardware").get<bool>();
     for (Dtype dtype : kAllDtypes) {
       if (!whole && dtype != Dtype::fp32 && dtype != Dtype::bf16) continue;
       CAPTURE(name_of(dtype));

@@ -73,8 +73,8 @@ TEST_CASE("the picture of a product frames the tiles that the block loads, and n
     const std::string svg = product_picture(logged);
     CAPTURE(kernel);
     const auto all = static_cast<std::size_t>(std::count_if(logged.steps.begin(), logged.steps.end(), loads));
-    const std::size_t of_sum =
-        kernel == std::string("weight-gradient") ? 1 : 0;  // dW += begins with its old value
+    // dW += begins with its old value
+    const std::size_t of_sum = kernel == std::string("weight-gradient") ? 1 : 0;
     CHECK(all - of_sum == 2 * product_of(logged.steps).steps.size());
     CHECK(count(svg, "class='tile'") == all - of_sum);
     for (const BlockStep& step : logged.steps)

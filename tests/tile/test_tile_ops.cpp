@@ -64,8 +64,8 @@ TEST_CASE("two tiles meet in the wider type") {
   expect<std::int64_t, 2>(tile_of<int, 2>({1, 2}) + tile_of<std::int64_t, 2>({1, 1}), {2, 3});
   STATIC_REQUIRE(!Addable<tile_t<__half, ct::shape<2>>, tile_t<__nv_bfloat16, ct::shape<2>>>);
   STATIC_REQUIRE(!Addable<tile_t<int, ct::shape<2>>, tile_t<unsigned, ct::shape<2>>>);
-  STATIC_REQUIRE(
-      !Addable<tile_t<__nv_tf32, ct::shape<2>>, tile_t<__nv_tf32, ct::shape<2>>>);  // only cast and mma
+  // only cast and mma
+  STATIC_REQUIRE(!Addable<tile_t<__nv_tf32, ct::shape<2>>, tile_t<__nv_tf32, ct::shape<2>>>);
 }
 
 TEST_CASE("broadcasting: extents of one, and missing leading dimensions") {
@@ -179,8 +179,8 @@ TEST_CASE("select, casts and bits") {
   expect<__nv_tf32, 2>(ct::element_cast<__nv_tf32>(tile_of<float, 2>({2049, 2051})), {2048, 2052});
   expect<float, 2>(ct::element_cast<float>(ct::element_cast<__nv_tf32>(tile_of<float, 2>({1, 3}))), {1, 3});
   expect<int, 2>(ct::element_bitcast<int>(tile_of<float, 2>({1, 0})), {0x3f800000, 0});
-  const ct::tile<float, ct::shape<2>> widened =
-      tile_of<__nv_bfloat16, 2>({1.5, 2});  // implicit: nothing is lost
+  // implicit: nothing is lost
+  const ct::tile<float, ct::shape<2>> widened = tile_of<__nv_bfloat16, 2>({1.5, 2});
   expect<float, 2>(widened, {1.5, 2});
   CHECK(static_cast<float>(tile_of<float, 1, 1>({2.5})) == 2.5F);
   expect<float>(ct::tile{2.5F}, {2.5});

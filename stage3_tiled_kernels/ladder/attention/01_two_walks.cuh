@@ -12,8 +12,8 @@ inline constexpr int kSlotDivisor = 1, kRowDivisor = 1;
 template <class E, int Columns>
 using Queries = ct::tile<Wide<E>, ct::shape<kQueries, Columns>>;
 
-// Computes: out[t, h] = sum_s softmax_s(scale q[t, h] . k[s, h]) v[s, h] over s <= t, lse_hn = log sum_s
-//           exp(score)
+// Computes: out[t, h] = sum_s softmax_s(scale q[t, h] . k[s, h]) v[s, h] over s <= t,
+//           lse_hn = log sum_s exp(score)
 // Shapes:   q, k and v [N, H, D] in rows of P -> out_nc [N, H, D], lse_hn [H, N]; sequences of T rows
 // Map:      one block owns 64 queries of one head of one sequence and walks twice along all keys
 // Traffic:  reads q once, k twice and v once for every 64 queries; writes out and lse

@@ -24,8 +24,8 @@ __tile__ void add_keys(Queries<E, kKeys> score_qk, ct::tile<E, ct::shape<kKeys, 
   m_q = highest;
 }
 
-// Computes: out[t, h] = sum_s softmax_s(scale q[t, h] . k[s, h]) v[s, h] over s <= t, lse_hn = log sum_s
-//           exp(score)
+// Computes: out[t, h] = sum_s softmax_s(scale q[t, h] . k[s, h]) v[s, h] over s <= t,
+//           lse_hn = log sum_s exp(score)
 // Shapes:   q, k and v [N, H, D] in rows of P -> out_nc [N, H, D], lse_hn [H, N]; sequences of T rows
 // Map:      one block owns 64 queries of one head of one sequence and walks along all keys
 // Traffic:  reads q once, and k and v whole for every 64 queries; writes out and lse

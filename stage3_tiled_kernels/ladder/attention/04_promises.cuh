@@ -24,11 +24,10 @@ __tile__ void add_keys(Queries<E, kKeys> score_qk, ct::tile<E, ct::shape<kKeys, 
   m_q = highest;
 }
 
-// Computes: out[t, h] = sum_s softmax_s(scale q[t, h] . k[s, h]) v[s, h] over s <= t, lse_hn = log sum_s
-//           exp(score)
+// Computes: out[t, h] = sum_s softmax_s(scale q[t, h] . k[s, h]) v[s, h] over s <= t,
+//           lse_hn = log sum_s exp(score)
 // Shapes:   q, k and v [N, H, D] in rows of P -> out_nc [N, H, D], lse_hn [H, N]; sequences of T rows
-// Map:      one block owns 64 queries of one head of one sequence and walks along the keys up to the
-//           diagonal
+// Map:      one block owns 64 queries of one head of one sequence and walks along the keys up to the diagonal
 // Traffic:  reads q once, and for every 64 queries k and v up to the diagonal; writes out and lse
 // FLOPs:    4 D a pair of a query and a key that it sees
 // Bound:    the loads, and what each block prepares for them

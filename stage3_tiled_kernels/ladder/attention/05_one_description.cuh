@@ -24,17 +24,16 @@ __tile__ void add_keys(Queries<E, kKeys> score_qk, ct::tile<E, ct::shape<kKeys, 
   m_q = highest;
 }
 
-// Computes: out[t, h] = sum_s softmax_s(scale q[t, h] . k[s, h]) v[s, h] over s <= t, lse_hn = log sum_s
-//           exp(score)
+// Computes: out[t, h] = sum_s softmax_s(scale q[t, h] . k[s, h]) v[s, h] over s <= t,
+//           lse_hn = log sum_s exp(score)
 // Shapes:   q, k and v [N, H, D] in rows of P -> out_nc [N, H, D], lse_hn [H, N]; sequences of T rows
-// Map:      one block owns 64 queries of one head of one sequence and walks along the keys up to the
-//           diagonal
+// Map:      one block owns 64 queries of one head of one sequence and walks along the keys up to the diagonal
 // Traffic:  reads q once, and for every 64 queries k and v up to the diagonal; writes out and lse
 // FLOPs:    4 D a pair of a query and a key that it sees
 // Bound:    exp and the mask, which the tensor cores wait for
 // Differs from the previous rung: a view shows the whole matrix, and the block is only in the tile's index:
-//           the copy engine's description is made before the launch, not by every block; sequences are whole
-//           tiles
+//           the copy engine's description is made before the launch, not by every
+//           block; sequences are whole tiles
 template <class E, int D>
 __tile_global__ void attention_kernel(int rows, int length, int heads, int row_stride,
                                       const E* __restrict__ q_np, const E* __restrict__ k_np,

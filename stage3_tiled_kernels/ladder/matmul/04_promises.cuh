@@ -16,8 +16,7 @@ inline constexpr int kDivisor = 8;
 // FLOPs:    2 M N K
 // Bound:    the tensor cores, as long as the L2 cache keeps up
 // Differs from the previous rung: rows are promised to be multiples of 16 bytes and to begin at one: the
-//           engine copies a tile into shared memory while the tensor cores work, and no thread waits for
-//           it
+//           engine copies a tile into shared memory while the tensor cores work, and no thread waits for it
 template <class E>
 __tile_global__ void matmul_kernel(int m, int columns, int inner, const E* __restrict__ a_mk,
                                    const E* __restrict__ b_nk, E* __restrict__ c_mn) {
