@@ -72,12 +72,12 @@ void require_writable_outputs(const TrainFlags& flags) {
 }
 
 void load_initial_weights(const std::string& path, Run& run) {
-  Weights weights = load_weights(path);
-  require(weights.tokenizer == run.source->tokenizer(),
+  SavedModel saved = load_model(path);
+  require(saved.tokenizer == run.source->tokenizer(),
           "--init-weights {}: its characters are not those of the data", path);
-  require(weights.model == run.model, "--init-weights {}: it holds another model ({})", path,
-          describe(weights.model));
-  run.initial = std::move(weights.parameters);
+  require(saved.model == run.model, "--init-weights {}: it holds another model ({})", path,
+          describe(saved.model));
+  run.initial = std::move(saved.parameters);
 }
 
 Session start_fresh(const TrainFlags& flags) {
@@ -278,8 +278,8 @@ void run_train(const TrainFlags& flags) {
   if (session.checkpoint_every > 0) save(session, flags.checkpoint, result.loss);
   const Tokenizer& tokenizer = session.run.source->tokenizer();
   if (!flags.save_weights.empty())
-    save_weights(flags.save_weights, {session.run.model, tokenizer, session.engine->parameters()},
-                 Precision::of(session.place.options.dtype).master);
+    save_model(flags.save_weights, {session.run.model, tokenizer, session.engine->parameters()},
+               Precision::of(session.place.options.dtype).master);
   result.samples =
       sample_texts(*session.engine, tokenizer, session.samples, flags.sampling, session.run.random);
   print_summary(session, result);

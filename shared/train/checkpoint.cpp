@@ -131,13 +131,13 @@ GptConfig model_of(const Safetensors& file, const std::string& name) {
   return model;
 }
 
-Weights weights_of(Safetensors& file, const std::string& name) {
-  Weights weights{model_of(file, name), tokenizer_of(file, name), {}};
-  require(weights.tokenizer.vocab_size() == weights.model.vocab_size,
-          "{}: its tokenizer has {} tokens, its model {}", name, weights.tokenizer.vocab_size(),
-          weights.model.vocab_size);
-  weights.parameters = take_parameters(file, weights.model, "", name);
-  return weights;
+SavedModel saved_model_of(Safetensors& file, const std::string& name) {
+  SavedModel saved{model_of(file, name), tokenizer_of(file, name), {}};
+  require(saved.tokenizer.vocab_size() == saved.model.vocab_size,
+          "{}: its tokenizer has {} tokens, its model {}", name, saved.tokenizer.vocab_size(),
+          saved.model.vocab_size);
+  saved.parameters = take_parameters(file, saved.model, "", name);
+  return saved;
 }
 
 }  // namespace
@@ -185,10 +185,10 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   Checkpoint checkpoint;
   const Json run = metadata_json(file, "run", name);
   read_run(run, name, checkpoint);
-  Weights weights = weights_of(file, name);
-  checkpoint.model = weights.model;
-  checkpoint.tokenizer = std::move(weights.tokenizer);
-  checkpoint.parameters = std::move(weights.parameters);
+  SavedModel saved = saved_model_of(file, name);
+  checkpoint.model = saved.model;
+  checkpoint.tokenizer = std::move(saved.tokenizer);
+  checkpoint.parameters = std::move(saved.parameters);
   checkpoint.moments.m = take_parameters(file, checkpoint.model, kFirstMoment, name);
   checkpoint.moments.v = take_parameters(file, checkpoint.model, kSecondMoment, name);
   const auto loss =
@@ -210,20 +210,20 @@ void require_same_data(const Checkpoint& checkpoint, const Run& run, const fs::p
           run.data.path.empty() ? "the embedded list" : run.data.path);
 }
 
-Weights load_weights(const fs::path& path) {
+SavedModel load_model(const fs::path& path) {
   std::error_code ignored;
   const fs::path file_path = fs::is_directory(path, ignored) ? checkpoint_file(path) : path;
   Safetensors file = read_safetensors(file_path);
-  return weights_of(file, file_path.string());
+  return saved_model_of(file, file_path.string());
 }
 
-void save_weights(const fs::path& path, const Weights& weights, Dtype dtype) {
+void save_model(const fs::path& path, const SavedModel& saved, Dtype dtype) {
   std::vector<StoredTensor> stored;
-  append_stored(stored, weights.parameters, "", dtype);
+  append_stored(stored, saved.parameters, "", dtype);
   write_safetensors(path, stored,
                     {{"format", kWeightsFormat},
-                     {"model", to_json(weights.model).dump()},
-                     {"tokenizer", tokenizer_text(weights.tokenizer)}});
+                     {"model", to_json(saved.model).dump()},
+                     {"tokenizer", tokenizer_text(saved.tokenizer)}});
 }
 
 }  // namespace ladder

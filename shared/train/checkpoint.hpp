@@ -47,17 +47,17 @@ Checkpoint load_checkpoint(const std::filesystem::path& folder);
 void require_same_data(const Checkpoint& checkpoint, const Run& run, const std::filesystem::path& folder);
 
 /// A model without its training state: what sampling needs.
-struct Weights {
+struct SavedModel {
   GptConfig model;
   Tokenizer tokenizer;
   TensorList parameters;
 };
 
-/// From a checkpoint file, a checkpoint's folder, or a file written by save_weights.
+/// From a checkpoint file, a checkpoint's folder, or a file written by save_model.
 /// Throws InputError naming the file and what is missing.
-Weights load_weights(const std::filesystem::path& path);
+SavedModel load_model(const std::filesystem::path& path);
 
 /// Plain safetensors with the model's shape and characters as metadata. `dtype` is fp64 or fp32.
-void save_weights(const std::filesystem::path& path, const Weights& weights, Dtype dtype);
+void save_model(const std::filesystem::path& path, const SavedModel& saved, Dtype dtype);
 
 }  // namespace ladder

@@ -188,9 +188,9 @@ TEST_CASE("weights come from a checkpoint, its folder or an exported file, in an
   const TemporaryFolder folder;
   const Checkpoint checkpoint = checkpoint_after({0, Dtype::fp64, false}, 3);
   save_checkpoint(folder.path(), checkpoint);
-  const Weights a = load_weights(folder.path()), b = load_weights(checkpoint_file(folder.path()));
-  save_weights(folder / "w.safetensors", a, Dtype::fp64);
-  const Weights c = load_weights(folder / "w.safetensors");
+  const SavedModel a = load_model(folder.path()), b = load_model(checkpoint_file(folder.path()));
+  save_model(folder / "w.safetensors", a, Dtype::fp64);
+  const SavedModel c = load_model(folder / "w.safetensors");
   CHECK(equal(a.parameters, checkpoint.parameters));
   CHECK(equal(b.parameters, checkpoint.parameters));
   CHECK(equal(c.parameters, checkpoint.parameters));
