@@ -73,7 +73,7 @@ void require_writable_outputs(const TrainFlags& flags) {
 
 void load_initial_weights(const std::string& path, Run& run) {
   SavedModel saved = load_model(path);
-  require(saved.tokenizer == run.source->tokenizer(),
+  require(*saved.tokenizer == run.source->tokenizer(),
           "--init-weights {}: its characters are not those of the data", path);
   require(saved.model == run.model, "--init-weights {}: it holds another model ({})", path,
           describe(saved.model));
@@ -278,7 +278,8 @@ void run_train(const TrainFlags& flags) {
   if (session.checkpoint_every > 0) save(session, flags.checkpoint, result.loss);
   const Tokenizer& tokenizer = session.run.source->tokenizer();
   if (!flags.save_weights.empty())
-    save_model(flags.save_weights, {session.run.model, tokenizer, session.engine->parameters()},
+    save_model(flags.save_weights,
+               {session.run.model, session.run.source->shared_tokenizer(), session.engine->parameters()},
                Precision::of(session.place.options.dtype).master);
   result.samples =
       sample_texts(*session.engine, tokenizer, session.samples, flags.sampling, session.run.random);

@@ -50,7 +50,8 @@ std::vector<std::u32string> split_documents(std::u32string_view text, std::strin
   return documents;
 }
 
-TokenSource::TokenSource(Tokenizer tokenizer, const GptConfig& model, const TrainConfig& train)
+TokenSource::TokenSource(std::shared_ptr<const Tokenizer> tokenizer, const GptConfig& model,
+                         const TrainConfig& train)
     : tokenizer_(std::move(tokenizer)),
       block_size_(model.block_size),
       batch_size_(train.batch_size),
@@ -84,13 +85,14 @@ std::uint64_t TokenSource::token_hash() const {
 
 // ---- documents -----------------------------------------------------------------------------------------------
 
-DocumentSource::DocumentSource(const std::vector<std::u32string>& documents, const Tokenizer& tokenizer,
-                               const GptConfig& model, const TrainConfig& train)
-    : TokenSource(tokenizer, model, train), tokens_{tokenizer.bos()}, starts_{0} {
+DocumentSource::DocumentSource(const std::vector<std::u32string>& documents,
+                               std::shared_ptr<const Tokenizer> tokenizer, const GptConfig& model,
+                               const TrainConfig& train)
+    : TokenSource(std::move(tokenizer), model, train), tokens_{tokenizer_->bos()}, starts_{0} {
   for (const std::u32string& document : documents) {
-    const std::vector<std::int32_t> ids = tokenizer.encode(document);
+    const std::vector<std::int32_t> ids = tokenizer_->encode(document);
     tokens_.insert(tokens_.end(), ids.begin(), ids.end());
-    tokens_.push_back(tokenizer.bos());
+    tokens_.push_back(tokenizer_->bos());
     starts_.push_back(tokens_.size() - 1);
     longest_ = std::max(longest_, document.size());
     too_long_ += document.size() + 1 > static_cast<std::size_t>(block_size_) ? 1 : 0;
@@ -122,10 +124,10 @@ std::string DocumentSource::notice() const {
 
 // ---- character stream ----------------------------------------------------------------------------------------
 
-StreamSource::StreamSource(const std::u32string& text, const Tokenizer& tokenizer, const GptConfig& model,
-                           const TrainConfig& train, std::string_view source)
-    : TokenSource(tokenizer, model, train),
-      tokens_(tokenizer.encode(text)),
+StreamSource::StreamSource(const std::u32string& text, std::shared_ptr<const Tokenizer> tokenizer,
+                           const GptConfig& model, const TrainConfig& train, std::string_view source)
+    : TokenSource(std::move(tokenizer), model, train),
+      tokens_(tokenizer_->encode(text)),
       train_end_(tokens_.size() * 9 / 10),
       seed_(static_cast<std::uint64_t>(train.seed)) {
   const std::size_t window_size = static_cast<std::size_t>(block_size_) + 1;

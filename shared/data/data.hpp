@@ -38,10 +38,12 @@ std::vector<std::u32string> split_documents(std::u32string_view text, std::strin
 /// every batch layout trains on.
 class TokenSource {
  public:
-  TokenSource(Tokenizer tokenizer, const GptConfig& model, const TrainConfig& train);
+  TokenSource(std::shared_ptr<const Tokenizer> tokenizer, const GptConfig& model, const TrainConfig& train);
   virtual ~TokenSource() = default;
 
-  const Tokenizer& tokenizer() const { return tokenizer_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  /// For what outlives the source.
+  const std::shared_ptr<const Tokenizer>& shared_tokenizer() const { return tokenizer_; }
 
   /// grad_accum micro-batches of batch_size sequences each.
   std::vector<Batch> step(std::int64_t s, Layout layout = Layout::packed) const;
@@ -61,7 +63,7 @@ class TokenSource {
  protected:
   int sequences_per_step() const { return batch_size_ * grad_accum_; }
 
-  Tokenizer tokenizer_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
   int block_size_, batch_size_, grad_accum_;
 };
 
@@ -69,7 +71,7 @@ class TokenSource {
 class DocumentSource final : public TokenSource {
  public:
   /// `documents` in the order in which they are trained on.
-  DocumentSource(const std::vector<std::u32string>& documents, const Tokenizer& tokenizer,
+  DocumentSource(const std::vector<std::u32string>& documents, std::shared_ptr<const Tokenizer> tokenizer,
                  const GptConfig& model, const TrainConfig& train);
 
   Sequence sequence(std::int64_t s, int index) const override;
@@ -91,7 +93,7 @@ class DocumentSource final : public TokenSource {
 class StreamSource final : public TokenSource {
  public:
   /// Throws InputError when either part is shorter than one window.
-  StreamSource(const std::u32string& text, const Tokenizer& tokenizer, const GptConfig& model,
+  StreamSource(const std::u32string& text, std::shared_ptr<const Tokenizer> tokenizer, const GptConfig& model,
                const TrainConfig& train, std::string_view source);
 
   Sequence sequence(std::int64_t s, int index) const override;

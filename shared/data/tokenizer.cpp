@@ -5,17 +5,32 @@
 #include <utility>
 
 #include "shared/base/error.hpp"
+#include "shared/base/json_member.hpp"
 
 namespace ladder {
 
-Tokenizer::Tokenizer(std::u32string characters, bool with_bos)
+void Tokenizer::require_token(std::int32_t token) const {
+  require(token >= 0 && token < vocab_size(), "token {} is not in the vocabulary of {}", token, vocab_size());
+}
+
+std::shared_ptr<const Tokenizer> tokenizer_from_json(const Json& json, const std::string& source) {
+  const std::u32string characters = decode_utf8(member_of<std::string>(json, "characters", source), source);
+  const bool bos = member_of<bool>(json, "bos", source);
+  try {
+    return std::make_shared<CharacterTokenizer>(characters, bos);
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: {}", source, error.what()));
+  }
+}
+
+CharacterTokenizer::CharacterTokenizer(std::u32string characters, bool with_bos)
     : characters_(std::move(characters)), with_bos_(with_bos) {
   require(!characters_.empty(), "a tokenizer needs at least one character");
   const auto descent = std::adjacent_find(characters_.begin(), characters_.end(), std::greater_equal<>());
   require(descent == characters_.end(), "the tokenizer's characters are not in order of code point");
 }
 
-Tokenizer Tokenizer::of(std::span<const std::u32string> texts, bool with_bos) {
+CharacterTokenizer CharacterTokenizer::of(std::span<const std::u32string> texts, bool with_bos) {
   std::vector<bool> seen(0x110000);
   for (const std::u32string& text : texts)
     for (char32_t character : text) seen[character] = true;
@@ -25,7 +40,13 @@ Tokenizer Tokenizer::of(std::span<const std::u32string> texts, bool with_bos) {
   return {std::move(all), with_bos};
 }
 
-std::vector<std::int32_t> Tokenizer::encode(std::u32string_view text) const {
+std::int32_t CharacterTokenizer::start_token() const {
+  if (has_bos()) return bos();
+  const std::size_t line_break = characters_.find(U'\n');
+  return line_break == std::u32string::npos ? 0 : static_cast<std::int32_t>(line_break);
+}
+
+std::vector<std::int32_t> CharacterTokenizer::encode(std::u32string_view text) const {
   std::vector<std::int32_t> tokens;
   tokens.reserve(text.size());
   for (char32_t character : text) {
@@ -38,14 +59,17 @@ std::vector<std::int32_t> Tokenizer::encode(std::u32string_view text) const {
   return tokens;
 }
 
-std::string Tokenizer::decode(std::span<const std::int32_t> tokens) const {
+std::string CharacterTokenizer::decode(std::span<const std::int32_t> tokens) const {
   std::string text;
   for (std::int32_t token : tokens) {
-    require(token >= 0 && token < vocab_size(), "token {} is not in the vocabulary of {}", token,
-            vocab_size());
+    require_token(token);
     text += token == bos() ? "<BOS>" : encode_utf8(characters_[static_cast<std::size_t>(token)]);
   }
   return text;
+}
+
+Json CharacterTokenizer::to_json() const {
+  return sorted({{"characters", encode_utf8(characters_)}, {"bos", with_bos_}});
 }
 
 }  // namespace ladder

@@ -54,8 +54,10 @@ std::uint64_t parse_hex64(const std::string& text, const std::string& name) {
 
 // ---- metadata ------------------------------------------------------------------------------------------------
 
-std::string tokenizer_text(const Tokenizer& tokenizer) {
-  return sorted({{"characters", encode_utf8(tokenizer.characters())}, {"bos", tokenizer.has_bos()}}).dump();
+/// What every file says about the model whose parameters it holds; saved_model_of reads it.
+std::map<std::string, std::string> model_metadata(const char* format, const GptConfig& model,
+                                                  const Tokenizer& tokenizer) {
+  return {{"format", format}, {"model", to_json(model).dump()}, {"tokenizer", tokenizer.to_json().dump()}};
 }
 
 /// Runs `body`; its InputError then also names the file.
@@ -66,13 +68,6 @@ auto naming_file(const std::string& name, const Body& body) {
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: {}", name, error.what()));
   }
-}
-
-Tokenizer tokenizer_of(const Safetensors& file, const std::string& name) {
-  const Json json = metadata_json(file, "tokenizer", name);
-  const std::u32string characters = decode_utf8(field<std::string>(json, "characters", name), name);
-  const bool bos = field<bool>(json, "bos", name);
-  return naming_file(name, [&] { return Tokenizer(characters, bos); });
 }
 
 std::string run_text(const Checkpoint& checkpoint) {
@@ -132,9 +127,10 @@ GptConfig model_of(const Safetensors& file, const std::string& name) {
 }
 
 SavedModel saved_model_of(Safetensors& file, const std::string& name) {
-  SavedModel saved{model_of(file, name), tokenizer_of(file, name), {}};
-  require(saved.tokenizer.vocab_size() == saved.model.vocab_size,
-          "{}: its tokenizer has {} tokens, its model {}", name, saved.tokenizer.vocab_size(),
+  SavedModel saved{
+      model_of(file, name), tokenizer_from_json(metadata_json(file, "tokenizer", name), name), {}};
+  require(saved.tokenizer->vocab_size() == saved.model.vocab_size,
+          "{}: its tokenizer has {} tokens, its model {}", name, saved.tokenizer->vocab_size(),
           saved.model.vocab_size);
   saved.parameters = take_parameters(file, saved.model, "", name);
   return saved;
@@ -151,7 +147,7 @@ Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, cons
           run.data,
           run.source->token_hash(),
           run.source->data_hash(),
-          run.source->tokenizer(),
+          run.source->shared_tokenizer(),
           run.random.state(),
           loss,
           engine.parameters(),
@@ -166,11 +162,9 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
   append_stored(stored, checkpoint.parameters, "", dtype);
   append_stored(stored, checkpoint.moments.m, kFirstMoment, dtype);
   append_stored(stored, checkpoint.moments.v, kSecondMoment, dtype);
-  write_safetensors(checkpoint_file(folder), stored,
-                    {{"format", kCheckpointFormat},
-                     {"model", to_json(checkpoint.model).dump()},
-                     {"tokenizer", tokenizer_text(checkpoint.tokenizer)},
-                     {"run", run_text(checkpoint)}});
+  auto metadata = model_metadata(kCheckpointFormat, checkpoint.model, *checkpoint.tokenizer);
+  metadata["run"] = run_text(checkpoint);
+  write_safetensors(checkpoint_file(folder), stored, metadata);
 }
 
 Checkpoint load_checkpoint(const fs::path& folder) {
@@ -203,7 +197,7 @@ Checkpoint load_checkpoint(const fs::path& folder) {
 
 void require_same_data(const Checkpoint& checkpoint, const Run& run, const fs::path& folder) {
   const std::string name = checkpoint_file(folder).string();
-  const bool same = run.source->tokenizer() == checkpoint.tokenizer &&
+  const bool same = run.source->tokenizer() == *checkpoint.tokenizer &&
                     run.source->data_hash() == checkpoint.data_hash &&
                     run.source->token_hash() == checkpoint.token_hash;
   require(same, "{}: it was trained on other data than {} holds now: resume with the same file", name,
@@ -220,10 +214,7 @@ SavedModel load_model(const fs::path& path) {
 void save_model(const fs::path& path, const SavedModel& saved, Dtype dtype) {
   std::vector<StoredTensor> stored;
   append_stored(stored, saved.parameters, "", dtype);
-  write_safetensors(path, stored,
-                    {{"format", kWeightsFormat},
-                     {"model", to_json(saved.model).dump()},
-                     {"tokenizer", tokenizer_text(saved.tokenizer)}});
+  write_safetensors(path, stored, model_metadata(kWeightsFormat, saved.model, *saved.tokenizer));
 }
 
 }  // namespace ladder

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,7 @@ struct Checkpoint {
   TrainConfig train;  ///< with the dtype
   DataOptions data;   ///< where the text was; relative paths stay relative
   std::uint64_t token_hash = 0, data_hash = 0;
-  Tokenizer tokenizer;
+  std::shared_ptr<const Tokenizer> tokenizer;
   Random::State random;      ///< where sampling continues after the last step
   std::vector<double> loss;  ///< one per step done
   TensorList parameters;
@@ -49,7 +50,7 @@ void require_same_data(const Checkpoint& checkpoint, const Run& run, const std::
 /// A model without its training state: what sampling needs.
 struct SavedModel {
   GptConfig model;
-  Tokenizer tokenizer;
+  std::shared_ptr<const Tokenizer> tokenizer;
   TensorList parameters;
 };
 

@@ -15,8 +15,9 @@ Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& da
     texts = split_documents(texts.front(), source_name(data.path));
     run.random.shuffle(texts);
   }
-  const Tokenizer tokenizer = Tokenizer::of(texts, !data.character_stream);
-  model.vocab_size = tokenizer.vocab_size();
+  const auto tokenizer =
+      std::make_shared<CharacterTokenizer>(CharacterTokenizer::of(texts, !data.character_stream));
+  model.vocab_size = tokenizer->vocab_size();
   validate(model);
   run.model = model;
   if (data.character_stream)
