@@ -17,6 +17,7 @@
 #include "shared/records/machine.hpp"
 #include "shared/records/run_trace.hpp"
 #include "shared/train/checkpoint.hpp"
+#include "shared/train/evaluate.hpp"
 #include "shared/train/sample.hpp"
 #include "stage3_tiled_kernels/one_launch/train.hpp"
 
@@ -230,9 +231,9 @@ void print_summary(Session& session, const TrainResult& result) {
     fmt::print("loss      {:.4f}, mean of the last {} steps\n", sum / static_cast<double>(tail), tail);
   if (!result.ms.empty())
     fmt::print("time      {:.3g} ms a step, median of {}\n", median(result.ms), result.ms.size());
-  if (const auto* stream = dynamic_cast<const StreamSource*>(session.run.source.get()))
+  if (session.run.source->held_out_sequences() > 0)
     fmt::print("held out  {:.4f}\n",
-               held_out_loss(*session.engine, *stream, 16, session.run.train.batch_size));
+               held_out_loss(*session.engine, *session.run.source, 16, session.run.train.batch_size));
   for (std::size_t i = 0; i < result.samples.size(); ++i)
     fmt::print("sample {:2}: {}\n", i + 1, result.samples[i]);
 }

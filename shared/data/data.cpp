@@ -72,6 +72,11 @@ std::vector<Batch> TokenSource::step(std::int64_t s, Layout layout) const {
   return micro_batches;
 }
 
+Sequence TokenSource::held_out_sequence(int index) const {
+  throw InputError(
+      fmt::format("held-out sequence {} was asked for: of these data nothing is held out", index));
+}
+
 std::uint64_t TokenSource::token_hash() const {
   Hash64 hash;
   for (int index = 0; index < sequences_per_step(); ++index) {
@@ -153,8 +158,10 @@ Sequence StreamSource::sequence(std::int64_t s, int index) const {
   return window(0, train_end_, s, index, 0);
 }
 
-Sequence StreamSource::held_out_sequence(std::int64_t s, int index) const {
-  return window(train_end_, tokens_.size(), s, index, 1);
+int StreamSource::held_out_sequences() const { return std::numeric_limits<int>::max(); }
+
+Sequence StreamSource::held_out_sequence(int index) const {
+  return window(train_end_, tokens_.size(), 0, index, 1);
 }
 
 std::uint64_t StreamSource::data_hash() const { return hash_tokens(tokens_); }

@@ -51,6 +51,11 @@ class TokenSource {
   /// 0 <= index < grad_accum * batch_size; 1 to block_size tokens with the token that follows each.
   virtual Sequence sequence(std::int64_t s, int index) const = 0;
 
+  /// How many held-out sequences can be asked for: 0 where nothing is held out.
+  virtual int held_out_sequences() const { return 0; }
+  /// 0 <= index < held_out_sequences(): what no step trains on. Throws InputError where nothing is held out.
+  virtual Sequence held_out_sequence(int index) const;
+
   /// Hash of the token and target numbers of step 0: equal on every stage that trains on the same data.
   std::uint64_t token_hash() const;
   /// Hash of all tokens in the run's order; a resumed run compares it.
@@ -97,8 +102,9 @@ class StreamSource final : public TokenSource {
                const TrainConfig& train, std::string_view source);
 
   Sequence sequence(std::int64_t s, int index) const override;
-  /// A window of the held-out part, drawn in the same way.
-  Sequence held_out_sequence(std::int64_t s, int index) const;
+  /// Windows of the held-out part, drawn in the same way, so there is no end to them.
+  int held_out_sequences() const override;
+  Sequence held_out_sequence(int index) const override;
   std::uint64_t data_hash() const override;
   std::string describe() const override;
 

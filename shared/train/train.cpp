@@ -1,6 +1,5 @@
 #include "shared/train/train.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
@@ -44,18 +43,6 @@ TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& 
     if (hooks.after_step) hooks.after_step(result);
   }
   return result;
-}
-
-double held_out_loss(Engine& engine, const StreamSource& source, int windows, int max_batch) {
-  double total = 0.0;
-  for (int first = 0; first < windows; first += max_batch) {
-    const int count = std::min(max_batch, windows - first);
-    std::vector<Sequence> sequences;
-    sequences.reserve(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i) sequences.push_back(source.held_out_sequence(0, first + i));
-    total += count * engine.loss(make_batch(sequences, engine.layout(), engine.config().block_size));
-  }
-  return total / windows;
 }
 
 }  // namespace ladder

@@ -42,8 +42,4 @@ void require_finite_loss(double loss, std::int64_t s, const TrainConfig& train);
 TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& train,
                   const TrainHooks& hooks = {}, std::vector<double> earlier_loss = {});
 
-/// Mean loss over `windows` windows of the held-out part, in batches of at most `max_batch`; the same windows on every
-/// stage. The engine is not changed.
-double held_out_loss(Engine& engine, const StreamSource& source, int windows, int max_batch);
-
 }  // namespace ladder
