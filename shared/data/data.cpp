@@ -61,12 +61,17 @@ TokenSource::TokenSource(std::shared_ptr<const Tokenizer> tokenizer, const GptCo
           grad_accum_);
 }
 
-std::vector<Batch> TokenSource::step(std::int64_t s, Layout layout) const {
+std::vector<Batch> TokenSource::step(std::int64_t s, Layout layout, int rank, int ranks) const {
+  require(rank >= 0 && rank < ranks, "rank {} of {} ranks: ranks count from 0", rank, ranks);
+  const std::int64_t per_step = std::int64_t{batch_size_} * grad_accum_ * ranks;
+  require(per_step <= std::numeric_limits<std::int32_t>::max(),
+          "--batch-size {} times --grad-accum {} on {} ranks: a step has at most 2^31-1 sequences",
+          batch_size_, grad_accum_, ranks);
   std::vector<Batch> micro_batches;
   std::vector<Sequence> sequences(static_cast<std::size_t>(batch_size_));
   for (int g = 0; g < grad_accum_; ++g) {
     for (int b = 0; b < batch_size_; ++b)
-      sequences[static_cast<std::size_t>(b)] = sequence(s, g * batch_size_ + b);
+      sequences[static_cast<std::size_t>(b)] = sequence(s, (g * ranks + rank) * batch_size_ + b, ranks);
     micro_batches.push_back(make_batch(sequences, layout, block_size_));
   }
   return micro_batches;
@@ -79,7 +84,7 @@ Sequence TokenSource::held_out_sequence(int index) const {
 
 std::uint64_t TokenSource::token_hash() const {
   Hash64 hash;
-  for (int index = 0; index < sequences_per_step(); ++index) {
+  for (int index = 0; index < batch_size_ * grad_accum_; ++index) {
     const Sequence at = sequence(0, index);
     hash.add(at.tokens.size());
     for (std::int32_t token : at.tokens) hash.add(static_cast<std::uint64_t>(token));
@@ -104,11 +109,10 @@ DocumentSource::DocumentSource(const std::vector<std::u32string>& documents,
   }
 }
 
-Sequence DocumentSource::sequence(std::int64_t s, int index) const {
-  // Unsigned arithmetic of s mod D first: s * G * B itself could overflow.
+Sequence DocumentSource::sequence_of(std::int64_t s, int index, int per_step) const {
+  // Unsigned arithmetic of s mod D first: s * per_step itself could overflow.
   const std::uint64_t count = document_count();
-  const std::uint64_t first =
-      static_cast<std::uint64_t>(s) % count * static_cast<std::uint64_t>(sequences_per_step());
+  const std::uint64_t first = static_cast<std::uint64_t>(s) % count * static_cast<std::uint64_t>(per_step);
   const std::size_t document = (first + static_cast<std::uint64_t>(index)) % count;
   const std::size_t positions = starts_[document + 1] - starts_[document];
   return sequence_at(tokens_, starts_[document], std::min(positions, static_cast<std::size_t>(block_size_)));
@@ -154,7 +158,7 @@ Sequence StreamSource::window(std::size_t begin, std::size_t end, std::int64_t s
   return sequence_at(tokens_, begin + draw % starts, static_cast<std::size_t>(block_size_));
 }
 
-Sequence StreamSource::sequence(std::int64_t s, int index) const {
+Sequence StreamSource::sequence_of(std::int64_t s, int index, int) const {
   return window(0, train_end_, s, index, 0);
 }
 

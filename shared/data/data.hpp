@@ -36,6 +36,11 @@ std::vector<std::u32string> split_documents(std::u32string_view text, std::strin
 
 /// The sequences of each step. Sequence `index` of step s, counted over all micro-batches, is what every stage and
 /// every batch layout trains on.
+///
+/// A step may be shared out over ranks, processes that train one model side by side. Each rank has grad_accum
+/// micro-batches of batch_size sequences, so a step then has `ranks` times as many: rank r's micro-batch g is number
+/// g * ranks + r of the step. All ranks together train on exactly what one rank with ranks * grad_accum micro-batches
+/// would.
 class TokenSource {
  public:
   TokenSource(std::shared_ptr<const Tokenizer> tokenizer, const GptConfig& model, const TrainConfig& train);
@@ -45,11 +50,14 @@ class TokenSource {
   /// For what outlives the source.
   const std::shared_ptr<const Tokenizer>& shared_tokenizer() const { return tokenizer_; }
 
-  /// grad_accum micro-batches of batch_size sequences each.
-  std::vector<Batch> step(std::int64_t s, Layout layout = Layout::packed) const;
+  /// The grad_accum micro-batches of batch_size sequences each that `rank` of `ranks` trains on in step s. Any thread may
+  /// ask for any step. Throws InputError unless 0 <= rank < ranks and a step has at most 2^31-1 sequences.
+  std::vector<Batch> step(std::int64_t s, Layout layout = Layout::packed, int rank = 0, int ranks = 1) const;
 
-  /// 0 <= index < grad_accum * batch_size; 1 to block_size tokens with the token that follows each.
-  virtual Sequence sequence(std::int64_t s, int index) const = 0;
+  /// 0 <= index < ranks * grad_accum * batch_size; 1 to block_size tokens with the token that follows each.
+  Sequence sequence(std::int64_t s, int index, int ranks = 1) const {
+    return sequence_of(s, index, ranks * batch_size_ * grad_accum_);
+  }
 
   /// How many held-out sequences can be asked for: 0 where nothing is held out.
   virtual int held_out_sequences() const { return 0; }
@@ -66,20 +74,20 @@ class TokenSource {
   virtual std::string notice() const { return {}; }
 
  protected:
-  int sequences_per_step() const { return batch_size_ * grad_accum_; }
+  /// Sequence `index` of step s, where each step has `per_step` of them.
+  virtual Sequence sequence_of(std::int64_t s, int index, int per_step) const = 0;
 
   std::shared_ptr<const Tokenizer> tokenizer_;
   int block_size_, batch_size_, grad_accum_;
 };
 
-/// Document (s * G * B + index) mod D: [BOS] + ids + [BOS], of which the first min(block_size, length - 1) positions.
+/// Document (s * n + index) mod D, where a step has n sequences: [BOS] + ids + [BOS], of which the first min(block_size, length - 1) positions.
 class DocumentSource final : public TokenSource {
  public:
   /// `documents` in the order in which they are trained on.
   DocumentSource(const std::vector<std::u32string>& documents, std::shared_ptr<const Tokenizer> tokenizer,
                  const GptConfig& model, const TrainConfig& train);
 
-  Sequence sequence(std::int64_t s, int index) const override;
   std::uint64_t data_hash() const override;
   std::string describe() const override;
   std::string notice() const override;
@@ -87,6 +95,8 @@ class DocumentSource final : public TokenSource {
   std::size_t document_count() const { return starts_.size() - 1; }
 
  private:
+  Sequence sequence_of(std::int64_t s, int index, int per_step) const override;
+
   std::vector<std::int32_t> tokens_;  ///< BOS ids BOS ids ... BOS: neighbours share one BOS
   std::vector<std::size_t> starts_;   ///< the BOS before each document, and the last BOS
   std::size_t longest_ = 0;           ///< characters
@@ -101,7 +111,6 @@ class StreamSource final : public TokenSource {
   StreamSource(const std::u32string& text, std::shared_ptr<const Tokenizer> tokenizer, const GptConfig& model,
                const TrainConfig& train, std::string_view source);
 
-  Sequence sequence(std::int64_t s, int index) const override;
   /// Windows of the held-out part, drawn in the same way, so there is no end to them.
   int held_out_sequences() const override;
   Sequence held_out_sequence(int index) const override;
@@ -109,6 +118,7 @@ class StreamSource final : public TokenSource {
   std::string describe() const override;
 
  private:
+  Sequence sequence_of(std::int64_t s, int index, int per_step) const override;
   Sequence window(std::size_t begin, std::size_t end, std::int64_t s, int index, std::uint32_t purpose) const;
 
   std::vector<std::int32_t> tokens_;

@@ -117,6 +117,37 @@ TEST_CASE("batches and micro-batches count through the documents in order") {
   for (std::size_t i = 0; i < seen.size(); ++i) CHECK(seen[i] == static_cast<std::int32_t>(i % 5));
 }
 
+TEST_CASE("all ranks together train on what one rank would in a larger step") {
+  std::string text;
+  for (int i = 0; i < 400; ++i) text += i % 7 == 6 ? '\n' : static_cast<char>('a' + i * i % 23);
+  for (const bool stream : {false, true})
+    for (const int ranks : {1, 2, 3}) {
+      INFO((stream ? "stream, " : "documents, ") << ranks << " ranks");
+      const Run shared = run_of(text, 4, batches(3, 2), stream);
+      const Run alone = run_of(text, 4, batches(3, 2 * ranks), stream);
+      for (std::int64_t s = 0; s < 20; ++s) {
+        const std::vector<Batch> expected = alone.source->step(s, Layout::padded);
+        for (int rank = 0; rank < ranks; ++rank) {
+          const std::vector<Batch> own = shared.source->step(s, Layout::padded, rank, ranks);
+          REQUIRE(own.size() == 2);
+          for (std::size_t g = 0; g < own.size(); ++g) {
+            const Batch& same =
+                expected[g * static_cast<std::size_t>(ranks) + static_cast<std::size_t>(rank)];
+            CHECK(own[g].tokens_n == same.tokens_n);
+            CHECK(own[g].targets_n == same.targets_n);
+          }
+        }
+      }
+    }
+}
+
+TEST_CASE("ranks that do not exist, and steps too large for them, are refused") {
+  const DocumentSource source = documents({U"ab", U"c"}, 4, batches(1 << 15, 1 << 15));
+  for (const auto& [rank, ranks] : {std::pair{-1, 1}, {1, 1}, {2, 2}, {0, 0}})
+    CHECK_THROWS_WITH(source.step(0, Layout::packed, rank, ranks), Contains("rank"));
+  CHECK_THROWS_WITH(source.step(0, Layout::packed, 0, 2), Contains("2 ranks") && Contains("2^31-1"));
+}
+
 TEST_CASE("the layout changes the rows, not the sequences") {
   const DocumentSource source = documents({U"ab", U"abcd"}, 6, batches(2));
   const Batch packed = source.step(0, Layout::packed).front(),
