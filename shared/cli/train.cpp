@@ -58,20 +58,6 @@ void require_fresh_folder(const std::string& folder) {
       folder);
 }
 
-/// All outputs are proven writable now, so that no finished work is lost for want of a place to put it. The folder is
-/// first, because the files may lie in it; where they cannot be written, it goes again if it was not there before.
-void require_writable_outputs(const TrainFlags& flags) {
-  std::error_code ignored;
-  const bool new_folder = !flags.checkpoint.empty() && !fs::exists(flags.checkpoint, ignored);
-  if (!flags.checkpoint.empty()) require_writable_folder(flags.checkpoint);
-  try {
-    for (const std::string& file : {flags.trace, flags.json, flags.save_weights}) require_writable_file(file);
-  } catch (const InputError&) {
-    if (new_folder) fs::remove(flags.checkpoint, ignored);
-    throw;
-  }
-}
-
 void load_initial_weights(const std::string& path, Run& run) {
   SavedModel saved = load_model(path);
   require(*saved.tokenizer == run.source->tokenizer(),
@@ -139,7 +125,7 @@ Session start(const TrainFlags& flags) {
   session.samples = flags.samples.value_or(stream ? 0 : 5);
   const std::int64_t tenth = std::max<std::int64_t>(1, session.run.train.steps / 10);
   session.checkpoint_every = flags.checkpoint.empty() ? 0 : flags.checkpoint_every.value_or(tenth);
-  require_writable_outputs(flags);
+  require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.save_weights});
   return session;
 }
 

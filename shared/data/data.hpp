@@ -1,17 +1,19 @@
 // Training data: from a text to the token sequences of every step.
 //
-// Two kinds of data share one interface. Documents: each line is one, shuffled once, one after the other. A character
-// stream: one long text, of which every step takes random windows. Neither keeps a position: what step s trains on is
+// Two kinds of data share one interface. Documents: each line is one, shuffled once, one after the other. A stream: one
+// long text, or token files made of one, of which every step takes random windows. Neither keeps a position: what step s trains on is
 // a function of s, so a resumed run needs no state to continue where it was.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "shared/data/token_stream.hpp"
 #include "shared/data/tokenizer.hpp"
+#include "shared/data/windows.hpp"
 #include "shared/model/batch.hpp"
 #include "shared/model/config.hpp"
 
@@ -19,20 +21,9 @@ namespace ladder {
 
 /// Where a run's text comes from and how it is cut.
 struct DataOptions {
-  std::string path;               ///< empty: the embedded names
+  std::string path;               ///< a text or token files (token_files.hpp); empty: the embedded names
   bool character_stream = false;  ///< see Preset::character_stream
 };
-
-/// How messages call what was read from `path`: the path, or "the embedded names".
-std::string source_name(const std::string& path);
-
-/// The whole text of `path` (or the embedded names), decoded, with universal newlines. Throws InputError when it
-/// is missing, a folder, unreadable or not UTF-8.
-std::u32string read_text(const std::string& path);
-
-/// The stripped lines that are not empty, in order, as the original cuts them. Throws InputError naming `source`
-/// when there are none.
-std::vector<std::u32string> split_documents(std::u32string_view text, std::string_view source);
 
 /// The sequences of each step. Sequence `index` of step s, counted over all micro-batches, is what every stage and
 /// every batch layout trains on.
@@ -70,7 +61,7 @@ class TokenSource {
   virtual std::uint64_t data_hash() const = 0;
   /// One clause for the configuration that a run prints first: "1043 documents, the longest has 11 characters".
   virtual std::string describe() const = 0;
-  /// A sentence for stderr where the data do not fit the block; empty otherwise.
+  /// A sentence for stderr where the data do not fit the block or lack something; empty otherwise.
   virtual std::string notice() const { return {}; }
 
  protected:
@@ -97,33 +88,31 @@ class DocumentSource final : public TokenSource {
  private:
   Sequence sequence_of(std::int64_t s, int index, int per_step) const override;
 
-  std::vector<std::int32_t> tokens_;  ///< BOS ids BOS ids ... BOS: neighbours share one BOS
-  std::vector<std::size_t> starts_;   ///< the BOS before each document, and the last BOS
-  std::size_t longest_ = 0;           ///< characters
-  std::size_t too_long_ = 0;          ///< documents with more positions than the block
+  OwnedTokens tokens_;               ///< BOS ids BOS ids ... BOS: neighbours share one BOS
+  std::vector<std::size_t> starts_;  ///< the BOS before each document, and the last BOS
+  std::size_t longest_ = 0;          ///< characters
+  std::size_t too_long_ = 0;         ///< documents with more positions than the block
 };
 
-/// The first 90% of a text are for training, the rest is held out. A sequence is a window of block_size + 1 tokens
-/// whose start is drawn by Philox4x32-10 from (seed, step, index).
+/// Windows of a stream's first part; the second part, where there is one, is held out.
 class StreamSource final : public TokenSource {
  public:
-  /// Throws InputError when either part is shorter than one window.
-  StreamSource(const std::u32string& text, std::shared_ptr<const Tokenizer> tokenizer, const GptConfig& model,
-               const TrainConfig& train, std::string_view source);
+  /// Throws InputError when a part is shorter than one window.
+  StreamSource(TokenStream stream, const GptConfig& model, const TrainConfig& train);
 
   /// Windows of the held-out part, drawn in the same way, so there is no end to them.
   int held_out_sequences() const override;
   Sequence held_out_sequence(int index) const override;
-  std::uint64_t data_hash() const override;
-  std::string describe() const override;
+  std::uint64_t data_hash() const override { return stream_.hash; }
+  std::string describe() const override { return stream_.description; }
+  std::string notice() const override { return stream_.notice; }
 
  private:
   Sequence sequence_of(std::int64_t s, int index, int per_step) const override;
-  Sequence window(std::size_t begin, std::size_t end, std::int64_t s, int index, std::uint32_t purpose) const;
 
-  std::vector<std::int32_t> tokens_;
-  std::size_t train_end_;
-  std::uint64_t seed_;
+  TokenStream stream_;
+  Windows training_;
+  std::optional<Windows> held_out_;
 };
 
 }  // namespace ladder

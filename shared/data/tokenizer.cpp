@@ -14,13 +14,13 @@ void Tokenizer::require_token(std::int32_t token) const {
 }
 
 std::shared_ptr<const Tokenizer> tokenizer_from_json(const Json& json, const std::string& source) {
+  if (json.contains("numbers")) {
+    const int vocab_size = member_of<int>(json, "numbers", source);
+    return naming_source(source, [&] { return std::make_shared<NumberTokenizer>(vocab_size); });
+  }
   const std::u32string characters = decode_utf8(member_of<std::string>(json, "characters", source), source);
   const bool bos = member_of<bool>(json, "bos", source);
-  try {
-    return std::make_shared<CharacterTokenizer>(characters, bos);
-  } catch (const InputError& error) {
-    throw InputError(fmt::format("{}: {}", source, error.what()));
-  }
+  return naming_source(source, [&] { return std::make_shared<CharacterTokenizer>(characters, bos); });
 }
 
 CharacterTokenizer::CharacterTokenizer(std::u32string characters, bool with_bos)
@@ -51,12 +51,16 @@ std::vector<std::int32_t> CharacterTokenizer::encode(std::u32string_view text) c
   tokens.reserve(text.size());
   for (char32_t character : text) {
     const auto found = std::lower_bound(characters_.begin(), characters_.end(), character);
-    require(found != characters_.end() && *found == character,
-            "the character '{}' (U+{:04X}) is not in the model's vocabulary: {}", encode_utf8(character),
-            static_cast<std::uint32_t>(character), encode_utf8(characters_));
+    // not require(): it would write the vocabulary for its message at every character
+    if (found == characters_.end() || *found != character) throw InputError(unknown(character));
     tokens.push_back(static_cast<std::int32_t>(found - characters_.begin()));
   }
   return tokens;
+}
+
+std::string CharacterTokenizer::unknown(char32_t character) const {
+  return fmt::format("the character '{}' (U+{:04X}) is not in the model's vocabulary: {}",
+                     encode_utf8(character), static_cast<std::uint32_t>(character), encode_utf8(characters_));
 }
 
 std::string CharacterTokenizer::decode(std::span<const std::int32_t> tokens) const {
@@ -71,5 +75,26 @@ std::string CharacterTokenizer::decode(std::span<const std::int32_t> tokens) con
 Json CharacterTokenizer::to_json() const {
   return sorted({{"characters", encode_utf8(characters_)}, {"bos", with_bos_}});
 }
+
+NumberTokenizer::NumberTokenizer(int vocab_size) : vocab_size_(vocab_size) {
+  require(vocab_size > 0, "a tokenizer needs at least one token, not {}", vocab_size);
+}
+
+std::vector<std::int32_t> NumberTokenizer::encode(std::u32string_view text) const {
+  require(text.empty(), "the model's tokens have no text, so '{}' cannot be read: give their numbers",
+          encode_utf8(std::u32string(text)));
+  return {};
+}
+
+std::string NumberTokenizer::decode(std::span<const std::int32_t> tokens) const {
+  std::string text;
+  for (std::int32_t token : tokens) {
+    require_token(token);
+    text += std::to_string(token) + " ";
+  }
+  return text;
+}
+
+Json NumberTokenizer::to_json() const { return {{"numbers", vocab_size_}}; }
 
 }  // namespace ladder

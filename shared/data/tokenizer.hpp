@@ -71,8 +71,29 @@ class CharacterTokenizer final : public Tokenizer {
   Json to_json() const override;
 
  private:
+  std::string unknown(char32_t character) const;  ///< the message about it
+
   std::u32string characters_;
   bool with_bos_;
+};
+
+/// Tokens whose text is not known: they are written as their numbers, and no text stands for them.
+class NumberTokenizer final : public Tokenizer {
+ public:
+  /// Throws InputError unless vocab_size is 1 or more.
+  explicit NumberTokenizer(int vocab_size);
+
+  int vocab_size() const override { return vocab_size_; }
+  int bos() const override { return -1; }
+  std::int32_t start_token() const override { return 0; }
+  /// Throws InputError unless the text is empty.
+  std::vector<std::int32_t> encode(std::u32string_view text) const override;
+  /// Each number with a blank behind it: "12 5 7 ".
+  std::string decode(std::span<const std::int32_t> tokens) const override;
+  Json to_json() const override;
+
+ private:
+  int vocab_size_;
 };
 
 }  // namespace ladder

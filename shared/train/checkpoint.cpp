@@ -60,16 +60,6 @@ std::map<std::string, std::string> model_metadata(const char* format, const GptC
   return {{"format", format}, {"model", to_json(model).dump()}, {"tokenizer", tokenizer.to_json().dump()}};
 }
 
-/// Runs `body`; its InputError then also names the file.
-template <class Body>
-auto naming_file(const std::string& name, const Body& body) {
-  try {
-    return body();
-  } catch (const InputError& error) {
-    throw InputError(fmt::format("{}: {}", name, error.what()));
-  }
-}
-
 std::string run_text(const Checkpoint& checkpoint) {
   Json json = {{"stage", checkpoint.stage},
                {"step", checkpoint.steps_done()},
@@ -122,7 +112,7 @@ void append_stored(std::vector<StoredTensor>& stored, const TensorList& tensors,
 
 GptConfig model_of(const Safetensors& file, const std::string& name) {
   const GptConfig model = gpt_config_from_json(metadata_json(file, "model", name), name);
-  naming_file(name, [&] { validate(model); });
+  naming_source(name, [&] { validate(model); });
   return model;
 }
 

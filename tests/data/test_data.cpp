@@ -5,6 +5,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/data/embedded_names.hpp"
+#include "shared/data/text.hpp"
 #include "shared/train/run.hpp"
 #include "tests/support/run_program.hpp"
 
