@@ -50,6 +50,9 @@ class TokenSource {
     return sequence_of(s, index, ranks * batch_size_ * grad_accum_);
   }
 
+  /// The most tokens that one rank's step can have.
+  std::int64_t largest_step() const { return std::int64_t{batch_size_} * grad_accum_ * block_size_; }
+
   /// How many held-out sequences can be asked for: 0 where nothing is held out.
   virtual int held_out_sequences() const { return 0; }
   /// 0 <= index < held_out_sequences(): what no step trains on. Throws InputError where nothing is held out.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "shared/base/error.hpp"
+#include "shared/train/batch_prefetcher.hpp"
 
 namespace ladder {
 namespace {
@@ -27,13 +28,14 @@ TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& 
   TrainResult result;
   result.loss = std::move(earlier_loss);
   result.token_hash = source.token_hash();
+  BatchPrefetcher batches(source, engine.layout(), result.steps_done(), train.steps);
   for (std::int64_t s = result.steps_done(); s < train.steps; ++s) {
     if (hooks.should_stop && hooks.should_stop()) {
       result.stopped = true;
       break;
     }
     const auto start = std::chrono::steady_clock::now();
-    const std::vector<Batch> micro_batches = source.step(s, engine.layout());
+    const std::vector<Batch> micro_batches = batches.next();
     const double loss = engine.train_step(micro_batches, adam_step(train, s));
     const double ms = milliseconds_since(start);
     require_finite_loss(loss, s, train);

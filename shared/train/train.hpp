@@ -15,7 +15,7 @@ namespace ladder {
 /// this process only.
 struct TrainResult {
   std::vector<double> loss;
-  std::vector<double> ms;  ///< wall-clock of one step, its batch included
+  std::vector<double> ms;  ///< wall-clock of one step, waiting for its batch included
   std::vector<std::string> samples;
   std::uint64_t token_hash = 0;
   bool stopped = false;  ///< should_stop ended the run before its last step
