@@ -47,10 +47,11 @@ void add_prepare(CLI::App& app) {
   add_text(app, "text", flags->text, "the text, in UTF-8").type("TEXT").required();
   add_text(app, "--out", flags->out, "folder for train.bin, val.bin and meta.json").type("DIR").required();
   add_text(app, "--json", flags->json, "write the numbers as JSON").type("FILE");
-  set_footer(app,
-             "A token is a character, numbered in order of code point; the last tenth is held out. The .bin "
-             "files are\n"
-             "those that nanoGPT's character preparation writes, meta.json is its meta.pkl as JSON.");
+  set_footer(
+      app,
+      "A token is a character, numbered in order of code point; the last tenth is held out.\n"
+      "The .bin files are those of nanoGPT's character preparation, meta.json is its meta.pkl as JSON.\n"
+      "Files of these names that are there already are replaced.");
   set_action(app, [flags] { run_prepare(*flags); });
 }
 
