@@ -8,6 +8,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace ladder {
@@ -32,6 +33,16 @@ template <class... Args>
 void require(bool ok, fmt::format_string<Args...> message, Args&&... args) {
   if (!ok) [[unlikely]]
     throw InputError(fmt::format(message, std::forward<Args>(args)...));
+}
+
+/// Calls body(); an InputError of it then begins with `source`, the file that it came from.
+template <class Body>
+auto naming_source(std::string_view source, const Body& body) {
+  try {
+    return body();
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: {}", source, error.what()));
+  }
 }
 
 }  // namespace ladder

@@ -105,4 +105,16 @@ void require_writable_folder(const fs::path& folder) {
   AtomicFile probe(folder / "ladder-write-test");
 }
 
+void require_writable_outputs(const fs::path& folder, std::initializer_list<fs::path> files) {
+  std::error_code ignored;
+  const bool new_folder = !folder.empty() && !fs::exists(folder, ignored);
+  if (!folder.empty()) require_writable_folder(folder);
+  try {
+    for (const fs::path& file : files) require_writable_file(file);
+  } catch (const InputError&) {
+    if (new_folder) fs::remove(folder, ignored);
+    throw;
+  }
+}
+
 }  // namespace ladder

@@ -15,13 +15,23 @@ class Hash64 {
   void add(std::uint64_t word) {
     for (int shift = 0; shift < 64; shift += 8) add_byte(static_cast<unsigned char>(word >> shift));
   }
+  /// The same as add() of a word with these sixteen bits, in two multiplications instead of eight: a byte of 0 only
+  /// multiplies, and the factors of six of them are one number. For files of billions of tokens.
+  void add_short(std::uint16_t word) {
+    add_byte(static_cast<unsigned char>(word));
+    value_ = (value_ ^ (word >> 8)) * kPrimeToThe7th;
+  }
   void add(std::string_view bytes) {
     for (char byte : bytes) add_byte(static_cast<unsigned char>(byte));
   }
   std::uint64_t value() const { return value_; }
 
  private:
-  void add_byte(unsigned char byte) { value_ = (value_ ^ byte) * 0x100000001B3u; }
+  static constexpr std::uint64_t kPrime = 0x100000001B3u;
+  static constexpr std::uint64_t kPrimeToThe7th =
+      kPrime * kPrime * kPrime * kPrime * kPrime * kPrime * kPrime;
+
+  void add_byte(unsigned char byte) { value_ = (value_ ^ byte) * kPrime; }
 
   std::uint64_t value_ = 0xCBF29CE484222325u;
 };

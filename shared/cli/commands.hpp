@@ -11,6 +11,7 @@ class App;
 namespace ladder::cli {
 
 void add_climb(CLI::App& app);
+void add_prepare(CLI::App& app);
 void add_train(CLI::App& app);
 void add_sample(CLI::App& app);
 void add_logits(CLI::App& app);

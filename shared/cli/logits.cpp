@@ -21,16 +21,16 @@ struct LogitsFlags {
 void run_logits(const LogitsFlags& flags) {
   const Place place = resolve_place(flags.place);
   require_writable_file(flags.json);
-  const Weights weights = load_weights(flags.weights);
-  const int vocabulary = weights.model.vocab_size;
-  require(static_cast<int>(flags.tokens.size()) <= weights.model.block_size,
+  const SavedModel saved = load_model(flags.weights);
+  const int vocabulary = saved.model.vocab_size;
+  require(static_cast<int>(flags.tokens.size()) <= saved.model.block_size,
           "--tokens: {} were given, this model's block holds {}", flags.tokens.size(),
-          weights.model.block_size);
+          saved.model.block_size);
   for (std::int32_t token : flags.tokens)
     require(token >= 0 && token < vocabulary, "--tokens: {} is not in the vocabulary: valid are 0 to {}",
             token, vocabulary - 1);
-  const std::unique_ptr<Engine> engine = make_engine(place.stage, weights.model, place.options);
-  engine->load_parameters(weights.parameters);
+  const std::unique_ptr<Engine> engine = make_engine(place.stage, saved.model, place.options);
+  engine->load_parameters(saved.parameters);
   const std::vector<double> logits = engine->logits(flags.tokens);
   Json rows = Json::array();
   for (std::size_t t = 0; t < flags.tokens.size(); ++t) {

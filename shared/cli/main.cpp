@@ -23,6 +23,7 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       {"climb", "train the same GPT on every stage, check each against the one below, compare their speed",
        add_climb},
+      {"prepare", "turn a text into token files, as nanoGPT does", add_prepare},
       {"train", "train on one stage", add_train},
       {"sample", "generate text from a checkpoint or a safetensors file", add_sample},
       {"logits", "print logits, for comparison with other programs", add_logits},

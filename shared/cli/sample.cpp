@@ -41,7 +41,7 @@ std::vector<std::int32_t> prompt_tokens(const SampleFlags& flags, const Tokenize
   if (!flags.tokens.empty()) return flags.tokens;
   std::vector<std::int32_t> tokens;
   const std::u32string prompt = decode_utf8(flags.prompt, "--prompt");
-  if (tokenizer.has_bos() || prompt.empty()) tokens.push_back(start_token(tokenizer));
+  if (tokenizer.has_bos() || prompt.empty()) tokens.push_back(tokenizer.start_token());
   const std::vector<std::int32_t> ids = tokenizer.encode(prompt);
   tokens.insert(tokens.end(), ids.begin(), ids.end());
   return tokens;
@@ -51,16 +51,16 @@ void run_sample(SampleFlags& flags) {
   validate_flags(flags);
   const Place place = resolve_place(flags.place);
   require_writable_file(flags.json);
-  const Weights weights = load_weights(flags.weights);
-  const std::unique_ptr<Engine> engine = make_engine(place.stage, weights.model, place.options);
-  engine->load_parameters(weights.parameters);
-  const std::vector<std::int32_t> prompt = prompt_tokens(flags, weights.tokenizer);
+  const SavedModel saved = load_model(flags.weights);
+  const std::unique_ptr<Engine> engine = make_engine(place.stage, saved.model, place.options);
+  engine->load_parameters(saved.parameters);
+  const std::vector<std::int32_t> prompt = prompt_tokens(flags, *saved.tokenizer);
   Random random(static_cast<std::uint64_t>(flags.seed));
   Json samples = Json::array();
   for (int i = 0; i < flags.count; ++i) {
-    const auto tokens = sample_tokens(*engine, prompt, weights.tokenizer.bos(), flags.options, random);
-    const std::string start = flags.tokens.empty() ? flags.prompt : weights.tokenizer.decode(flags.tokens);
-    const std::string text = start + weights.tokenizer.decode(tokens);
+    const auto tokens = sample_tokens(*engine, prompt, saved.tokenizer->bos(), flags.options, random);
+    const std::string start = flags.tokens.empty() ? flags.prompt : saved.tokenizer->decode(flags.tokens);
+    const std::string text = start + saved.tokenizer->decode(tokens);
     fmt::print("{}\n", text);
     samples.push_back({{"text", text}, {"tokens", tokens}});
   }

@@ -89,7 +89,9 @@ Place resolve_place(const PlaceFlags& flags) {
 
 void add_run_flags(CLI::App& app, RunFlags& flags) {
   add_choice(app, "--preset", flags.preset, preset_names(), "where all settings start from (default micro)");
-  add_text(app, "--data", flags.data, "text file to train on (default: the embedded names)").type("FILE");
+  add_text(app, "--data", flags.data,
+           "a text, or token files: train.bin or its folder (default: the embedded names)")
+      .type("FILE");
   add_flags(app, flags.model, nullptr);
   add_flags(app, flags.train, nullptr);
 }

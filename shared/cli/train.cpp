@@ -18,6 +18,7 @@
 #include "shared/records/machine.hpp"
 #include "shared/records/run_trace.hpp"
 #include "shared/train/checkpoint.hpp"
+#include "shared/train/evaluate.hpp"
 #include "shared/train/sample.hpp"
 
 namespace ladder::cli {
@@ -58,27 +59,13 @@ void require_fresh_folder(const std::string& folder) {
       folder);
 }
 
-/// All outputs are proven writable now, so that no finished work is lost for want of a place to put it. The folder is
-/// first, because the files may lie in it; where they cannot be written, it goes again if it was not there before.
-void require_writable_outputs(const TrainFlags& flags) {
-  std::error_code ignored;
-  const bool new_folder = !flags.checkpoint.empty() && !fs::exists(flags.checkpoint, ignored);
-  if (!flags.checkpoint.empty()) require_writable_folder(flags.checkpoint);
-  try {
-    for (const std::string& file : {flags.trace, flags.json, flags.save_weights}) require_writable_file(file);
-  } catch (const InputError&) {
-    if (new_folder) fs::remove(flags.checkpoint, ignored);
-    throw;
-  }
-}
-
 void load_initial_weights(const std::string& path, Run& run) {
-  Weights weights = load_weights(path);
-  require(weights.tokenizer == run.source->tokenizer(),
+  SavedModel saved = load_model(path);
+  require(*saved.tokenizer == run.source->tokenizer(),
           "--init-weights {}: its characters are not those of the data", path);
-  require(weights.model == run.model, "--init-weights {}: it holds another model ({})", path,
-          describe(weights.model));
-  run.initial = std::move(weights.parameters);
+  require(saved.model == run.model, "--init-weights {}: it holds another model ({})", path,
+          describe(saved.model));
+  run.initial = std::move(saved.parameters);
 }
 
 /// The variant that --variant or its own switch asks for; empty: none.
@@ -155,7 +142,7 @@ Session start(const TrainFlags& flags) {
   session.samples = flags.samples.value_or(stream ? 0 : 5);
   const std::int64_t tenth = std::max<std::int64_t>(1, session.run.train.steps / 10);
   session.checkpoint_every = flags.checkpoint.empty() ? 0 : flags.checkpoint_every.value_or(tenth);
-  require_writable_outputs(flags);
+  require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.save_weights});
   return session;
 }
 
@@ -244,9 +231,9 @@ void print_summary(Session& session, const TrainResult& result) {
     fmt::print("loss      {:.4f}, mean of the last {} steps\n", sum / static_cast<double>(tail), tail);
   if (!result.ms.empty())
     fmt::print("time      {:.3g} ms a step, median of {}\n", median(result.ms), result.ms.size());
-  if (const auto* stream = dynamic_cast<const StreamSource*>(session.run.source.get()))
+  if (session.run.source->held_out_sequences() > 0)
     fmt::print("held out  {:.4f}\n",
-               held_out_loss(*session.engine, *stream, 16, session.run.train.batch_size));
+               held_out_loss(*session.engine, *session.run.source, 16, session.run.train.batch_size));
   for (std::size_t i = 0; i < result.samples.size(); ++i)
     fmt::print("sample {:2}: {}\n", i + 1, result.samples[i]);
 }
@@ -292,8 +279,9 @@ void run_train(const TrainFlags& flags) {
   if (session.checkpoint_every > 0) save(session, flags.checkpoint, result.loss);
   const Tokenizer& tokenizer = session.run.source->tokenizer();
   if (!flags.save_weights.empty())
-    save_weights(flags.save_weights, {session.run.model, tokenizer, session.engine->parameters()},
-                 Precision::of(session.place.options.dtype).master);
+    save_model(flags.save_weights,
+               {session.run.model, session.run.source->shared_tokenizer(), session.engine->parameters()},
+               Precision::of(session.place.options.dtype).master);
   result.samples =
       sample_texts(*session.engine, tokenizer, session.samples, flags.sampling, session.run.random);
   print_summary(session, result);

@@ -44,25 +44,10 @@ std::uint64_t parse_hex64(const std::string& text, const std::string& name) {
 
 // ---- metadata ------------------------------------------------------------------------------------------------
 
-std::string tokenizer_text(const Tokenizer& tokenizer) {
-  return sorted({{"characters", encode_utf8(tokenizer.characters())}, {"bos", tokenizer.has_bos()}}).dump();
-}
-
-/// Runs `body`; its InputError then also names the file.
-template <class Body>
-auto naming_file(const std::string& name, const Body& body) {
-  try {
-    return body();
-  } catch (const InputError& error) {
-    throw InputError(fmt::format("{}: {}", name, error.what()));
-  }
-}
-
-Tokenizer tokenizer_of(const Safetensors& file, const std::string& name) {
-  const Json json = metadata_json(file, "tokenizer", name);
-  const std::u32string characters = decode_utf8(member_of<std::string>(json, "characters", name), name);
-  const bool bos = member_of<bool>(json, "bos", name);
-  return naming_file(name, [&] { return Tokenizer(characters, bos); });
+/// What every file says about the model whose parameters it holds; saved_model_of reads it.
+std::map<std::string, std::string> model_metadata(const char* format, const GptConfig& model,
+                                                  const Tokenizer& tokenizer) {
+  return {{"format", format}, {"model", to_json(model).dump()}, {"tokenizer", tokenizer.to_json().dump()}};
 }
 
 std::string run_text(const Checkpoint& checkpoint) {
@@ -119,17 +104,18 @@ void append_stored(std::vector<StoredTensor>& stored, const TensorList& tensors,
 
 GptConfig model_of(const Safetensors& file, const std::string& name) {
   const GptConfig model = gpt_config_from_json(metadata_json(file, "model", name), name);
-  naming_file(name, [&] { validate(model); });
+  naming_source(name, [&] { validate(model); });
   return model;
 }
 
-Weights weights_of(Safetensors& file, const std::string& name) {
-  Weights weights{model_of(file, name), tokenizer_of(file, name), {}};
-  require(weights.tokenizer.vocab_size() == weights.model.vocab_size,
-          "{}: its tokenizer has {} tokens, its model {}", name, weights.tokenizer.vocab_size(),
-          weights.model.vocab_size);
-  weights.parameters = take_parameters(file, weights.model, "", name);
-  return weights;
+SavedModel saved_model_of(Safetensors& file, const std::string& name) {
+  SavedModel saved{
+      model_of(file, name), tokenizer_from_json(metadata_json(file, "tokenizer", name), name), {}};
+  require(saved.tokenizer->vocab_size() == saved.model.vocab_size,
+          "{}: its tokenizer has {} tokens, its model {}", name, saved.tokenizer->vocab_size(),
+          saved.model.vocab_size);
+  saved.parameters = take_parameters(file, saved.model, "", name);
+  return saved;
 }
 
 }  // namespace
@@ -144,7 +130,7 @@ Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, cons
           run.data,
           run.source->token_hash(),
           run.source->data_hash(),
-          run.source->tokenizer(),
+          run.source->shared_tokenizer(),
           run.random.state(),
           loss,
           engine.parameters(),
@@ -160,11 +146,9 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
   append_stored(stored, checkpoint.parameters, "", dtype);
   append_stored(stored, checkpoint.moments.m, kFirstMoment, dtype);
   append_stored(stored, checkpoint.moments.v, kSecondMoment, dtype);
-  write_safetensors(checkpoint_file(folder), stored,
-                    {{"format", kCheckpointFormat},
-                     {"model", to_json(checkpoint.model).dump()},
-                     {"tokenizer", tokenizer_text(checkpoint.tokenizer)},
-                     {"run", run_text(checkpoint)}});
+  auto metadata = model_metadata(kCheckpointFormat, checkpoint.model, *checkpoint.tokenizer);
+  metadata["run"] = run_text(checkpoint);
+  write_safetensors(checkpoint_file(folder), stored, metadata);
 }
 
 Checkpoint load_checkpoint(const fs::path& folder) {
@@ -179,10 +163,10 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   Checkpoint checkpoint;
   const Json run = metadata_json(file, "run", name);
   read_run(run, name, checkpoint);
-  Weights weights = weights_of(file, name);
-  checkpoint.model = weights.model;
-  checkpoint.tokenizer = std::move(weights.tokenizer);
-  checkpoint.parameters = std::move(weights.parameters);
+  SavedModel saved = saved_model_of(file, name);
+  checkpoint.model = saved.model;
+  checkpoint.tokenizer = std::move(saved.tokenizer);
+  checkpoint.parameters = std::move(saved.parameters);
   checkpoint.moments.m = take_parameters(file, checkpoint.model, kFirstMoment, name);
   checkpoint.moments.v = take_parameters(file, checkpoint.model, kSecondMoment, name);
   const auto loss =
@@ -197,27 +181,24 @@ Checkpoint load_checkpoint(const fs::path& folder) {
 
 void require_same_data(const Checkpoint& checkpoint, const Run& run, const fs::path& folder) {
   const std::string name = checkpoint_file(folder).string();
-  const bool same = run.source->tokenizer() == checkpoint.tokenizer &&
+  const bool same = run.source->tokenizer() == *checkpoint.tokenizer &&
                     run.source->data_hash() == checkpoint.data_hash &&
                     run.source->token_hash() == checkpoint.token_hash;
   require(same, "{}: it was trained on other data than {} holds now: resume with the same file", name,
           run.data.path.empty() ? "the embedded list" : run.data.path);
 }
 
-Weights load_weights(const fs::path& path) {
+SavedModel load_model(const fs::path& path) {
   std::error_code ignored;
   const fs::path file_path = fs::is_directory(path, ignored) ? checkpoint_file(path) : path;
   Safetensors file = read_safetensors(file_path);
-  return weights_of(file, file_path.string());
+  return saved_model_of(file, file_path.string());
 }
 
-void save_weights(const fs::path& path, const Weights& weights, Dtype dtype) {
+void save_model(const fs::path& path, const SavedModel& saved, Dtype dtype) {
   std::vector<StoredTensor> stored;
-  append_stored(stored, weights.parameters, "", dtype);
-  write_safetensors(path, stored,
-                    {{"format", kWeightsFormat},
-                     {"model", to_json(weights.model).dump()},
-                     {"tokenizer", tokenizer_text(weights.tokenizer)}});
+  append_stored(stored, saved.parameters, "", dtype);
+  write_safetensors(path, stored, model_metadata(kWeightsFormat, saved.model, *saved.tokenizer));
 }
 
 }  // namespace ladder

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ struct Checkpoint {
   TrainConfig train;  ///< with the dtype
   DataOptions data;   ///< where the text was; relative paths stay relative
   std::uint64_t token_hash = 0, data_hash = 0;
-  Tokenizer tokenizer;
+  std::shared_ptr<const Tokenizer> tokenizer;
   Random::State random;      ///< where sampling continues after the last step
   std::vector<double> loss;  ///< one per step done
   TensorList parameters;
@@ -51,17 +52,17 @@ Checkpoint load_checkpoint(const std::filesystem::path& folder);
 void require_same_data(const Checkpoint& checkpoint, const Run& run, const std::filesystem::path& folder);
 
 /// A model without its training state: what sampling needs.
-struct Weights {
+struct SavedModel {
   GptConfig model;
-  Tokenizer tokenizer;
+  std::shared_ptr<const Tokenizer> tokenizer;
   TensorList parameters;
 };
 
-/// From a checkpoint file, a checkpoint's folder, or a file written by save_weights.
+/// From a checkpoint file, a checkpoint's folder, or a file written by save_model.
 /// Throws InputError naming the file and what is missing.
-Weights load_weights(const std::filesystem::path& path);
+SavedModel load_model(const std::filesystem::path& path);
 
 /// Plain safetensors with the model's shape and characters as metadata. `dtype` is fp64 or fp32.
-void save_weights(const std::filesystem::path& path, const Weights& weights, Dtype dtype);
+void save_model(const std::filesystem::path& path, const SavedModel& saved, Dtype dtype);
 
 }  // namespace ladder

@@ -1,6 +1,29 @@
 #include "shared/train/run.hpp"
 
+#include <utility>
+
+#include "shared/data/text.hpp"
+#include "shared/data/token_files.hpp"
+
 namespace ladder {
+namespace {
+
+std::unique_ptr<TokenSource> stream_source(const GptConfig& model, const TrainConfig& train,
+                                           const DataOptions& data) {
+  return std::make_unique<StreamSource>(read_stream(data.path, model.block_size), model, train);
+}
+
+/// Shuffles the documents with `random`.
+std::unique_ptr<TokenSource> document_source(const GptConfig& model, const TrainConfig& train,
+                                             const DataOptions& data, Random& random) {
+  refuse_token_files(data.path);
+  std::vector<std::u32string> documents = split_documents(read_text(data.path), source_name(data.path));
+  random.shuffle(documents);
+  auto tokenizer = std::make_shared<CharacterTokenizer>(CharacterTokenizer::of(documents, /*with_bos=*/true));
+  return std::make_unique<DocumentSource>(documents, std::move(tokenizer), model, train);
+}
+
+}  // namespace
 
 Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data, Dtype dtype) {
   validate(train);
@@ -10,20 +33,10 @@ Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& da
   run.train = train;
   run.data = data;
   run.random = Random(static_cast<std::uint64_t>(train.seed));
-  std::vector<std::u32string> texts = {read_text(data.path)};
-  if (!data.character_stream) {
-    texts = split_documents(texts.front(), source_name(data.path));
-    run.random.shuffle(texts);
-  }
-  const Tokenizer tokenizer = Tokenizer::of(texts, !data.character_stream);
-  model = with_vocabulary(model, tokenizer.vocab_size());
-  run.model = model;
-  if (data.character_stream)
-    run.source =
-        std::make_unique<StreamSource>(texts.front(), tokenizer, model, train, source_name(data.path));
-  else
-    run.source = std::make_unique<DocumentSource>(texts, tokenizer, model, train);
-  run.initial = initial_parameters(parameter_specs(model), run.random, dtype);
+  run.source = data.character_stream ? stream_source(model, train, data)
+                                     : document_source(model, train, data, run.random);
+  run.model = with_vocabulary(model, run.source->tokenizer().vocab_size());
+  run.initial = initial_parameters(parameter_specs(run.model), run.random, dtype);
   return run;
 }
 

@@ -103,18 +103,12 @@ std::vector<std::int32_t> sample_tokens(Engine& engine, std::span<const std::int
   return result;
 }
 
-std::int32_t start_token(const Tokenizer& tokenizer) {
-  if (tokenizer.has_bos()) return tokenizer.bos();
-  const std::size_t line_break = tokenizer.characters().find(U'\n');
-  return line_break == std::u32string::npos ? 0 : static_cast<std::int32_t>(line_break);
-}
-
 std::vector<std::string> sample_texts(Engine& engine, const Tokenizer& tokenizer, int count,
                                       const SampleOptions& options, Random& random,
                                       std::u32string_view prompt) {
   // A stream model goes on from a prompt as if it stood in the middle of the text, so it needs no start.
   std::vector<std::int32_t> start;
-  if (tokenizer.has_bos() || prompt.empty()) start.push_back(start_token(tokenizer));
+  if (tokenizer.has_bos() || prompt.empty()) start.push_back(tokenizer.start_token());
   const std::vector<std::int32_t> ids = tokenizer.encode(prompt);
   start.insert(start.end(), ids.begin(), ids.end());
   std::vector<std::string> texts;

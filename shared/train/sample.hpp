@@ -35,9 +35,6 @@ int sample_token(std::span<const double> logits, const SampleOptions& options, R
 std::vector<std::int32_t> sample_tokens(Engine& engine, std::span<const std::int32_t> prompt, int stop_token,
                                         const SampleOptions& options, Random& random);
 
-/// What every text starts from: BOS for document models; otherwise a line break, or the first token without one.
-std::int32_t start_token(const Tokenizer& tokenizer);
-
 /// `count` texts (UTF-8, the prompt included). Document models start from BOS and stop at it.
 std::vector<std::string> sample_texts(Engine& engine, const Tokenizer& tokenizer, int count,
                                       const SampleOptions& options, Random& random,

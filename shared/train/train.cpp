@@ -1,11 +1,11 @@
 #include "shared/train/train.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
 
 #include "shared/base/error.hpp"
+#include "shared/train/batch_prefetcher.hpp"
 
 namespace ladder {
 namespace {
@@ -35,6 +35,7 @@ TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& 
   TrainResult result;
   result.loss = std::move(earlier_loss);
   result.token_hash = source.token_hash();
+  BatchPrefetcher batches(source, engine.layout(), result.steps_done(), train.steps);
   while (result.steps_done() < train.steps) {
     if (hooks.should_stop && hooks.should_stop()) {
       result.stopped = true;
@@ -45,7 +46,7 @@ TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& 
     const std::int64_t end = group_end(first, train.steps, engine, hooks.cut_every);
     std::vector<StepInput> steps;
     for (std::int64_t s = first; s < end; ++s)
-      steps.push_back({source.step(s, engine.layout()), adam_step(train, s)});
+      steps.push_back({batches.next(), adam_step(train, s)});
     const std::vector<double> losses = engine.train_steps(steps);
     const double ms = milliseconds_since(start) / static_cast<double>(end - first);
     for (const double loss : losses) {
@@ -57,18 +58,6 @@ TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& 
     if (hooks.after_step) hooks.after_step(result);
   }
   return result;
-}
-
-double held_out_loss(Engine& engine, const StreamSource& source, int windows, int max_batch) {
-  double total = 0.0;
-  for (int first = 0; first < windows; first += max_batch) {
-    const int count = std::min(max_batch, windows - first);
-    std::vector<Sequence> sequences;
-    sequences.reserve(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i) sequences.push_back(source.held_out_sequence(0, first + i));
-    total += count * engine.loss(make_batch(sequences, engine.layout(), engine.config().block_size));
-  }
-  return total / windows;
 }
 
 }  // namespace ladder

@@ -15,8 +15,8 @@ namespace ladder {
 /// this process only.
 struct TrainResult {
   std::vector<double> loss;
-  std::vector<double>
-      ms;  ///< wall-clock of one step, its batch included; its share where an engine takes many at a time
+  /// Wall-clock of one step, waiting for its batch included; its share where an engine takes many at a time.
+  std::vector<double> ms;
   std::vector<std::string> samples;
   std::uint64_t token_hash = 0;
   bool stopped = false;  ///< should_stop ended the run before its last step
@@ -42,9 +42,5 @@ struct TrainHooks {
 /// hooks have not seen that step, so a checkpoint on the disk stays the last good one.
 TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& train,
                   const TrainHooks& hooks = {}, std::vector<double> earlier_loss = {});
-
-/// Mean loss over `windows` windows of the held-out part, in batches of at most `max_batch`; the same windows on every
-/// stage. The engine is not changed.
-double held_out_loss(Engine& engine, const StreamSource& source, int windows, int max_batch);
 
 }  // namespace ladder

@@ -36,6 +36,9 @@ void fill(const TemporaryFolder& folder) {
   test::write_text(folder / "latin", "ann\nbob\nz\xEB\n");
   test::write_text(folder / "plain", "ann\nbob\n");
   std::filesystem::create_directory(folder / "folder");
+  test::write_text(folder / "one", "x");
+  test::write_text(folder / "odd.bin", "abc");
+  std::filesystem::create_directories(folder / "taken/val.bin");
 }
 
 void check_refused(const Bad& bad) {
@@ -63,6 +66,24 @@ TEST_CASE("data that cannot be trained on") {
            {{"train", "--data", "plain/x"}, {"plain/x", "directory"}},
            {{"train", "--data", "latin"}, {"latin", "line 3", "UTF-8"}},
            {{"train", "--preset", "small", "--data", "plain"}, {"plain", "--block-size 256"}},
+       })
+    check_refused(bad);
+}
+
+TEST_CASE("texts that cannot be prepared, and token files that cannot be trained on") {
+  for (const Bad& bad : std::vector<Bad>{
+           {{"prepare"}, {"text"}},
+           {{"prepare", "plain"}, {"--out"}},
+           {{"prepare", "missing", "--out", "new"}, {"missing", "No such file"}},
+           {{"prepare", "empty", "--out", "new"}, {"empty"}},
+           {{"prepare", "latin", "--out", "new"}, {"latin", "line 3", "UTF-8"}},
+           {{"prepare", "one", "--out", "new"}, {"one", "one character"}},
+           {{"prepare", "plain", "--out", "blank"}, {"blank"}},
+           {{"prepare", "plain", "--out", "taken"}, {"taken/val.bin", "folder"}},
+           {{"prepare", "plain", "--out", "new", "--json", "missing/x.json"}, {"missing/x.json"}},
+           {{"train", "--preset", "small", "--data", "odd.bin"}, {"odd.bin", "3 bytes", "two bytes a token"}},
+           {{"train", "--preset", "small", "--data", "folder"}, {"folder", "train.bin", "ladder prepare"}},
+           {{"train", "--data", "odd.bin"}, {"odd.bin", "--preset small"}},
        })
     check_refused(bad);
 }

@@ -27,8 +27,8 @@ test::Outcome succeed(const TemporaryFolder& folder, const std::vector<std::stri
 TEST_CASE("help names every subcommand and exits with 0") {
   const TemporaryFolder folder;
   const test::Outcome help = succeed(folder, {"--help"});
-  for (const char* name : {"climb", "train", "sample", "logits", "parity", "speedup", "profile", "graph",
-                           "tile-trace", "info"}) {
+  for (const char* name : {"climb", "prepare", "train", "sample", "logits", "parity", "speedup", "profile",
+                           "graph", "tile-trace", "info"}) {
     CHECK_THAT(help.out, Contains(name));
     CHECK_THAT(succeed(folder, {name, "--help"}).out, Contains(std::string("ladder ") + name));
   }
@@ -69,6 +69,51 @@ TEST_CASE("a run prints its configuration first, then progress, then samples") {
     CHECK_THAT(out, Contains(part));
   CHECK_THAT(out, !Contains("sample  4:"));
   CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("a prepared text trains as the text itself does, and resumes") {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += i % 31 == 30 ? '\n' : static_cast<char>('a' + i * i % 23);
+  test::write_text(folder / "text", text);
+  const test::Outcome prepared = succeed(folder, {"prepare", "text", "--out", "data", "--json", "p.json"});
+  CHECK_THAT(prepared.out, Contains("3000 characters, 13 of them distinct") &&
+                               Contains("2700 tokens in train.bin, 300 in val.bin"));
+  CHECK(json_of(folder / "p.json").at("train_tokens") == 2700);
+  const auto losses = [&](const char* data, std::vector<std::string> more) {
+    std::vector<std::string> call = {"train",    "--preset",     "small",    "--n-layer", "1",
+                                     "--n-embd", "16",           "--n-head", "4",         "--block-size",
+                                     "8",        "--batch-size", "2",        "--steps",   "6",
+                                     "--trace",  "t.json",       "--data",   data};
+    call.insert(call.end(), more.begin(), more.end());
+    const test::Outcome outcome = succeed(folder, call);
+    CHECK_THAT(outcome.out, Contains("held out  "));
+    return std::make_pair(json_of(folder / "t.json").at("loss"),
+                          outcome.out.substr(outcome.out.rfind("held out  ")));
+  };
+  const auto of_text = losses("text", {});
+  CHECK(losses("data", {}) == of_text);
+  CHECK(losses("data/train.bin", {"--checkpoint", "run"}) == of_text);
+  succeed(folder, {"train", "--checkpoint", "run", "--resume"});
+  succeed(folder, {"train", "--checkpoint", "run", "--resume", "--data", "text"});
+}
+
+TEST_CASE("tokens without a text are trained on and sampled as numbers") {
+  const TemporaryFolder folder;
+  std::string tokens;
+  for (int i = 0; i < 600; ++i) tokens += {static_cast<char>(i % 5), '\0'};
+  test::write_text(folder / "train.bin", tokens);
+  const test::Outcome trained =
+      succeed(folder, {"train", "--preset", "small", "--n-layer", "1", "--n-embd", "8", "--n-head", "2",
+                       "--block-size", "8", "--batch-size", "4", "--steps", "3", "--data", "train.bin",
+                       "--save-weights", "w"});
+  CHECK_THAT(trained.err, Contains("no text"));
+  CHECK_THAT(trained.out, Contains("none held out") && !Contains("held out  "));
+  const std::string sampled =
+      succeed(folder, {"sample", "--weights", "w", "--tokens", "1,2", "--max-tokens", "3"}).out;
+  CHECK_THAT(sampled, Catch::Matchers::StartsWith("1 2 "));
+  CHECK(std::count(sampled.begin(), sampled.end(), ' ') == 5);
+  CHECK(test::run_program(folder.path(), {"sample", "--weights", "w", "--prompt", "ab"}).code == 2);
 }
 
 TEST_CASE("every stage trains on the same tokens, and the flags override the preset") {

@@ -5,6 +5,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/data/embedded_names.hpp"
+#include "shared/data/text.hpp"
 #include "shared/train/run.hpp"
 #include "tests/support/run_program.hpp"
 
@@ -36,8 +37,13 @@ Run run_of(std::string_view bytes, int block_size = 16, const TrainConfig& train
   return prepare_run(model_of_block(block_size), train, {(folder / "text").string(), stream});
 }
 
+std::u32string characters_of(const Run& run) {
+  return dynamic_cast<const CharacterTokenizer&>(run.source->tokenizer()).characters();
+}
+
 DocumentSource documents(const std::vector<std::u32string>& texts, int block_size, const TrainConfig& train) {
-  return {texts, Tokenizer::of(texts, true), model_of_block(block_size), train};
+  return {texts, std::make_shared<CharacterTokenizer>(CharacterTokenizer::of(texts, true)),
+          model_of_block(block_size), train};
 }
 
 }  // namespace
@@ -52,12 +58,10 @@ TEST_CASE("lines are cut and stripped as the original does") {
 }
 
 TEST_CASE("carriage returns end lines, a byte order mark stays a character") {
-  CHECK(run_of("ann\r\nbob\r\n").source->tokenizer().characters() == U"abno");
-  CHECK(run_of("ann\rbob").source->tokenizer().characters() == U"abno");
-  CHECK(run_of("\xEF\xBB\xBF"
-               "ann")
-            .source->tokenizer()
-            .characters() == U"an\uFEFF");
+  CHECK(characters_of(run_of("ann\r\nbob\r\n")) == U"abno");
+  CHECK(characters_of(run_of("ann\rbob")) == U"abno");
+  CHECK(characters_of(run_of("\xEF\xBB\xBF"
+                             "ann")) == U"an\uFEFF");
 }
 
 TEST_CASE("files that cannot be trained on are refused by name") {
@@ -114,6 +118,37 @@ TEST_CASE("batches and micro-batches count through the documents in order") {
   for (std::size_t i = 0; i < seen.size(); ++i) CHECK(seen[i] == static_cast<std::int32_t>(i % 5));
 }
 
+TEST_CASE("all ranks together train on what one rank would in a larger step") {
+  std::string text;
+  for (int i = 0; i < 400; ++i) text += i % 7 == 6 ? '\n' : static_cast<char>('a' + i * i % 23);
+  for (const bool stream : {false, true})
+    for (const int ranks : {1, 2, 3}) {
+      INFO((stream ? "stream, " : "documents, ") << ranks << " ranks");
+      const Run shared = run_of(text, 4, batches(3, 2), stream);
+      const Run alone = run_of(text, 4, batches(3, 2 * ranks), stream);
+      for (std::int64_t s = 0; s < 20; ++s) {
+        const std::vector<Batch> expected = alone.source->step(s, Layout::padded);
+        for (int rank = 0; rank < ranks; ++rank) {
+          const std::vector<Batch> own = shared.source->step(s, Layout::padded, rank, ranks);
+          REQUIRE(own.size() == 2);
+          for (std::size_t g = 0; g < own.size(); ++g) {
+            const Batch& same =
+                expected[g * static_cast<std::size_t>(ranks) + static_cast<std::size_t>(rank)];
+            CHECK(own[g].tokens_n == same.tokens_n);
+            CHECK(own[g].targets_n == same.targets_n);
+          }
+        }
+      }
+    }
+}
+
+TEST_CASE("ranks that do not exist, and steps too large for them, are refused") {
+  const DocumentSource source = documents({U"ab", U"c"}, 4, batches(1 << 15, 1 << 15));
+  for (const auto& [rank, ranks] : {std::pair{-1, 1}, {1, 1}, {2, 2}, {0, 0}})
+    CHECK_THROWS_WITH(source.step(0, Layout::packed, rank, ranks), Contains("rank"));
+  CHECK_THROWS_WITH(source.step(0, Layout::packed, 0, 2), Contains("2 ranks") && Contains("2^31-1"));
+}
+
 TEST_CASE("the layout changes the rows, not the sequences") {
   const DocumentSource source = documents({U"ab", U"abcd"}, 6, batches(2));
   const Batch packed = source.step(0, Layout::packed).front(),
@@ -164,7 +199,7 @@ TEST_CASE("windows of a stream lie in its first nine tenths, are reproducible an
   std::string text;
   for (int i = 0; i < 1000; ++i) text += static_cast<char>('a' + i % 26);
   const Run run = run_of(text, 10, batches(4, 2), true);
-  const auto& source = dynamic_cast<const StreamSource&>(*run.source);
+  const TokenSource& source = *run.source;
   CHECK(run.model.vocab_size == 26);
   std::set<Ids> different;
   for (std::int64_t s = 0; s < 50; ++s)
@@ -182,9 +217,9 @@ TEST_CASE("windows of a stream lie in its first nine tenths, are reproducible an
 TEST_CASE("held-out windows never meet training windows") {
   const std::string text = std::string(900, 'a') + std::string(100, 'b');
   const Run run = run_of(text, 20, batches(1), true);
-  const auto& source = dynamic_cast<const StreamSource&>(*run.source);
+  const TokenSource& source = *run.source;
   for (std::int64_t s = 0; s < 2000; ++s) {
-    const Sequence inside = source.sequence(s, 0), outside = source.held_out_sequence(s, 0);
+    const Sequence inside = source.sequence(s, 0), outside = source.held_out_sequence(static_cast<int>(s));
     REQUIRE(std::count(inside.targets.begin(), inside.targets.end(), 1) == 0);
     REQUIRE(std::count(outside.tokens.begin(), outside.tokens.end(), 0) == 0);
   }

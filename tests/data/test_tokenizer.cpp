@@ -10,7 +10,7 @@ using Catch::Matchers::Contains;
 
 TEST_CASE("characters are numbered in order of code point, BOS follows") {
   const std::vector<std::u32string> texts = {U"ba", U"\u00E9z", U"\U0001F600a"};
-  const Tokenizer tokenizer = Tokenizer::of(texts, true);
+  const CharacterTokenizer tokenizer = CharacterTokenizer::of(texts, true);
   CHECK(tokenizer.characters() == U"abz\u00E9\U0001F600");
   CHECK(tokenizer.vocab_size() == 6);
   CHECK(tokenizer.bos() == 5);
@@ -20,7 +20,7 @@ TEST_CASE("characters are numbered in order of code point, BOS follows") {
 
 TEST_CASE("a tokenizer without BOS has only its characters") {
   const std::vector<std::u32string> texts = {U"b\na"};
-  const Tokenizer tokenizer = Tokenizer::of(texts, false);
+  const CharacterTokenizer tokenizer = CharacterTokenizer::of(texts, false);
   CHECK(tokenizer.vocab_size() == 3);
   CHECK(tokenizer.bos() == -1);
   CHECK(tokenizer.encode(U"\n") == std::vector<std::int32_t>{0});
@@ -28,11 +28,11 @@ TEST_CASE("a tokenizer without BOS has only its characters") {
 
 TEST_CASE("one character is a vocabulary") {
   const std::vector<std::u32string> texts = {U"aaa"};
-  CHECK(Tokenizer::of(texts, true).vocab_size() == 2);
+  CHECK(CharacterTokenizer::of(texts, true).vocab_size() == 2);
 }
 
 TEST_CASE("unknown characters and tokens are refused by name") {
-  const Tokenizer tokenizer(U"abc", true);
+  const CharacterTokenizer tokenizer(U"abc", true);
   CHECK_THROWS_WITH(tokenizer.encode(U"abx"), Contains("'x'") && Contains("U+0078") && Contains("abc"));
   CHECK_THROWS_AS(tokenizer.encode(U"\u00E9"), InputError);
   for (std::int32_t token : {-1, 4, 1000}) CHECK_THROWS_AS(tokenizer.decode(std::vector{token}), InputError);
@@ -40,7 +40,22 @@ TEST_CASE("unknown characters and tokens are refused by name") {
 }
 
 TEST_CASE("characters out of order, repeated or missing make no tokenizer") {
-  CHECK_THROWS_AS(Tokenizer(U"ba", true), InputError);
-  CHECK_THROWS_AS(Tokenizer(U"aa", true), InputError);
-  CHECK_THROWS_AS(Tokenizer(U"", true), InputError);
+  CHECK_THROWS_AS(CharacterTokenizer(U"ba", true), InputError);
+  CHECK_THROWS_AS(CharacterTokenizer(U"aa", true), InputError);
+  CHECK_THROWS_AS(CharacterTokenizer(U"", true), InputError);
+}
+
+TEST_CASE("a tokenizer that was saved reads back as the same one") {
+  const CharacterTokenizer saved(U"\nab\u00E9", true);
+  const auto back = tokenizer_from_json(Json::parse(saved.to_json().dump()), "file");
+  CHECK(*back == saved);
+  CHECK(back->encode(U"b\u00E9") == saved.encode(U"b\u00E9"));
+  CHECK_FALSE(*back == CharacterTokenizer(U"\nab\u00E9", false));
+  CHECK_FALSE(*back == CharacterTokenizer(U"\nabc", true));
+}
+
+TEST_CASE("JSON that describes no tokenizer is refused by the file's name") {
+  for (const char* text : {R"({})", R"({"characters": "ab"})", R"({"characters": 5, "bos": true})",
+                           R"({"characters": "ba", "bos": true})", R"({"characters": "", "bos": true})"})
+    CHECK_THROWS_WITH(tokenizer_from_json(Json::parse(text), "file"), Contains("file"));
 }

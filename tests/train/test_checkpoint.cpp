@@ -84,7 +84,7 @@ TEST_CASE("a checkpoint reads back as it was written") {
     CHECK(back.train.steps == saved.train.steps);
     CHECK(back.loss == saved.loss);
     CHECK(back.random == saved.random);
-    CHECK(back.tokenizer == saved.tokenizer);
+    CHECK(*back.tokenizer == *saved.tokenizer);
     CHECK(back.token_hash == saved.token_hash);
     CHECK(back.data_hash == saved.data_hash);
     CHECK(back.data.character_stream == c.stream);
@@ -116,7 +116,7 @@ TEST_CASE("a resumed run equals an uninterrupted one bit for bit") {
     CHECK(equal(engine->parameters(), straight->parameters()));
 
     Random random(checkpoint.random);
-    const Tokenizer& tokenizer = checkpoint.tokenizer;
+    const Tokenizer& tokenizer = *checkpoint.tokenizer;
     CHECK(sample_texts(*engine, tokenizer, 3, {}, random) ==
           sample_texts(*straight, tokenizer, 3, {}, whole.random));
   }
@@ -239,14 +239,14 @@ TEST_CASE("weights come from a checkpoint, its folder or an exported file, in an
   const TemporaryFolder folder;
   const Checkpoint checkpoint = checkpoint_after({0, Dtype::fp64, false}, 3);
   save_checkpoint(folder.path(), checkpoint);
-  const Weights a = load_weights(folder.path()), b = load_weights(checkpoint_file(folder.path()));
-  save_weights(folder / "w.safetensors", a, Dtype::fp64);
-  const Weights c = load_weights(folder / "w.safetensors");
+  const SavedModel a = load_model(folder.path()), b = load_model(checkpoint_file(folder.path()));
+  save_model(folder / "w.safetensors", a, Dtype::fp64);
+  const SavedModel c = load_model(folder / "w.safetensors");
   CHECK(equal(a.parameters, checkpoint.parameters));
   CHECK(equal(b.parameters, checkpoint.parameters));
   CHECK(equal(c.parameters, checkpoint.parameters));
   CHECK(c.model == checkpoint.model);
-  CHECK(c.tokenizer == checkpoint.tokenizer);
+  CHECK(*c.tokenizer == *checkpoint.tokenizer);
   const auto engine = engine_for({1, Dtype::fp64, false}, run_for({1, Dtype::fp64, false}));
   engine->load_parameters(c.parameters);
   CHECK(equal(engine->parameters(), checkpoint.parameters));

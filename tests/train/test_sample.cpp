@@ -207,12 +207,12 @@ TEST_CASE("prompts that the model cannot take are refused") {
 
 TEST_CASE("texts start with the prompt; a stream starts at a line break where there is one") {
   FakeEngine engine(4, 6);  // a b c BOS
-  const Tokenizer tokenizer(U"abc", true);
+  const CharacterTokenizer tokenizer(U"abc", true);
   Random random(1);
   CHECK(sample_texts(engine, tokenizer, 2, greedy(), random) == std::vector<std::string>{"abc", "abc"});
   CHECK(sample_texts(engine, tokenizer, 1, greedy(), random, U"ab") == std::vector<std::string>{"abc"});
   CHECK_THROWS_AS(sample_texts(engine, tokenizer, 1, greedy(), random, U"x"), InputError);
-  CHECK(start_token(tokenizer) == 3);
-  CHECK(start_token(Tokenizer(U"\t\nab", false)) == 1);
-  CHECK(start_token(Tokenizer(U"ab", false)) == 0);
+  CHECK(tokenizer.start_token() == 3);
+  CHECK(CharacterTokenizer(U"\t\nab", false).start_token() == 1);
+  CHECK(CharacterTokenizer(U"ab", false).start_token() == 0);
 }

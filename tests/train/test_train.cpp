@@ -6,6 +6,7 @@
 #include "shared/base/error.hpp"
 #include "shared/stages.hpp"
 #include "shared/train/engine_decorator.hpp"
+#include "shared/train/evaluate.hpp"
 #include "shared/train/run.hpp"
 #include "shared/train/train.hpp"
 
@@ -213,6 +214,26 @@ TEST_CASE("the held-out loss of an untrained model is that of guessing") {
   const TrainConfig train_config = short_run(1);
   const Run run = prepare_run({}, train_config, {"", true});
   const auto engine = engine_of(run, 1, Dtype::fp64);
-  const double loss = held_out_loss(*engine, dynamic_cast<const StreamSource&>(*run.source), 5, 1);
+  const double loss = held_out_loss(*engine, *run.source, 5, 1);
   CHECK(std::abs(loss - std::log(run.model.vocab_size)) < 0.5);
+}
+
+TEST_CASE("the held-out loss is the mean over all sequences, however they are batched") {
+  TrainConfig batched = short_run(1);
+  batched.batch_size = 4;
+  const Run run = prepare_run({}, batched, {"", true});
+  const auto engine = engine_of(run, 1, Dtype::fp64);
+  double expected = 0.0;
+  for (int i = 0; i < 7; ++i)
+    expected += engine->loss(make_batch(std::vector{run.source->held_out_sequence(i)}, Layout::packed, 16));
+  for (const int max_batch : {1, 3, 4})
+    CHECK(held_out_loss(*engine, *run.source, 7, max_batch) == Approx(expected / 7).epsilon(1e-12));
+}
+
+TEST_CASE("what holds nothing out has no held-out loss") {
+  const Run run = prepare_run({}, short_run(1), {});
+  const auto engine = engine_of(run, 1, Dtype::fp64);
+  CHECK(run.source->held_out_sequences() == 0);
+  CHECK_THROWS_WITH(held_out_loss(*engine, *run.source, 5, 1), Contains("held out"));
+  CHECK_THROWS_AS(run.source->held_out_sequence(0), InputError);
 }

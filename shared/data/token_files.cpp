@@ -1,0 +1,200 @@
+#include "shared/data/token_files.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/hash.hpp"
+#include "shared/base/json.hpp"
+#include "shared/base/json_member.hpp"
+#include "shared/base/mapped_file.hpp"
+
+namespace ladder {
+namespace {
+
+namespace fs = std::filesystem;
+
+static_assert(std::endian::native == std::endian::little, "token files are read as they lie on the disk");
+
+constexpr int kMostTokens = 0x10000;  // that two bytes can number
+
+fs::path beside(const fs::path& train, const char* name) { return train.parent_path() / name; }
+
+// ---- the tokens ----------------------------------------------------------------------------------------------
+
+struct TokenFile {
+  std::string name;
+  std::shared_ptr<const MappedFile> bytes;
+  TokenView tokens;
+};
+
+TokenFile map_tokens(const fs::path& path) {
+  TokenFile file{path.string(), std::make_shared<MappedFile>(path), {}};
+  const auto bytes = file.bytes->bytes();
+  require(bytes.size() % 2 == 0,
+          "{}: {} bytes are no whole number of tokens: it must hold raw uint16, two bytes a token", file.name,
+          bytes.size());
+  file.tokens = std::span(reinterpret_cast<const std::uint16_t*>(bytes.data()), bytes.size() / 2);
+  return file;
+}
+
+/// One pass over a file: adds its tokens to `hash`, returns the largest. Throws InputError naming the first one that is
+/// not below `vocab_size`.
+int look_through(const TokenFile& file, int vocab_size, Hash64& hash) {
+  int largest = 0;
+  std::size_t position = 0;
+  file.tokens.for_each([&](std::int32_t token) {
+    require(token < vocab_size, "{}: token {} at position {} is not in the vocabulary of meta.json, 0 to {}",
+            file.name, token, position, vocab_size - 1);
+    hash.add_short(static_cast<std::uint16_t>(token));
+    largest = std::max(largest, token);
+    ++position;
+  });
+  return largest;
+}
+
+// ---- their text ----------------------------------------------------------------------------------------------
+
+/// The number that `text` is, if it is one from 0 to end - 1.
+std::optional<std::size_t> index_in(std::string_view text, std::size_t end) {
+  std::size_t value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  return whole && value < end ? std::optional(value) : std::nullopt;
+}
+
+std::shared_ptr<const Tokenizer> tokenizer_of_meta(const fs::path& path) {
+  const std::string name = path.string();
+  const Json json = Json::try_parse(read_file(path));
+  require(json.is_object(), "{}: is not a JSON object", name);
+  const int vocab_size = member_of<int>(json, "vocab_size", name);
+  const Json table = member_of<Json>(json, "itos", name);
+  require(vocab_size > 0 && vocab_size <= kMostTokens && table.is_object(),
+          "{}: vocab_size is {}, from 1 to {} are valid, and itos must name a character for each", name,
+          vocab_size, kMostTokens);
+  const auto size = static_cast<std::size_t>(vocab_size);
+  require(table.size() == size, "{}: itos names {} characters, vocab_size is {}", name, table.size(), size);
+  std::u32string characters(size, U'\0');
+  for (const auto& [number, character] : table.items()) {
+    const std::optional<std::size_t> index = index_in(number, size);
+    require(index && character.is_string(), "{}: itos has '{}', which is no token with a text", name, number);
+    const std::u32string text = decode_utf8(character.get<std::string>(), name);
+    require(text.size() == 1, "{}: the text of token {} is not one character", name, number);
+    characters[*index] = text.front();
+  }
+  return naming_source(name,
+                       [&] { return std::make_shared<CharacterTokenizer>(characters, /*with_bos=*/false); });
+}
+
+const CharacterTokenizer& characters_of(const TokenStream& stream) {
+  const auto* characters = dynamic_cast<const CharacterTokenizer*>(stream.tokenizer.get());
+  require(characters != nullptr, "{}: its tokens have no characters to write", stream.name);
+  require(characters->vocab_size() <= kMostTokens,
+          "{}: has {} distinct characters: token files number up to {}", stream.name,
+          characters->vocab_size(), kMostTokens);
+  return *characters;
+}
+
+std::string meta_text(const CharacterTokenizer& tokenizer) {
+  Json::Members itos, stoi;
+  for (std::size_t i = 0; i < tokenizer.characters().size(); ++i) {
+    const std::string character = encode_utf8(tokenizer.characters()[i]);
+    itos.push_back({std::to_string(i), character});
+    stoi.push_back({character, i});
+  }
+  const Json json = {{"vocab_size", tokenizer.vocab_size()},
+                     {"itos", Json::object(std::move(itos))},
+                     {"stoi", Json::object(std::move(stoi))}};
+  return json.dump(1) + "\n";
+}
+
+// ---- both ----------------------------------------------------------------------------------------------------
+
+/// The file to train on that `path` names.
+fs::path training_file(const std::string& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) {
+    const fs::path train = fs::path(path) / "train.bin";
+    require(fs::exists(train, ignored),
+            "{}: holds no train.bin: give a text, or a folder that ladder prepare has written", path);
+    return train;
+  }
+  require(fs::path(path).filename() != "val.bin", "{}: is what is held out: name its folder or train.bin",
+          path);
+  return path;
+}
+
+void write_tokens(AtomicFile& file, const TokenView& tokens) {
+  std::string bytes;
+  tokens.for_each([&](std::int32_t token) {
+    bytes.push_back(static_cast<char>(token & 0xff));
+    bytes.push_back(static_cast<char>(token >> 8));
+    if (bytes.size() == std::size_t{1} << 16) file.write(std::exchange(bytes, {}));
+  });
+  file.write(bytes);
+}
+
+}  // namespace
+
+bool may_be_token_files(const std::string& path) {
+  std::error_code ignored;
+  return fs::path(path).extension() == ".bin" || (!path.empty() && fs::is_directory(path, ignored));
+}
+
+TokenStream read_token_files(const std::string& path) {
+  const fs::path train = training_file(path), held_out = beside(train, "val.bin"),
+                 meta = beside(train, "meta.json");
+  std::error_code ignored;
+  const bool has_held_out = fs::exists(held_out, ignored), has_text = fs::exists(meta, ignored);
+  TokenStream stream;
+  stream.name = path;
+  if (has_text) stream.tokenizer = tokenizer_of_meta(meta);
+  std::vector<TokenFile> files = {map_tokens(train)};
+  if (has_held_out) files.push_back(map_tokens(held_out));
+  Hash64 hash;
+  int largest = 0;
+  for (const TokenFile& file : files)
+    largest =
+        std::max(largest, look_through(file, has_text ? stream.tokenizer->vocab_size() : kMostTokens, hash));
+  stream.hash = hash.value();
+  stream.training = files.front().tokens;
+  if (has_held_out) stream.held_out = files.back().tokens;
+  stream.description =
+      fmt::format("a stream of {} tokens, {}", stream.training.size() + stream.held_out.size(),
+                  has_held_out ? fmt::format("the last {} held out", stream.held_out.size())
+                               : "none held out: there is no val.bin beside it");
+  if (!has_text) {
+    stream.tokenizer = std::make_shared<NumberTokenizer>(largest + 1);
+    stream.notice =
+        fmt::format("there is no {}: the tokens have no text, samples are their numbers", meta.string());
+  }
+  stream.storage = std::make_shared<std::vector<TokenFile>>(std::move(files));
+  return stream;
+}
+
+void refuse_token_files(const std::string& path) {
+  std::error_code ignored;
+  const bool named =
+      fs::path(path).extension() == ".bin" || fs::exists(fs::path(path) / "train.bin", ignored);
+  require(path.empty() || !named,
+          "{}: token files are one long stream, without lines: choose a preset that trains on one (--preset "
+          "small)",
+          path);
+}
+
+void require_token_files(const TokenStream& stream) { characters_of(stream); }
+
+void write_token_files(const fs::path& folder, const TokenStream& stream) {
+  const CharacterTokenizer& characters = characters_of(stream);
+  AtomicFile train(folder / "train.bin"), held_out(folder / "val.bin"), meta(folder / "meta.json");
+  write_tokens(train, stream.training);
+  write_tokens(held_out, stream.held_out);
+  meta.write(meta_text(characters));
+  for (AtomicFile* file : {&train, &held_out, &meta}) file->commit();
+}
+
+}  // namespace ladder

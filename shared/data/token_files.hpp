@@ -1,0 +1,34 @@
+// Token files, as nanoGPT writes and reads them: a folder with
+//   train.bin   what is trained on: raw little-endian uint16, one a token
+//   val.bin     the same of what is held out; may be missing
+//   meta.json   the text of the tokens: nanoGPT's meta.pkl as JSON, {"vocab_size": 65, "itos": {"0": "\n", ...},
+//               "stoi": {"\n": 0, ...}}; may be missing, the tokens then have no text
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "shared/data/token_stream.hpp"
+
+namespace ladder {
+
+/// Whether a run reads `path` as token files and not as a text: a folder, or a name that ends in .bin.
+bool may_be_token_files(const std::string& path);
+
+/// `path` is the folder, or the file to train on, beside which the other two then lie. The files are mapped and read
+/// once from end to end, for their hash and for tokens outside the vocabulary. Throws InputError naming the file when one
+/// is missing (train.bin), empty, not of whole tokens, or holds a token that meta.json does not know.
+TokenStream read_token_files(const std::string& path);
+
+/// Throws InputError where `path` names token files: documents are lines of a text, and tokens have none.
+void refuse_token_files(const std::string& path);
+
+/// Throws InputError when token files cannot hold `stream`: its tokenizer is not one of characters, or has more of them
+/// than two bytes can number.
+void require_token_files(const TokenStream& stream);
+
+/// Writes the three files into `folder`, which exists; each appears once it is complete, and none before all are written.
+/// Throws what require_token_files throws.
+void write_token_files(const std::filesystem::path& folder, const TokenStream& stream);
+
+}  // namespace ladder

@@ -1,0 +1,67 @@
+#include "shared/data/token_stream.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "shared/base/error.hpp"
+#include "shared/data/text.hpp"
+#include "shared/data/token_files.hpp"
+
+namespace ladder {
+namespace {
+
+std::shared_ptr<const OwnedTokens> encoded(const std::u32string& text, const Tokenizer& tokenizer) {
+  constexpr std::size_t kPiece =
+      1 << 20;  // so that no second copy of a long text is held in four bytes a token
+  auto tokens = std::make_shared<OwnedTokens>(tokenizer.vocab_size());
+  for (std::size_t begin = 0; begin < text.size(); begin += kPiece)
+    tokens->append(tokenizer.encode(std::u32string_view(text).substr(begin, kPiece)));
+  return tokens;
+}
+
+}  // namespace
+
+TokenStream stream_of_text(const std::u32string& text, const std::string& name) {
+  TokenStream stream;
+  stream.tokenizer =
+      std::make_shared<CharacterTokenizer>(CharacterTokenizer::of(std::span(&text, 1), /*with_bos=*/false));
+  const auto tokens = encoded(text, *stream.tokenizer);
+  stream.storage = tokens;
+  const TokenView all = tokens->view();
+  const std::size_t training = all.size() * 9 / 10;
+  stream.training = all.part(0, training);
+  stream.held_out = all.part(training, all.size() - training);
+  Hash64 hash;
+  all.add_to(hash);
+  stream.hash = hash.value();
+  stream.name = name;
+  stream.description =
+      fmt::format("a stream of {} characters, the last {} held out", all.size(), all.size() - training);
+  return stream;
+}
+
+TokenStream read_stream(const std::string& path, int block_size) {
+  const auto window = static_cast<std::size_t>(block_size) + 1;
+  TokenStream stream;
+  if (may_be_token_files(path)) {
+    stream = read_token_files(path);
+    const std::size_t shorter = stream.held_out.empty()
+                                    ? stream.training.size()
+                                    : std::min(stream.training.size(), stream.held_out.size());
+    require(shorter >= window,
+            "{}: {} tokens are too few for --block-size {}: each of its files must hold one "
+            "window, {} tokens",
+            path, shorter, block_size, window);
+    return stream;
+  }
+  stream = stream_of_text(read_text(path), source_name(path));
+  const std::size_t size = stream.training.size() + stream.held_out.size();
+  require(
+      stream.held_out.size() >= window,
+      "{}: {} characters are too few for --block-size {}: its last tenth must hold one window, {} characters",
+      stream.name, size, block_size, window);
+  return stream;
+}
+
+}  // namespace ladder

@@ -1,0 +1,32 @@
+// One long text as tokens: a part to train on and a part that is held out, from a text or from token files.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "shared/data/token_view.hpp"
+#include "shared/data/tokenizer.hpp"
+
+namespace ladder {
+
+struct TokenStream {
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const void>
+      storage;                   ///< keeps what the views look at: a mapped file, or tokens made from a text
+  TokenView training, held_out;  ///< held_out may be empty
+  std::uint64_t hash = 0;        ///< of all tokens, those to train on first, however they are stored
+  std::string name;              ///< what messages call it
+  std::string description;       ///< one clause: how many, how many of them held out
+  std::string notice;            ///< a sentence for stderr where something is missing; or empty
+};
+
+/// The characters of `text`: the first nine tenths to train on, the rest held out, as nanoGPT divides it.
+TokenStream stream_of_text(const std::u32string& text, const std::string& name);
+
+/// What a run with windows of block_size + 1 tokens trains on: the token files that `path` names (see
+/// token_files.hpp), else the text of `path`, else the embedded names. Throws InputError when it cannot be read or
+/// one of its parts is shorter than a window.
+TokenStream read_stream(const std::string& path, int block_size);
+
+}  // namespace ladder

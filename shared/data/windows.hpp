@@ -1,0 +1,31 @@
+// Windows: random pieces of a token stream, each drawn from numbers alone.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "shared/data/token_view.hpp"
+
+namespace ladder {
+
+/// What windows are drawn for: with the same seed, each use draws its own.
+enum class WindowsFor : std::uint32_t { training = 0, held_out = 1 };
+
+/// A window is block_size tokens and the token that follows each. Its start is drawn by Philox4x32-10 from (seed, step,
+/// index, purpose) and from nothing else, so any thread, stage or rank can draw any window, and a resumed run needs no
+/// position. Every start is equally likely as far as 64 random bits allow.
+class Windows {
+ public:
+  /// `tokens` must outlive this. Throws InputError naming `source` when they are fewer than block_size + 1.
+  Windows(TokenView tokens, int block_size, std::uint64_t seed, WindowsFor purpose, std::string_view source);
+
+  Sequence draw(std::int64_t step, int index) const;
+
+ private:
+  TokenView tokens_;
+  std::size_t block_size_;
+  std::uint64_t seed_;
+  WindowsFor purpose_;
+};
+
+}  // namespace ladder
