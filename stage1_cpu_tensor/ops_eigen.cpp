@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <new>
+#include <utility>
 
 #include "stage1_cpu_tensor/flush_denormals.hpp"
 #include "stage1_cpu_tensor/kernels.hpp"
@@ -15,10 +15,18 @@ struct Free {
   void operator()(void* memory) const { std::free(memory); }
 };
 
+/// A worker flushes denormals for as long as it lives, as run_step() does on the calling thread.
+std::thread start_flushing(std::function<void()> serve) {
+  return std::thread([serve = std::move(serve)] {
+    const eigen::FlushDenormals flush;
+    serve();
+  });
+}
+
 template <class T>
 class EigenOps final : public Ops {
  public:
-  explicit EigenOps(int threads) : pool_(threads) {}
+  explicit EigenOps(int threads) : pool_(threads, start_flushing) {}
 
   std::string name() const override { return "eigen"; }
   Dtype dtype() const override { return sizeof(T) == 8 ? Dtype::fp64 : Dtype::fp32; }
@@ -71,7 +79,7 @@ class EigenOps final : public Ops {
     if (bytes > 0) std::memcpy(destination, source, bytes);
   }
 
-  ThreadPool pool_;
+  WorkerPool pool_;
   std::vector<std::unique_ptr<void, Free>> blocks_;
 };
 

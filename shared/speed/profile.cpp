@@ -5,10 +5,10 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
-#include <thread>
 
 #include "shared/base/error.hpp"
 #include "shared/device/ceilings.hpp"
+#include "shared/device/worker_pool.hpp"
 #include "shared/model/ops_decorators.hpp"
 #include "shared/records/machine.hpp"
 #include "shared/speed/race.hpp"
@@ -52,12 +52,8 @@ CopyCeiling copy_ceiling(std::size_t bytes, int threads) {
       __asm__ volatile("" : : "r"(to.data()) : "memory");  // else a compiler may keep only the last copy
     }
   };
-  const double seconds = fastest(7, [&] {
-    std::vector<std::thread> workers;
-    for (int part = 1; part < parts; ++part) workers.emplace_back(copy_part, part);
-    copy_part(0);
-    for (std::thread& worker : workers) worker.join();
-  });
+  WorkerPool workers(parts);
+  const double seconds = fastest(7, [&] { workers.for_each(parts, copy_part); });
   const double moved = 2.0 * static_cast<double>(bytes);
   return {moved, moved * repeats / seconds};
 }

@@ -1,6 +1,8 @@
 // Bad usage and bad input: exit code 2, one line that names the thing, nothing left behind.
 #include <catch2/catch.hpp>
 
+#include <sys/resource.h>
+
 #include <algorithm>
 
 #include "tests/support/run_program.hpp"
@@ -202,6 +204,23 @@ TEST_CASE("traces of kernels, sizes and blocks that do not exist") {
 TEST_CASE("a stage without GPU kernels says so with exit code 3") {
   check_refused({{"train", "--stage", "1", "--device", "gpu"}, {"stage 1", "GPU"}, 3});
 }
+
+// A sanitizer reserves far more addresses than the limit leaves; tests/device injects the same fault there.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("threads that the system does not give are one line with exit code 3, at every stage") {
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_AS, &before) == 0);
+  rlimit tight = before;
+  tight.rlim_cur = rlim_t{1} << 30;  // room for the program, not for the stacks of 4096 threads
+  for (const char* stage : {"1", "2", "3"}) {
+    REQUIRE(setrlimit(RLIMIT_AS, &tight) == 0);  // the program inherits it
+    check_refused({{"train", "--stage", stage, "--steps", "1", "--threads", "4096"},
+                   {"4096 asked for", "started", "--threads N"},
+                   3});
+    REQUIRE(setrlimit(RLIMIT_AS, &before) == 0);
+  }
+}
+#endif
 
 TEST_CASE("one launch: only stage 3, fp32 or fp64, one sequence a step, sizes that fit its tiles") {
   const std::vector<std::string> base = {"train", "--one-launch", "--steps", "1"};
