@@ -15,8 +15,7 @@ namespace {
 
 class CudaOps final : public DeviceOps {
  public:
-  explicit CudaOps(const CudaOptions& options)
-      : dtype_(options.dtype), runtime_(options.threads, options.graphs) {
+  explicit CudaOps(const CudaOptions& options) : dtype_(options.dtype), runtime_(options) {
     with_element_type(dtype_, [](auto) {});  // refuses other types before anything is allocated
   }
 

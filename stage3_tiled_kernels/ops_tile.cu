@@ -16,8 +16,7 @@ namespace {
 
 class TileOps final : public DeviceOps {
  public:
-  explicit TileOps(const CudaOptions& options)
-      : dtype_(options.dtype), runtime_(options.threads, options.graphs) {
+  explicit TileOps(const CudaOptions& options) : dtype_(options.dtype), runtime_(options) {
     const TableRow row = table_row();
     const std::string note = configuration_note(row.card, row.architecture);
     if (!note.empty()) fmt::print(stderr, "{}\n", note);

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "shared/base/error.hpp"
+#include "shared/device/device_ops.hpp"
 #include "shared/device/memory_watch.hpp"
 #include "shared/device/stream.hpp"
 #include "shared/device/worker_pool.hpp"
-#include "shared/model/ops.hpp"
 
 namespace ladder::on_cpu {
 
@@ -33,7 +33,7 @@ class Runtime {
  public:
   static constexpr bool kEmulated = true;
 
-  Runtime(int threads, bool /*graphs*/) : workers_(threads) {
+  explicit Runtime(const CudaOptions& options) : workers_(options.threads) {
     stream_.workers = &workers_;
     stream_.allocate = [this](std::size_t bytes) { return allocate(bytes); };
     stream_.lent = [](const void* data, std::size_t bytes) {

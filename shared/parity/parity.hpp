@@ -34,6 +34,8 @@ struct Side {
 };
 
 Side side_of(int stage, Dtype dtype, Device device = Device::automatic, int threads = 0);
+/// Where a stage of a chain runs that was asked to be on `device`: one without GPU kernels stays on the CPU.
+Device device_of(int stage, Device device);
 
 /// One rung of the chain that climb, speedup and parity go up.
 struct Rung {

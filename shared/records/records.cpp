@@ -172,8 +172,14 @@ RecordRow row_from(const Json& json, const std::string& source) {
 
 }  // namespace
 
-Record new_record(std::string name, std::string command, std::string work) {
-  return {std::move(name), std::move(command), std::move(work), utc_now(), this_machine(), this_build(), {}};
+Record new_record(std::string name, std::string command, std::string work, Device device) {
+  return {std::move(name),
+          std::move(command),
+          std::move(work),
+          utc_now(),
+          this_machine(device),
+          this_build(),
+          {}};
 }
 
 std::vector<std::string> source_set(const std::string& name) {

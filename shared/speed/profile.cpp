@@ -136,7 +136,7 @@ Ceilings measure_ceilings(int stage, const EngineOptions& options) {
   const auto ops = make_ops(stage, options);
   const bool on_cpu = !find_stage(stage).gpu || ops->emulated();
   if (!on_cpu) {
-    const GpuCeilings gpu = measure_gpu_ceilings(options.dtype);
+    const GpuCeilings gpu = measure_gpu_ceilings(options.dtype, options.device.ordinal);
     return {{{2.0 * (std::size_t{1} << 30), gpu.bytes_per_second}}, gpu.flops_per_second};
   }
   const Dtype dtype = options.dtype == Dtype::fp64 ? Dtype::fp64 : Dtype::fp32;

@@ -16,7 +16,7 @@ template <class E>
 class DeviceFusedStep final : public FusedStep {
  public:
   DeviceFusedStep(const GptConfig& config, const CudaOptions& options, int max_batch)
-      : config_(config), runtime_(options.threads, options.graphs), model_(config, runtime_) {
+      : config_(config), runtime_(options), model_(config, runtime_) {
     require_width<E>(config, "--fused-step");
     lay_out();
     reserve(max_batch);

@@ -11,7 +11,7 @@ template <class E>
 class DeviceModel final : public OneLaunch {
  public:
   DeviceModel(const GptConfig& config, const CudaOptions& options)
-      : config_(config), runtime_(options.threads, false), model_(config, runtime_) {
+      : config_(config), runtime_(options), model_(config, runtime_) {
     require_width<E>(config, "--one-launch");
     const TileSizes tiles = tile_sizes(config);
     inputs_ =

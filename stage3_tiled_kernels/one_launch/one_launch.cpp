@@ -123,8 +123,8 @@ StepData step_data(const GptConfig& config, const TokenSource& source, const Tra
 
 std::unique_ptr<OneLaunch> make_one_launch(const GptConfig& config, const CudaOptions& options) {
   require_one_launch(config, TrainConfig{}, options.dtype);
-  return runs_on_gpu(options) ? on_gpu::stage3::make_one_launch(config, options)
-                              : on_cpu::stage3::make_one_launch(config, options);
+  return runs_on_gpu(options.device) ? on_gpu::stage3::make_one_launch(config, options)
+                                     : on_cpu::stage3::make_one_launch(config, options);
 }
 
 }  // namespace ladder

@@ -87,7 +87,7 @@ TEST_CASE("a recorded step gives the bits of a launched one", "[stage2]") {
     CHECK(a == b);
     CHECK(a.front() > a.back());
     CHECK(recorded.engine->kernels_launched() == launched.engine->kernels_launched());
-    if (test_device() == Device::gpu) CHECK(recorded.ops->use().graphs > 0);
+    if (test_device().is_gpu()) CHECK(recorded.ops->use().graphs > 0);
   }
 }
 
@@ -95,7 +95,7 @@ TEST_CASE("a step lists this stage's kernels and only these", "[stage2]") {
   if (skipped()) return;
   const Stage2 stage2 = stage2_engine(small_config(), Dtype::fp32, 4);
   CHECK(stage2.engine->kernels_launched().empty());
-  CHECK(stage2.engine->emulated() == (test_device() == Device::cpu));
+  CHECK(stage2.engine->emulated() == (test_device().is_cpu()));
   load(*stage2.engine);
   train_a_little(*stage2.engine, 1);
   const auto kernels = stage2.engine->kernels_launched();
@@ -121,7 +121,7 @@ TEST_CASE("out of memory says how much was asked for and how much is there", "[s
   }
   INFO(message);
   CHECK(contains(message, "67108864.0 MiB asked for"));
-  CHECK(contains(message, test_device() == Device::gpu ? "MiB free of" : "MiB available"));
+  CHECK(contains(message, test_device().is_gpu() ? "MiB free of" : "MiB available"));
   CHECK(ops->allocate(1024) != nullptr);  // and the Ops is still usable
 }
 
@@ -133,21 +133,21 @@ TEST_CASE("types that the stage does not compute in are refused by name", "[stag
 }
 
 TEST_CASE("without a usable GPU: one line that says why and what would work", "[stage2]") {
-  if (gpu_report().usable) {
-    CHECK(gpu_report().reason.empty());
-    CHECK(contains(gpu_report().device, "sm_"));
+  if (gpu_report(0).usable) {
+    CHECK(gpu_report(0).reason.empty());
+    CHECK(contains(gpu_report(0).device, "sm_"));
     CHECK_FALSE(make_cuda_ops(CudaOptions{})->emulated());
     return;
   }
-  CHECK(contains(gpu_report().reason, "--device cpu"));
-  CHECK_FALSE(contains(gpu_report().reason, "\n"));
+  CHECK(contains(gpu_report(0).reason, "--device cpu"));
+  CHECK_FALSE(contains(gpu_report(0).reason, "\n"));
   CHECK_THROWS_AS(make_cuda_ops(CudaOptions{Dtype::fp32, Device::gpu}), MachineError);
   CHECK(make_cuda_ops(CudaOptions{})->emulated());
   CHECK(make_cuda_ops(CudaOptions{Dtype::fp32, Device::cpu})->emulated());
 }
 
 TEST_CASE("the program ends with 3 and one line for --device gpu without a GPU", "[stage2]") {
-  if (gpu_report().usable) return;
+  if (gpu_report(0).usable) return;
   const std::string command =
       fmt::format("'{}' train --stage 2 --device gpu --steps 1 2>&1 >/dev/null", LADDER_PROGRAM);
   FILE* pipe = popen(command.c_str(), "r");
@@ -159,6 +159,6 @@ TEST_CASE("the program ends with 3 and one line for --device gpu without a GPU",
   INFO(output);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 3);
-  CHECK(contains(output, gpu_report().reason));
+  CHECK(contains(output, gpu_report(0).reason));
   CHECK(std::count(output.begin(), output.end(), '\n') == 1);
 }

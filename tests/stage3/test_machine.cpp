@@ -81,7 +81,7 @@ TEST_CASE("a recorded step gives the bits of a launched one", "[stage3]") {
     CHECK(a == b);
     CHECK(a.front() > a.back());
     CHECK(recorded.engine->kernels_launched() == launched.engine->kernels_launched());
-    if (test_device() == Device::gpu) CHECK(recorded.ops->use().graphs > 0);
+    if (test_device().is_gpu()) CHECK(recorded.ops->use().graphs > 0);
   }
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("a step launches the fused kernels of this stage and no other", "[stag
   if (skipped()) return;
   const Stage3 stage3 = stage3_engine(small_config(), Dtype::fp32, 4);
   CHECK(stage3.engine->kernels_launched().empty());
-  CHECK(stage3.engine->emulated() == (test_device() == Device::cpu));
+  CHECK(stage3.engine->emulated() == (test_device().is_cpu()));
   load(*stage3.engine);
   train_a_little(*stage3.engine, 1);
   const auto kernels = stage3.engine->kernels_launched();
