@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "shared/base/checked_size.hpp"
 #include "stage1_cpu_tensor/kernels.hpp"
 #include "stage1_cpu_tensor/lanes.hpp"
 
@@ -219,8 +220,9 @@ void for_each_piece(const Args& a, WorkerPool& pool, const Work& work) {
 
 template <class T>
 std::size_t attention_scratch_bytes(int rows, int heads, int max_length) {
-  return sizeof(T) * static_cast<std::size_t>(rows) * static_cast<std::size_t>(heads) *
-         static_cast<std::size_t>(round_up_to_lanes(max_length));
+  return checked_product({sizeof(T), static_cast<std::size_t>(rows), static_cast<std::size_t>(heads),
+                          static_cast<std::size_t>(round_up_to_lanes(max_length))},
+                         "attention's probabilities");
 }
 
 template <class T>

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "shared/base/checked_size.hpp"
 #include "stage1_cpu_tensor/flush_denormals.hpp"
 #include "stage1_cpu_tensor/kernels.hpp"
 
@@ -34,7 +35,8 @@ class EigenOps final : public Ops {
 
   void* allocate(std::size_t bytes) override {
     constexpr std::size_t alignment = 256;
-    const std::size_t size = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
+    const std::size_t size =
+        checked_round_up(std::max<std::size_t>(bytes, 1), alignment, "a block of memory");
     void* memory = std::aligned_alloc(alignment, size);
     if (memory == nullptr) throw MachineError(fmt::format("out of memory: asked for {} bytes", bytes));
     blocks_.emplace_back(memory);

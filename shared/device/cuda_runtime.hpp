@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/base/checked_size.hpp"
 #include "shared/device/device_ops.hpp"
 #include "shared/device/stream.hpp"
 
@@ -72,7 +73,7 @@ class Runtime {
 
   /// Zeroed, 256-byte aligned, released with the Runtime. Small requests share a chunk.
   void* allocate(std::size_t bytes) {
-    const std::size_t size = std::max<std::size_t>(256, (bytes + 255) / 256 * 256);
+    const std::size_t size = std::max<std::size_t>(256, checked_round_up(bytes, 256, "a block of memory"));
     if (size > chunk_left_) {
       const std::size_t chunk = std::max(size, kChunk);
       chunk_next_ =

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "shared/base/checked_size.hpp"
+
 namespace ladder {
 namespace {
 
@@ -67,12 +69,22 @@ void require_one_launch(const GptConfig& config, const TrainConfig& train, Dtype
   tile_sizes(config);
 }
 
+std::size_t layer_inputs(const GptConfig& config) {
+  const TileSizes tiles = tile_sizes(config);
+  return checked_product({static_cast<std::size_t>(config.n_layer), static_cast<std::size_t>(tiles.block),
+                          static_cast<std::size_t>(tiles.width)},
+                         "the layers' inputs");
+}
+
 std::size_t padded_count(const GptConfig& config) {
   const TileSizes tiles = tile_sizes(config);
   const auto width = static_cast<std::size_t>(tiles.width);
   const std::size_t rows =
       2 * static_cast<std::size_t>(tiles.vocabulary) + static_cast<std::size_t>(tiles.block);
-  return rows * width + static_cast<std::size_t>(config.n_layer) * 12 * width * width;
+  constexpr const char* kWhat = "the padded model";
+  return checked_sum(
+      {rows * width, checked_product({static_cast<std::size_t>(config.n_layer), 12, width, width}, kWhat)},
+      kWhat);
 }
 
 std::vector<double> pad(const GptConfig& config, const TensorList& tensors) {
@@ -107,8 +119,8 @@ StepData step_data(const GptConfig& config, const TokenSource& source, const Tra
                    std::int64_t first, std::int64_t count) {
   const auto block = static_cast<std::size_t>(tile_sizes(config).block);
   const auto steps = static_cast<std::size_t>(count);
-  StepData data{
-      std::vector<std::int32_t>(steps * block, -1), std::vector<std::int32_t>(steps * block, -1), {}};
+  const std::size_t positions = checked_product({steps, block}, "a run's tokens");
+  StepData data{std::vector<std::int32_t>(positions, -1), std::vector<std::int32_t>(positions, -1), {}};
   for (std::size_t s = 0; s < steps; ++s) {
     const std::int64_t step = first + static_cast<std::int64_t>(s);
     const Sequence sequence = source.sequence(step, 0);

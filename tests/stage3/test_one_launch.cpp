@@ -172,3 +172,11 @@ TEST_CASE("what one launch cannot do is named", "[one-launch]") {
   model.n_embd = 65;
   CHECK_THROWS_WITH(require_one_launch(model, micro.train, Dtype::fp32), Catch::Contains("width of 65"));
 }
+
+TEST_CASE("the sizes of a deep model's buffers do not wrap", "[one-launch]") {
+  GptConfig config;
+  config.vocab_size = 27;
+  config.n_layer = 1 << 24;  // times 16 positions and 16 columns: 2^32, which an int holds as 0
+  CHECK(layer_inputs(config) == std::size_t{1} << 32);
+  CHECK(padded_count(config) > std::size_t{12 * 256} << 24);
+}

@@ -10,6 +10,7 @@
 
 #include <sys/wait.h>
 
+#include "shared/base/checked_size.hpp"
 #include "shared/base/random.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
@@ -132,6 +133,9 @@ TEST_CASE("out of memory says how much was asked for and how much is there", "[m
   INFO(message);
   CHECK(contains(message, "67108864.0 MiB asked for"));
   CHECK(contains(message, test_device().is_gpu() ? "MiB free of" : "MiB available"));
+  // Rounded up without a check, these would be a few bytes.
+  for (const std::size_t wraps : {SIZE_MAX, SIZE_MAX - 200, kLargestSize + 1})
+    CHECK_THROWS_WITH(ops->allocate(wraps), Catch::Contains("larger than can be addressed"));
   CHECK(ops->allocate(1024) != nullptr);  // and the Ops is still usable
 }
 
