@@ -133,9 +133,9 @@ const Entry& find_usable(int stage, const EngineOptions& options) {
           "stage {} does not compute in {}: valid are {}", stage, name_of(options.dtype),
           dtype_list(entry.info));
   require(options.max_batch > 0, "the batch size is {}: it must be 1 or more", options.max_batch);
-  if (options.device == Device::gpu && !entry.info.gpu)
-    throw MachineError(fmt::format("stage {} ({}) has no kernels for a GPU: leave out --device gpu", stage,
-                                   entry.info.name));
+  if (options.device.is_gpu() && !entry.info.gpu)
+    throw MachineError(fmt::format("stage {} ({}) has no kernels for a GPU: leave out --device {}", stage,
+                                   entry.info.name, name_of(options.device)));
   return entry;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "shared/base/checked_size.hpp"
 #include "stage1_cpu_tensor/kernels.hpp"
 #include "stage1_cpu_tensor/lanes.hpp"
 
@@ -207,7 +208,7 @@ void for_each_padding_row(const BatchView& batch, const Clear& clear) {
 /// Pieces of work are (sequence, key/value head): no two write to the same place.
 /// Small calls stay on one thread.
 template <class Args, class Work>
-void for_each_piece(const Args& a, ThreadPool& pool, const Work& work) {
+void for_each_piece(const Args& a, WorkerPool& pool, const Work& work) {
   const double work_size = static_cast<double>(a.batch.rows) * a.batch.max_length * a.heads * a.head_dim;
   const int pieces = a.batch.batch * a.kv_heads;
   const auto piece = [&](int i) { work(i / a.kv_heads, i % a.kv_heads); };
@@ -221,12 +222,13 @@ void for_each_piece(const Args& a, ThreadPool& pool, const Work& work) {
 
 template <class T>
 std::size_t attention_scratch_bytes(int rows, int heads, int max_length) {
-  return sizeof(T) * static_cast<std::size_t>(rows) * static_cast<std::size_t>(heads) *
-         static_cast<std::size_t>(round_up_to_lanes(max_length));
+  return checked_product({sizeof(T), static_cast<std::size_t>(rows), static_cast<std::size_t>(heads),
+                          static_cast<std::size_t>(round_up_to_lanes(max_length))},
+                         "attention's probabilities");
 }
 
 template <class T>
-void attention_forward(const AttentionForward& a, ThreadPool& pool) {
+void attention_forward(const AttentionForward& a, WorkerPool& pool) {
   const std::ptrdiff_t C = static_cast<std::ptrdiff_t>(a.heads) * a.head_dim, N = a.batch.rows;
   for_each_padding_row(a.batch, [&](std::ptrdiff_t n) {
     clear_rows(a.out_nc.as<T>() + n * C, C, 1, static_cast<int>(C));
@@ -252,7 +254,7 @@ void attention_forward(const AttentionForward& a, ThreadPool& pool) {
 // score_ts = q_t . k_s / sqrt(D) then gives
 //   dq_t = sum_s dscore_ts k_s / sqrt(D) and dk_s = sum_t dscore_ts q_t / sqrt(D).
 template <class T>
-void attention_backward(const AttentionBackward& a, ThreadPool& pool) {
+void attention_backward(const AttentionBackward& a, WorkerPool& pool) {
   const std::ptrdiff_t C = static_cast<std::ptrdiff_t>(a.heads) * a.head_dim, stride = a.row_stride;
   for_each_padding_row(a.batch, [&](std::ptrdiff_t n) {
     clear_rows(a.dq.as<T>() + n * stride, stride, 1, static_cast<int>(C));
@@ -279,8 +281,8 @@ void attention_backward(const AttentionBackward& a, ThreadPool& pool) {
 
 #define LADDER_INSTANTIATE(T)                                               \
   template std::size_t attention_scratch_bytes<T>(int, int, int);           \
-  template void attention_forward<T>(const AttentionForward&, ThreadPool&); \
-  template void attention_backward<T>(const AttentionBackward&, ThreadPool&);
+  template void attention_forward<T>(const AttentionForward&, WorkerPool&); \
+  template void attention_backward<T>(const AttentionBackward&, WorkerPool&);
 LADDER_INSTANTIATE(float)
 LADDER_INSTANTIATE(double)
 

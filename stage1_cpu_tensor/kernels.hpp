@@ -2,26 +2,26 @@
 // the .cpp of their family. ops_eigen.cpp dispatches to them.
 #pragma once
 
+#include "shared/device/worker_pool.hpp"
 #include "shared/model/ops.hpp"
-#include "stage1_cpu_tensor/thread_pool.hpp"
 
 namespace ladder::eigen {
 
 // linear.cpp
 template <class T>
-void linear_forward(const LinearForward& a, ThreadPool& pool);
+void linear_forward(const LinearForward& a, WorkerPool& pool);
 template <class T>
-void linear_backward_input(const LinearBackwardInput& a, ThreadPool& pool);
+void linear_backward_input(const LinearBackwardInput& a, WorkerPool& pool);
 template <class T>
-void linear_backward_weight(const LinearBackwardWeight& a, ThreadPool& pool);
+void linear_backward_weight(const LinearBackwardWeight& a, WorkerPool& pool);
 
 // attention.cpp
 template <class T>
 std::size_t attention_scratch_bytes(int rows, int heads, int max_length);
 template <class T>
-void attention_forward(const AttentionForward& a, ThreadPool& pool);
+void attention_forward(const AttentionForward& a, WorkerPool& pool);
 template <class T>
-void attention_backward(const AttentionBackward& a, ThreadPool& pool);
+void attention_backward(const AttentionBackward& a, WorkerPool& pool);
 
 // elementwise.cpp
 template <class T>

@@ -13,7 +13,7 @@ namespace {
 /// whose operand each block then reads its own part of. A wake-up of the pool costs some 10 us, which is 1
 /// MFLOP: smaller products stay whole.
 template <class Work>
-void for_each_block(ThreadPool& pool, int rows, int columns, int depth, const Work& work) {
+void for_each_block(WorkerPool& pool, int rows, int columns, int depth, const Work& work) {
   constexpr double kBlockFlops = 4e6;
   constexpr int kLeast = 48;  // rows of the register block of Eigen's kernel
   const double flops = 2.0 * rows * columns * depth;
@@ -33,7 +33,7 @@ void for_each_block(ThreadPool& pool, int rows, int columns, int depth, const Wo
 }  // namespace
 
 template <class T>
-void linear_forward(const LinearForward& a, ThreadPool& pool) {
+void linear_forward(const LinearForward& a, WorkerPool& pool) {
   const auto x_ni = matrix<T>(a.x_ni, a.rows, a.in), w_oi = matrix<T>(a.w_oi, a.out, a.in);
   auto y_no = matrix<T>(a.y_no, a.rows, a.out);
   for_each_block(pool, a.rows, a.out, a.in, [&](int n, int rows, int o, int columns) {
@@ -45,7 +45,7 @@ void linear_forward(const LinearForward& a, ThreadPool& pool) {
 // y_no = sum_i x_ni w_oi, so dL/dx_ni = sum_o dL/dy_no dy_no/dx_ni = sum_o dy_no w_oi: the
 // product without a transpose.
 template <class T>
-void linear_backward_input(const LinearBackwardInput& a, ThreadPool& pool) {
+void linear_backward_input(const LinearBackwardInput& a, WorkerPool& pool) {
   const auto dy_no = matrix<T>(a.dy_no, a.rows, a.out), w_oi = matrix<T>(a.w_oi, a.out, a.in);
   auto dx_ni = matrix<T>(a.dx_ni, a.rows, a.in);
   for_each_block(pool, a.rows, a.in, a.out, [&](int n, int rows, int i, int columns) {
@@ -56,7 +56,7 @@ void linear_backward_input(const LinearBackwardInput& a, ThreadPool& pool) {
 // w_oi takes part in every row's y_no, each time with factor x_ni, so dL/dw_oi = sum_n dy_no x_ni: rows are
 // summed over.
 template <class T>
-void linear_backward_weight(const LinearBackwardWeight& a, ThreadPool& pool) {
+void linear_backward_weight(const LinearBackwardWeight& a, WorkerPool& pool) {
   const auto dy_no = matrix<T>(a.dy_no, a.rows, a.out), x_ni = matrix<T>(a.x_ni, a.rows, a.in);
   auto dw_oi = matrix<T>(a.dw_oi, a.out, a.in);
   for_each_block(pool, a.out, a.in, a.rows, [&](int o, int rows, int i, int columns) {
@@ -66,9 +66,9 @@ void linear_backward_weight(const LinearBackwardWeight& a, ThreadPool& pool) {
 }
 
 #define LADDER_INSTANTIATE(T)                                                      \
-  template void linear_forward<T>(const LinearForward&, ThreadPool&);              \
-  template void linear_backward_input<T>(const LinearBackwardInput&, ThreadPool&); \
-  template void linear_backward_weight<T>(const LinearBackwardWeight&, ThreadPool&);
+  template void linear_forward<T>(const LinearForward&, WorkerPool&);              \
+  template void linear_backward_input<T>(const LinearBackwardInput&, WorkerPool&); \
+  template void linear_backward_weight<T>(const LinearBackwardWeight&, WorkerPool&);
 LADDER_INSTANTIATE(float)
 LADDER_INSTANTIATE(double)
 

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <new>
+#include <utility>
 
+#include "shared/base/checked_size.hpp"
 #include "stage1_cpu_tensor/flush_denormals.hpp"
 #include "stage1_cpu_tensor/kernels.hpp"
 
@@ -15,10 +16,18 @@ struct Free {
   void operator()(void* memory) const { std::free(memory); }
 };
 
+/// A worker flushes denormals for as long as it lives, as run_step() does on the calling thread.
+std::thread start_flushing(std::function<void()> serve) {
+  return std::thread([serve = std::move(serve)] {
+    const eigen::FlushDenormals flush;
+    serve();
+  });
+}
+
 template <class T>
 class EigenOps final : public Ops {
  public:
-  explicit EigenOps(int threads) : pool_(threads) {}
+  explicit EigenOps(int threads) : pool_(threads, start_flushing) {}
 
   std::string name() const override { return "eigen"; }
   Dtype dtype() const override { return sizeof(T) == 8 ? Dtype::fp64 : Dtype::fp32; }
@@ -26,7 +35,8 @@ class EigenOps final : public Ops {
 
   void* allocate(std::size_t bytes) override {
     constexpr std::size_t alignment = 256;
-    const std::size_t size = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
+    const std::size_t size =
+        checked_round_up(std::max<std::size_t>(bytes, 1), alignment, "a block of memory");
     void* memory = std::aligned_alloc(alignment, size);
     if (memory == nullptr) throw MachineError(fmt::format("out of memory: asked for {} bytes", bytes));
     blocks_.emplace_back(memory);
@@ -72,7 +82,7 @@ class EigenOps final : public Ops {
     if (bytes > 0) std::memcpy(destination, source, bytes);
   }
 
-  ThreadPool pool_;
+  WorkerPool pool_;
   std::vector<std::unique_ptr<void, Free>> blocks_;
 };
 

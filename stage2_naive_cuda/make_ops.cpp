@@ -6,13 +6,15 @@ namespace ladder {
 #ifndef LADDER_CUDA
 // Never called: gpu_report() says that this build has no GPU code.
 namespace on_gpu::stage2 {
-std::unique_ptr<DeviceOps> make_ops(const CudaOptions&) { throw MachineError(gpu_report().reason); }
+std::unique_ptr<DeviceOps> make_ops(const CudaOptions& options) {
+  throw MachineError(gpu_report(options.device.ordinal).reason);
+}
 }  // namespace on_gpu::stage2
 #endif
 
 std::unique_ptr<DeviceOps> make_cuda_ops(const CudaOptions& options) {
-  return runs_on_gpu(options) ? on_gpu::stage2::make_ops(with_environment(options))
-                              : on_cpu::stage2::make_ops(options);
+  return runs_on_gpu(options.device) ? on_gpu::stage2::make_ops(with_environment(options))
+                                     : on_cpu::stage2::make_ops(options);
 }
 
 }  // namespace ladder

@@ -7,12 +7,14 @@ namespace ladder {
 #ifndef LADDER_CUDA
 // Never called: gpu_report() says that this build has no GPU code.
 namespace on_gpu::stage3 {
-std::unique_ptr<DeviceOps> make_ops(const CudaOptions&) { throw MachineError(gpu_report().reason); }
-std::unique_ptr<OneLaunch> make_one_launch(const GptConfig&, const CudaOptions&) {
-  throw MachineError(gpu_report().reason);
+std::unique_ptr<DeviceOps> make_ops(const CudaOptions& options) {
+  throw MachineError(gpu_report(options.device.ordinal).reason);
 }
-std::unique_ptr<FusedStep> make_fused_step(const GptConfig&, const CudaOptions&, int) {
-  throw MachineError(gpu_report().reason);
+std::unique_ptr<OneLaunch> make_one_launch(const GptConfig&, const CudaOptions& options) {
+  throw MachineError(gpu_report(options.device.ordinal).reason);
+}
+std::unique_ptr<FusedStep> make_fused_step(const GptConfig&, const CudaOptions& options, int) {
+  throw MachineError(gpu_report(options.device.ordinal).reason);
 }
 }  // namespace on_gpu::stage3
 #endif
@@ -23,8 +25,8 @@ std::string configuration_note(int card, int architecture) {
 }
 
 std::unique_ptr<DeviceOps> make_tile_ops(const CudaOptions& options) {
-  return runs_on_gpu(options) ? on_gpu::stage3::make_ops(with_environment(options))
-                              : on_cpu::stage3::make_ops(options);
+  return runs_on_gpu(options.device) ? on_gpu::stage3::make_ops(with_environment(options))
+                                     : on_cpu::stage3::make_ops(options);
 }
 
 }  // namespace ladder

@@ -22,7 +22,8 @@ namespace {
 
 struct ClimbFlags {
   RunFlags run;
-  std::string report = "ladder-report.html", json, device = "auto";
+  std::string report = "ladder-report.html", json;
+  Device device = Device::automatic;
   std::int64_t interpreter_steps = 30;
   int rounds = 5;
   bool record = false;
@@ -38,10 +39,6 @@ struct Climber {
   std::vector<std::string> samples;
 };
 
-Device device_of(const ClimbFlags& flags) {
-  return flags.device == "cpu" ? Device::cpu : flags.device == "gpu" ? Device::gpu : Device::automatic;
-}
-
 std::vector<Climber> make_climbers(const Run& run, Device device) {
   std::vector<Climber> climbers;
   for (const Rung& rung : rungs(device)) {
@@ -51,7 +48,7 @@ std::vector<Climber> make_climbers(const Run& run, Device device) {
     try {
       climber.engine = rung.side.make(run.model, run.train.batch_size);
     } catch (const MachineError& error) {
-      if (device == Device::gpu) throw;
+      if (device.is_gpu()) throw;
       climber.not_run = error.what();
     } catch (const InputError& error) {
       climber.not_run = error.what();  // a setting that this stage does not know
@@ -115,7 +112,7 @@ std::vector<ChainRow> race(const ClimbFlags& flags, const RunSettings& settings,
   chain.batch = 0;
   chain.rounds = flags.rounds;
   chain.interpreter_rounds = 1;
-  chain.device = device_of(flags);
+  chain.device = flags.device;
   return run_chain(chain, rungs(chain.device, 0), flags.interpreter_steps > 0,
                    [&](const std::string& text) { status.show(text); });
 }
@@ -149,10 +146,10 @@ std::vector<RecordRow> parity_rows(const std::vector<Climber>& climbers, const s
   return rows;
 }
 
-Report report_of(const std::vector<Climber>& climbers, const Run& run) {
+Report report_of(const std::vector<Climber>& climbers, const Run& run, Device device) {
   Report report;
   report.date = utc_now();
-  report.machine = this_machine();
+  report.machine = this_machine(device);
   report.build = this_build();
   report.work = fmt::format("{} Training: {}. Data: {}.", describe(run.model) + ".", describe(run.train),
                             run.source->describe());
@@ -241,15 +238,15 @@ void run_climb(const ClimbFlags& flags) {
              describe(run.model), describe(run.train),
              run.data.path.empty() ? "embedded names" : run.data.path, run.source->describe(),
              hex64(run.source->token_hash()));
-  fmt::print("machine   {}\nbuild     {}\n\n", describe(this_machine()), describe(this_build()));
+  fmt::print("machine   {}\nbuild     {}\n\n", describe(this_machine(flags.device)), describe(this_build()));
   std::fflush(stdout);
   if (!run.source->notice().empty()) fmt::print(stderr, "ladder: notice: {}\n", run.source->notice());
 
   Status status;
-  const std::vector<Climber> climbers = climb_all(run, device_of(flags), status);
+  const std::vector<Climber> climbers = climb_all(run, flags.device, status);
   const std::vector<ChainRow> chain = race(flags, settings, status);
   status.show("");
-  Report report = report_of(climbers, run);
+  Report report = report_of(climbers, run, flags.device);
   const std::vector<RecordRow> parity = parity_rows(climbers, chain, report.passed);
   for (const ChainRow& row : chain) report.passed = report.passed && (!row.not_run.empty() || row.proven);
   report.rows = record_rows(chain, false);
@@ -273,8 +270,7 @@ void run_climb(const ClimbFlags& flags) {
 void add_climb(CLI::App& app) {
   const auto flags = std::make_shared<ClimbFlags>();
   add_run_flags(app, flags->run);
-  add_choice(app, "--device", flags->device, {"auto", "cpu", "gpu"},
-             "where stages with GPU kernels run (default auto)");
+  add_device(app, flags->device);
   add_number(app, "--interpreter-steps", flags->interpreter_steps,
              "steps that the interpreter runs; 0: none (default 30)");
   add_number(app, "--rounds", flags->rounds, "rounds of the race (default 5)");

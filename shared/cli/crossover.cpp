@@ -19,7 +19,8 @@ namespace {
 
 struct CrossoverFlags {
   std::vector<std::string> sizes, from;
-  std::string output = "crossover.svg", device = "auto", data, json, name = "crossover";
+  std::string output = "crossover.svg", data, json, name = "crossover";
+  Device device = Device::automatic;
   int rounds = 3;
   double patience = 10.0;
   bool record = false;
@@ -52,9 +53,7 @@ ChainSettings settings_of(const Size& size, const CrossoverFlags& flags) {
   settings.rounds = flags.rounds;
   settings.interpreter_rounds = 1;
   settings.patience = flags.patience;
-  settings.device = flags.device == "cpu"   ? Device::cpu
-                    : flags.device == "gpu" ? Device::gpu
-                                            : Device::automatic;
+  settings.device = flags.device;
   settings.threads = size.batch == 1 ? 1 : 0;
   return settings;
 }
@@ -110,7 +109,7 @@ HeatMap measured(const CrossoverFlags& flags) {
     add_column(map, size.name, record_rows(rows, false));
   }
   status.show("");
-  map.unit = fmt::format("time per document; {}", describe(this_machine()));
+  map.unit = fmt::format("time per document; {}", describe(this_machine(flags.device)));
   return map;
 }
 
@@ -131,14 +130,14 @@ void run_crossover(const CrossoverFlags& flags) {
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
   require_writable_file(flags.output);
   require_writable_file(flags.json);
-  bool on_gpu = flags.from.empty() && flags.device != "cpu" && gpu_report().usable;
+  bool on_gpu = flags.from.empty() && runs_on_gpu(flags.device);
   HeatMap map = flags.from.empty() ? measured(flags) : from_records(flags.from, on_gpu);
   map.title = "Where each stage begins to pay";
   const std::string table = text_table(text_of(map));
   fmt::print("{}", table);
   write_file(flags.output, heat_map(map));
   fmt::print("\ndrawn in {}\n", flags.output);
-  Record record = new_record(flags.name, "./ladder crossover", map.unit);
+  Record record = new_record(flags.name, "./ladder crossover", map.unit, flags.device);
   std::string sources;
   for (const StageInfo& stage : stages())
     sources += (sources.empty() ? "" : "+") + source_set_of(stage.number, on_gpu);
@@ -159,8 +158,7 @@ void add_crossover(CLI::App& app) {
       .type("FILE");
   add_text(app, "-o,--output", flags->output, "the SVG file (default crossover.svg)").type("FILE");
   add_text(app, "--data", flags->data, "text file to train on (default: the embedded names)").type("FILE");
-  add_choice(app, "--device", flags->device, {"auto", "cpu", "gpu"},
-             "where stages with GPU kernels run (default auto)");
+  add_device(app, flags->device);
   add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 3)");
   add_number(app, "--patience", flags->patience,
              "seconds a round may take on a rung before it is left out (default 10)");

@@ -8,6 +8,7 @@
 #include "shared/base/json.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/device/gpu.hpp"
 #include "shared/records/machine.hpp"
 #include "shared/stages.hpp"
 
@@ -50,6 +51,27 @@ Json stage_json(const StageInfo& stage) {
   return json;
 }
 
+/// Every GPU that the driver sees, and why one of them cannot be used.
+Json gpus_json() {
+  Json gpus = Json::array();
+  for (int ordinal = 0; ordinal < gpu_count(); ++ordinal) {
+    const GpuReport& report = gpu_report(ordinal);
+    Json gpu = {{"device", fmt::format("gpu:{}", ordinal)}, {"usable", report.usable}};
+    gpu[report.usable ? "name" : "reason"] = report.usable ? report.device : report.reason;
+    gpus.push_back(gpu);
+  }
+  return gpus;
+}
+
+void print(const Json& gpus) {
+  for (const Json& gpu : gpus) {
+    const bool usable = gpu["usable"].get<bool>();
+    fmt::print("{:<8} {}{}\n", gpu["device"].get<std::string>(),
+               usable ? "" : "no: ", gpu[usable ? "name" : "reason"].get<std::string>());
+  }
+  if (gpus.empty()) fmt::print("gpu      none: {}\n", gpu_report(0).reason);
+}
+
 void run_info(const std::string& path) {
   require_writable_file(path);
   Json stages_json = Json::array();
@@ -61,11 +83,14 @@ void run_info(const std::string& path) {
     if (stage.gpu) fmt::print("         on a GPU: {}\n", json["runs_on_gpu"].get<std::string>());
     stages_json.push_back(json);
   }
+  const Json gpus = gpus_json();
+  print(gpus);
   const Machine machine = this_machine();
   const Build build = this_build();
   fmt::print("machine  {}\nbuild    {}\n", describe(machine), describe(build));
   if (path.empty()) return;
-  Json json = {{"stages", stages_json}, {"machine", to_json(machine)}, {"build", to_json(build)}};
+  Json json = {
+      {"stages", stages_json}, {"gpus", gpus}, {"machine", to_json(machine)}, {"build", to_json(build)}};
   write_file(path, sorted(std::move(json)).dump(1) + "\n");
 }
 

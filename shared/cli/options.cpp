@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "shared/base/error.hpp"
 #include "shared/cli/names.hpp"
 
 namespace ladder::cli {
@@ -112,6 +113,22 @@ Flag add_choices(CLI::App& app, const std::string& flag, std::vector<std::string
               ->type_name("NAME,...")
               ->delimiter(',')
               ->check(CLI::IsMember(choices))};
+}
+
+Flag add_device(CLI::App& app, Device& target) {
+  const auto check = [](const std::string& text) -> std::string {
+    try {
+      parse_device(text);
+      return {};
+    } catch (const InputError& error) {
+      return error.what() + suggestion(text, std::vector<std::string>{"auto", "cpu", "gpu"});
+    }
+  };
+  return {app.add_option_function<std::string>(
+                 "--device", [&target](const std::string& text) { target = parse_device(text); },
+                 "where stages with GPU kernels run (default auto)")
+              ->type_name("auto|cpu|gpu|gpu:N")
+              ->check(CLI::Validator(check, ""))};
 }
 
 void set_action(CLI::App& app, std::function<void()> action) { app.callback(std::move(action)); }

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "shared/device/gpu.hpp"
+
 namespace CLI {
 class App;
 class Option;
@@ -53,6 +55,9 @@ Flag add_choice(CLI::App& app, const std::string& flag, std::string& target,
 /// The same with several of them, commas between.
 Flag add_choices(CLI::App& app, const std::string& flag, std::vector<std::string>& target,
                  const std::vector<std::string>& choices, const std::string& help);
+
+/// --device, which says where stages with GPU kernels run.
+Flag add_device(CLI::App& app, Device& target);
 
 /// What runs when the command line has been read.
 void set_action(CLI::App& app, std::function<void()> action);

@@ -20,8 +20,9 @@ namespace ladder::cli {
 namespace {
 
 struct ParityFlags {
+  Device device = Device::automatic;
   RunFlags run;
-  std::string level = "all", dtype, device = "auto", json, name = "parity";
+  std::string level = "all", dtype, json, name = "parity";
   std::optional<int> from, to;
   std::int64_t interpreter_steps = 30;
   int threads = 0;
@@ -35,10 +36,6 @@ struct Pair {
   std::string sources;
 };
 
-Device device_of(const ParityFlags& flags) {
-  return flags.device == "cpu" ? Device::cpu : flags.device == "gpu" ? Device::gpu : Device::automatic;
-}
-
 /// fp64 where the stage has it: the most telling type for the reference side.
 Dtype reference_dtype(int stage) {
   const std::vector<Dtype>& known = find_stage(stage).dtypes;
@@ -46,7 +43,7 @@ Dtype reference_dtype(int stage) {
 }
 
 std::string sources_of(int lower, int upper, const ParityFlags& flags) {
-  const bool on_gpu = device_of(flags) != Device::cpu && gpu_report().usable;
+  const bool on_gpu = runs_on_gpu(flags.device);
   const std::string first = source_set_of(lower, on_gpu), second = source_set_of(upper, on_gpu);
   return first == second ? first : first + "+" + second;
 }
@@ -55,7 +52,7 @@ std::vector<Pair> pairs_of(const ParityFlags& flags) {
   std::vector<Pair> pairs;
   if (!flags.from && !flags.to) {
     require(flags.dtype.empty(), "--dtype needs --from and --to: the whole chain has types of its own");
-    const std::vector<Rung> chain = rungs(device_of(flags), flags.threads);
+    const std::vector<Rung> chain = rungs(flags.device, flags.threads);
     for (const Rung& rung : chain)
       if (rung.below >= 0) {
         const Rung& below = chain[static_cast<std::size_t>(rung.below)];
@@ -68,8 +65,8 @@ std::vector<Pair> pairs_of(const ParityFlags& flags) {
   const Dtype dtype = flags.dtype.empty()
                           ? (lower == upper ? find_stage(upper).dtypes.front() : reference_dtype(upper))
                           : parse_dtype(flags.dtype);
-  pairs.push_back({upper, side_of(upper, dtype, device_of(flags), flags.threads),
-                   side_of(lower, reference_dtype(lower), device_of(flags), flags.threads),
+  pairs.push_back({upper, side_of(upper, dtype, flags.device, flags.threads),
+                   side_of(lower, reference_dtype(lower), flags.device, flags.threads),
                    sources_of(lower, upper, flags)});
   return pairs;
 }
@@ -99,6 +96,7 @@ struct Outcome {
 
 Outcome compare_all(const ParityFlags& flags, const Run& run, Status& status) {
   const ParityLevels levels = ParityLevels::parse(flags.level);
+  const std::vector<Pair> pairs = pairs_of(flags);  // first: a GPU that is not there is told before any work
   Outcome outcome;
   std::string not_run;
   if (!flags.from && levels.loss && flags.interpreter_steps > 0) {
@@ -108,13 +106,15 @@ Outcome compare_all(const ParityFlags& flags, const Run& run, Status& status) {
     else
       fmt::print("interpreter: not run ({})\n", not_run);
   }
-  for (const Pair& pair : pairs_of(flags)) {
+  for (const Pair& pair : pairs) {
     status.show(pair.upper.name + " against " + pair.lower.name);
     ParityReport report{pair.upper.name, pair.lower.name, 0, {}, {}};
     if (levels.block || levels.model || levels.loss)
       report = compare_sides(pair.upper, pair.lower, run, levels);
     if (levels.kernel)
-      compare_kernels(pair.upper_stage, {pair.upper.dtype, 1, device_of(flags), flags.threads}, report);
+      compare_kernels(pair.upper_stage,
+                      {pair.upper.dtype, 1, device_of(pair.upper_stage, flags.device), flags.threads},
+                      report);
     require(!report.findings.empty(), "nothing to compare: stage {} has no operations on tensors",
             pair.upper_stage);
     outcome.add(std::move(report), pair.sources, flags.record);
@@ -122,12 +122,13 @@ Outcome compare_all(const ParityFlags& flags, const Run& run, Status& status) {
   return outcome;
 }
 
-void write_json(const std::string& path, const Outcome& outcome) {
-  Json json = {
-      {"format", "ladder-parity/1"}, {"machine", to_json(this_machine())}, {"build", to_json(this_build())}};
+void write_json(const ParityFlags& flags, const Outcome& outcome) {
+  Json json = {{"format", "ladder-parity/1"},
+               {"machine", to_json(this_machine(flags.device))},
+               {"build", to_json(this_build())}};
   json["pairs"] = Json::array();
   for (const ParityReport& report : outcome.reports) json["pairs"].push_back(to_json(report));
-  write_file(path, sorted(std::move(json)).dump(1) + "\n");
+  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
 }
 
 void run_parity(const ParityFlags& flags) {
@@ -144,9 +145,9 @@ void run_parity(const ParityFlags& flags) {
   status.show("");
   for (const ParityReport& report : outcome.reports) fmt::print("{}", text_of(report));
   fmt::print("\n{}", text_table(parity_cells(outcome.rows)));
-  if (!flags.json.empty()) write_json(flags.json, outcome);
+  if (!flags.json.empty()) write_json(flags, outcome);
   if (flags.record) {
-    Record record = new_record(flags.name, "./ladder parity --record", work);
+    Record record = new_record(flags.name, "./ladder parity --record", work, flags.device);
     record.rows = outcome.rows;
     const auto path = records_folder() / (flags.name + ".json");
     write_record(path, record);
@@ -169,8 +170,7 @@ void add_parity(CLI::App& app) {
   add_number(app, "--to", flags->to, "the other stage; the higher one is under test");
   add_choice(app, "--dtype", flags->dtype, {"fp64", "fp32", "tf32", "bf16", "fp16"},
              "what the higher stage computes in");
-  add_choice(app, "--device", flags->device, {"auto", "cpu", "gpu"},
-             "where stages with GPU kernels run (default auto)");
+  add_device(app, flags->device);
   add_number(app, "--threads", flags->threads, "CPU threads (default 0: all cores)");
   add_number(app, "--interpreter-steps", flags->interpreter_steps,
              "steps the interpreter runs; 0: none (default 30)");

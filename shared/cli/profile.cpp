@@ -39,7 +39,7 @@ void run_profile(const ProfileFlags& flags) {
   const Run run = prepare_run(settings.model, settings.train, settings.data);
   fmt::print("stage     {}\nmodel     {}\nsteps     {} of {} {}\nmachine   {}\nbuild     {}\n",
              describe(place), describe(run.model), steps, run.train.batch_size,
-             run.train.batch_size == 1 ? "sequence" : "sequences", describe(this_machine()),
+             run.train.batch_size == 1 ? "sequence" : "sequences", describe(this_machine(flags.place.device)),
              describe(this_build()));
   std::fflush(stdout);
   const Profile profile = profile_stage(place.stage, run, place.options, static_cast<int>(steps));
@@ -51,7 +51,8 @@ void run_profile(const ProfileFlags& flags) {
       fmt::format("./ladder profile --stage {} --record", place.stage),
       fmt::format("{}; {} steps of {}; a step takes {}{}", describe(run.model), steps, run.train.batch_size,
                   format_seconds(profile.step_seconds),
-                  place.stage > 0 ? "; ceilings: " + ceilings_text(profile.ceilings) : std::string()));
+                  place.stage > 0 ? "; ceilings: " + ceilings_text(profile.ceilings) : std::string()),
+      flags.place.device);
   record.rows = record_rows(profile, place.stage, flags.record);
   fmt::print("{}", text_table(profile_cells(record.rows)));
   if (!flags.json.empty()) write_record(flags.json, record);

@@ -69,8 +69,7 @@ void add_place_flags(CLI::App& app, PlaceFlags& flags) {
              "0 scalar autograd, 1 CPU tensors, ... (default 1; ladder info lists them)");
   add_choice(app, "--dtype", flags.dtype, dtype_names(),
              "what to compute in (default fp64 at stage 0, else fp32)");
-  add_choice(app, "--device", flags.device, {"auto", "cpu", "gpu"},
-             "where stages with GPU kernels run (default auto)");
+  add_device(app, flags.device);
   add_number(app, "--threads", flags.threads, "CPU threads (default 0: all cores)");
 }
 
@@ -81,9 +80,7 @@ Place resolve_place(const PlaceFlags& flags) {
           flags.threads);
   place.options.dtype = flags.dtype.empty() ? stage.dtypes.front() : parse_dtype(flags.dtype);
   place.options.threads = flags.threads;
-  place.options.device = flags.device == "cpu"   ? Device::cpu
-                         : flags.device == "gpu" ? Device::gpu
-                                                 : Device::automatic;
+  place.options.device = flags.device;
   return place;
 }
 

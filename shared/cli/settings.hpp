@@ -21,7 +21,8 @@ namespace ladder::cli {
 /// Where a model runs; what train, sample and logits share.
 struct PlaceFlags {
   std::optional<int> stage;
-  std::string dtype, device = "auto";
+  std::string dtype;
+  Device device = Device::automatic;
   int threads = 0;
 };
 

@@ -16,7 +16,7 @@ namespace {
 
 struct SpeedupFlags {
   RunFlags run;
-  PlaceFlags place;
+  Device device = Device::automatic;
   std::string size = "micro", json, name;
   std::int64_t documents = 0;
   int rounds = 5;
@@ -42,9 +42,7 @@ ChainSettings settings_of(const SpeedupFlags& flags) {
   settings.batch = own == 1 ? 16 : 0;   // a size that has batches of its own needs no further ones
   settings.threads = own == 1 ? 1 : 0;  // and has work for all cores
   settings.documents = round_up(flags.documents > 0 ? flags.documents : 32, own == 1 ? 16 : own);
-  settings.device = flags.place.device == "cpu"   ? Device::cpu
-                    : flags.place.device == "gpu" ? Device::gpu
-                                                  : Device::automatic;
+  settings.device = flags.device;
   return settings;
 }
 
@@ -70,8 +68,8 @@ void run_speedup(const SpeedupFlags& flags) {
       "{}; the first {} documents of {} from the initial weights, seed {}, median of {} rounds, {}",
       describe(run.model), settings.documents, data, run.train.seed, settings.rounds,
       settings.threads == 1 ? "one core" : "all cores");
-  const Record described =
-      new_record(flags.name.empty() ? "speedup-" + flags.size : flags.name, command_of(flags), work);
+  const Record described = new_record(flags.name.empty() ? "speedup-" + flags.size : flags.name,
+                                      command_of(flags), work, flags.device);
   fmt::print("work     {}\nmachine  {}\nbuild    {}\n\n", work, describe(described.machine),
              describe(described.build));
   Status status;
@@ -103,8 +101,7 @@ void add_speedup(CLI::App& app) {
       .type("FILE");
   add_setting_flags(app, flags->run,
                     {"--n-layer", "--n-embd", "--n-head", "--block-size", "--batch-size", "--seed"});
-  add_choice(app, "--device", flags->place.device, {"auto", "cpu", "gpu"},
-             "where stages with GPU kernels run (default auto)");
+  add_device(app, flags->device);
   add_number(app, "--documents", flags->documents,
              "documents in one round, rounded up to whole batches (default 32)");
   add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 5)");

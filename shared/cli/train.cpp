@@ -255,7 +255,7 @@ Json configuration_json(const Session& session) {
 
 void write_reports(const Session& session, const TrainFlags& flags, const TrainResult& result) {
   if (flags.trace.empty() && flags.json.empty()) return;
-  Json machine = to_json(this_machine());
+  Json machine = to_json(this_machine(session.place.options.device));
   machine["build"] = to_json(this_build());
   Json config = configuration_json(session);
   config["temperature"] = flags.sampling.temperature;

@@ -62,9 +62,9 @@ double arithmetic_rate(Runtime& runtime) {
 
 }  // namespace
 
-GpuCeilings ceilings(Dtype dtype) {
+GpuCeilings ceilings(Dtype dtype, int ordinal) {
   constexpr std::size_t kBytes = std::size_t{1} << 30;  // far more than any cache
-  Runtime runtime(0, false);
+  Runtime runtime({dtype, {Device::Kind::gpu, ordinal}, 0, false});
   void* from = runtime.allocate(kBytes);
   void* to = runtime.allocate(kBytes);
   const auto stream = static_cast<cudaStream_t>(runtime.stream().handle);

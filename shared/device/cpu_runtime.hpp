@@ -9,11 +9,11 @@
 #include <memory>
 #include <vector>
 
-#include "shared/base/error.hpp"
+#include "shared/base/checked_size.hpp"
+#include "shared/device/device_ops.hpp"
 #include "shared/device/memory_watch.hpp"
 #include "shared/device/stream.hpp"
 #include "shared/device/worker_pool.hpp"
-#include "shared/model/ops.hpp"
 
 namespace ladder::on_cpu {
 
@@ -33,7 +33,7 @@ class Runtime {
  public:
   static constexpr bool kEmulated = true;
 
-  Runtime(int threads, bool /*graphs*/) : workers_(threads) {
+  explicit Runtime(const CudaOptions& options) : workers_(options.threads) {
     stream_.workers = &workers_;
     stream_.allocate = [this](std::size_t bytes) { return allocate(bytes); };
     stream_.lent = [](const void* data, std::size_t bytes) {
@@ -49,7 +49,7 @@ class Runtime {
 
   /// Zeroed, 256-byte aligned, released with the Runtime.
   void* allocate(std::size_t bytes) {
-    const std::size_t size = (bytes + 255) / 256 * 256 + (bytes == 0 ? 256 : 0);
+    const std::size_t size = std::max<std::size_t>(256, checked_round_up(bytes, 256, "a block of memory"));
     const std::size_t available = available_bytes();
     void* data = available != 0 && size > available ? nullptr : std::aligned_alloc(256, size);
     if (data == nullptr)

@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "shared/base/checked_size.hpp"
+#include "shared/device/device_ops.hpp"
 #include "shared/device/stream.hpp"
-#include "shared/model/ops.hpp"
 
 /// In front of a loop: asks the compiler to have eight loads under way at a time.
 #define LADDER_UNROLL_8 _Pragma("unroll 8")
@@ -34,6 +35,10 @@ void start(Stream& stream, const char* name, dim3 grid, dim3 block, void (*kerne
 
 /// What an Ops needs of a machine: one arena, one stream, and steps that are recorded once and replayed.
 ///
+/// CUDA keeps a current GPU for every thread, and a stream takes launches only while its own GPU is current. So
+/// whatever may reach CUDA, stream() included, first makes this Runtime's GPU the calling thread's current one:
+/// two Runtimes on two GPUs may take turns on one thread, and a Runtime may be used from any thread.
+///
 /// A step of a small model is some fifty kernels of a few microseconds each, and starting a kernel costs the
 /// CPU about as much. A CUDA graph records the launches of one step and starts them all with one call. A
 /// graph holds pointers and sizes, not data, so it stays right as long as the step has the same StepKey.
@@ -41,7 +46,8 @@ class Runtime {
  public:
   static constexpr bool kEmulated = false;
 
-  Runtime(int /*threads*/, bool graphs) : record_(graphs) {
+  explicit Runtime(const CudaOptions& options) : ordinal_(options.device.ordinal), record_(options.graphs) {
+    make_current();
     cudaStream_t stream = nullptr;
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
     stream_.handle = stream;
@@ -50,12 +56,16 @@ class Runtime {
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
   ~Runtime() {
+    cudaSetDevice(ordinal_);
     forget_graphs();
     for (void* chunk : chunks_) cudaFree(chunk);
     cudaStreamDestroy(handle());
   }
 
-  Stream& stream() { return stream_; }
+  Stream& stream() {
+    make_current();
+    return stream_;
+  }
   const Stream& stream() const { return stream_; }
   std::size_t allocations() const { return chunks_.size(); }
   std::size_t allocated_bytes() const { return allocated_bytes_; }
@@ -63,7 +73,7 @@ class Runtime {
 
   /// Zeroed, 256-byte aligned, released with the Runtime. Small requests share a chunk.
   void* allocate(std::size_t bytes) {
-    const std::size_t size = std::max<std::size_t>(256, (bytes + 255) / 256 * 256);
+    const std::size_t size = std::max<std::size_t>(256, checked_round_up(bytes, 256, "a block of memory"));
     if (size > chunk_left_) {
       const std::size_t chunk = std::max(size, kChunk);
       // may throw: what is left of the last one stays usable
@@ -78,27 +88,32 @@ class Runtime {
 
   /// Waits for all earlier work.
   void synchronize() {
+    make_current();
     check(cudaStreamSynchronize(handle()),
           fmt::format("cudaStreamSynchronize after kernel {}", stream_.last()));
   }
 
   void upload(void* destination, const void* host, std::size_t bytes) {
+    make_current();
     check(cudaMemcpyAsync(destination, host, bytes, cudaMemcpyHostToDevice, handle()),
           fmt::format("cudaMemcpyAsync of {} bytes to the GPU, after kernel {}", bytes, stream_.last()));
   }
   void download(void* host, const void* source, std::size_t bytes) {
+    make_current();
     const std::string call =
         fmt::format("cudaMemcpyAsync of {} bytes from the GPU, after kernel {}", bytes, stream_.last());
     check(cudaMemcpyAsync(host, source, bytes, cudaMemcpyDeviceToHost, handle()), call);
     check(cudaStreamSynchronize(handle()), call);
   }
   void zero(void* destination, std::size_t bytes) {
-    if (!stream_.dry)
-      check(cudaMemsetAsync(destination, 0, bytes, handle()),
-            fmt::format("cudaMemsetAsync of {} bytes", bytes));
+    if (stream_.dry) return;
+    make_current();
+    check(cudaMemsetAsync(destination, 0, bytes, handle()),
+          fmt::format("cudaMemsetAsync of {} bytes", bytes));
   }
 
   void run_step(const StepKey& key, const std::function<void()>& body) {
+    make_current();
     auto found =
         std::find_if(recorded_.begin(), recorded_.end(), [&](const Recorded& r) { return r.key == key; });
     if (found == recorded_.end()) {
@@ -126,7 +141,14 @@ class Runtime {
 
   cudaStream_t handle() const { return static_cast<cudaStream_t>(stream_.handle); }
 
+  void make_current() const {
+    int current = 0;
+    check(cudaGetDevice(&current), "cudaGetDevice");
+    if (current != ordinal_) check(cudaSetDevice(ordinal_), fmt::format("cudaSetDevice({})", ordinal_));
+  }
+
   void* new_chunk(std::size_t bytes) {
+    make_current();
     void* data = nullptr;
     const cudaError_t code = cudaMalloc(&data, bytes);
     if (code == cudaErrorMemoryAllocation) {
@@ -172,6 +194,7 @@ class Runtime {
     recorded_.clear();
   }
 
+  int ordinal_;
   bool record_;
   Stream stream_;
   std::vector<void*> chunks_;

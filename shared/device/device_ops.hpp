@@ -19,16 +19,13 @@ class DeviceOps : public Ops {
   virtual DeviceUse use() const = 0;
 };
 
+/// What a Runtime and the Ops on it are made with.
 struct CudaOptions {
   Dtype dtype = Dtype::fp32;
   Device device = Device::automatic;
   int threads = 0;     ///< of the CPU model; 0: all cores
   bool graphs = true;  ///< record a step once and replay it; the environment's LADDER_GRAPHS=0 says no
 };
-
-/// Whether an Ops of these options runs on the GPU. Throws MachineError with gpu_report().reason when
-/// options.device is gpu and there is none.
-bool runs_on_gpu(const CudaOptions& options);
 
 /// The options with what the environment says about recording (LADDER_GRAPHS=0: do not).
 CudaOptions with_environment(CudaOptions options);

@@ -29,7 +29,7 @@ class DeviceOpsOn : public PassesOn<Stage, DeviceOps, List> {
  public:
   /// `kernels`: what stands before the name of each kernel, "stage2.".
   DeviceOpsOn(const CudaOptions& options, std::string kernels)
-      : dtype_(options.dtype), runtime_(options.threads, options.graphs), prefix_(std::move(kernels)) {}
+      : dtype_(options.dtype), runtime_(options), prefix_(std::move(kernels)) {}
 
   Dtype dtype() const override { return dtype_; }
   /// Padded, so that steps of different documents have the same shape and one recorded graph serves them all.

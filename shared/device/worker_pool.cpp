@@ -1,17 +1,34 @@
 #include "shared/device/worker_pool.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
+
+#include "shared/base/error.hpp"
 
 namespace ladder {
 
-WorkerPool::WorkerPool(int threads) {
+std::thread WorkerPool::start_thread(std::function<void()> serve) { return std::thread(std::move(serve)); }
+
+WorkerPool::WorkerPool(int threads, const Start& start) {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
   const unsigned wanted = threads > 0 ? static_cast<unsigned>(threads) : cores;
-  for (unsigned i = 1; i < wanted; ++i) workers_.emplace_back([this] { work(); });
+  try {
+    workers_.reserve(wanted - 1);
+    for (unsigned i = 1; i < wanted; ++i) workers_.push_back(start([this] { serve(); }));
+  } catch (const std::exception& error) {
+    // No destructor follows a constructor that throws: the workers that run would wait for ever, and to drop
+    // a thread that was not joined ends the program.
+    stop();
+    throw MachineError(fmt::format(
+        "threads: {} asked for, {} started, then the system said: {}; ask for fewer with --threads N", wanted,
+        this->threads(), error.what()));
+  }
 }
 
-WorkerPool::~WorkerPool() {
+WorkerPool::~WorkerPool() { stop(); }
+
+void WorkerPool::stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
@@ -20,37 +37,39 @@ WorkerPool::~WorkerPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void WorkerPool::work() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    start_.wait(lock, [this] { return stop_ || next_ < count_; });
-    if (stop_) return;
-    take_pieces(lock);
+void WorkerPool::run(int pieces, Call call, const void* context) {
+  {
+    const std::lock_guard lock(mutex_);
+    call_ = call;
+    context_ = context;
+    pieces_ = pieces;
+    next_ = 0;
   }
+  start_.notify_all();
+  take_pieces(pieces, call, context);
+  std::unique_lock lock(mutex_);
+  pieces_ = 0;
+  done_.wait(lock, [this] { return running_ == 0; });
 }
 
-// Entered and left with the lock held; the lock is open while a piece runs.
-void WorkerPool::take_pieces(std::unique_lock<std::mutex>& lock) {
-  while (next_ < count_) {
-    const std::size_t begin = next_;
-    const std::size_t end = std::min(count_, begin + piece_);
-    next_ = end;
+void WorkerPool::take_pieces(int pieces, Call call, const void* context) {
+  for (int i = next_++; i < pieces; i = next_++) call(context, i);
+}
+
+void WorkerPool::serve() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    start_.wait(lock, [this] { return stop_ || next_ < pieces_; });
+    if (stop_) return;
     ++running_;
-    std::exception_ptr failure;
+    const int pieces = pieces_;
+    const Call call = call_;
+    const void* context = context_;
     lock.unlock();
-    try {
-      (*body_)(begin, end);
-    } catch (...) {
-      failure = std::current_exception();
-    }
+    take_pieces(pieces, call, context);
     lock.lock();
-    --running_;
-    if (failure && (!failure_ || begin < failed_at_)) {
-      failure_ = failure;
-      failed_at_ = begin;
-    }
+    if (--running_ == 0) done_.notify_one();
   }
-  if (running_ == 0) finished_.notify_all();
 }
 
 void WorkerPool::parallel(std::size_t count, const std::function<void(std::size_t, std::size_t)>& body) {
@@ -58,17 +77,23 @@ void WorkerPool::parallel(std::size_t count, const std::function<void(std::size_
     if (count > 0) body(0, count);
     return;
   }
-  std::unique_lock lock(mutex_);
-  body_ = &body;
-  failure_ = nullptr;
-  next_ = 0;
-  count_ = count;
-  piece_ = std::max<std::size_t>(1, count / (static_cast<std::size_t>(threads()) * 4));
-  start_.notify_all();
-  take_pieces(lock);
-  finished_.wait(lock, [this] { return running_ == 0 && next_ >= count_; });
-  count_ = next_ = 0;
-  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  const std::size_t size = std::max<std::size_t>(1, count / (static_cast<std::size_t>(threads()) * 4));
+  std::mutex failing;
+  std::exception_ptr failure;
+  int failed_at = 0;
+  for_each(static_cast<int>((count + size - 1) / size), [&](int piece) {
+    const std::size_t begin = static_cast<std::size_t>(piece) * size;
+    try {
+      body(begin, std::min(count, begin + size));
+    } catch (...) {
+      const std::lock_guard lock(failing);
+      if (!failure || piece < failed_at) {
+        failure = std::current_exception();
+        failed_at = piece;
+      }
+    }
+  });
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace ladder

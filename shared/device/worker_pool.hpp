@@ -1,9 +1,12 @@
-// WorkerPool: a fixed set of threads that share the blocks of a launch on the CPU model.
+// WorkerPool: a fixed set of threads that share numbered pieces of work: the blocks of a launch on the CPU
+// models, the parts of a large product in stage 1.
+//
+// Who computes a piece never changes its result, so results do not depend on the number of threads.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
-#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -13,30 +16,54 @@ namespace ladder {
 
 class WorkerPool {
  public:
-  /// `threads` in all, the calling one included; 0: one for each core.
-  explicit WorkerPool(int threads);
+  /// Starts one worker: a thread that runs `serve`, and whatever else shall hold on it for as long as it lives.
+  using Start = std::function<std::thread(std::function<void()> serve)>;
+
+  /// `threads` in all, the calling one included: 1 starts none; 0: one for each core. Throws MachineError when
+  /// the system does not give that many, with no thread left behind.
+  explicit WorkerPool(int threads, const Start& start = start_thread);
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
   ~WorkerPool();
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Calls body(begin, end) for pieces that cover 0..count-1 once, on all threads, and returns when all are
-  /// done. Pieces are small, handed out in order. When some throw, the exception of the first piece in order
-  /// is rethrown, so the same error is reported whatever the threads did.
+  /// Calls work(i) once for every i in [0, pieces), on all threads, handed out in order, and returns when all
+  /// are done. Allocates nothing. `work` must not throw.
+  template <class Work>
+  void for_each(int pieces, const Work& work) {
+    if (workers_.empty() || pieces <= 1) {
+      for (int i = 0; i < pieces; ++i) work(i);
+      return;
+    }
+    run(
+        pieces, [](const void* context, int i) { (*static_cast<const Work*>(context))(i); }, &work);
+  }
+
+  /// Calls body(begin, end) for small ranges that cover 0..count-1 once. When some throw, the exception of the
+  /// first range in order is rethrown, so the same error is reported whatever the threads did.
   void parallel(std::size_t count, const std::function<void(std::size_t, std::size_t)>& body);
 
+  /// The usual way: a std::thread and nothing else.
+  static std::thread start_thread(std::function<void()> serve);
+
  private:
-  void work();
-  void take_pieces(std::unique_lock<std::mutex>& lock);
+  using Call = void (*)(const void* context, int piece);
+
+  void run(int pieces, Call call, const void* context);
+  void take_pieces(int pieces, Call call, const void* context);
+  void serve();
+  void stop();
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;
-  std::condition_variable start_, finished_;
-  const std::function<void(std::size_t, std::size_t)>* body_ = nullptr;
-  std::size_t count_ = 0, piece_ = 1, next_ = 0, running_ = 0;
-  std::size_t failed_at_ = 0;
-  std::exception_ptr failure_;
+  std::condition_variable start_, done_;
+  // What is being shared out; pieces_ is 0 between two calls.
+  Call call_ = nullptr;
+  const void* context_ = nullptr;
+  int pieces_ = 0;
+  std::atomic<int> next_ = 0;
+  int running_ = 0;  ///< workers inside a call; one that wakes late takes no part, and nobody waits for it
   bool stop_ = false;
 };
 

@@ -73,6 +73,8 @@ void compare_tensors(const TensorList& upper, const TensorList& lower, const std
 
 // ---- sides and rungs -----------------------------------------------------------------------------------------
 
+Device device_of(int stage, Device device) { return find_stage(stage).gpu ? device : Device::automatic; }
+
 Side side_of(int stage, Dtype dtype, Device device, int threads, const Variant* variant) {
   const std::vector<Dtype>& known = find_stage(stage).dtypes;
   require(std::find(known.begin(), known.end(), dtype) != known.end(), "stage {} does not compute in {}",
@@ -80,7 +82,7 @@ Side side_of(int stage, Dtype dtype, Device device, int threads, const Variant* 
   const std::string row = variant == nullptr ? "" : ", " + variant->row;
   return {fmt::format("stage {} {}{}", stage, name_of(dtype), row), dtype,
           [=, name = variant == nullptr ? "" : variant->name](const GptConfig& config, int max_batch) {
-            return make_engine(stage, config, {dtype, max_batch, device, threads, name});
+            return make_engine(stage, config, {dtype, max_batch, device_of(stage, device), threads, name});
           }};
 }
 
@@ -99,7 +101,7 @@ std::vector<Rung> rungs(Device device, int threads) {
           {stage.number, side_of(stage.number, stage.dtypes.front(), device, threads), double_rung});
     // The type that tensor cores are for; on the CPU model, which rounds number by number, it would only cost time.
     const bool narrow = std::count(stage.dtypes.begin(), stage.dtypes.end(), Dtype::bf16) > 0;
-    if (narrow && device != Device::cpu && gpu_report().usable)
+    if (narrow && runs_on_gpu(device))
       chain.push_back({stage.number, side_of(stage.number, Dtype::bf16, device, threads), double_rung});
   }
   return chain;

@@ -16,7 +16,6 @@
 #include "shared/base/error.hpp"
 #include "shared/base/json_member.hpp"
 #include "shared/base/process.hpp"
-#include "shared/device/gpu.hpp"
 
 namespace ladder {
 namespace {
@@ -73,11 +72,12 @@ std::filesystem::path source_folder() {
   return LADDER_BUILT_FROM;
 }
 
-Machine this_machine() {
+Machine this_machine(Device device) {
   const double bytes =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   const double gib = bytes / (1024.0 * 1024.0 * 1024.0);
-  return {cpu_name(), usable_cores(), std::round(gib * 10.0) / 10.0, os_name(), gpu_report().device};
+  return {cpu_name(), usable_cores(), std::round(gib * 10.0) / 10.0, os_name(),
+          gpu_report(device.ordinal).device};
 }
 
 Build this_build() {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "shared/base/json.hpp"
+#include "shared/device/gpu.hpp"
 
 namespace ladder {
 
@@ -24,7 +25,8 @@ struct Build {
   bool dirty = false;    ///< those sources differ from the commit
 };
 
-Machine this_machine();
+/// Of several GPUs, the one that `device` names.
+Machine this_machine(Device device = Device::automatic);
 
 /// The commit is asked from git when this is called, in the folder the program was built from.
 Build this_build();

@@ -140,7 +140,8 @@ std::vector<std::string> stage_entries(const std::string& name) {
     return first;
   };
   // Options that decide a stage's speed on the CPU are its own and its model's.
-  if (name == "stage1") return {"stage1_cpu_tensor", "stage1_cpu_tensor/CMakeLists.txt"};
+  if (name == "stage1")
+    return {"stage1_cpu_tensor", "stage1_cpu_tensor/CMakeLists.txt", "shared/device/worker_pool"};
   if (name == "stage2") return joined(joined(stage2, on_gpu), on_cpu);
   if (name == "stage3")
     return joined(joined(joined(stage3, on_gpu), on_cpu),
@@ -160,8 +161,14 @@ RecordRow row_from(const Json& json, const std::string& source) {
 
 }  // namespace
 
-Record new_record(std::string name, std::string command, std::string work) {
-  return {std::move(name), std::move(command), std::move(work), utc_now(), this_machine(), this_build(), {}};
+Record new_record(std::string name, std::string command, std::string work, Device device) {
+  return {std::move(name),
+          std::move(command),
+          std::move(work),
+          utc_now(),
+          this_machine(device),
+          this_build(),
+          {}};
 }
 
 std::vector<std::string> source_set(const std::string& name) {

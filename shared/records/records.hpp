@@ -29,7 +29,7 @@ struct Record {
 };
 
 /// With name, command and work; date, machine and build are those of now.
-Record new_record(std::string name, std::string command, std::string work);
+Record new_record(std::string name, std::string command, std::string work, Device device = Device::automatic);
 
 /// The files that a row's figures depend on, as patterns from the source folder: a folder (all its code files) or a
 /// single file, with or without its suffix ("shared/model/ops": ops.hpp and ops.cpp); "!" in front takes a file or folder out

@@ -56,7 +56,7 @@ void prepare_engine(Entry& entry, const ChainSettings& settings) {
     entry.row.emulated = entry.engine->emulated();
     const bool on_gpu = find_stage(entry.row.stage).gpu && !entry.row.emulated;
     entry.row.sources = source_set_of(entry.row.stage, on_gpu);
-    if (on_gpu) entry.row.device = gpu_report().device;
+    if (on_gpu) entry.row.device = gpu_report(settings.device.ordinal).device;
     if (!on_gpu && entry.row.stage > 0)
       entry.row.not_run =
           too_slow(tensor_seconds(*entry.run, entry.side.dtype, entry.row.emulated, settings.threads),
@@ -130,7 +130,7 @@ std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<R
     while (stage_below >= 0 && entries[static_cast<std::size_t>(stage_below)].row.stage >= rung.stage)
       --stage_below;
     const int below = rung.below >= 0 ? rung.below + first : (with_interpreter ? 0 : -1);
-    const bool on_gpu = settings.device != Device::cpu && gpu_report().usable;
+    const bool on_gpu = runs_on_gpu(settings.device);
     add(rung.side.name, source_set_of(rung.stage, on_gpu), run, rung.side, rung.stage, below, stage_below);
   }
   if (batched == nullptr) return entries;

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
-#include <thread>
 
 #include "shared/base/error.hpp"
 #include "shared/device/ceilings.hpp"
+#include "shared/device/worker_pool.hpp"
 #include "shared/model/ops_decorators.hpp"
 #include "shared/records/machine.hpp"
 #include "shared/speed/race.hpp"
@@ -52,12 +52,8 @@ CopyCeiling copy_ceiling(std::size_t bytes, int threads) {
       __asm__ volatile("" : : "r"(to.data()) : "memory");  // else a compiler may keep only the last copy
     }
   };
-  const double seconds = fastest(7, [&] {
-    std::vector<std::thread> workers;
-    for (int part = 1; part < parts; ++part) workers.emplace_back(copy_part, part);
-    copy_part(0);
-    for (std::thread& worker : workers) worker.join();
-  });
+  WorkerPool workers(parts);
+  const double seconds = fastest(7, [&] { workers.for_each(parts, copy_part); });
   const double moved = 2.0 * static_cast<double>(bytes);
   return {moved, moved * repeats / seconds};
 }
@@ -140,7 +136,7 @@ Ceilings measure_ceilings(int stage, const EngineOptions& options) {
   const auto ops = make_ops(stage, options);
   const bool on_cpu = !find_stage(stage).gpu || ops->emulated();
   if (!on_cpu) {
-    const GpuCeilings gpu = measure_gpu_ceilings(options.dtype);
+    const GpuCeilings gpu = measure_gpu_ceilings(options.dtype, options.device.ordinal);
     return {{{2.0 * (std::size_t{1} << 30), gpu.bytes_per_second}}, gpu.flops_per_second};
   }
   const Dtype dtype = options.dtype == Dtype::fp64 ? Dtype::fp64 : Dtype::fp32;

@@ -12,18 +12,19 @@
 namespace ladder::LADDER_SIDE::stage3 {
 
 #ifdef __CUDACC__
-/// Compute capability of the current device, 90 for 9.0; asked once.
+/// Compute capability of the current device, 90 for 9.0; asked again only where another has become current.
 inline int card() {
-  static const int capability = [] {
-    int device = 0, major = 0, minor = 0;
-    detail::check_launch("cudaGetDevice", cudaGetDevice(&device));
-    detail::check_launch("cudaDeviceGetAttribute",
-                         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
-    detail::check_launch("cudaDeviceGetAttribute",
-                         cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device));
-    return 10 * major + minor;
-  }();
-  return capability;
+  thread_local int asked = -1, capability = 0;
+  int device = 0;
+  detail::check_launch("cudaGetDevice", cudaGetDevice(&device));
+  if (device == asked) return capability;
+  int major = 0, minor = 0;
+  detail::check_launch("cudaDeviceGetAttribute",
+                       cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+  detail::check_launch("cudaDeviceGetAttribute",
+                       cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device));
+  asked = device;
+  return capability = 10 * major + minor;
 }
 inline constexpr std::array kBuilt = {LADDER_TILE_ARCHITECTURES};
 #else

@@ -11,8 +11,9 @@ namespace {
 std::unique_ptr<FusedStep> make_fused_step(const GptConfig& config, const CudaOptions& options,
                                            int max_batch) {
   require_fused_step(config, options.dtype);
-  return runs_on_gpu(options) ? on_gpu::stage3::make_fused_step(config, with_environment(options), max_batch)
-                              : on_cpu::stage3::make_fused_step(config, options, max_batch);
+  return runs_on_gpu(options.device)
+             ? on_gpu::stage3::make_fused_step(config, with_environment(options), max_batch)
+             : on_cpu::stage3::make_fused_step(config, options, max_batch);
 }
 
 /// Trains with one, answers everything else with the other, which is brought up to date when it is asked.

@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "shared/base/checked_size.hpp"
 #include "stage3_tiled_kernels/one_launch/document_kernel.cuh"
 #include "stage3_tiled_kernels/one_launch/fused_step.hpp"
 #include "stage3_tiled_kernels/one_launch/padded_model.hpp"
@@ -16,7 +17,7 @@ template <class E>
 class DeviceFusedStep final : public FusedStep {
  public:
   DeviceFusedStep(const GptConfig& config, const CudaOptions& options, int max_batch)
-      : config_(config), runtime_(options.threads, options.graphs), model_(config, runtime_) {
+      : config_(config), runtime_(options), model_(config, runtime_) {
     require_width<E>(config, "--fused-step");
     lay_out();
     reserve(max_batch);
@@ -66,14 +67,15 @@ class DeviceFusedStep final : public FusedStep {
     const auto count = static_cast<std::size_t>(documents);
     const TileSizes tiles = tile_sizes(config_);
     const auto block = static_cast<std::size_t>(tiles.block);
-    const auto input = static_cast<std::size_t>(config_.n_layer * tiles.block * tiles.width);
     const std::int64_t factors = std::int64_t{documents} * tiles.block * columns_;
     require(factors <= std::numeric_limits<std::int32_t>::max(),
             "--fused-step: what {} documents leave behind, {} numbers, is more than the kernel can count",
             documents, factors);
-    input_ = model_.template allocate<std::byte>(kRatesBytes + 2 * count * block * sizeof(std::int32_t));
+    const std::size_t tokens = checked_product({2, count, block, sizeof(std::int32_t)}, "a step's tokens");
+    input_ = model_.template allocate<std::byte>(checked_sum({kRatesBytes, tokens}, "a step's input"));
     loss_ = model_.template allocate<E>(count);
-    inputs_ = model_.template allocate<E>(count * input);
+    inputs_ =
+        model_.template allocate<E>(checked_product({count, layer_inputs(config_)}, "the layers' inputs"));
     factors_ = model_.template allocate<E>(static_cast<std::size_t>(factors));
     capacity_ = documents;
   }

@@ -11,11 +11,9 @@ template <class E>
 class DeviceModel final : public OneLaunch {
  public:
   DeviceModel(const GptConfig& config, const CudaOptions& options)
-      : config_(config), runtime_(options.threads, false), model_(config, runtime_) {
+      : config_(config), runtime_(options), model_(config, runtime_) {
     require_width<E>(config, "--one-launch");
-    const TileSizes tiles = tile_sizes(config);
-    inputs_ =
-        model_.template allocate<E>(static_cast<std::size_t>(config.n_layer * tiles.block * tiles.width));
+    inputs_ = model_.template allocate<E>(layer_inputs(config));
   }
 
   void load(const TensorList& parameters, const Moments& moments) override {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "shared/base/checked_size.hpp"
+
 namespace ladder {
 namespace {
 
@@ -67,12 +69,22 @@ void require_one_launch(const GptConfig& config, Dtype dtype, std::int64_t seque
   tile_sizes(config);
 }
 
+std::size_t layer_inputs(const GptConfig& config) {
+  const TileSizes tiles = tile_sizes(config);
+  return checked_product({static_cast<std::size_t>(config.n_layer), static_cast<std::size_t>(tiles.block),
+                          static_cast<std::size_t>(tiles.width)},
+                         "the layers' inputs");
+}
+
 std::size_t padded_count(const GptConfig& config) {
   const TileSizes tiles = tile_sizes(config);
   const auto width = static_cast<std::size_t>(tiles.width);
   const std::size_t rows =
       2 * static_cast<std::size_t>(tiles.vocabulary) + static_cast<std::size_t>(tiles.block);
-  return rows * width + static_cast<std::size_t>(config.n_layer) * 12 * width * width;
+  constexpr const char* kWhat = "the padded model";
+  return checked_sum(
+      {rows * width, checked_product({static_cast<std::size_t>(config.n_layer), 12, width, width}, kWhat)},
+      kWhat);
 }
 
 std::vector<double> pad(const GptConfig& config, const TensorList& tensors) {
@@ -143,7 +155,7 @@ StepData step_data(const GptConfig& config, std::span<const StepInput> steps) {
 
 std::unique_ptr<OneLaunch> make_one_launch(const GptConfig& config, const CudaOptions& options) {
   require_one_launch(config, options.dtype, 1);
-  return runs_on_gpu(options) ? on_gpu::stage3::make_one_launch(config, options)
+  return runs_on_gpu(options.device) ? on_gpu::stage3::make_one_launch(config, options)
                               : on_cpu::stage3::make_one_launch(config, options);
 }
 

@@ -60,6 +60,8 @@ struct TileSizes {
 /// asked for it.
 TileSizes tile_sizes(const GptConfig& config, const char* flag = "--one-launch");
 
+/// Elements of what a document leaves at the inputs of all layers: [n_layer, block, width], padded.
+std::size_t layer_inputs(const GptConfig& config);
 /// Elements of a padded model; the layout is memory.hpp's.
 std::size_t padded_count(const GptConfig& config);
 /// A model's tensors, laid out with padding, and back.

@@ -1,6 +1,7 @@
 // A padded model in a device's memory: parameters and moments, to the device and back.
 #pragma once
 
+#include "shared/base/checked_size.hpp"
 #include "shared/base/dtype_convert.hpp"
 #include "stage3_tiled_kernels/kernels/element_type.hpp"
 #include "stage3_tiled_kernels/one_launch/one_launch.hpp"
@@ -75,7 +76,7 @@ class PaddedModel {
 
   template <class T>
   T* allocate(std::size_t count) {
-    return static_cast<T*>(runtime_.allocate(count * sizeof(T)));
+    return static_cast<T*>(runtime_.allocate(checked_product({count, sizeof(T)}, "a buffer")));
   }
   void upload(E* destination, std::span<const double> values) {
     std::vector<E> converted(values.size());

@@ -1,6 +1,8 @@
 // Bad usage and bad input: exit code 2, one line that names the thing, nothing left behind.
 #include <catch2/catch.hpp>
 
+#include <sys/resource.h>
+
 #include <algorithm>
 
 #include "tests/support/run_program.hpp"
@@ -161,6 +163,10 @@ TEST_CASE("unknown names are answered with the nearest valid one") {
            {{"train", "--dtype", "fp23"}, {"--dtype", "did you mean fp32?"}},
            {{"train", "--dtype", "double"}, {"--dtype", "fp64"}},
            {{"train", "--device", "gpuu"}, {"--device", "did you mean gpu?"}},
+           {{"climb", "--device", "gpu:"}, {"--device", "auto, cpu, gpu and gpu:N"}},
+           {{"parity", "--device", "gpu:x"}, {"--device", "auto, cpu, gpu and gpu:N"}},
+           {{"speedup", "--device", "gpu:-1"}, {"--device", "auto, cpu, gpu and gpu:N"}},
+           {{"crossover", "--device", "cuda"}, {"--device", "auto, cpu, gpu and gpu:N"}},
            {{"train", "--stage", "99"}, {"99", "0 (scalar autograd)", "1 (CPU tensors)"}},
            {{"train", "--stage", "-1"}, {"-1"}},
            {{"train", "--stage", "0", "--dtype", "fp32"}, {"stage 0", "fp32", "fp64"}},
@@ -225,7 +231,40 @@ TEST_CASE("traces of kernels, sizes and blocks that do not exist") {
 
 TEST_CASE("a stage without GPU kernels says so with exit code 3") {
   check_refused({{"train", "--stage", "1", "--device", "gpu"}, {"stage 1", "GPU"}, 3});
+  check_refused({{"train", "--stage", "1", "--device", "gpu:1"}, {"stage 1", "leave out --device gpu:1"}, 3});
 }
+
+TEST_CASE("a GPU that is not there is one line with exit code 3, whichever subcommand is asked") {
+  for (const Bad& bad : std::vector<Bad>{
+           {{"train", "--stage", "2", "--device", "gpu:99", "--steps", "1"}, {"GPU"}, 3},
+           {{"train", "--stage", "3", "--device", "gpu:99", "--steps", "1"}, {"GPU"}, 3},
+       })
+    check_refused(bad);
+  const TemporaryFolder folder;
+  for (const char* command : {"speedup", "parity", "crossover"}) {
+    const test::Outcome outcome = test::run_program(folder.path(), {command, "--device", "gpu:99"});
+    INFO(command << ": " << outcome.err);
+    CHECK(outcome.code == 3);
+    CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+  }
+}
+
+// A sanitizer reserves far more addresses than the limit leaves; tests/device injects the same fault there.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("threads that the system does not give are one line with exit code 3, at every stage") {
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_AS, &before) == 0);
+  rlimit tight = before;
+  tight.rlim_cur = rlim_t{1} << 30;  // room for the program, not for the stacks of 4096 threads
+  for (const char* stage : {"1", "2", "3"}) {
+    REQUIRE(setrlimit(RLIMIT_AS, &tight) == 0);  // the program inherits it
+    check_refused({{"train", "--stage", stage, "--steps", "1", "--threads", "4096"},
+                   {"4096 asked for", "started", "--threads N"},
+                   3});
+    REQUIRE(setrlimit(RLIMIT_AS, &before) == 0);
+  }
+}
+#endif
 
 TEST_CASE("one launch: only stage 3, fp32 or fp64, one sequence a step, sizes that fit its tiles") {
   const std::vector<std::string> base = {"train", "--one-launch", "--steps", "1"};

@@ -58,6 +58,12 @@ TEST_CASE("info says what runs here") {
   const Json json = json_of(folder / "info.json");
   CHECK(json.at("stages").size() >= 2);
   CHECK(json.at("stages")[0].at("runs") == "yes");
+  for (const Json& gpu : json.at("gpus")) {  // every card has a line of its own
+    const std::string name = gpu.at("device").get<std::string>();
+    const std::string text = gpu.at(gpu.at("usable").get<bool>() ? "name" : "reason").get<std::string>();
+    CHECK_THAT(out, Contains("\n" + name) && Contains(text));
+  }
+  if (json.at("gpus").empty()) CHECK_THAT(out, Contains("\ngpu      none: "));
 }
 
 TEST_CASE("a run prints its configuration first, then progress, then samples") {

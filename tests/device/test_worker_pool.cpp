@@ -3,8 +3,10 @@
 #include <atomic>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
+#include "shared/base/error.hpp"
 #include "shared/device/worker_pool.hpp"
 
 using ladder::WorkerPool;
@@ -48,4 +50,75 @@ TEST_CASE("of several exceptions the first in order is reported, and the pool st
   std::atomic<int> calls = 0;
   pool.parallel(8, [&](std::size_t begin, std::size_t end) { calls += static_cast<int>(end - begin); });
   CHECK(calls == 8);
+}
+
+TEST_CASE("every piece is done exactly once") {
+  for (const int threads : {1, 2, 5}) {
+    WorkerPool pool(threads);
+    CHECK(pool.threads() == threads);
+    for (const int pieces : {0, 1, 2, 7, 100}) {
+      std::vector<std::atomic<int>> done(static_cast<std::size_t>(pieces));
+      pool.for_each(pieces, [&](int i) { ++done[static_cast<std::size_t>(i)]; });
+      for (const auto& count : done) REQUIRE(count == 1);
+    }
+  }
+}
+
+TEST_CASE("rounds follow each other without mixing") {
+  WorkerPool pool(3);
+  std::vector<int> values(50, 0);
+  for (int round = 0; round < 300; ++round)
+    pool.for_each(50, [&](int i) { values[static_cast<std::size_t>(i)] += i; });
+  for (int i = 0; i < 50; ++i) REQUIRE(values[static_cast<std::size_t>(i)] == 300 * i);
+}
+
+TEST_CASE("0 threads means one for each core") { CHECK(WorkerPool(0).threads() >= 1); }
+
+TEST_CASE("each worker runs inside what its start function sets up") {
+  static thread_local int mark = 0;
+  std::atomic<int> marked = 0;
+  std::atomic<int> arrived = 0;
+  {
+    WorkerPool pool(3, [&](std::function<void()> serve) {
+      return std::thread([&marked, serve] {
+        mark = 1;
+        serve();
+        marked += mark;
+      });
+    });
+    // Three pieces that wait for each other: every thread does one.
+    pool.for_each(3, [&](int) {
+      ++arrived;
+      while (arrived < 3) std::this_thread::yield();
+      marked += mark;
+    });
+    CHECK(marked == 2);
+  }
+  CHECK(marked == 4);  // and the set-up ends with the pool
+}
+
+TEST_CASE("a thread that cannot be started is a MachineError, and those that run are stopped and joined") {
+  std::atomic<int> alive = 0;
+  int started = 0;
+  const auto third_fails = [&](std::function<void()> serve) {
+    if (started == 2)
+      throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+    ++started;
+    return std::thread([&alive, serve] {
+      ++alive;
+      serve();
+      --alive;
+    });
+  };
+  std::string message;
+  try {
+    const WorkerPool pool(8, third_fails);
+  } catch (const ladder::MachineError& error) {
+    message = error.what();
+  }
+  CHECK_THAT(message, Catch::Contains("8 asked for, 3 started") &&
+                          Catch::Contains("Resource temporarily unavailable") &&
+                          Catch::Contains("--threads N"));
+  CHECK(started == 2);
+  CHECK(alive == 0);
 }

@@ -26,6 +26,16 @@ void require_parity(const Side& upper, const Side& lower, const Run& run, const 
 
 }  // namespace
 
+TEST_CASE("a chain on a GPU leaves the stages without GPU kernels on the CPU") {
+  GptConfig config;
+  config.vocab_size = 5;
+  const Device second = {Device::Kind::gpu, 1};
+  CHECK(side_of(0, Dtype::fp64, second).make(config, 1) != nullptr);
+  CHECK(side_of(1, Dtype::fp32, second).make(config, 1) != nullptr);
+  CHECK(device_of(1, second) == Device::automatic);
+  CHECK(device_of(3, second) == second);
+}
+
 TEST_CASE("stage 1 in double follows stage 0 for 1,000 steps") {
   require_parity(side_of(1, Dtype::fp64), side_of(0, Dtype::fp64), micro_run(1000));
 }

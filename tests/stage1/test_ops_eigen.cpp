@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "shared/base/checked_size.hpp"
 #include "shared/check/cases.hpp"
 #include "shared/check/tolerances.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
@@ -142,4 +143,15 @@ TEST_CASE("a NaN that is read reaches the output") {
     INFO(c.name());
     CHECK(seen);
   }
+}
+
+TEST_CASE("memory too large to be addressed is refused, not wrapped round to a few bytes") {
+  const auto ops = make_eigen_ops(Dtype::fp64, 1);
+  for (const std::size_t wraps : {SIZE_MAX, SIZE_MAX - 200, kLargestSize + 1})
+    CHECK_THROWS_WITH(ops->allocate(wraps), Catch::Contains("larger than can be addressed"));
+  CHECK(ops->allocate(0) != nullptr);
+  // 2^30 rows, heads and positions of 8 bytes: a product of 2^93, of which the lowest 64 bits are 0.
+  CHECK_THROWS_WITH(ops->attention_scratch_bytes(1 << 30, 1 << 30, 1 << 30),
+                    Catch::Contains("attention's probabilities") && Catch::Contains("can be addressed"));
+  CHECK(ops->attention_scratch_bytes(3, 2, 16) == std::size_t{8 * 3 * 2 * 16});
 }

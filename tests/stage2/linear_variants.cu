@@ -35,7 +35,7 @@ __global__ void quads_kernel(int rows, int inner, int columns, const float* a_nk
 
 class Bench {
  public:
-  Bench() : runtime_(0, false) {
+  Bench() : runtime_(CudaOptions{.graphs = false}) {
     check(cudaEventCreate(&before_), "cudaEventCreate");
     check(cudaEventCreate(&after_), "cudaEventCreate");
   }

@@ -1,26 +1,20 @@
-// Stage 3 on the device that the tests of this run are for (see tests/stage2/device.hpp).
+// Stage 3 on the device that the tests of this run are for (see tests/support/device.hpp).
 #pragma once
 
 #include "stage3_tiled_kernels/ops_tile.hpp"
-#include "tests/stage2/device.hpp"
+#include "tests/support/device.hpp"
 
 namespace ladder::testing {
 
-inline std::unique_ptr<DeviceOps> stage3_ops(Dtype dtype, int threads = 0, bool graphs = true) {
-  return make_tile_ops(CudaOptions{dtype, test_device(), threads, graphs});
-}
+using Stage3 = EngineOnDevice;
 
-/// An engine together with its Ops, which the engine owns.
-struct Stage3 {
-  DeviceOps* ops;
-  std::unique_ptr<Engine> engine;
-};
+inline std::unique_ptr<DeviceOps> stage3_ops(Dtype dtype, int threads = 0, bool graphs = true) {
+  return ops_on_device(make_tile_ops, dtype, threads, graphs);
+}
 
 inline Stage3 stage3_engine(const GptConfig& config, Dtype dtype, int max_batch, int threads = 0,
                             bool graphs = true) {
-  std::unique_ptr<DeviceOps> ops = stage3_ops(dtype, threads, graphs);
-  DeviceOps* raw = ops.get();
-  return {raw, make_ops_engine(config, std::move(ops), max_batch)};
+  return engine_on_device(make_tile_ops, config, dtype, max_batch, threads, graphs);
 }
 
 }  // namespace ladder::testing

@@ -75,7 +75,7 @@ TEST_CASE("fp64: every shape and batch trains as stage 1 does in double", "[fuse
   for (const Case& c : {Case{1, 16, 4, 4, 16, 1, 1}, Case{1, 16, 4, 4, 16, 33, 1},
                         Case{2, 16, 4, 2, 16, 4, 2}, Case{1, 12, 3, 3, 7, 5, 1}, Case{2, 32, 8, 2, 16, 3, 1},
                         Case{1, 60, 5, 5, 11, 2, 1}, Case{1, 64, 4, 1, 16, 3, 3}}) {
-    if (test_device() == Device::gpu && c.width > 16) continue;  // wide tiles of doubles are the CPU model's
+    if (test_device().is_gpu() && c.width > 16) continue;  // wide tiles of doubles are the CPU model's
     INFO(c.layers << " layers, width " << c.width << ", batch " << c.batch << " x " << c.grad_accum);
     const Run run = run_of(c, 6);
     const auto want = reference_engine(run.model, c.batch),

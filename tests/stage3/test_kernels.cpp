@@ -93,7 +93,7 @@ TEST_CASE("kernels of every type match stage 1 in double, and each of the stage'
   if (skipped()) return;
   const Lists lists = wanted_lists();
   // A persistent grid needs more tiles of rows than twice the multiprocessors of any GPU; the CPU model has few.
-  const int persistent_rows = test_device() == Device::gpu ? 20000 : 301;
+  const int persistent_rows = test_device().is_gpu() ? 20000 : 301;
   for (const Dtype dtype : kAllDtypes) {
     DYNAMIC_SECTION(name_of(dtype)) {  // a program's `-c bf16` runs one type
       const auto ops = stage3_ops(dtype);

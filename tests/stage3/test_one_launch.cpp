@@ -90,7 +90,7 @@ TEST_CASE("fp64: every shape trains as stage 1 does in double", "[one-launch]") 
   for (const Case& c :
        {Case{1, 16, 4, 4, 16}, Case{2, 16, 4, 4, 16}, Case{1, 12, 3, 3, 7}, Case{2, 32, 8, 2, 16},
         Case{1, 48, 3, 1, 16}, Case{1, 60, 5, 5, 11}, Case{1, 64, 4, 4, 16}, Case{3, 16, 2, 1, 16}}) {
-    if (test_device() == Device::gpu && c.width > 16) continue;  // wide tiles of doubles are the CPU model's
+    if (test_device().is_gpu() && c.width > 16) continue;  // wide tiles of doubles are the CPU model's
     INFO(c.layers << " layers, width " << c.width << ", " << c.heads << " heads over " << c.kv_heads);
     const Run run = run_of(c, 12);
     const Trained want = step_by_step(run, *make_ops_engine(run.model, make_eigen_ops(Dtype::fp64, 1), 1));
@@ -216,4 +216,12 @@ TEST_CASE("what one launch cannot do is named", "[one-launch]") {
   model.vocab_size = 27;
   model.n_embd = 65;
   CHECK_THROWS_WITH(require_one_launch(model, Dtype::fp32, 1), Catch::Contains("width of 65"));
+}
+
+TEST_CASE("the sizes of a deep model's buffers do not wrap", "[one-launch]") {
+  GptConfig config;
+  config.vocab_size = 27;
+  config.n_layer = 1 << 24;  // times 16 positions and 16 columns: 2^32, which an int holds as 0
+  CHECK(layer_inputs(config) == std::size_t{1} << 32);
+  CHECK(padded_count(config) > std::size_t{12 * 256} << 24);
 }

@@ -180,10 +180,10 @@ TEST_CASE("the verdict on a GPU names the first thing that is missing", "[stage3
 }
 
 TEST_CASE("without a usable GPU: one line that says why and what would work, and 3", "[stage3]") {
-  if (gpu_report().usable) return;
+  if (gpu_report(0).usable) return;
   CHECK_THROWS_AS(make_tile_ops(Dtype::fp32, Device::gpu, 1), MachineError);
-  CHECK_THROWS_WITH(make_tile_ops(Dtype::fp32, Device::gpu, 1), gpu_report().reason);
+  CHECK_THROWS_WITH(make_tile_ops(Dtype::fp32, Device::gpu, 1), gpu_report(0).reason);
   CHECK(make_tile_ops(Dtype::fp32, Device::automatic, 1)->emulated());
   CHECK_THAT(refusal(3, {"train", "--stage", "3", "--device", "gpu", "--steps", "1"}),
-             Contains(gpu_report().reason));
+             Contains(gpu_report(0).reason));
 }

@@ -45,7 +45,7 @@ class SubsetRun {
   std::vector<SubsetSlot> slots() { return slots_; }
 
  private:
-  Runtime runtime_{1, false};
+  Runtime runtime_{CudaOptions{.threads = 1, .graphs = false}};
   std::vector<SubsetSlot> slots_;
 };
 

@@ -149,7 +149,7 @@ TEST_CASE("read of memory that nothing wrote; the host can say that it did") {
 
 TEST_CASE("the memory of a Runtime is known by itself, to the byte") {
   const Checks checks;
-  Runtime runtime(1, false);
+  Runtime runtime({.threads = 1, .graphs = false});
   auto* x = static_cast<float*>(runtime.allocate(12 * sizeof(float)));
   auto* y = static_cast<float*>(runtime.allocate(16 * sizeof(float)));
   launch(add_one_masked, {"add_one_masked", 2}, x, y, 12);
@@ -162,7 +162,7 @@ TEST_CASE("the memory of a Runtime is known by itself, to the byte") {
 
 TEST_CASE("workspace is as long as what was asked for, and unwritten each time") {
   const Checks checks;
-  Runtime runtime(1, false);
+  Runtime runtime({.threads = 1, .graphs = false});
   auto* x = static_cast<float*>(runtime.allocate(16 * sizeof(float)));
   const auto work = [&](std::size_t count) {
     return static_cast<float*>(runtime.stream().workspace(count * sizeof(float)));
@@ -187,7 +187,7 @@ TEST_CASE("workspace is as long as what was asked for, and unwritten each time")
 TEST_CASE(
     "a Buffer inside an allocation is judged by its own length; what has no name there is out of bounds") {
   const Checks checks;
-  Runtime runtime(1, false);
+  Runtime runtime({.threads = 1, .graphs = false});
   auto* arena = static_cast<float*>(runtime.allocate(64 * sizeof(float)));
   {
     const Buffer x("x", arena, 12), y("y", arena + 16, 16, Contents::unwritten);
@@ -213,7 +213,7 @@ TEST_CASE("memory that a Runtime gave back is no longer known") {
   const Buffer out("y", y.data(), y.size());
   const float* gone = nullptr;
   {
-    Runtime runtime(1, false);
+    Runtime runtime({.threads = 1, .graphs = false});
     gone = static_cast<const float*>(runtime.allocate(8 * sizeof(float)));
     launch(add_one_masked, {"add_one_masked", 1}, gone, y.data(), 8);
   }
