@@ -24,6 +24,11 @@ struct Entry {
   OpsMaker make_ops = nullptr;  ///< where it shares the model text
 };
 
+/// A variant that never has all gradients in one place, and so no norm of them.
+void require_no_clipping(const char* flag, const EngineOptions& options) {
+  require(!options.clips, "{}: it does not clip gradients: leave out --clip, or train without {}", flag, flag);
+}
+
 /// Not raced: what it saves shows over a whole run, and a race's slices are a few steps.
 Variant one_launch() {
   return {"one-launch",
@@ -31,6 +36,7 @@ Variant one_launch() {
           fmt::format("one block trains up to {} steps in one launch", kStepsPerLaunch),
           "",
           [](const GptConfig& config, const EngineOptions& options) {
+            require_no_clipping("--one-launch", options);
             require_one_launch(config, options.dtype, std::int64_t{options.max_batch} * options.grad_accum);
           },
           [](std::unique_ptr<Engine> plain, const EngineOptions& options) {
@@ -44,6 +50,7 @@ Variant fused_step() {
           "two a step: a block a document, then Adam",
           "fused step",
           [](const GptConfig& config, const EngineOptions& options) {
+            require_no_clipping("--fused-step", options);
             require_fused_step(config, options.dtype);
           },
           [](std::unique_ptr<Engine> plain, const EngineOptions& options) {

@@ -109,7 +109,7 @@ class ScalarEngine final : public Engine {
   }
   Moments moments() const override { return {gather(m_), gather(v_)}; }
 
-  double train_step(std::span<const Batch> micro_batches, const AdamStep& adam) override {
+  double train_step(std::span<const Batch> micro_batches, const StepConstants& adam) override {
     const double total = accumulate(micro_batches, NoTaps{});
     clip(adam.clip);
     const auto update = tape_.sums() == Sums::fused ? fast_adam_update : adam_update;

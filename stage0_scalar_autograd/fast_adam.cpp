@@ -73,8 +73,8 @@ void square_roots(std::span<const double> x, std::span<double> out) {
   apply(x, out, square_root, [](double value) { return std::pow(value, 0.5); });
 }
 
-void fast_adam_update(const AdamStep& step, std::span<double> parameters, std::span<const double> gradients,
-                      std::span<double> m, std::span<double> v) {
+void fast_adam_update(const StepConstants& step, std::span<double> parameters,
+                      std::span<const double> gradients, std::span<double> m, std::span<double> v) {
   const std::size_t packed = parameters.size() / Pack::size() * Pack::size();
   for (std::size_t i = 0; i < packed; i += Pack::size()) {
     const auto load = [i](std::span<const double> from) { return Pack(&from[i], simd::element_aligned); };
@@ -104,8 +104,8 @@ void square_roots(std::span<const double> x, std::span<double> out) {
   for (std::size_t i = 0; i < x.size(); ++i) out[i] = std::pow(x[i], 0.5);
 }
 
-void fast_adam_update(const AdamStep& step, std::span<double> parameters, std::span<const double> gradients,
-                      std::span<double> m, std::span<double> v) {
+void fast_adam_update(const StepConstants& step, std::span<double> parameters,
+                      std::span<const double> gradients, std::span<double> m, std::span<double> v) {
   adam_update(step, parameters, gradients, m, v);
 }
 

@@ -25,7 +25,7 @@ void squares(std::span<const double> x, std::span<double> out);
 void square_roots(std::span<const double> x, std::span<double> out);
 
 /// The same update as adam_update(), bit for bit.
-void fast_adam_update(const AdamStep& step, std::span<double> parameters, std::span<const double> gradients,
-                      std::span<double> m, std::span<double> v);
+void fast_adam_update(const StepConstants& step, std::span<double> parameters,
+                      std::span<const double> gradients, std::span<double> m, std::span<double> v);
 
 }  // namespace ladder::stage0

@@ -9,8 +9,8 @@
 namespace ladder::stage0 {
 
 /// One step over all parameters. All spans have one length.
-inline void adam_update(const AdamStep& step, std::span<double> parameters, std::span<const double> gradients,
-                        std::span<double> m, std::span<double> v) {
+inline void adam_update(const StepConstants& step, std::span<double> parameters,
+                        std::span<const double> gradients, std::span<double> m, std::span<double> v) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     m[i] = step.beta1 * m[i] + (1.0 - step.beta1) * gradients[i];
     v[i] = step.beta2 * v[i] + (1.0 - step.beta2) * std::pow(gradients[i], 2.0);

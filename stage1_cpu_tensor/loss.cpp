@@ -101,7 +101,7 @@ void gradient_squares(const GradientSquares& a) {
 // c2)) + eps).
 template <class T>
 void adam(const Adam& a) {
-  const AdamStep& s = *a.step;
+  const StepConstants& s = *a.step;
   const T scale = a.squares ? static_cast<T>(clip_factor(s.clip, *a.squares.as<T>())) : T(1);
   const auto g = array<T>(a.grad, a.count) * scale;
   auto m = array<T>(a.m, a.count), v = array<T>(a.v, a.count), p = array<T>(a.param, a.count);

@@ -56,7 +56,7 @@ inline void require_arguments(const CrossEntropy& a) {
           a.vocabulary);
 }
 inline void require_arguments(const Adam& a) {
-  require_given("adam", "step", a.step, alignof(AdamStep));
+  require_given("adam", "step", a.step, alignof(StepConstants));
   require_given("adam", "param", a.param);
   require_aligned("adam", "squares", a.squares);
 }

@@ -33,6 +33,7 @@ std::string command_for(const Run& run, std::int64_t steps, int samples, const f
 
 std::string interpreter_refuses(const Run& run) {
   if (run.data.character_stream) return "it trains on lines, not on windows";
+  if (run.train.clip > 0.0) return "it does not clip gradients";
   if (run.train.batch_size != 1 || run.train.grad_accum != 1) return "it takes one document a step";
   if (run.model.kv_heads() != run.model.n_head) return "it has no grouped-query attention";
   if (output_of("python3 -c 'import sys; print(sys.version_info >= (3, 9))'") != "True")

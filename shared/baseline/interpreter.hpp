@@ -22,7 +22,7 @@ struct InterpreterResult {
   bool ran() const { return not_run.empty(); }
 };
 
-/// Why this run is none for the interpreter (no python3, windows of a stream, batches, grouped-query attention); empty
+/// Why this run is none for the interpreter (no python3, windows of a stream, batches, clipping, grouped-query attention); empty
 /// when it can be run.
 std::string interpreter_refuses(const Run& run);
 

@@ -47,10 +47,10 @@ class Runner {
   Runner(const OpCase& c, Ops& ops, const Values& values) : case_(c), ops_(ops) {
     for (const TensorSpec& tensor : c.tensors) place(tensor, values.at(tensor.name));
     if (c.batch) place_batch(*c.batch);
-    if (c.adam_step) {
-      void* step = ops.allocate(sizeof(AdamStep));
-      ops.upload(step, &*c.adam_step, sizeof(AdamStep));
-      bound_.adam_step = static_cast<const AdamStep*>(step);
+    if (c.step_constants) {
+      void* step = ops.allocate(sizeof(StepConstants));
+      ops.upload(step, &*c.step_constants, sizeof(StepConstants));
+      bound_.step_constants = static_cast<const StepConstants*>(step);
     }
     if (c.scratch_heads > 0) {
       const std::size_t bytes = ops.attention_scratch_bytes(c.first + c.batch->rows(), c.scratch_heads,

@@ -41,9 +41,9 @@ class Bound {
   Grad grad(const std::string& name) const { return ref<Grad>(name); }
   Master master(const std::string& name) const { return ref<Master>(name); }
   Stat stat(const std::string& name) const { return ref<Stat>(name); }
-  BatchView batch;                      ///< of the case's batch, if it has one
-  void* scratch = nullptr;              ///< attention scratch, if the case asks for it
-  const AdamStep* adam_step = nullptr;  ///< if the case has one
+  BatchView batch;                                ///< of the case's batch, if it has one
+  void* scratch = nullptr;                        ///< attention scratch, if the case asks for it
+  const StepConstants* step_constants = nullptr;  ///< if the case has one
 
  private:
   friend class Runner;
@@ -69,7 +69,7 @@ struct OpCase {
   std::string op;     ///< "linear_forward"
   std::string shape;  ///< "N=17 I=33 O=27"
   std::optional<Batch> batch;
-  std::optional<AdamStep> adam_step;
+  std::optional<StepConstants> step_constants;
   int first = 0;          ///< positions before the batch's one sequence: BatchView::first
   int scratch_heads = 0;  ///< asks for attention scratch for the whole batch with so many heads
   std::vector<TensorSpec> tensors;

@@ -183,9 +183,9 @@ OpCase adam(int count, std::int64_t step, double clip = 0.0, double decay = 0.0)
   for (double& value : v) value = step == 0 ? 0.0 : value * value;
   std::vector<double> grad = random_values("g" + c.shape, size);
   if (count > 2) grad[1] = 0.0;  // an embedding row that no token used
-  c.adam_step = ladder::adam_step(TrainConfig{}, step);
-  c.adam_step->clip = clip;
-  c.adam_step->weight_decay = decay;
+  c.step_constants = ladder::step_constants(TrainConfig{}, step);
+  c.step_constants->clip = clip;
+  c.step_constants->weight_decay = decay;
   add(c, Role::gradient, Use::input, "grad", grad);
   if (clip > 0)
     add(c, Role::statistic, Use::input, "squares",
@@ -195,10 +195,10 @@ OpCase adam(int count, std::int64_t step, double clip = 0.0, double decay = 0.0)
   add(c, Role::master, Use::update, "master", random_values("p" + c.shape, size));
   add(c, Role::parameter, Use::update, "param", c.values.at("master"));
   c.run = [=](Ops& ops, const Bound& t) {
-    ops.run(Adam{size, t.adam_step, decay > 0, t.grad("grad"), clip > 0 ? t.stat("squares") : Stat{},
+    ops.run(Adam{size, t.step_constants, decay > 0, t.grad("grad"), clip > 0 ? t.stat("squares") : Stat{},
                  t.master("m"), t.master("v"), t.master("master"), t.param("param")});
   };
-  c.naive = [=, settings = *c.adam_step](Values& t) {
+  c.naive = [=, settings = *c.step_constants](Values& t) {
     naive::adam(settings, decay > 0, clip > 0 ? t.at("squares").data() : nullptr, t.at("grad"), t.at("m"),
                 t.at("v"), t.at("master"));
     t.at("param") = t.at("master");

@@ -218,8 +218,8 @@ void cross_entropy(const Batch& batch, int V, int columns, double scale, bool wi
   }
 }
 
-void adam(const AdamStep& s, bool decays, const double* squares, const Tensor& grad, Tensor& m, Tensor& v,
-          Tensor& master) {
+void adam(const StepConstants& s, bool decays, const double* squares, const Tensor& grad, Tensor& m,
+          Tensor& v, Tensor& master) {
   const double norm = squares == nullptr ? 0.0 : std::sqrt(*squares);
   const double factor =
       norm + 1e-6 > s.clip && squares != nullptr && s.clip > 0 ? s.clip / (norm + 1e-6) : 1.0;

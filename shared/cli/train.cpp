@@ -92,6 +92,7 @@ void prepare_engine(Session& session) {
   const TrainConfig& train = session.run.train;
   session.place.options.max_batch = train.batch_size;
   session.place.options.grad_accum = train.grad_accum;
+  session.place.options.clips = train.clip > 0.0;
   session.engine = make_engine(session.place.stage, session.run.model, session.place.options);
 }
 

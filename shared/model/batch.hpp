@@ -15,7 +15,7 @@
 
 namespace ladder {
 
-struct AdamStep;
+struct StepConstants;
 
 /// What an operation sees of a batch: sizes, and pointers in the memory of the stage that runs it.
 struct BatchView {
@@ -31,7 +31,7 @@ struct BatchView {
   /// Positions before row 0, whose keys and values are in memory already: text is generated a row at a time. Only with
   /// one sequence, and only forward.
   int first = 0;
-  const AdamStep* step =
+  const StepConstants* step =
       nullptr;  ///< numbers of the step and micro-batch, in the stage's memory; null outside a step
 };
 

@@ -121,7 +121,7 @@ Cost cost(const Adam& a) {
   const bool own_master = a.master.data != a.param.data;
   return {bytes(a.grad, count) + 2 * bytes(a.m, count) + 2 * bytes(a.v, count) + 2 * bytes(a.master, count) +
               (own_master ? bytes(a.param, count) : 0.0) + bytes(a.squares, 1) +
-              static_cast<double>(sizeof(AdamStep)),
+              static_cast<double>(sizeof(StepConstants)),
           (14 + (a.decays ? 1 : 0) + (a.squares ? 1 : 0)) * count};
 }
 

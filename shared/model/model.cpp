@@ -43,7 +43,7 @@ std::size_t Model::offset_of(std::string_view name) const {
 
 void Model::begin_step() { ops_.zero(buffers_.grad.data, (count_ + 1) * size_of(buffers_.grad.dtype)); }
 
-void Model::update(const AdamStep* step, bool clips) {
+void Model::update(const StepConstants* step, bool clips) {
   const Stat squares = clips ? buffers_.squares : Stat{};
   if (clips) ops_.run(GradientSquares{count_, buffers_.grad, squares});
   std::size_t offset = 0;

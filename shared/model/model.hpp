@@ -57,7 +57,7 @@ class Model {
   virtual void backward(const BatchView& batch, const GradientsReady& ready = {}) = 0;
   /// OPTIMIZER: one AdamW step over all parameters; `step` lies in the stage's memory. `clips`: gradients are first
   /// scaled by its clip_factor.
-  void update(const AdamStep* step, bool clips);
+  void update(const StepConstants* step, bool clips);
 
   /// Activations in the order in which they are computed, from the embedding to the logits.
   virtual std::vector<Tap> taps() const = 0;

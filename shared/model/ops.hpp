@@ -217,7 +217,7 @@ struct GradientSquares {
 struct Adam {
   static constexpr std::string_view kName = "adam";
   std::size_t count;
-  const AdamStep* step;
+  const StepConstants* step;
   bool decays;
   Grad grad;
   Stat squares;

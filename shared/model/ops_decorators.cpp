@@ -116,7 +116,7 @@ std::vector<OpProfile> ProfilingOps::report() const {
 
 void NanGuardOps::around(const OpCall& call) {
   if (call.step != nullptr) {
-    AdamStep step{};
+    StepConstants step{};
     inner().download(&step, call.step, sizeof step);
     where_ = fmt::format("step {}, micro-batch {}, ", step.step + 1, step.micro_batch + 1);
   }

@@ -51,7 +51,7 @@ struct OpCall {
   Cost cost;
   std::function<void()> run;
   std::vector<OutputView> outputs;
-  const AdamStep* step = nullptr;  ///< BatchView::step of its batch, if it has one
+  const StepConstants* step = nullptr;  ///< BatchView::step of its batch, if it has one
 };
 
 /// Forwards everything to `inner`; each operation goes through around().

@@ -5,10 +5,10 @@
 
 namespace ladder {
 
-AdamStep adam_step(const TrainConfig& config, std::int64_t s) {
+StepConstants step_constants(const TrainConfig& config, std::int64_t s) {
   const double done = static_cast<double>(s) / static_cast<double>(config.decay_steps());
   const double count = static_cast<double>(s + 1);
-  AdamStep step{};
+  StepConstants step{};
   step.learning_rate = config.learning_rate * (1.0 - done);
   step.beta1 = config.beta1;
   step.beta2 = config.beta2;

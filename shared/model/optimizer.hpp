@@ -11,7 +11,7 @@ namespace ladder {
 /// kept in the stage's memory, where a captured graph finds each step's values.
 /// The parameter update is p -= learning_rate * (m / correction1) / (sqrt(v / correction2) + eps), after
 /// p *= 1 - learning_rate * weight_decay for parameters that decay.
-struct AdamStep {
+struct StepConstants {
   double learning_rate, beta1, beta2, eps;
   double correction1, correction2;  ///< 1 - beta1^(s+1), 1 - beta2^(s+1)
   double weight_decay = 0.0;
@@ -22,7 +22,7 @@ struct AdamStep {
 };
 
 /// Step s counts from 0; the learning rate decays linearly to 0 over config.decay_steps().
-AdamStep adam_step(const TrainConfig& config, std::int64_t s);
+StepConstants step_constants(const TrainConfig& config, std::int64_t s);
 
 /// What gradients are multiplied by when the sum of all their squares is `squares`: min(1, clip / (norm + 1e-6)), as
 /// PyTorch's clip_grad_norm_ has it; 1 where clip is 0. The formula for host code; kernels repeat it.

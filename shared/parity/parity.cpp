@@ -125,7 +125,7 @@ std::vector<double> train_curve(Engine& engine, const Run& run, std::int64_t ste
   std::vector<double> losses;
   for (std::int64_t s = 0; s < steps; ++s) {
     if (before_step) before_step(s);
-    losses.push_back(engine.train_step(run.source->step(s, engine.layout()), adam_step(run.train, s)));
+    losses.push_back(engine.train_step(run.source->step(s, engine.layout()), step_constants(run.train, s)));
   }
   return losses;
 }

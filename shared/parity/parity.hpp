@@ -36,7 +36,6 @@ struct Side {
 /// `variant` is one of the stage's, which then is named behind the type; nullptr: the stage itself.
 Side side_of(int stage, Dtype dtype, Device device = Device::automatic, int threads = 0,
              const Variant* variant = nullptr);
-Side side_of(int stage, Dtype dtype, Device device = Device::automatic, int threads = 0);
 /// Where a stage of a chain runs that was asked to be on `device`: one without GPU kernels stays on the CPU.
 Device device_of(int stage, Device device);
 

@@ -32,7 +32,7 @@ void compare_lists(const TensorList& upper, const TensorList& lower, const std::
 
 /// What Adam makes of `before` with moments m and v, in double.
 std::vector<double> updated(const std::vector<double>& before, const std::vector<double>& m,
-                            const std::vector<double>& v, const AdamStep& adam) {
+                            const std::vector<double>& v, const StepConstants& adam) {
   std::vector<double> after(before.size());
   for (std::size_t i = 0; i < before.size(); ++i)
     after[i] = before[i] - adam.learning_rate * (m[i] / adam.correction1) /
@@ -58,7 +58,7 @@ std::vector<std::vector<double>> gradient_of(Engine& engine, const std::vector<B
 }
 
 /// What AdamW makes of the engine's moments with its own gradients of this step, in double.
-Moments next_moments(Engine& engine, const std::vector<Batch>& micro_batches, const AdamStep& adam) {
+Moments next_moments(Engine& engine, const std::vector<Batch>& micro_batches, const StepConstants& adam) {
   const std::vector<std::vector<double>> gradient = gradient_of(engine, micro_batches);
   double squares = 0.0;
   for (const std::vector<double>& part : gradient)
@@ -81,7 +81,7 @@ Moments next_moments(Engine& engine, const std::vector<Batch>& micro_batches, co
 
 /// The upper stage's own update, from its own moments: a gradient near zero may change sign by rounding, and Adam then
 /// moves the weight the other way by a full step, so the two stages' weights themselves need not be near.
-void compare_update(const TensorList& before, Engine& upper, const AdamStep& adam, std::int64_t step,
+void compare_update(const TensorList& before, Engine& upper, const StepConstants& adam, std::int64_t step,
                     ParityReport& part) {
   const Moments moments = upper.moments();
   const TensorList after = upper.parameters();
@@ -108,7 +108,7 @@ ParityReport compare_step(Engine& upper, Engine& lower, const Run& run, std::int
   const auto lower_batches = run.source->step(step, lower.layout());
   upper.load_parameters(before);
   lower.load_parameters(before);
-  const AdamStep adam = adam_step(run.train, step);
+  const StepConstants adam = step_constants(run.train, step);
   const bool narrow = upper.dtype() != Dtype::fp64 && upper.dtype() != Dtype::fp32;
   std::optional<Moments> own;
   if (narrow) own = next_moments(upper, upper_batches, adam);

@@ -47,7 +47,7 @@ std::size_t steps_before_chaos(const Side& lower, const Run& run, const std::vec
   for (; s < reference.size(); ++s) {
     const auto step = static_cast<std::int64_t>(s);
     const double loss =
-        engine->train_step(run.source->step(step, engine->layout()), adam_step(run.train, step));
+        engine->train_step(run.source->step(step, engine->layout()), step_constants(run.train, step));
     if (!(std::abs(loss - reference[s]) <= limit / kAllowance)) break;
   }
   return s;
@@ -63,7 +63,7 @@ void allow_for_rounded_start(const Side& lower, const Run& run, const std::vecto
   engine->load_parameters(nudged(run.initial, dtype, 1.0));
   std::vector<double> moved;
   for (std::int64_t s = 0; s < static_cast<std::int64_t>(want.size()); ++s)
-    moved.push_back(engine->train_step(run.source->step(s, engine->layout()), adam_step(run.train, s)));
+    moved.push_back(engine->train_step(run.source->step(s, engine->layout()), step_constants(run.train, s)));
   for (std::size_t i = first; i < report.findings.size(); ++i) {
     Finding& finding = report.findings[i];
     const Rule rule = find_tolerance(finding.what, dtype).rule;

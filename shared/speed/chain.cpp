@@ -102,7 +102,7 @@ Contestant contestant_of(Entry& entry, const ChainSettings& settings) {
   contestant.slice = [&entry] {
     for (std::size_t s = 0; s < entry.batches.size(); ++s)
       entry.row.loss.push_back(entry.engine->train_step(
-          entry.batches[s], adam_step(entry.run->train, static_cast<std::int64_t>(s))));
+          entry.batches[s], step_constants(entry.run->train, static_cast<std::int64_t>(s))));
   };
   return contestant;
 }

@@ -92,7 +92,7 @@ Profile profile_scalar(const Run& run, int steps) {
   for (int s = -5; s < steps; ++s) {  // five steps of warm-up
     std::vector<Batch> batches = run.source->step(std::max(s, 0), Layout::packed);
     batches.resize(1);
-    const AdamStep adam = adam_step(run.train, 0);
+    const StepConstants adam = step_constants(run.train, 0);
     const double f = seconds_of([&] { engine->loss(batches.front()); });
     const double a = seconds_of([&] { engine->train_step(batches, adam); });
     batches.push_back(batches.front());
@@ -157,7 +157,7 @@ Profile profile_stage(int stage, const Run& run, const EngineOptions& options, i
   for (Engine* engine : {watched.get(), plain.get()}) engine->load_parameters(run.initial);
   const auto step_of = [&](Engine& engine, std::int64_t s) {
     const auto batches = run.source->step(s, engine.layout());
-    return seconds_of([&] { engine.train_step(batches, adam_step(run.train, 0)); });
+    return seconds_of([&] { engine.train_step(batches, step_constants(run.train, 0)); });
   };
   for (std::int64_t s = 0; s < 3; ++s) step_of(*watched, s), step_of(*plain, s);
   profiler->reset();

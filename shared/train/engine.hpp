@@ -37,7 +37,7 @@ struct Moments {
 /// What one training step reads; see Engine::train_step.
 struct StepInput {
   std::vector<Batch> micro_batches;
-  AdamStep adam;
+  StepConstants adam;
 };
 
 /// Generates token by token. Feeding more than block_size tokens throws InputError.
@@ -68,7 +68,7 @@ class Engine {
   /// Forward, backward and Adam over the micro-batches of one step. The loss is the mean over all sequences of each
   /// sequence's mean cross-entropy, as a number before the update; gradients are those of that loss, scaled by
   /// clip_factor() where adam.clip is set.
-  virtual double train_step(std::span<const Batch> micro_batches, const AdamStep& adam) = 0;
+  virtual double train_step(std::span<const Batch> micro_batches, const StepConstants& adam) = 0;
 
   /// How many steps the training loop hands to train_steps(), at most: an engine that starts many at once says so.
   virtual std::int64_t steps_at_a_time() const { return 1; }

@@ -12,7 +12,7 @@ namespace {
 
 /// Offset of the integers in a staging slot; the step's numbers lie in front of them.
 constexpr std::size_t kStepBytes = 128;
-static_assert(sizeof(AdamStep) <= kStepBytes);
+static_assert(sizeof(StepConstants) <= kStepBytes);
 
 void require_tokens(std::span<const std::int32_t> tokens, int lowest, int vocabulary, const char* what) {
   const bool valid =
@@ -53,7 +53,7 @@ class OpsEngine final : public Engine {
   void load_moments(const Moments& moments) override;
   Moments moments() const override;
 
-  double train_step(std::span<const Batch> micro_batches, const AdamStep& adam) override;
+  double train_step(std::span<const Batch> micro_batches, const StepConstants& adam) override;
   double loss(const Batch& batch) override;
   Probe probe(const Batch& batch) override { return probe_along(batch, {}); }
   Probe probe_along(const Batch& batch, const TensorList& hidden) override;
@@ -66,8 +66,8 @@ class OpsEngine final : public Engine {
   void add_slot();
   void require_batch(const Batch& batch) const;
   /// Uploads the batch's integers into slot `slot`, in a step with its numbers.
-  BatchView stage(const Batch& batch, std::size_t slot, const AdamStep* step);
-  StepKey key_of(std::span<const Batch> micro_batches, const AdamStep& adam) const;
+  BatchView stage(const Batch& batch, std::size_t slot, const StepConstants* step);
+  StepKey key_of(std::span<const Batch> micro_batches, const StepConstants& adam) const;
   void run_micro_batches(bool clips);
   /// Adds up the gradients from element `first` on over all ranks.
   void sum_over_ranks(std::size_t first, std::size_t count);
@@ -119,13 +119,13 @@ void OpsEngine::require_batch(const Batch& batch) const {
           max_batch_ * config().block_size);
 }
 
-BatchView OpsEngine::stage(const Batch& batch, std::size_t slot, const AdamStep* step) {
+BatchView OpsEngine::stage(const Batch& batch, std::size_t slot, const StepConstants* step) {
   ++uses_;
   BatchView view = batch.view();
   std::size_t offset = kStepBytes;
   if (step != nullptr) {
     std::memcpy(staging_.data(), step, sizeof *step);
-    view.step = reinterpret_cast<const AdamStep*>(slots_[slot]);
+    view.step = reinterpret_cast<const StepConstants*>(slots_[slot]);
   }
   const auto append = [&](const std::vector<std::int32_t>& values, const std::int32_t*& address) {
     const std::size_t bytes = values.size() * sizeof(std::int32_t);
@@ -142,7 +142,7 @@ BatchView OpsEngine::stage(const Batch& batch, std::size_t slot, const AdamStep*
   return view;
 }
 
-StepKey OpsEngine::key_of(std::span<const Batch> micro_batches, const AdamStep& adam) const {
+StepKey OpsEngine::key_of(std::span<const Batch> micro_batches, const StepConstants& adam) const {
   StepKey key{0, 0, 0, static_cast<int>(micro_batches.size()), true, adam.clip > 0.0};
   for (const Batch& batch : micro_batches) {
     key.batch += batch.batch();
@@ -178,14 +178,14 @@ void OpsEngine::run_micro_batches(bool clips) {
   model_->update(views_.front().step, clips);
 }
 
-double OpsEngine::train_step(std::span<const Batch> micro_batches, const AdamStep& adam) {
+double OpsEngine::train_step(std::span<const Batch> micro_batches, const StepConstants& adam) {
   require(!micro_batches.empty(), "a step needs at least one micro-batch");
   const StepKey key = key_of(micro_batches, adam);
   for (const Batch& batch : micro_batches) require_batch(batch);
   while (slots_.size() < micro_batches.size()) add_slot();
   views_.clear();
   for (std::size_t i = 0; i < micro_batches.size(); ++i) {
-    AdamStep step = adam;
+    StepConstants step = adam;
     step.micro_batch = static_cast<std::int64_t>(i);
     views_.push_back(stage(micro_batches[i], i, &step));
     views_.back().max_length = key.max_length;  // the same launches for every step of this key

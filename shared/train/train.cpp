@@ -45,8 +45,7 @@ TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& 
     const std::int64_t first = result.steps_done();
     const std::int64_t end = group_end(first, train.steps, engine, hooks.cut_every);
     std::vector<StepInput> steps;
-    for (std::int64_t s = first; s < end; ++s)
-      steps.push_back({batches.next(), adam_step(train, s)});
+    for (std::int64_t s = first; s < end; ++s) steps.push_back({batches.next(), step_constants(train, s)});
     const std::vector<double> losses = engine.train_steps(steps);
     const double ms = milliseconds_since(start) / static_cast<double>(end - first);
     for (const double loss : losses) {

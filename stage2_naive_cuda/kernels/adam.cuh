@@ -7,7 +7,7 @@ namespace ladder::LADDER_SIDE::stage2 {
 
 /// clip_factor() of the step, the same for every thread; 1 where there are no squares.
 template <class T>
-__device__ T clip_scale(const AdamStep& step, const T* squares) {
+__device__ T clip_scale(const StepConstants& step, const T* squares) {
   if (squares == nullptr || step.clip <= 0.0) return T(1);
   const double factor = step.clip / (sqrt(static_cast<double>(*squares)) + 1e-6);
   return factor < 1.0 ? static_cast<T>(factor) : T(1);
@@ -25,7 +25,7 @@ __device__ T clip_scale(const AdamStep& step, const T* squares) {
 // Differs from the previous rung: the loop is gone; the step's numbers are read from memory, because a
 //           recorded launch keeps its arguments
 template <class T>
-__global__ void adam_kernel(std::size_t count, const AdamStep* step, bool decays, const T* grad,
+__global__ void adam_kernel(std::size_t count, const StepConstants* step, bool decays, const T* grad,
                             const T* squares, T* m, T* v, T* master, T* param) {
   const std::size_t i = line_index();
   if (i >= count) return;

@@ -5,9 +5,9 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-// AdamStep as the kernel reads it: doubles in order, since a tile program takes numbers and pointers only.
-static_assert(offsetof(AdamStep, correction2) == 5 * sizeof(double) &&
-              offsetof(AdamStep, clip) == 7 * sizeof(double));
+// StepConstants as the kernel reads it: doubles in order, since a tile program takes numbers and pointers only.
+static_assert(offsetof(StepConstants, correction2) == 5 * sizeof(double) &&
+              offsetof(StepConstants, clip) == 7 * sizeof(double));
 
 // Computes: g = grad min(1, clip / (sqrt(squares) + 1e-6)), or grad where `clips` is false;
 //           m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  master *= 1 - lr weight_decay, if it decays;

@@ -36,7 +36,7 @@ class FusedStepEngine final : public EngineDecorator {
   }
   Moments moments() const override { return step_->moments(); }
 
-  double train_step(std::span<const Batch> micro_batches, const AdamStep& adam) override {
+  double train_step(std::span<const Batch> micro_batches, const StepConstants& adam) override {
     const StepDocuments documents = documents_of(config(), micro_batches);
     current_ = false;
     return step_->step(documents, adam);

@@ -20,7 +20,7 @@ class FusedStep {
 
   /// One step on documents as documents_of() lays them out; the mean of their losses before the update. Throws
   /// MachineError when a larger step finds no memory; after that only the destructor may be called.
-  virtual double step(const StepDocuments& documents, const AdamStep& adam) = 0;
+  virtual double step(const StepDocuments& documents, const StepConstants& adam) = 0;
 
   virtual bool emulated() const = 0;
   virtual std::vector<std::string> kernels_launched() const = 0;

@@ -28,7 +28,7 @@ class DeviceFusedStep final : public FusedStep {
   void load_moments(const Moments& moments) override { model_.load_moments(moments); }
   Moments moments() const override { return model_.moments(); }
 
-  double step(const StepDocuments& documents, const AdamStep& adam) override {
+  double step(const StepDocuments& documents, const StepConstants& adam) override {
     reserve(documents.count);
     upload(documents, adam);
     // The capacity says which buffers a recorded step uses.
@@ -48,7 +48,7 @@ class DeviceFusedStep final : public FusedStep {
   static constexpr std::size_t kRatesBytes = kRates * sizeof(E);
 
   /// All that a step reads from the host, in one copy: a copy costs microseconds, whatever it holds.
-  void upload(const StepDocuments& documents, const AdamStep& adam) {
+  void upload(const StepDocuments& documents, const StepConstants& adam) {
     const std::array<double, kRates> rates = rates_of(adam);
     const std::size_t bytes = documents.tokens_bt.size() * sizeof(std::int32_t);
     staging_.resize(kRatesBytes + 2 * bytes);

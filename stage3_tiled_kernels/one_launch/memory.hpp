@@ -44,7 +44,7 @@ __tile__ void store_part(E* data, Tile<E, TR, TC> part, int i = 0, int j = 0) {
   [[using cutile: hint(0, allow_tma = false)]] view.store(part, i, j);
 }
 
-/// Adam's numbers for one step: those of AdamStep, its corrections as factors.
+/// Adam's numbers for one step: those of StepConstants, its corrections as factors.
 template <class E>
 struct Rates {
   E rate, eps, keep1, take1, keep2, take2, inverse1, inverse2;

@@ -101,7 +101,8 @@ TensorList unpad(const GptConfig& config, const std::vector<double>& padded) {
   return tensors;
 }
 
-std::array<double, 8> rates_of(const AdamStep& adam) {
+std::array<double, 8> rates_of(const StepConstants& adam) {
+  require(adam.clip == 0.0, "this variant does not clip gradients");
   // 1 - beta in double: in fp32, 1 - 0.99f has lost five of its digits
   return {adam.learning_rate,
           adam.eps,
@@ -156,7 +157,7 @@ StepData step_data(const GptConfig& config, std::span<const StepInput> steps) {
 std::unique_ptr<OneLaunch> make_one_launch(const GptConfig& config, const CudaOptions& options) {
   require_one_launch(config, options.dtype, 1);
   return runs_on_gpu(options.device) ? on_gpu::stage3::make_one_launch(config, options)
-                              : on_cpu::stage3::make_one_launch(config, options);
+                                     : on_cpu::stage3::make_one_launch(config, options);
 }
 
 }  // namespace ladder

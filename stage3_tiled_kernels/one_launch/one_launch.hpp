@@ -69,7 +69,7 @@ std::vector<double> pad(const GptConfig& config, const TensorList& tensors);
 TensorList unpad(const GptConfig& config, const std::vector<double>& padded);
 
 /// The eight numbers of Adam that the kernels read, in the order of memory.hpp's Rates.
-std::array<double, 8> rates_of(const AdamStep& adam);
+std::array<double, 8> rates_of(const StepConstants& adam);
 
 /// B documents in rows of the kernel's T positions, -1 behind a document's end.
 struct StepDocuments {

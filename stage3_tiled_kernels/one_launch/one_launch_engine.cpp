@@ -25,7 +25,7 @@ class OneLaunchEngine final : public EngineDecorator {
 
   std::int64_t steps_at_a_time() const override { return kStepsPerLaunch; }
 
-  double train_step(std::span<const Batch> micro_batches, const AdamStep& adam) override {
+  double train_step(std::span<const Batch> micro_batches, const StepConstants& adam) override {
     const StepInput step{{micro_batches.begin(), micro_batches.end()}, adam};
     return train_steps(std::span(&step, 1)).front();
   }

@@ -50,7 +50,7 @@ void step(benchmark::State& state) {
   train.learning_rate = 0.16 / width;  // wide models diverge at the default
   std::size_t s = 0;
   for (auto _ : state) {
-    const AdamStep adam = adam_step(train, static_cast<std::int64_t>(s % 500));
+    const StepConstants adam = step_constants(train, static_cast<std::int64_t>(s % 500));
     benchmark::DoNotOptimize(engine->train_step(std::span(&batches[s++ % batches.size()], 1), adam));
   }
   state.SetItemsProcessed(state.iterations() * documents);

@@ -63,7 +63,7 @@ TEST_CASE("costs are those of the formulas") {
 
   const Cost adam = cost(Adam{
       100, nullptr, false, some<Grad>(), {}, some<Master>(), some<Master>(), some<Master>(), some<Param>()});
-  CHECK(adam.bytes == 4 * 100 * 7 + sizeof(AdamStep));
+  CHECK(adam.bytes == 4 * 100 * 7 + sizeof(StepConstants));
 }
 
 TEST_CASE("a fused operation costs less traffic than its parts, and the same work") {
@@ -84,7 +84,7 @@ TEST_CASE("the profiler counts calls and costs of a training step and does not c
   watched->load_parameters(parameters_of(config));
   plain->load_parameters(parameters_of(config));
   const Batch batch = cases::random_batch({5, 9}, 27, 16, Layout::packed);
-  const AdamStep adam = adam_step(TrainConfig{}, 0);
+  const StepConstants adam = step_constants(TrainConfig{}, 0);
   for (int s = 0; s < 3; ++s)
     CHECK(watched->train_step(std::span(&batch, 1), adam) == plain->train_step(std::span(&batch, 1), adam));
 
@@ -114,7 +114,7 @@ TEST_CASE("the guard passes a healthy step and names the first operation that is
   TensorList parameters = parameters_of(config);
   engine->load_parameters(parameters);
   const Batch batch = cases::random_batch({4}, 27, 16, Layout::packed);
-  const AdamStep adam = adam_step(TrainConfig{}, 0);
+  const StepConstants adam = step_constants(TrainConfig{}, 0);
   CHECK_NOTHROW(engine->train_step(std::span(&batch, 1), adam));
 
   SECTION("a NaN weight of the mlp") {

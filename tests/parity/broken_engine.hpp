@@ -32,7 +32,7 @@ class BrokenEngine final : public Engine {
   }
   void load_moments(const Moments& moments) override { inner_->load_moments(moments); }
   Moments moments() const override { return inner_->moments(); }
-  double train_step(std::span<const Batch> batches, const AdamStep& adam) override {
+  double train_step(std::span<const Batch> batches, const StepConstants& adam) override {
     std::vector<Batch> used(batches.begin(), batches.end());
     const bool broken = steps_++ >= damage_.from_step;
     if (broken && damage_.batches) damage_.batches(used);

@@ -36,7 +36,7 @@ void require_replay(const std::string& trace, const std::string& data) {
   REQUIRE(static_cast<std::int64_t>(want.size()) == train.steps);
   REQUIRE(!want.empty());
   for (std::int64_t s = 0; s < train.steps; ++s) {
-    const double got = engine->train_step(run.source->step(s), adam_step(run.train, s));
+    const double got = engine->train_step(run.source->step(s), step_constants(run.train, s));
     const double expected = want[static_cast<std::size_t>(s)];
     INFO(trace << ": step " << s + 1);
     REQUIRE(std::bit_cast<std::uint64_t>(got) == std::bit_cast<std::uint64_t>(expected));

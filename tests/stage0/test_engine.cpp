@@ -100,8 +100,8 @@ TEST_CASE("fast and plain training stay together bit for bit", "[stage0]") {
     Random random(10);
     for (std::int64_t s = 0; s < train.steps; ++s) {
       const std::vector<Batch> batches = {random_batch(config, {config.block_size}, random)};
-      REQUIRE(fast->train_step(batches, adam_step(train, s)) ==
-              plain->train_step(batches, adam_step(train, s)));
+      REQUIRE(fast->train_step(batches, step_constants(train, s)) ==
+              plain->train_step(batches, step_constants(train, s)));
     }
     require_same_bits(fast->parameters(), plain->parameters());
     require_same_bits(fast->moments().m, plain->moments().m);
@@ -161,7 +161,7 @@ TEST_CASE("a batch is the mean over its documents, packed or padded, in one piec
   const std::vector<Batch> whole = {packed};
   const std::vector<Batch> parts = {make_batch(std::span(sequences).first(1), Layout::packed, 6),
                                     make_batch(std::span(sequences).subspan(1), Layout::packed, 6)};
-  const AdamStep adam = adam_step(TrainConfig{}, 0);
+  const StepConstants adam = step_constants(TrainConfig{}, 0);
   CHECK(engine->train_step(whole, adam) == other->train_step(parts, adam));
   require_same_bits(engine->parameters(), other->parameters());
 }
@@ -173,7 +173,7 @@ TEST_CASE("no gradient is left over between steps and probes", "[stage0]") {
   const Batch batch = random_batch(config, {5}, random);
   const Probe first = engine->probe(batch), second = engine->probe(batch);
   require_same_bits(first.gradients, second.gradients);
-  AdamStep still = adam_step(TrainConfig{}, 0);
+  StepConstants still = step_constants(TrainConfig{}, 0);
   still.learning_rate = 0.0;
   engine->train_step(std::vector<Batch>{batch}, still);
   require_same_bits(engine->probe(batch).gradients, first.gradients);
@@ -188,7 +188,7 @@ TEST_CASE("memory does not grow with steps", "[stage0]") {
   for (int length = 1; length <= 16; ++length) steps.push_back({random_batch(config, {length}, random)});
   const auto train = [&](int rounds) {
     for (int i = 0; i < rounds; ++i)
-      for (const auto& step : steps) engine->train_step(step, adam_step(TrainConfig{}, i));
+      for (const auto& step : steps) engine->train_step(step, step_constants(TrainConfig{}, i));
     return mallinfo2().uordblks;  // bytes in use
   };
   const std::size_t warm = train(2);
@@ -220,13 +220,13 @@ TEST_CASE("parameters and moments go out and come back unchanged", "[stage0]") {
   const GptConfig config = shape(7, 1, 8, 2, 6);
   const auto engine = engine_with_parameters(config, Sums::fused, 8);
   Random random(4);
-  engine->train_step(std::vector<Batch>{random_batch(config, {5}, random)}, adam_step(TrainConfig{}, 0));
+  engine->train_step(std::vector<Batch>{random_batch(config, {5}, random)}, step_constants(TrainConfig{}, 0));
   const auto copy = stage0::make_engine(config);
   copy->load_parameters(engine->parameters());
   copy->load_moments(engine->moments());
   const std::vector<Batch> next = {random_batch(config, {6}, random)};
-  CHECK(engine->train_step(next, adam_step(TrainConfig{}, 1)) ==
-        copy->train_step(next, adam_step(TrainConfig{}, 1)));
+  CHECK(engine->train_step(next, step_constants(TrainConfig{}, 1)) ==
+        copy->train_step(next, step_constants(TrainConfig{}, 1)));
   require_same_bits(copy->parameters(), engine->parameters());
   TensorList wrong = engine->parameters();
   std::swap(wrong[0], wrong[1]);
@@ -254,7 +254,7 @@ TEST_CASE("Adam's first step moves each parameter by the learning rate against t
   // m_hat = g and v_hat = g^2 at step 0, so the move is lr * g / (|g| + eps): bias correction is what makes
   // it so.
   std::vector<double> p = {1.0, 1.0, 1.0}, g = {0.5, -1e-3, 0.0}, m(3), v(3);
-  stage0::adam_update(adam_step(TrainConfig{}, 0), p, g, m, v);
+  stage0::adam_update(step_constants(TrainConfig{}, 0), p, g, m, v);
   CHECK(p[0] == Approx(1.0 - 0.01 * 0.5 / (0.5 + 1e-8)).epsilon(1e-12));
   CHECK(p[1] == Approx(1.0 + 0.01 * 1e-3 / (1e-3 + 1e-8)).epsilon(1e-12));
   CHECK(p[2] == 1.0);

@@ -48,9 +48,9 @@ namespace {
 int allocations_of_later_steps(const GptConfig& config, const Batch& batch, Dtype dtype, int threads) {
   const auto engine = engine_of(config, batch.batch(), dtype, threads);
   const std::vector<Batch> micro = {batch, batch};
-  engine->train_step(micro, adam_step(TrainConfig{}, 0));
+  engine->train_step(micro, step_constants(TrainConfig{}, 0));
   const int before = allocations;
-  for (int s = 1; s < 4; ++s) engine->train_step(micro, adam_step(TrainConfig{}, s));
+  for (int s = 1; s < 4; ++s) engine->train_step(micro, step_constants(TrainConfig{}, s));
   return allocations - before;
 }
 

@@ -17,7 +17,7 @@ bool same_bits(const TensorList& a, const TensorList& b) {
 }
 
 TensorList train(Engine& engine, const Batch& batch, int steps) {
-  for (int s = 0; s < steps; ++s) engine.train_step(std::span(&batch, 1), adam_step(TrainConfig{}, s));
+  for (int s = 0; s < steps; ++s) engine.train_step(std::span(&batch, 1), step_constants(TrainConfig{}, s));
   return engine.parameters();
 }
 
@@ -51,7 +51,7 @@ TEST_CASE("parameters and moments come out as they went in") {
     CHECK(same_bits(other->moments().m, moments.m));
     CHECK(same_bits(other->moments().v, moments.v));
     // and both go on in the same way
-    const AdamStep adam = adam_step(TrainConfig{}, 2);
+    const StepConstants adam = step_constants(TrainConfig{}, 2);
     CHECK(other->train_step(std::span(&batch, 1), adam) == engine->train_step(std::span(&batch, 1), adam));
     CHECK(same_bits(other->parameters(), engine->parameters()));
   }
@@ -65,7 +65,7 @@ TEST_CASE("probing, losses and logits leave the state alone") {
     engine->probe(batch);
     engine->loss(batch);
     engine->logits(std::vector<std::int32_t>{1, 2, 3});
-    const AdamStep adam = adam_step(TrainConfig{}, s);
+    const StepConstants adam = step_constants(TrainConfig{}, s);
     CHECK(engine->train_step(std::span(&batch, 1), adam) == plain->train_step(std::span(&batch, 1), adam));
   }
   CHECK(same_bits(engine->parameters(), plain->parameters()));
@@ -76,7 +76,7 @@ TEST_CASE("the loss of a step is the loss before its update") {
   const Batch batch = cases::random_batch({9, 5}, 27, 16, Layout::packed);
   const auto engine = engine_of(config, 2);
   const double before = engine->loss(batch);
-  CHECK(engine->train_step(std::span(&batch, 1), adam_step(TrainConfig{}, 0)) == before);
+  CHECK(engine->train_step(std::span(&batch, 1), step_constants(TrainConfig{}, 0)) == before);
   CHECK(engine->loss(batch) < before);
 }
 
@@ -104,7 +104,7 @@ TEST_CASE("what does not fit is refused") {
                     Catch::Contains("block size is 16"));
   CHECK_THROWS_WITH(engine->logits(std::vector<std::int32_t>{1, 27}), Catch::Contains("token 27 of row 1"));
   CHECK_THROWS_WITH(engine->logits(std::vector<std::int32_t>{-1}), Catch::Contains("token -1 of row 0"));
-  CHECK_THROWS_AS(engine->train_step({}, adam_step(TrainConfig{}, 0)), InputError);
+  CHECK_THROWS_AS(engine->train_step({}, step_constants(TrainConfig{}, 0)), InputError);
   TensorList parameters = parameters_of(config);
   parameters.pop_back();
   CHECK_THROWS_AS(engine->load_parameters(parameters), InputError);
@@ -119,7 +119,8 @@ TEST_CASE("a captured step needs micro-batches of one shape") {
   engine->load_parameters(parameters_of(config));
   const std::vector<Batch> uneven = {cases::random_batch({3, 4}, 27, 16, Layout::padded),
                                      cases::random_batch({5}, 27, 16, Layout::padded)};
-  CHECK_THROWS_WITH(engine->train_step(uneven, adam_step(TrainConfig{}, 0)), Catch::Contains("equally many"));
+  CHECK_THROWS_WITH(engine->train_step(uneven, step_constants(TrainConfig{}, 0)),
+                    Catch::Contains("equally many"));
   const std::vector<Batch> even = {uneven[1], cases::random_batch({7}, 27, 16, Layout::padded)};
-  CHECK(std::isfinite(engine->train_step(even, adam_step(TrainConfig{}, 0))));
+  CHECK(std::isfinite(engine->train_step(even, step_constants(TrainConfig{}, 0))));
 }

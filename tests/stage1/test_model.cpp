@@ -105,7 +105,7 @@ TEST_CASE("accumulating micro-batches equals one batch") {
   const Batch batch = cases::random_batch({16, 3, 8}, 27, 16, Layout::packed);
   const std::vector<Batch> micro = singles(batch, Layout::packed, 16);
   for (int s = 0; s < 3; ++s) {
-    const AdamStep adam = adam_step(TrainConfig{}, s);
+    const StepConstants adam = step_constants(TrainConfig{}, s);
     CHECK(std::abs(whole->train_step(std::span(&batch, 1), adam) - parts->train_step(micro, adam)) <= 1e-13);
   }
   check_close(parts->moments().m, whole->moments().m, 1e-11);

@@ -141,7 +141,7 @@ void train_checked(const GptConfig& config, const std::vector<int>& lengths, Dty
   for (int step = 0; step < 2; ++step) {
     names->name_again();
     double loss = NAN;
-    CHECK_NOTHROW(loss = engine->train_step(std::span(&data, 1), adam_step(train, step)));
+    CHECK_NOTHROW(loss = engine->train_step(std::span(&data, 1), step_constants(train, step)));
     CHECK(std::isfinite(loss));
   }
   names->name_again();

@@ -120,12 +120,12 @@ TEST_CASE("the same bits on repeated runs, whatever was computed before", "[fuse
   const TensorList parameters = engine->parameters();
   restart(*engine, run);
   engine->train_step(std::vector{batch_of({3, 5}, *engine)},
-                     adam_step(run.train, 0));  // another shape between
+                     step_constants(run.train, 0));  // another shape between
   CHECK(compare(train_curve(*engine, run, 4), first, 0.0, Rule::bits).passed());
   const auto other = fused_engine(run.model, Dtype::fp32, 40);
   other->load_parameters(run.initial);  // moments are zero from the start
   for (std::int64_t s = 0; s < 4; ++s)
-    CHECK(other->train_step(run.source->step(s, other->layout()), adam_step(run.train, s)) ==
+    CHECK(other->train_step(run.source->step(s, other->layout()), step_constants(run.train, s)) ==
           first[static_cast<std::size_t>(s)]);
   const TensorList again = other->parameters();
   for (std::size_t i = 0; i < again.size(); ++i)
@@ -141,8 +141,9 @@ TEST_CASE("empty and full sequences, and steps that grow", "[fused-step]") {
   std::int64_t s = 0;
   for (const std::vector<int>& lengths :
        {std::vector{16}, std::vector{0, 1, 16}, std::vector{0}, std::vector{2, 7, 0, 13, 16, 1, 1, 9}}) {
-    const double loss = got->train_step(std::vector{batch_of(lengths, *got)}, adam_step(run.train, s));
-    const double reference = want->train_step(std::vector{batch_of(lengths, *want)}, adam_step(run.train, s));
+    const double loss = got->train_step(std::vector{batch_of(lengths, *got)}, step_constants(run.train, s));
+    const double reference =
+        want->train_step(std::vector{batch_of(lengths, *want)}, step_constants(run.train, s));
     CHECK(std::abs(loss - reference) <= 1e-12);
     ++s;
   }
@@ -171,7 +172,7 @@ TEST_CASE("both kernels pass checked mode: no race, nothing read before it is wr
     const auto engine = make_engine(3, run.model, {Dtype::fp32, c.batch, Device::cpu, 1, "fused-step"});
     restart(*engine, run);
     for (std::int64_t s = 0; s < 2; ++s)
-      CHECK_NOTHROW(engine->train_step(run.source->step(s, engine->layout()), adam_step(run.train, s)));
+      CHECK_NOTHROW(engine->train_step(run.source->step(s, engine->layout()), step_constants(run.train, s)));
   }
 }
 
@@ -187,9 +188,9 @@ TEST_CASE("what a fused step cannot do is named", "[fused-step]") {
   const auto engine = made(Dtype::fp32);
   Batch batch = batch_of({3}, *engine);
   batch.targets_n[1] = 27;
-  CHECK_THROWS_WITH(engine->train_step(std::vector{batch}, AdamStep{}),
+  CHECK_THROWS_WITH(engine->train_step(std::vector{batch}, StepConstants{}),
                     Catch::Contains("target 27 of document 0"));
-  CHECK_THROWS_WITH(engine->train_step({}, AdamStep{}), Catch::Contains("at least one"));
+  CHECK_THROWS_WITH(engine->train_step({}, StepConstants{}), Catch::Contains("at least one"));
   model.n_embd = 68;
   CHECK_THROWS_WITH(made(Dtype::fp32), Catch::Contains("width of 68") && Catch::Contains("--fused-step"));
   model.n_embd = 16;

@@ -48,7 +48,7 @@ std::unique_ptr<Engine> engine_of(const Run& run) {
 StepData steps_of(const Run& run, std::int64_t first, std::int64_t count) {
   std::vector<StepInput> steps;
   for (std::int64_t s = first; s < first + count; ++s)
-    steps.push_back({run.source->step(s), adam_step(run.train, s)});
+    steps.push_back({run.source->step(s), step_constants(run.train, s)});
   return step_data(run.model, steps);
 }
 
@@ -180,7 +180,7 @@ TEST_CASE("an engine of one launch trains step by step to the same bits, and ans
   const auto engine = engine_of(run);
   std::vector<double> losses;
   for (std::int64_t s = 0; s < 8; ++s)
-    losses.push_back(engine->train_step(run.source->step(s, engine->layout()), adam_step(run.train, s)));
+    losses.push_back(engine->train_step(run.source->step(s, engine->layout()), step_constants(run.train, s)));
   CHECK(compare(losses, want.loss, 0.0, Rule::bits).passed());
   check_equal(engine->parameters(), want.parameters, 0.0);
   check_equal(engine->moments().v, want.moments.v, 0.0);
@@ -196,7 +196,7 @@ TEST_CASE("an engine of one launch trains step by step to the same bits, and ans
   // What is loaded is what the next launch starts from.
   engine->load_parameters(run.initial);
   engine->load_moments({zeros_of(parameter_specs(run.model)), zeros_of(parameter_specs(run.model))});
-  CHECK(engine->train_steps(std::vector<StepInput>{{run.source->step(0), adam_step(run.train, 0)}}) ==
+  CHECK(engine->train_steps(std::vector<StepInput>{{run.source->step(0), step_constants(run.train, 0)}}) ==
         std::vector{want.loss.front()});
 }
 
@@ -204,7 +204,7 @@ TEST_CASE("what one launch cannot do is named", "[one-launch]") {
   if (!skipped()) {
     Run run = run_of({1, 16, 4, 4, 16}, 2);
     const std::vector<Batch> one = run.source->step(0);
-    CHECK_THROWS_WITH(engine_of(run)->train_step(std::vector{one.front(), one.front()}, AdamStep{}),
+    CHECK_THROWS_WITH(engine_of(run)->train_step(std::vector{one.front(), one.front()}, StepConstants{}),
                       Catch::Contains("one sequence a step, not on 2"));
   }
   GptConfig model = find_preset("micro").model;

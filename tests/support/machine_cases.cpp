@@ -53,7 +53,7 @@ std::vector<double> train_a_little(Engine& engine, int micro_batches) {
   for (int s = 0; s < 12; ++s) {
     const std::vector<Batch> batches(static_cast<std::size_t>(micro_batches),
                                      batch_of({3 + s % 4, 0, 32, 9}, engine.config(), engine.layout()));
-    losses.push_back(engine.train_step(batches, adam_step(train, s)));
+    losses.push_back(engine.train_step(batches, step_constants(train, s)));
   }
   return losses;
 }
@@ -74,9 +74,9 @@ TEST_CASE("a step allocates nothing once its shape has been seen", "[machine]") 
   load(*stage.engine);
   const TrainConfig train;
   const Batch batch = batch_of({32, 5, 0, 32}, stage.engine->config(), stage.engine->layout());
-  stage.engine->train_step(std::span(&batch, 1), adam_step(train, 0));
+  stage.engine->train_step(std::span(&batch, 1), step_constants(train, 0));
   const DeviceUse before = stage.ops->use();
-  for (int s = 1; s < 20; ++s) stage.engine->train_step(std::span(&batch, 1), adam_step(train, s));
+  for (int s = 1; s < 20; ++s) stage.engine->train_step(std::span(&batch, 1), step_constants(train, s));
   CHECK(stage.ops->use().allocations == before.allocations);
   CHECK(stage.ops->use().allocated_bytes == before.allocated_bytes);
   CHECK(before.allocations > 0);
@@ -196,7 +196,7 @@ TEST_CASE("Ops on several GPUs take turns on one thread, and one is used from an
   for (int s = 0; s < 6; ++s)
     for (std::size_t i = 0; i < engines.size(); ++i) {
       const auto step = [&] {
-        losses[i].push_back(engines[i].engine->train_step(std::span(&batch, 1), adam_step(train, s)));
+        losses[i].push_back(engines[i].engine->train_step(std::span(&batch, 1), step_constants(train, s)));
       };
       if (s % 2 == 0)
         step();

@@ -54,7 +54,7 @@ class FakeEngine final : public Engine {
   TensorList parameters() const override { return {}; }
   void load_moments(const Moments&) override {}
   Moments moments() const override { return {}; }
-  double train_step(std::span<const Batch>, const AdamStep&) override { return 0.0; }
+  double train_step(std::span<const Batch>, const StepConstants&) override { return 0.0; }
   double loss(const Batch&) override { return 0.0; }
   Probe probe(const Batch&) override { return {}; }
   std::vector<double> logits(std::span<const std::int32_t> tokens) override {

@@ -36,7 +36,7 @@ class BreakingEngine final : public EngineDecorator {
  public:
   BreakingEngine(std::unique_ptr<Engine> inner, int breaks_at)
       : EngineDecorator(std::move(inner)), left_(breaks_at) {}
-  double train_step(std::span<const Batch> batches, const AdamStep& adam) override {
+  double train_step(std::span<const Batch> batches, const StepConstants& adam) override {
     const double loss = engine().train_step(batches, adam);
     return left_-- == 0 ? std::numeric_limits<double>::quiet_NaN() : loss;
   }
@@ -50,7 +50,7 @@ class FourAtATime final : public EngineDecorator {
  public:
   using EngineDecorator::EngineDecorator;
   std::int64_t steps_at_a_time() const override { return 4; }
-  double train_step(std::span<const Batch> batches, const AdamStep& adam) override {
+  double train_step(std::span<const Batch> batches, const StepConstants& adam) override {
     return engine().train_step(batches, adam);
   }
   std::vector<double> train_steps(std::span<const StepInput> steps) override {
