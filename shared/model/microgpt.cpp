@@ -239,7 +239,10 @@ void MicroGpt::tell(const GradientsReady& ready, std::initializer_list<std::stri
   for (const ParameterSpec& spec : parameters()) {
     const bool told =
         std::ranges::any_of(prefixes, [&](auto prefix) { return spec.name.starts_with(prefix); });
-    if (!told && count > 0) ready(offset - count, std::exchange(count, 0));
+    if (!told && count > 0) {
+      ready(offset - count, count);
+      count = 0;
+    }
     if (told) count += spec.size();
     offset += spec.size();
   }

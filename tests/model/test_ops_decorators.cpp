@@ -125,6 +125,19 @@ TEST_CASE("the guard passes a healthy step and names the first operation that is
         Catch::Contains("rmsnorm_linear_forward") && Catch::Contains("y_no is nan at row 0, column 2"));
     CHECK_THROWS_AS(engine->loss(batch), CheckError);
   }
+  SECTION("a NaN embedding that only the third micro-batch of a later step reads") {
+    const auto several =
+        make_ops_engine(config, std::make_unique<NanGuardOps>(make_eigen_ops(Dtype::fp32, 1)), 1);
+    parameters[0].set(13 * 16 + 4, std::numeric_limits<double>::quiet_NaN());  // wte, token 13
+    several->load_parameters(parameters);
+    std::vector<Batch> parts(3, batch);
+    for (Batch& part : parts) std::fill(part.tokens_n.begin(), part.tokens_n.end(), 1);
+    parts[2].tokens_n[3] = 13;
+    CHECK_THROWS_WITH(several->train_step(parts, step_constants(TrainConfig{}, 7)),
+                      Catch::Contains("step 8, micro-batch 3, operation") &&
+                          Catch::Contains("embedding_forward") &&
+                          Catch::Contains("x_nc is nan at row 3, column 4"));
+  }
   SECTION("an infinite weight of the head") {
     parameters[2].set(5 * 16, std::numeric_limits<double>::infinity());  // lm_head, vocabulary entry 5
     engine->load_parameters(parameters);

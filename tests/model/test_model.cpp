@@ -1,0 +1,143 @@
+// The model as a stage and an engine see it: parameters by name, decay groups, taps, gradients told of part by part.
+#include <catch2/catch.hpp>
+
+#include <set>
+
+#include "shared/base/random.hpp"
+#include "shared/check/cases.hpp"
+#include "shared/model/microgpt.hpp"
+#include "shared/model/ops_decorators.hpp"
+#include "stage1_cpu_tensor/ops_eigen.hpp"
+
+using namespace ladder;
+
+namespace {
+
+GptConfig config_of(int layers) {
+  GptConfig config;
+  config.vocab_size = 11;
+  config.n_layer = layers;
+  config.n_embd = 8;
+  config.n_head = 2;
+  config.block_size = 6;
+  return config;
+}
+
+/// A model without passes, of parameters that decay or not.
+class Bare final : public Model {
+ public:
+  Bare(Ops& ops, ParameterSpecs specs) : Model(config_of(1), ops, std::move(specs), plan()) {}
+  void forward(const BatchView&, LogitRows) override {}
+  void loss(const BatchView&, double, bool) override {}
+  void backward(const BatchView&, const GradientsReady&) override {}
+  std::vector<Tap> taps() const override { return {}; }
+  std::vector<Tap> branches() const override { return {}; }
+
+ private:
+  static ActivationPlan plan() {
+    ActivationPlan plan;
+    plan.add("x", 1, 1, Dtype::fp64);
+    return plan;
+  }
+};
+
+ParameterSpecs mixed_specs() {
+  return {{"a", {2, 3}, 0.1, true}, {"b", {4}, 0.1, true}, {"c", {5}, 0.1, false}, {"d", {7, 1}, 0.1, true}};
+}
+
+}  // namespace
+
+TEST_CASE("parameters are found by name") {
+  const ParameterSpecs specs = parameter_specs(config_of(2));
+  CHECK(specs[position_of(specs, "layer1.mlp_fc1")].shape == std::vector<int>{32, 8});
+  CHECK_THROWS_WITH(position_of(specs, "layer2.mlp_fc1"), "the model has no parameter 'layer2.mlp_fc1'");
+  for (const ParameterSpec& spec : specs) {
+    CHECK(spec.deviation == 0.08);
+    CHECK_FALSE(spec.decays);
+  }
+}
+
+TEST_CASE("neighbours that decay alike are one step of AdamW, and only those that decay shrink") {
+  auto profiling = std::make_unique<ProfilingOps>(make_eigen_ops(Dtype::fp64, 1));
+  ProfilingOps& ops = *profiling;
+  Bare model(ops, mixed_specs());
+  const std::vector<double> start(22, 2.0);
+  ops.upload(model.buffers().param.data, start.data(), start.size() * sizeof(double));
+  StepConstants step =
+      step_constants(TrainConfig{}, 0);  // gradients are zero: nothing but the decay moves anything
+  step.weight_decay = 10.0;
+  model.begin_step();
+  model.update(&step, false);
+  std::vector<double> now(22);
+  ops.download(now.data(), model.buffers().param.data, now.size() * sizeof(double));
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    INFO("element " << i);
+    CHECK(now[i] == Approx(i >= 10 && i < 15 ? 2.0 : 2.0 * (1.0 - 0.01 * 10.0)));
+  }
+  CHECK(ops.report().front().name == "adam");
+  CHECK(ops.report().front().calls == 3);
+}
+
+TEST_CASE("the backward pass tells of every gradient once, from the head down, and then does not touch it") {
+  const GptConfig config = config_of(3);
+  const auto ops = make_eigen_ops(Dtype::fp64, 1);
+  const auto model = make_microgpt(config, *ops, 12);
+  Random random(3);
+  const TensorList parameters = initial_parameters(model->parameters(), random);
+  auto* to = model->buffers().param.as<std::byte>();
+  for (const NamedTensor& tensor : parameters) {
+    ops->upload(to, tensor.bytes().data(), tensor.bytes().size());
+    to += tensor.bytes().size();
+  }
+  const Batch batch = cases::random_batch({6, 3}, 11, 6, Layout::packed);
+  const std::size_t count = parameter_count(model->parameters());
+  std::vector<double> when_told(count);
+  std::vector<std::size_t> order;
+  std::vector<int> told(count, 0);
+  model->begin_step();
+  model->forward(batch.view());
+  model->loss(batch.view(), 0.5, true);
+  model->backward(batch.view(), [&](std::size_t first, std::size_t n) {
+    order.push_back(first);
+    for (std::size_t i = first; i < first + n; ++i) ++told.at(i);
+    ops->download(&when_told[first], model->buffers().grad.at(first).data, n * sizeof(double));
+  });
+  CHECK(std::set<int>(told.begin(), told.end()) == std::set<int>{1});
+  REQUIRE(order.size() == 5);  // the head, three layers, both embeddings together
+  CHECK(order[0] == 17 * 8);
+  CHECK(order[1] > order[2]);
+  CHECK(order[2] > order[3]);
+  CHECK(order[4] == 0);
+  std::vector<double> at_end(count);
+  ops->download(at_end.data(), model->buffers().grad.data, count * sizeof(double));
+  CHECK(compare(when_told, at_end, 0.0, Rule::bits).passed());
+}
+
+TEST_CASE("taps name activations of the plan") {
+  const auto ops = make_eigen_ops(Dtype::fp32, 1);
+  const auto model = make_microgpt(config_of(2), *ops, 6);
+  std::vector<std::string> names;
+  for (const Tap& tap : model->taps()) {
+    names.push_back(tap.name);
+    CHECK_NOTHROW(model->plan().find(tap.activation));
+  }
+  CHECK(names == std::vector<std::string>{"embed", "layer0.attn", "layer0.mlp", "layer1.attn", "layer1.mlp",
+                                          "logits"});
+  for (const Tap& tap : model->branches()) CHECK_NOTHROW(model->plan().find(tap.activation));
+  CHECK(model->branches().size() == 2);
+}
+
+TEST_CASE("a plan that cannot be addressed is refused before anything is taken") {
+  ActivationPlan plan;
+  const std::size_t huge = std::size_t{1} << 62;
+  CHECK_THROWS_AS(plan.add("x", huge, 2, Dtype::fp64), MachineError);
+  plan.add("y", huge / 8, 1, Dtype::fp64);
+  CHECK_THROWS_AS(plan.add("z", huge / 8, 1, Dtype::fp64), MachineError);
+}
+
+TEST_CASE("clipping scales to the norm and never up") {
+  CHECK(clip_factor(0.0, 1e300) == 1.0);
+  CHECK(clip_factor(2.0, 1.0) == 1.0);
+  CHECK(clip_factor(1.0, 16.0) == Approx(0.25).epsilon(1e-6));
+  CHECK(clip_factor(1.0, 16.0) < 0.25);  // 1e-6 below, as PyTorch has it
+}
