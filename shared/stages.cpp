@@ -26,7 +26,8 @@ struct Entry {
 
 /// A variant that never has all gradients in one place, and so no norm of them.
 void require_no_clipping(const char* flag, const EngineOptions& options) {
-  require(!options.clips, "{}: it does not clip gradients: leave out --clip, or train without {}", flag, flag);
+  require(!options.clips, "{}: it does not clip gradients: leave out --clip, or train without {}", flag,
+          flag);
 }
 
 /// Not raced: what it saves shows over a whole run, and a race's slices are a few steps.

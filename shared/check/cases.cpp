@@ -209,8 +209,8 @@ Values rounded_values(const OpCase& c, Dtype dtype) {
   for (const TensorSpec& tensor : c.tensors)
     for (double& value : rounded.at(tensor.name)) {
       const Dtype stored = dtype_of(tensor.role, dtype);
-      // tf32 is stored as fp32; a product rounds it on the way in, so its exact inputs are on tf32's grid
-      // already.
+      // tf32 is stored as fp32; a product rounds it on the way in, so its exact inputs
+      // are on tf32's grid already.
       value = stored == Dtype::tf32 ? rounded_to(Dtype::fp32, tf32_grid(value)) : rounded_to(stored, value);
     }
   return rounded;

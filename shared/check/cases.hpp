@@ -75,8 +75,8 @@ struct OpCase {
   std::vector<TensorSpec> tensors;
   Values values;  ///< of every tensor; those of outputs give the size only
   std::function<void(Ops&, const Bound&)> run;
-  std::function<void(Ops&, const Bound&)>
-      run_composed;                    ///< a fused operation by its default composition, if fused
+  /// A fused operation by its default composition, if fused.
+  std::function<void(Ops&, const Bound&)> run_composed;
   std::function<void(Values&)> naive;  ///< overwrites outputs and updates by plain loops
   /// Relative rounding that large exponents add: 2^-22 * max|logit|; in fp64, where scores are sums of exact factors in
   /// whatever order, 2^-50.

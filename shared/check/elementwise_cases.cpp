@@ -35,8 +35,8 @@ OpCase norm_backward(int N, int C, bool residual) {
   c.shape = fmt::format("N={} C={}{}", N, C, residual ? " with residual" : "");
   c.forward = std::make_shared<OpCase>(norm_forward(N, C, 1.0));
   Values& forward = c.forward->values;
-  forward.at("x") =
-      random_values("x" + c.shape, cells(N, C));  // without the row of zeros: its slope is too steep
+  // without the row of zeros: its slope is too steep
+  forward.at("x") = random_values("x" + c.shape, cells(N, C));
   naive::rmsnorm(N, C, forward.at("x"), forward.at("y"), forward.at("rstd"));
   add(c, Role::activation, Use::input, "dy", random_values("dy" + c.shape, cells(N, C)));
   add(c, Role::activation, Use::input, "x", forward.at("x"));
@@ -229,8 +229,8 @@ std::vector<OpCase> norm_cases() {
   std::vector<OpCase> cases;
   for (const auto& [N, C] : {std::pair{1, 3}, {17, 33}, {7, 16}, {115, 16}, {5, 64}}) {
     for (const double scale : {1.0, 1e-3, 1e4, 1e25}) cases.push_back(norm_forward(N, C, scale));
-    // With one channel the two terms of the gradient cancel (what is left is epsilon's): any rounding fails
-    // there.
+    // With one channel the two terms of the gradient cancel (what is left is
+    // epsilon's): any rounding fails there.
     for (const bool residual_too : {false, true})
       cases.push_back(norm_backward(N, std::max(C, 2), residual_too));
   }

@@ -13,8 +13,8 @@ struct Shape {
   std::string name() const { return fmt::format("N={} I={} O={}", rows, in, out); }
 };
 
-/// `make` builds the argument struct; the same struct goes to the stage's own version and to the default
-/// composition.
+/// `make` builds the argument struct; the same struct goes to the stage's own version and
+/// to the default composition.
 template <class Make>
 void set_calls(OpCase& c, const Make& make) {
   c.run = [make](Ops& ops, const Bound& t) { ops.run(make(t)); };
@@ -51,8 +51,8 @@ OpCase norm_linear_backward(const Shape& s) {
   c.op = "rmsnorm_linear_backward";
   c.shape = s.name();
   c.forward = std::make_shared<OpCase>(norm_linear_forward(s, false));
-  c.forward->values.at("x") =
-      random_values("x" + s.name(), s.x());  // without the row of zeros: its slope is too steep
+  // without the row of zeros: its slope is too steep
+  c.forward->values.at("x") = random_values("x" + s.name(), s.x());
   add(c, Role::activation, Use::input, "dy", random_values("dy" + s.name(), s.y()));
   add(c, Role::parameter, Use::input, "w", c.forward->values.at("w"));
   add(c, Role::activation, Use::input, "x", c.forward->values.at("x"));

@@ -31,8 +31,8 @@ Tensor attention_row(const AttentionShape& s, const Tensor& qkv, int start, int 
   return p;
 }
 
-/// One query position's share: out = sum_u p_u v_u, dp_u = dout . v_u, dscore_u = sum_w dp_w p_w ([w = u] -
-/// p_u).
+/// One query position's share: out = sum_u p_u v_u, dp_u = dout . v_u, dscore_u =
+/// sum_w dp_w p_w ([w = u] - p_u).
 void attention_backward_row(const AttentionShape& s, const Tensor& qkv, const Tensor& dout, int start,
                             int length, int h, int t, Tensor& dqkv) {
   const Tensor p = attention_row(s, qkv, start, length, h, t, nullptr);

@@ -29,9 +29,9 @@ struct DataOptions {
 /// every batch layout trains on.
 ///
 /// A step may be shared out over ranks, processes that train one model side by side. Each rank has grad_accum
-/// micro-batches of batch_size sequences, so a step then has `ranks` times as many: rank r's micro-batch g is number
-/// g * ranks + r of the step. All ranks together train on exactly what one rank with ranks * grad_accum micro-batches
-/// would.
+/// micro-batches of batch_size sequences, so a step then has `ranks` times as many: rank r's micro-batch g is
+/// number g * ranks + r of the step. All ranks together train on exactly what one rank with ranks *
+/// grad_accum micro-batches would.
 class TokenSource {
  public:
   TokenSource(std::shared_ptr<const Tokenizer> tokenizer, const GptConfig& model, const TrainConfig& train);

@@ -12,8 +12,8 @@ namespace ladder {
 namespace {
 
 std::shared_ptr<const OwnedTokens> encoded(const std::u32string& text, const Tokenizer& tokenizer) {
-  constexpr std::size_t kPiece =
-      1 << 20;  // so that no second copy of a long text is held in four bytes a token
+  // so that no second copy of a long text is held in four bytes a token
+  constexpr std::size_t kPiece = 1 << 20;
   auto tokens = std::make_shared<OwnedTokens>(tokenizer.vocab_size());
   for (std::size_t begin = 0; begin < text.size(); begin += kPiece)
     tokens->append(tokenizer.encode(std::u32string_view(text).substr(begin, kPiece)));

@@ -12,8 +12,8 @@ namespace ladder {
 
 struct TokenStream {
   std::shared_ptr<const Tokenizer> tokenizer;
-  std::shared_ptr<const void>
-      storage;                   ///< keeps what the views look at: a mapped file, or tokens made from a text
+  /// Keeps what the views look at: a mapped file, or tokens made from a text.
+  std::shared_ptr<const void> storage;
   TokenView training, held_out;  ///< held_out may be empty
   std::uint64_t hash = 0;        ///< of all tokens, those to train on first, however they are stored
   std::string name;              ///< what messages call it

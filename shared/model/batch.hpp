@@ -31,8 +31,8 @@ struct BatchView {
   /// Positions before row 0, whose keys and values are in memory already: text is generated a row at a time. Only with
   /// one sequence, and only forward.
   int first = 0;
-  const StepConstants* step =
-      nullptr;  ///< numbers of the step and micro-batch, in the stage's memory; null outside a step
+  /// Numbers of the step and micro-batch, in the stage's memory; null outside a step.
+  const StepConstants* step = nullptr;
 };
 
 /// A batch in host memory.

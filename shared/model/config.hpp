@@ -60,9 +60,9 @@ const Preset& find_preset(std::string_view name);
 
 /// Throws InputError naming the first setting that is out of range (settings.hpp has the ranges) and what would be valid.
 ///
-/// A shape is validated where it enters the program: prepare_run() for settings, load_checkpoint() and load_weights() for
-/// files. Whatever takes a GptConfig behind them (engines, kernels) takes a valid one, and checks only what it alone
-/// demands.
+/// A shape is validated where it enters the program: prepare_run() for settings, load_checkpoint() and
+/// load_weights() for files. Whatever takes a GptConfig behind them (engines, kernels) takes a valid one, and checks
+/// only what it alone demands.
 void validate(const GptConfig& config);
 void validate(const TrainConfig& config);
 

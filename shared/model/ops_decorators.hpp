@@ -96,8 +96,8 @@ class OpsDecorator : public PassesOn<OpsDecorator, Ops, Operations> {
   std::unique_ptr<Ops> inner_;
 };
 
-/// What one kind of operation took in all calls so far. Seconds are wall time between two synchronize()
-/// calls.
+/// What one kind of operation took in all calls so far. Seconds are wall time
+/// between two synchronize() calls.
 struct OpProfile {
   std::string name;
   int calls = 0;

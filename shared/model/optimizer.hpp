@@ -17,8 +17,8 @@ struct StepConstants {
   double weight_decay = 0.0;
   double clip = 0.0;      ///< largest norm of all gradients together; 0: they are taken as they are
   std::int64_t step = 0;  ///< s
-  std::int64_t micro_batch =
-      0;  ///< which part of the step: its own copy of these numbers stands before each part's data
+  /// Which part of the step: its own copy of these numbers stands before each part's data.
+  std::int64_t micro_batch = 0;
 };
 
 /// Step s counts from 0; the learning rate decays linearly to 0 over config.decay_steps().

@@ -36,8 +36,8 @@ std::size_t position_of(const ParameterSpecs& specs, std::string_view name);
 std::size_t parameter_count(const ParameterSpecs& specs);
 std::size_t parameter_count(const GptConfig& config);
 
-/// Drawn from `random`, row-major, in order: microGPT's are the same draws as the original program's. Rounded to
-/// `dtype`.
+/// Drawn from `random`, row-major, in order: microGPT's are the same draws as the original
+/// program's. Rounded to `dtype`.
 TensorList initial_parameters(const ParameterSpecs& specs, Random& random, Dtype dtype = Dtype::fp64);
 
 /// Zeros in the shapes of the parameters.

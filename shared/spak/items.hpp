@@ -15,8 +15,8 @@ using KnowledgeItems = std::vector<Json>;
 /// stage3_tiled_kernels/knowledge/items/NAME.jsonl
 std::filesystem::path items_path(const std::filesystem::path& folder, const std::string& name);
 
-/// One item a line. Throws InputError naming file and line when one is no JSON object, or names a work and no
-/// configuration.
+/// One item a line. Throws InputError naming file and line when one is no JSON object, or names a
+/// work and no configuration.
 KnowledgeItems read_items(const std::filesystem::path& path);
 
 /// What the item varies, by name: tiles, warps, or which rung of a ladder it is. Throws InputError naming the item when

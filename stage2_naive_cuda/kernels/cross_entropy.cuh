@@ -5,8 +5,8 @@
 
 namespace ladder::LADDER_SIDE::stage2 {
 
-// Computes: loss_n = weight * (log sum_v exp(logits) - logits[target]), weight = scale / length of the row's
-//           sequence;
+// Computes: loss_n = weight * (log sum_v exp(logits) - logits[target]), weight = scale /
+//           length of the row's sequence;
 //           dlogits_nv = weight * (softmax(logits) - onehot(target)), over logits_nv when with_gradient
 //           d/dz_v of log sum exp(z) is softmax(z)_v, and d/dz_v of -z_target is -1 at the target: their sum.
 // Shapes:   logits_nv [N, V] in rows of `columns`, targets_n [N] -> loss_n [N], logits_nv
@@ -61,8 +61,8 @@ inline void launch_cross_entropy(const CrossEntropy& args, Stream& stream) {
     launch(stream, line("cross_entropy", static_cast<std::size_t>(rows)), cross_entropy_kernel<T>, args.batch,
            args.vocabulary, args.columns, static_cast<T>(args.scale), args.with_gradient,
            args.logits_nv.as<T>(), loss_n);
-    // One thread would wait for N loads one after the other: with many rows, 256 threads add strands of them
-    // first.
+    // One thread would wait for N loads one after the other: with many rows, 256 threads
+    // add strands of them first.
     const T* parts = loss_n;
     int count = rows;
     if (rows > kStrands) {

@@ -44,8 +44,7 @@ __global__ void linear_forward_direct_kernel(int rows, int in, int out, const T*
 // Traffic:  reads 2 N K J elements, writes N J. Neighbours read neighbours of b (one line a load) and the
 //           same a
 // FLOPs:    2 N K J
-// Bound:    the load units: two loads for each multiply-add, however fast the caches
-//           are
+// Bound:    the load units: two loads for each multiply-add, whatever the caches do
 // Differs from the previous rung: as linear_forward_direct; beside it, one index is swapped and W is read
 //           along rows
 template <class T>

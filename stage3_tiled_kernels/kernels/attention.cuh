@@ -6,9 +6,9 @@
 // The backward pass makes the scores again from q and k, and the probabilities from the saved log-sum-exp: no
 // running maximum is needed there.
 //
-// Exponentials are powers of two, the hardware's own: exp(x) = 2^(x log2 e). log2 e and 1/sqrt(D) are one
-// factor, which goes into the argument of exp2 (scale2); m and l are in these units, the saved log-sum-exp is
-// not.
+// Exponentials are powers of two, the hardware's own: exp(x) = 2^(x log2 e). log2 e and
+// 1/sqrt(D) are one factor, which goes into the argument of exp2 (scale2); m and l are in these
+// units, the saved log-sum-exp is not.
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/attention_tiles.hpp"
@@ -31,8 +31,8 @@ __tile__ void online_softmax(ct::tile<Wide<E>, ct::shape<TQ, TK>> score_qk,
   m_q = highest;
 }
 
-// Computes: out[t, h] = sum_s softmax_s(q[t, h] . k[s, kv(h)] / sqrt(D)) v[s, kv(h)], lse_hn = log sum_s
-//           exp(score)
+// Computes: out[t, h] = sum_s softmax_s(q[t, h] . k[s, kv(h)] / sqrt(D)) v[s, kv(h)],
+//           lse_hn = log sum_s exp(score)
 // Shapes:   q [N, H, D], k and v [N, K, D] in rows of P -> out_nc [N, H, D], lse_hn [H, N]; k and v have first_key rows
 //           more in front, seen by all queries, when text is generated
 // Map:      one block owns TQ queries of one head of one sequence and walks along its keys, up to the
@@ -86,8 +86,8 @@ attention_forward_kernel(int batch, int rows, int slot_rows, int first_key, int 
     const auto k_kd = load_ahead<S.key_latency>(k, key + j, kv_column);
     const auto product_qk =
         ct::mma(q_qd, ct::transpose(ct::element_cast<Operand<E>>(k_kd)), ct::zeros<Scores>());
-    const auto visible =
-        row_of_indices<TK>(j * TK) <= last;  // after the product: predicates need registers too
+    // after the product: predicates need registers too
+    const auto visible = row_of_indices<TK>(j * TK) <= last;
     const auto score_qk = ct::select(visible, product_qk, masked);
     const auto v_kd = load_ahead<S.value_latency>(v, key + j, kv_column);
     online_softmax<E, TQ, TK, D>(score_qk, v_kd, scale2, m_q, l_q, out_qd);

@@ -1,5 +1,5 @@
-// What the kernels of attention share: where a head lies in memory, which keys a tile of queries sees, which
-// tiles.
+// What the kernels of attention share: where a head lies in memory, which keys a tile of
+// queries sees, which tiles.
 #pragma once
 
 #include <cmath>
@@ -161,9 +161,9 @@ double attention_pairs(const Args& args) {
          (args.batch.first + (args.causal ? (length + 1) / 2 : length));
 }
 
-/// Blocks of `tile` rows for every sequence and head. A sequence owns the rows up to the start of the next
-/// one: its length in the packed layout, the block size (rows / batch) in the padded one; each block looks up
-/// which.
+/// Blocks of `tile` rows for every sequence and head. A sequence owns the rows up to the start of
+/// the next one: its length in the packed layout, the block size (rows / batch) in the padded one;
+/// each block looks up which.
 inline tile::Grid attention_grid(const BatchView& batch, int tile, int heads) {
   if (batch.batch == 0) return {0};
   const int mean = (batch.rows + batch.batch - 1) / batch.batch;

@@ -1,17 +1,17 @@
 // Softmax cross-entropy, forward and backward in one: the gradient takes the place of the logits.
 //
-// One walk over a row finds its maximum and its sum of exponentials together, as attention does: when the
-// maximum rises, the sum so far shrinks. A second walk, only where the gradient is wanted, writes it over the
-// logits.
+// One walk over a row finds its maximum and its sum of exponentials together, as attention does:
+// when the maximum rises, the sum so far shrinks. A second walk, only where the gradient is wanted,
+// writes it over the logits.
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/cross_entropy_whole.cuh"
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-// Computes: loss_n = weight * (log sum_v exp(logits) - logits[target]), weight = scale / length of the row's
-//           sequence; dlogits_nv = weight * (softmax(logits) - onehot(target)), over logits_nv when
-//           with_gradient
+// Computes: loss_n = weight * (log sum_v exp(logits) - logits[target]), weight = scale / length of
+//           the row's sequence; dlogits_nv = weight * (softmax(logits) - onehot(target)), over
+//           logits_nv when with_gradient
 // Shapes:   logits_nv [N, V] in rows of `columns`, targets_n, sequence_n [N], lengths_b [B] -> loss_n [N], logits_nv
 // Map:      one block owns TN rows and walks along them, TV logits at a time
 // Traffic:  reads 2 N V elements, the second time out of the cache when rows are short, writes N V
@@ -68,8 +68,8 @@ __tile_global__ void cross_entropy_kernel(int rows, int vocabulary, int columns,
 
 // Computes: total += sum of x_n
 // Shapes:   x_n [N] -> total [1]
-// Map:      one block, which adds tiles of TN element by element and then the sums of their columns: a fixed
-//           order
+// Map:      one block, which adds tiles of TN element by element and then the sums of
+//           their columns: a fixed order
 // Traffic:  reads N elements
 // FLOPs:    N
 // Bound:    latency

@@ -1,5 +1,5 @@
-// What every tile kernel and launcher needs: the three types behind a Dtype, views of matrices, and checked
-// pointers.
+// What every tile kernel and launcher needs: the three types behind a Dtype, views of
+// matrices, and checked pointers.
 #pragma once
 
 #include <array>
@@ -20,8 +20,9 @@ namespace ct = cuda::tiles;
 using namespace ct::literals;
 
 /// An element type E of the stage, as three types:
-///   Stored  what lies in memory          Operand  what ct::mma multiplies          Wide  sums, statistics,
-///   gradients
+///   Stored   what lies in memory
+///   Operand  what ct::mma multiplies
+///   Wide     sums, statistics, gradients
 template <class E>
 struct Element {
   using Stored = E;
@@ -101,8 +102,8 @@ void with_element_type(Dtype dtype, Body&& body) {
   }
 }
 
-/// Calls body(Type<T>{}) with the type that `dtype` is stored as: for kernels without one, where tf32 is
-/// fp32.
+/// Calls body(Type<T>{}) with the type that `dtype` is stored as: for kernels
+/// without one, where tf32 is fp32.
 template <class Body>
 void with_stored_type(Dtype dtype, Body&& body) {
   with_element_type(dtype == Dtype::tf32 ? Dtype::fp32 : dtype, [&](auto type) {
@@ -139,8 +140,8 @@ __tile__ T* promised(T* data) {
     return data;
 }
 
-/// A dense row-major matrix cut into tiles of TR x TC. Loads beyond its edge give zeros, stores leave it
-/// alone.
+/// A dense row-major matrix cut into tiles of TR x TC. Loads beyond its edge give
+/// zeros, stores leave it alone.
 template <int TR, int TC, class T>
 __tile__ auto matrix(T* data, int rows, int columns) {
   return ct::partition_view{ct::tensor_span{data, ct::extents{rows, columns}}, ct::shape<TR, TC>{}};

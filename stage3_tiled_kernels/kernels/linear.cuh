@@ -4,8 +4,7 @@
 // tile of each factor and multiplies them. They differ in which factor lies transposed in memory:
 //   forward          y_no  = x_ni W_oi^T     NT: both rows run along the inner dimension i
 //   backward input   dx_ni = dy_no W_oi      NN: W's rows run along the result
-//   backward weight  dW_oi = dy_no^T x_ni    TN: both rows run along the result, the inner dimension n is
-//   long
+//   backward weight  dW_oi = dy_no^T x_ni    TN: both rows run along the result; n, the inner one, is long
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/product.hpp"
@@ -26,8 +25,7 @@ namespace ladder::LADDER_SIDE::stage3 {
 // Traffic:  reads N I O (1/TM + 1/TN) elements, writes N O
 // FLOPs:    2 N I O (split fp32: three times that on the tensor cores)
 // Bound:    the tensor cores when large; the launch when small
-// Differs from the previous rung: a tile of y instead of an element: each element loaded serves TM or TN
-//           products
+// Differs from the previous rung: a tile of y instead of an element: what is loaded serves TM or TN products
 template <class E, table::ProductTiles S, int Divisor, Extras X>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
 linear_forward_kernel(int rows, int in_channels, int out_channels, const Stored<E>* __restrict__ x_ni,
@@ -104,8 +102,7 @@ linear_backward_input_kernel(int rows, int in_channels, int out_channels, const 
 // Traffic:  reads N I O (1/TM + 1/TN) elements, writes S I O
 // FLOPs:    2 N I O (split fp32: three times that on the tensor cores)
 // Bound:    the tensor cores when large; the launch when small
-// Differs from the previous rung: tiles, and as many blocks as the card can hold instead of one for each
-//           element
+// Differs from the previous rung: tiles, and as many blocks as the card holds, not one for each element
 template <class E, table::ProductTiles S, int Divisor>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
 linear_backward_weight_kernel(int rows, int in_channels, int out_channels, int splits,

@@ -11,8 +11,7 @@ namespace ladder::LADDER_SIDE::stage3 {
 // Traffic:  reads and writes `count` elements
 // FLOPs:    1 an element
 // Bound:    memory
-// Differs from the previous rung: a block says what happens to 1024 elements; the compiler deals them to
-//           threads
+// Differs from the previous rung: a block says what happens to 1024 elements; the compiler deals them out
 template <class T>
 __tile_global__ void relu_forward_kernel(std::int64_t count, const T* x, T* y) {
   const int i = ct::bid().x;

@@ -1,5 +1,5 @@
-// Residual: the sum of a branch and what went around it. The fused operations add it inside the product
-// instead.
+// Residual: the sum of a branch and what went around it. The fused operations add it
+// inside the product instead.
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/elementwise.hpp"

@@ -95,8 +95,8 @@ __tile_global__ void rmsnorm_scale_kernel(int rows, int channels, const T* __res
 //           With r = rstd: y_i = x_i r and dr/dx_j = -r^3 x_j / C, so dx_j = r dy_j - r^3 x_j sum_i(dy_i x_i)
 //           / C.
 // Shapes:   dy_nc, x_nc, dresidual_nc (or none) [N, C], rstd_n [N] -> dx_nc [N, C]
-// Map:      one block owns every num_blocks-th group of TR rows: static when there are as many blocks as
-//           groups
+// Map:      one block owns every num_blocks-th group of TR rows: static when there
+//           are as many blocks as groups
 // Traffic:  reads 4 N C elements, half of them from the cache, N C more with a residual, writes N C
 // FLOPs:    5 N C, 6 N C with a residual
 // Bound:    memory

@@ -34,3 +34,4 @@ TEST_CASE("Eigen and CUDA never meet in one file") { expect_none(mixed_header_fa
 TEST_CASE("dear headers stand where they are needed") { expect_none(dear_header_faults(tree())); }
 TEST_CASE("every stage's README has its parts") { expect_none(stage_readme_faults(tree())); }
 TEST_CASE("no page drowns its reader") { expect_none(page_length_faults(tree())); }
+TEST_CASE("no comment leaves a word alone") { expect_none(lone_word_faults(tree())); }

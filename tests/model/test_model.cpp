@@ -63,8 +63,8 @@ TEST_CASE("neighbours that decay alike are one step of AdamW, and only those tha
   Bare model(ops, mixed_specs());
   const std::vector<double> start(22, 2.0);
   ops.upload(model.buffers().param.data, start.data(), start.size() * sizeof(double));
-  StepConstants step =
-      step_constants(TrainConfig{}, 0);  // gradients are zero: nothing but the decay moves anything
+  // gradients are zero: nothing but the decay moves anything
+  StepConstants step = step_constants(TrainConfig{}, 0);
   step.weight_decay = 10.0;
   model.begin_step();
   model.update(&step, false);

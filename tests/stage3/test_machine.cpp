@@ -1,5 +1,5 @@
-// Stage 3 and the machine: the cases of tests/support/machine_cases.cpp. Refusals of bad input:
-// test_refusals.cpp.
+// Stage 3 and the machine: the cases of tests/support/machine_cases.cpp. Refusals of
+// bad input: test_refusals.cpp.
 #include "tests/stage3/device.hpp"
 #include "tests/support/machine_cases.hpp"
 

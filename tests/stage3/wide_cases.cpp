@@ -276,8 +276,8 @@ void for_each_wide_loss(Layout layout, Lists lists, const CaseSink& sink) {
   sink(loss({13, 9}, 16, 1000, 1024, 10, layout));
   sink(loss({2, 0, 1}, 2, 50304, 50304, 10, layout));  // a whole row in registers, where the table has parts
   sink(loss({2, 0, 1}, 2, 50257, 50304, 10, layout));  // the same with a padded head
-  sink(
-      loss({1}, 1, 50257, 50257, 10, layout));  // as long, but its rows do not start at multiples of 16 bytes
+  // as long, but its rows do not start at multiples of 16 bytes
+  sink(loss({1}, 1, 50257, 50257, 10, layout));
   if (lists == Lists::thinned) return;
   for (const int length : kLengths)
     for (const int vocabulary : {16, 27, 33, 384, 50304})

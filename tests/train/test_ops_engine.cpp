@@ -131,8 +131,8 @@ TEST_CASE("a token costs one row, whatever came before it", "[decode]") {
   for (std::size_t t = 40; t < tokens.size(); ++t) {
     profile.reset();
     decoder->next(std::span(tokens).subspan(t, 1));
-    const double attention =
-        2.0 * 4 * static_cast<double>(t + 1) * (4 * 16 + 4);  // layers, heads, keys, per pair
+    // layers, heads, keys, per pair
+    const double attention = 2.0 * 4 * static_cast<double>(t + 1) * (4 * 16 + 4);
     CHECK(flops_of(profile) > 2 * (matrices + head) + attention);
     CHECK(flops_of(profile) < 1.05 * 2 * (matrices + head) + attention);
     for (const OpProfile& row : profile.report())
