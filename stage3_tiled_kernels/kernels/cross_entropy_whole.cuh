@@ -50,7 +50,7 @@ __tile__ void store_dlogits_part(Part z, One shift, float weight, int target, in
 /// A part without the columns behind the vocabulary, which all lie in the last one.
 template <table::RowParts P, int I, class Part>
 __tile__ auto entries_only(Part z, int vocabulary) {
-  if constexpr (I + 1 < P.count())
+  if constexpr (!kPartLast<P, I>)
     return z;
   else
     return ct::select(row_of_indices<kPartWidth<P, I>>(kPartBegin<P, I>) < vocabulary, z,

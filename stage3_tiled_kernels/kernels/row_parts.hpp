@@ -20,9 +20,13 @@ inline constexpr int kPartWidth = P.width(I);
 template <table::RowParts P, int I>
 inline constexpr int kPartIndex = P.index(I);
 
+/// Whether part I is the last.
+template <table::RowParts P, int I>
+inline constexpr bool kPartLast = I + 1 == P.count();
+
 /// Whether part I of a single row lies inside it whatever its length: all do but the last (whole_row_fits).
 template <table::RowParts P, int TR, int I>
-inline constexpr bool kPartInside = TR == 1 && I + 1 < P.count();
+inline constexpr bool kPartInside = TR == 1 && !kPartLast<P, I>;
 
 /// Part I of rows tile * TR and following; what lies beyond the row is Padding. Bulk: by the bulk copy engine.
 template <table::RowParts P, int TR, int I, bool Bulk, ct::view_padding Padding = ct::view_padding::zero,
