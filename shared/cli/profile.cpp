@@ -1,4 +1,4 @@
-// ladder profile: where a step's time goes, operation by operation.
+// ladder profile: where a step's time goes, operation by operation; or what generating text costs.
 #include "shared/speed/profile.hpp"
 
 #include <memory>
@@ -10,6 +10,7 @@
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/report/tables.hpp"
+#include "shared/speed/decoding.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -19,7 +20,7 @@ struct ProfileFlags {
   RunFlags run;
   std::optional<std::int64_t> steps;
   std::string json, name;
-  bool record = false;
+  bool record = false, decode = false;
 };
 
 std::string ceilings_text(const Ceilings& ceilings) {
@@ -29,37 +30,75 @@ std::string ceilings_text(const Ceilings& ceilings) {
                      fastest / 1e9, ceilings.memory() / 1e9, ceilings.flops_per_second / 1e9);
 }
 
+void print_head(const ProfileFlags& flags, const Place& place, const Run& run, const std::string& what) {
+  fmt::print("stage     {}\nmodel     {}\n{}\nmachine   {}\nbuild     {}\n", describe(place),
+             describe(run.model), what, describe(this_machine(flags.place.device)), describe(this_build()));
+  std::fflush(stdout);
+}
+
+void keep(const ProfileFlags& flags, const Record& record) {
+  if (!flags.json.empty()) write_record(flags.json, record);
+  if (!flags.record) return;
+  const auto path = records_folder() / (record.name + ".json");
+  write_record(path, record);
+  fmt::print("\nrecorded {}\n", path.string());
+}
+
+/// The call that made a record, with what decides its work.
+std::string command_of(const ProfileFlags& flags, int stage, const std::string& more) {
+  const std::string preset = flags.run.preset.empty() ? "" : " --preset " + flags.run.preset;
+  return fmt::format("./ladder profile --stage {}{}{} --record", stage, more, preset);
+}
+
+void run_decoding(const ProfileFlags& flags) {
+  Place place = resolve_place(flags.place);
+  const RunSettings settings = resolve_run(flags.run);
+  const std::int64_t rounds = flags.steps.value_or(9);
+  require(rounds > 0 && rounds <= 1000000, "--steps is {}: it must be from 1 to 1000000", rounds);
+  const Run run =
+      prepare_run(settings.model, settings.train, settings.data, Precision::of(place.options.dtype).master);
+  const auto engine = make_engine(place.stage, run.model, place.options);
+  engine->load_parameters(run.initial);
+  print_head(flags, place, run, fmt::format("texts     {}", rounds));
+  Record record =
+      new_record(flags.name.empty() ? fmt::format("decode-stage{}", place.stage) : flags.name,
+                 command_of(flags, place.stage, " --decode"),
+                 fmt::format("{}; median of {} texts, {}{}", describe(run.model), rounds,
+                             name_of(place.options.dtype), engine->emulated() ? ", emulated" : ""),
+                 flags.place.device);
+  record.rows = record_rows(measure_decoding(*engine, static_cast<int>(rounds)),
+                            source_set_of(place.stage, find_stage(place.stage).gpu && !engine->emulated()),
+                            flags.record);
+  fmt::print("\n{}", text_table(decode_cells(record.rows)));
+  keep(flags, record);
+}
+
 void run_profile(const ProfileFlags& flags) {
   require_writable_file(flags.json);
+  if (flags.decode) return run_decoding(flags);
   Place place = resolve_place(flags.place);
   const RunSettings settings = resolve_run(flags.run);
   const std::int64_t steps = flags.steps.value_or(settings.preset == "small" ? 3 : 100);
   require(steps > 0 && steps <= 1000000, "--steps is {}: it must be from 1 to 1000000", steps);
   place.options.max_batch = settings.train.batch_size;
   const Run run = prepare_run(settings.model, settings.train, settings.data);
-  fmt::print("stage     {}\nmodel     {}\nsteps     {} of {} {}\nmachine   {}\nbuild     {}\n",
-             describe(place), describe(run.model), steps, run.train.batch_size,
-             run.train.batch_size == 1 ? "sequence" : "sequences", describe(this_machine(flags.place.device)),
-             describe(this_build()));
-  std::fflush(stdout);
+  print_head(flags, place, run,
+             fmt::format("steps     {} of {} {}", steps, run.train.batch_size,
+                         run.train.batch_size == 1 ? "sequence" : "sequences"));
   const Profile profile = profile_stage(place.stage, run, place.options, static_cast<int>(steps));
   if (place.stage > 0) fmt::print("ceilings  {}, measured now\n", ceilings_text(profile.ceilings));
   fmt::print("step      {} undisturbed, {} with a clock around every part\n\n",
              format_seconds(profile.step_seconds), format_seconds(profile.parts_seconds));
   Record record = new_record(
       flags.name.empty() ? fmt::format("profile-stage{}", place.stage) : flags.name,
-      fmt::format("./ladder profile --stage {} --record", place.stage),
+      command_of(flags, place.stage, ""),
       fmt::format("{}; {} steps of {}; a step takes {}{}", describe(run.model), steps, run.train.batch_size,
                   format_seconds(profile.step_seconds),
                   place.stage > 0 ? "; ceilings: " + ceilings_text(profile.ceilings) : std::string()),
       flags.place.device);
   record.rows = record_rows(profile, place.stage, flags.record);
   fmt::print("{}", text_table(profile_cells(record.rows)));
-  if (!flags.json.empty()) write_record(flags.json, record);
-  if (!flags.record) return;
-  const auto path = records_folder() / (record.name + ".json");
-  write_record(path, record);
-  fmt::print("\nrecorded {}\n", path.string());
+  keep(flags, record);
 }
 
 }  // namespace
@@ -73,10 +112,13 @@ void add_profile(CLI::App& app) {
       .type("FILE");
   add_setting_flags(app, flags->run,
                     {"--n-layer", "--n-embd", "--n-head", "--n-kv-head", "--block-size", "--batch-size"});
-  add_number(app, "--steps", flags->steps, "steps to profile (default 100; 3 at preset small)");
+  add_number(app, "--steps", flags->steps,
+             "steps to profile (default 100; 3 at preset small; 9 texts with --decode)");
+  add_switch(app, "--decode", flags->decode,
+             "instead of a step: a prompt, and the tokens after it one by one");
   add_text(app, "--json", flags->json, "write the record to this file").type("FILE");
   add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
-  add_text(app, "--name", flags->name, "of the record (default profile-stageN)").type("NAME");
+  add_text(app, "--name", flags->name, "of the record (default profile-stageN, decode-stageN)").type("NAME");
   set_action(app, [flags] { run_profile(*flags); });
 }
 

@@ -130,13 +130,14 @@ std::string table_of(const std::string& kind, const std::vector<const Record*>& 
   const Cells cells = starts_with(kind, "speedup-")   ? speedup_cells(rows, stale)
                       : starts_with(kind, "parity")   ? parity_cells(rows, stale)
                       : starts_with(kind, "profile-") ? profile_cells(rows, stale)
+                      : starts_with(kind, "decode-")  ? decode_cells(rows, stale)
                                                       : resource_cells(rows, stale);
   return markdown_table(cells) + "\n" + caption(records);
 }
 
 bool is_table(const std::string& name) {
   return starts_with(name, "speedup-") || starts_with(name, "parity") || starts_with(name, "profile-") ||
-         ends_with(name, kResources);
+         starts_with(name, "decode-") || ends_with(name, kResources);
 }
 
 std::vector<std::string> lines_of(const Record& record) {

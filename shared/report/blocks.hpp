@@ -2,7 +2,7 @@
 // table of tolerances, between the lines `<!-- generated: BLOCK -->` and `<!-- /generated -->`.
 //
 // BLOCK is one of
-//   RECORD                                 the table of a record ("speedup-*", "parity*", "profile-*", "*-resources"), or the
+//   RECORD                                 the table of a record ("speedup-*", "parity*", "profile-*", "decode-*", "*-resources"), or the
 //                                          lines that it holds, as output of its command
 //   RECORD RECORD ...                      one table with the rows of all
 //   rows RECORD: START | START ...         the table of a record, rows whose names begin so

@@ -127,6 +127,16 @@ Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
   return cells;
 }
 
+Cells decode_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
+  Cells cells = {{"", "rows", "time", "× the next token"}};
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    cells.push_back({with_mark(rows[i], i, stale), cell(rows[i], "rows", [](double n) { return fmt::format("{:.0f}", n); }),
+                     cell(rows[i], "seconds", format_seconds), cell(rows[i], "times_token", [](double times) {
+                       return fmt::format("{:.1f}", times);
+                     })});
+  return cells;
+}
+
 Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
   Cells cells = {{"registers, shared KiB, threads, resident blocks"}};
   std::vector<std::string> total = {"all compiled types: kernels, of them with spills"};

@@ -61,6 +61,7 @@ if has bench; then
   # shellcheck disable=SC2086
   {
     try "$log" 60 "profile small" "$ladder" profile --stage 2 --device gpu --preset small $stream --record --name profile-stage2-small-"$card"
+    try "$log" 60 "decode small" "$ladder" profile --stage 2 --device gpu --decode --preset small $stream --record --name decode-stage2-"$card"
     try "$log" 120 "speedup small" "$ladder" speedup --size small --rounds 3 $stream --record --name speedup-small-"$card"
   }
   try "$log" 60 "speedup micro" "$ladder" speedup --size micro --rounds 5 --record --name speedup-micro-"$card"

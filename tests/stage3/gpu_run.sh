@@ -5,12 +5,13 @@
 #
 # BUILD: a build folder of the `gpu` preset, made here or carried here (link it with -DLADDER_PORTABLE=ON
 # -DLADDER_MARCH=x86-64-v3 for that). Needed of it: ladder, tests/stage3/stage3_kernels, tests/stage3/stage3_model,
-# tests/stage3/stage3_machine, tests/stage3/stage3_one_launch, tests/stage3/stage3_fused_step, tests/tile/test_tile_subset_gpu.
+# tests/stage3/stage3_machine, tests/stage3/stage3_one_launch, tests/stage3/stage3_fused_step, tests/tile/test_tile_subset_gpu,
+# tests/train/test_ops_engine.
 # OUT: gets tests.log, full.log, sanitizer.log, bench.log, records.tgz and summary.txt. TEXT: character data for preset
 # `small`; the embedded names otherwise. Run from the repository root: records carry a hash of the sources that lie
 # there. PARTS="tests full sanitizer parity bench" chooses among the parts.
 set -u
-[ $# -ge 2 ] || { sed -n '2,12p' "$0"; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,13p' "$0"; exit 2; }
 build=$1
 out=$2
 text=${3:-}
@@ -33,6 +34,7 @@ grep -E 'on a GPU|machine' "$out/tests.log" | tee -a "$summary"
 # The operations of the tile language first: what follows is written in them.
 if has tests; then
   try "$out/tests.log" 120 "tile subset against the CPU model" "$build/tests/tile/test_tile_subset_gpu"
+  try "$out/tests.log" 100 test_ops_engine "$build/tests/train/test_ops_engine"
   for test in stage3_kernels stage3_model stage3_machine stage3_one_launch stage3_fused_step; do try "$out/tests.log" 200 "$test" "$tests/$test"; done
   grep -E 'largest error|against stage 1|shapes:|half blocks|last ten' "$out/tests.log" | tee -a "$summary"
 fi
@@ -93,6 +95,7 @@ if has bench; then
   {
     try "$log" 60 "profile small" "$ladder" profile --stage 3 --device gpu --preset small $stream --record --name profile-stage3-small-"$card"
     try "$log" 60 "profile small, bf16" "$ladder" profile --stage 3 --device gpu --dtype bf16 --preset small $stream --record --name profile-stage3-small-bf16-"$card"
+    try "$log" 60 "decode small" "$ladder" profile --stage 3 --device gpu --decode --preset small $stream --record --name decode-stage3-"$card"
     try "$log" 150 "speedup small" "$ladder" speedup --size small --rounds 3 $stream --record --name speedup-small-"$card"
   }
   try "$log" 90 "speedup micro" "$ladder" speedup --size micro --rounds 5 --record --name speedup-micro-"$card"

@@ -1,4 +1,5 @@
-// What OpsEngine does around a model: kept keys and values, clipping, micro-batches, several ranks.
+// What OpsEngine does around a model: kept keys and values, clipping, micro-batches, several ranks. Stages with GPU
+// kernels run where LADDER_DEVICE says (tests/support/device.hpp), ranks always on the CPU: they are threads here.
 #include <catch2/catch.hpp>
 
 #include <array>
@@ -16,6 +17,7 @@
 #include "shared/train/ops_engine.hpp"
 #include "shared/train/run.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
+#include "tests/support/device.hpp"
 
 using namespace ladder;
 
@@ -49,7 +51,7 @@ std::unique_ptr<Engine> engine_of(int stage, const GptConfig& config, Dtype dtyp
   EngineOptions options;
   options.dtype = dtype;
   options.max_batch = 2;
-  options.device = Device::cpu;
+  if (stage > 1) options.device = testing::test_device();
   options.threads = 1;
   auto engine = make_engine(stage, config, options);
   engine->load_parameters(parameters_of(config));
@@ -150,7 +152,7 @@ TEST_CASE("clipped training is the same on every stage, and is Adam on the scale
     EngineOptions options;
     options.dtype = dtype;
     options.max_batch = 2;
-    options.device = Device::cpu;
+    if (stage > 1) options.device = testing::test_device();
     options.threads = 1;
     const auto engine = make_engine(stage, run.model, options);
     engine->load_parameters(run.initial);
