@@ -133,7 +133,9 @@ void write_tokens(AtomicFile& file, const TokenView& tokens) {
   tokens.for_each([&](std::int32_t token) {
     bytes.push_back(static_cast<char>(token & 0xff));
     bytes.push_back(static_cast<char>(token >> 8));
-    if (bytes.size() == std::size_t{1} << 16) file.write(std::exchange(bytes, {}));
+    if (bytes.size() < std::size_t{1} << 16) return;
+    file.write(bytes);
+    bytes.clear();
   });
   file.write(bytes);
 }

@@ -131,8 +131,9 @@ std::vector<std::string> stage_entries(const std::string& name) {
                                            "!stage3_tiled_kernels/ladder",
                                            "!stage3_tiled_kernels/pictures",
                                            "!stage3_tiled_kernels/sweep"};
-  const std::vector<std::string> on_gpu = {"shared/device/cuda_runtime", "shared/device/hints",
-                                           "shared/simt/launch", "shared/device/stream"};
+  const std::vector<std::string> on_gpu = {"shared/device/cuda_runtime", "shared/device/device_ops_on",
+                                           "shared/device/hints", "shared/simt/launch",
+                                           "shared/device/stream"};
   const std::vector<std::string> on_cpu = {"shared/device/cpu_runtime", "shared/device/memory_watch",
                                            "shared/device/worker_pool", "shared/simt/thread_model"};
   const auto joined = [](std::vector<std::string> first, const std::vector<std::string>& second) {
@@ -196,8 +197,10 @@ std::vector<std::string> source_set(const std::string& name) {
           "stage3-kernels",
           name);
   for (const char* model :
-       {"shared/model/activation_plan", "shared/model/batch", "shared/base/dtype",
-        "shared/base/dtype_convert", "shared/model/microgpt", "shared/model/ops", "shared/train/ops_engine"})
+       {"shared/base/dtype", "shared/base/dtype_convert", "shared/base/tensor", "shared/device/communicator",
+        "shared/model/activation_plan", "shared/model/batch", "shared/model/microgpt", "shared/model/model",
+        "shared/model/operation_list", "shared/model/ops", "shared/model/optimizer",
+        "shared/train/ops_engine"})
     entries.emplace_back(model);
   return entries;
 }
