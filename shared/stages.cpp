@@ -153,8 +153,12 @@ std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const En
   const Entry& entry = find_usable(stage, options);
   const Variant* variant = options.variant.empty() ? nullptr : &find_variant(stage, options.variant);
   if (variant != nullptr) variant->check(config, options);
+  require(options.communicator->ranks() == 1 || (entry.make_ops != nullptr && variant == nullptr),
+          "stage {}{} trains alone, not as one of {} ranks", stage,
+          variant == nullptr ? "" : ", " + variant->name, options.communicator->ranks());
   auto engine = entry.make != nullptr ? entry.make(config, options)
-                                      : make_ops_engine(config, entry.make_ops(options), options.max_batch);
+                                      : make_ops_engine(config, entry.make_ops(options), options.max_batch,
+                                                        options.communicator);
   return variant == nullptr ? std::move(engine) : variant->make(std::move(engine), options);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/device/communicator.hpp"
 #include "shared/device/gpu.hpp"
 #include "shared/train/engine.hpp"
 
@@ -50,6 +51,8 @@ struct EngineOptions {
   std::string variant = {};  ///< of the stage; empty: its own engine
   int grad_accum = 1;        ///< micro-batches in one step; some variants take only one
   bool clips = false;        ///< gradients are clipped; some variants cannot
+  /// The programs that train this model together; from stage 1 on, without a variant, there may be several.
+  std::shared_ptr<Communicator> communicator = single_rank();
 };
 
 /// `config` is a valid shape (see validate()). Throws InputError when the stage does not compute in options.dtype or does

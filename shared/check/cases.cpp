@@ -8,30 +8,11 @@
 #include <random>
 
 #include "shared/base/dtype_convert.hpp"
+#include "shared/check/case_runner.hpp"
 #include "shared/check/tolerances.hpp"
 
 namespace ladder::cases {
 namespace {
-
-constexpr std::size_t kGuard = 256;  // bytes before and after every tensor
-constexpr std::byte kSentinel{0xA5};
-
-Dtype dtype_of(Role role, Dtype compute) {
-  const Precision precision = Precision::of(compute);
-  switch (role) {
-    case Role::activation:
-      return precision.activation;
-    case Role::parameter:
-      return precision.parameter;
-    case Role::gradient:
-      return precision.gradient;
-    case Role::master:
-      return precision.master;
-    case Role::statistic:
-      return precision.statistic;
-  }
-  return compute;
-}
 
 std::uint64_t hash_of(const std::string& text) {
   std::uint64_t hash = 1469598103934665603ULL;  // FNV-1a
@@ -40,118 +21,6 @@ std::uint64_t hash_of(const std::string& text) {
 }
 
 }  // namespace
-
-/// Places a case in the memory of an Ops, and looks at that memory afterwards.
-class Runner {
- public:
-  Runner(const OpCase& c, Ops& ops, const Values& values) : case_(c), ops_(ops) {
-    for (const TensorSpec& tensor : c.tensors) place(tensor, values.at(tensor.name));
-    if (c.batch) place_batch(*c.batch);
-    if (c.step_constants) {
-      void* step = ops.allocate(sizeof(StepConstants));
-      ops.upload(step, &*c.step_constants, sizeof(StepConstants));
-      bound_.step_constants = static_cast<const StepConstants*>(step);
-    }
-    if (c.scratch_heads > 0) {
-      const std::size_t bytes = ops.attention_scratch_bytes(c.first + c.batch->rows(), c.scratch_heads,
-                                                            c.first + c.batch->max_length);
-      bound_.scratch = bytes > 0 ? ops.allocate(bytes) : nullptr;
-    }
-  }
-
-  const Bound& bound() const { return bound_; }
-
-  /// Every place once, also where two names stand for it.
-  void tell(const Placed& placed) const {
-    for (const TensorSpec& tensor : case_.tensors) {
-      const Bound::Place& place = bound_.places_.at(tensor.name);
-      const auto owns = [&](const Region& region) { return region.name == tensor.name; };
-      if (std::any_of(regions_.begin(), regions_.end(), owns))
-        placed(tensor, place.data, case_.values.at(tensor.name).size(), place.dtype);
-    }
-  }
-
-  void write(const std::string& name, const std::vector<double>& values) {
-    const Bound::Place& place = bound_.places_.at(name);
-    std::vector<std::byte> raw(values.size() * size_of(place.dtype));
-    encode(place.dtype, values, raw.data());
-    if (!raw.empty()) ops_.upload(place.data, raw.data(), raw.size());
-  }
-
-  std::vector<double> read(const std::string& name) const {
-    const Bound::Place& place = bound_.places_.at(name);
-    std::vector<double> values(case_.values.at(name).size());
-    std::vector<std::byte> raw(values.size() * size_of(place.dtype));
-    ops_.download(raw.data(), place.data, raw.size());
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = decode(place.dtype, raw.data(), i);
-    return values;
-  }
-
-  /// Names what the operation should not have touched but did.
-  std::string damage() const {
-    for (const Region& region : regions_) {
-      std::vector<std::byte> now(region.before.size());
-      ops_.download(now.data(), region.memory, now.size());
-      const auto differs = [&](std::size_t from, std::size_t to) {
-        return !std::equal(now.begin() + static_cast<std::ptrdiff_t>(from),
-                           now.begin() + static_cast<std::ptrdiff_t>(to),
-                           region.before.begin() + static_cast<std::ptrdiff_t>(from));
-      };
-      if (differs(0, kGuard)) return "wrote before the start of " + region.name;
-      if (differs(now.size() - kGuard, now.size())) return "wrote behind the end of " + region.name;
-      if (region.use == Use::input && differs(0, now.size())) return "changed its input " + region.name;
-    }
-    return {};
-  }
-
- private:
-  struct Region {
-    std::string name;
-    Use use;
-    void* memory;
-    std::vector<std::byte> before;
-  };
-
-  void place(const TensorSpec& tensor, const std::vector<double>& values) {
-    const Dtype dtype = dtype_of(tensor.role, ops_.dtype());
-    // Where parameters need no master copy, both names stand for the same memory (see Adam).
-    const bool alias =
-        tensor.role == Role::parameter && bound_.places_.count("master") != 0 && size_of(dtype) > 2;
-    if (alias) {
-      bound_.places_[tensor.name] = bound_.places_.at("master");
-      return;
-    }
-    std::vector<std::byte> raw(2 * kGuard + values.size() * size_of(dtype), kSentinel);
-    if (tensor.use == Use::output || tensor.use == Use::work)
-      std::fill(raw.begin() + kGuard, raw.end() - kGuard, std::byte{0xFF});  // NaN in every type
-    else
-      encode(dtype, values, raw.data() + kGuard);
-    void* memory = ops_.allocate(raw.size());
-    ops_.upload(memory, raw.data(), raw.size());
-    bound_.places_[tensor.name] = {static_cast<std::byte*>(memory) + kGuard, dtype};
-    regions_.push_back({tensor.name, tensor.use, memory, std::move(raw)});
-  }
-
-  void place_batch(const Batch& batch) {
-    const auto integers = [&](const std::vector<std::int32_t>& values) {
-      void* memory = ops_.allocate(std::max<std::size_t>(values.size(), 1) * sizeof(std::int32_t));
-      if (!values.empty()) ops_.upload(memory, values.data(), values.size() * sizeof(std::int32_t));
-      return static_cast<const std::int32_t*>(memory);
-    };
-    bound_.batch = batch.view();
-    bound_.batch.tokens_n = integers(batch.tokens_n);
-    bound_.batch.targets_n = integers(batch.targets_n);
-    bound_.batch.sequence_n = integers(batch.sequence_n);
-    bound_.batch.starts_b = integers(batch.starts_b);
-    bound_.batch.lengths_b = integers(batch.lengths_b);
-    bound_.batch.first = case_.first;
-  }
-
-  const OpCase& case_;
-  Ops& ops_;
-  Bound bound_;
-  std::vector<Region> regions_;
-};
 
 void add(OpCase& c, Role role, Use use, const std::string& name, std::vector<double> values) {
   c.tensors.push_back({name, role, use});
@@ -328,78 +197,6 @@ void for_each_case_naive(Ops& candidate, const Report& report) {
     const Values got = run_case(c, candidate, inputs, damage);
     compare_case(c, got, want, candidate.dtype(), damage, report);
   }
-}
-
-namespace {
-
-/// sum(weights * output) of the forward case, with its values as they are now.
-class Objective {
- public:
-  Objective(const OpCase& backward, Ops& ops)
-      : forward_(*backward.forward),
-        ops_(ops),
-        runner_(forward_, ops, forward_.values),
-        output_(backward.output) {
-    weights_ = backward.weights.empty() ? std::vector<double>(forward_.values.at(output_).size(), 1.0)
-                                        : backward.values.at(backward.weights);
-  }
-
-  double operator()(const std::string& input, std::size_t index, double value) {
-    std::vector<double> changed = forward_.values.at(input);
-    changed[index] = value;
-    for (const TensorSpec& tensor : forward_.tensors)
-      if (tensor.use == Use::update) runner_.write(tensor.name, forward_.values.at(tensor.name));
-    runner_.write(input, changed);
-    forward_.run(ops_, runner_.bound());
-    const std::vector<double> y = runner_.read(output_);
-    runner_.write(input, forward_.values.at(input));
-    double sum = 0;
-    for (std::size_t i = 0; i < y.size(); ++i) sum += y[i] * weights_[i];
-    return sum;
-  }
-
- private:
-  const OpCase& forward_;
-  Ops& ops_;
-  Runner runner_;
-  std::string output_;
-  std::vector<double> weights_;
-};
-
-void check_gradients(const OpCase& c, Ops& ops, std::size_t samples, const Report& report) {
-  std::string damage;
-  const Values after = run_case(c, ops, c.values, damage);
-  Objective objective(c, ops);
-  for (const Derivative& derivative : c.derivatives) {
-    const std::vector<double>& x = c.forward->values.at(derivative.input);
-    std::vector<double> got, want;
-    const std::size_t stride = std::max<std::size_t>(1, x.size() / samples);
-    for (std::size_t i = 0; i < x.size(); i += stride) {
-      const TensorSpec& spec = *std::find_if(c.tensors.begin(), c.tensors.end(), [&](const TensorSpec& t) {
-        return t.name == derivative.gradient;
-      });
-      // A gradient that is added to, or that overwrites what it is computed from, started from something.
-      const bool accumulates = spec.role == Role::gradient;
-      const double before = accumulates ? c.values.at(derivative.gradient)[i] : 0.0;
-      const double plus = derivative.plus.empty() ? 0.0 : c.values.at(derivative.plus)[i];
-      // (8 (f(x+h) - f(x-h)) - (f(x+2h) - f(x-2h))) / 12h: fourth order, so h can stay far above rounding.
-      const double h = 1e-3;
-      const auto odd = [&](double d) {
-        return objective(derivative.input, i, x[i] + d) - objective(derivative.input, i, x[i] - d);
-      };
-      want.push_back((8.0 * odd(h) - odd(2.0 * h)) / (12.0 * h));
-      got.push_back(after.at(derivative.gradient)[i] - before - plus);
-    }
-    report({c.name() + " by differences", derivative.gradient, compare(got, want, 1e-7), damage});
-  }
-}
-
-}  // namespace
-
-void for_each_gradient(Ops& fp64, std::size_t samples, const Report& report) {
-  require(fp64.dtype() == Dtype::fp64, "differences need fp64, not {}", name_of(fp64.dtype()));
-  for (const OpCase& c : all_cases(fp64.layout(), fp64.dtype()))
-    if (c.forward) check_gradients(c, fp64, samples, report);
 }
 
 std::function<void()> prepared_case(const OpCase& c, Ops& ops) {

@@ -29,14 +29,16 @@ OpCase norm_forward(int N, int C, double scale) {
   return c;
 }
 
-OpCase norm_backward(int N, int C, bool residual) {
+OpCase norm_backward(int N, int C, bool residual, double scale = 1.0) {
   OpCase c;
   c.op = "rmsnorm_backward";
-  c.shape = fmt::format("N={} C={}{}", N, C, residual ? " with residual" : "");
+  c.shape = fmt::format("N={} C={}{}{}", N, C, residual ? " with residual" : "",
+                        scale > 1 ? fmt::format(" scale={}", scale) : "");
+  c.beyond_fp16 = scale > 6e4;
   c.forward = std::make_shared<OpCase>(norm_forward(N, C, 1.0));
   Values& forward = c.forward->values;
   // without the row of zeros: its slope is too steep
-  forward.at("x") = random_values("x" + c.shape, cells(N, C));
+  forward.at("x") = random_values("x" + c.shape, cells(N, C), scale);
   naive::rmsnorm(N, C, forward.at("x"), forward.at("y"), forward.at("rstd"));
   add(c, Role::activation, Use::input, "dy", random_values("dy" + c.shape, cells(N, C)));
   add(c, Role::activation, Use::input, "x", forward.at("x"));
@@ -51,9 +53,10 @@ OpCase norm_backward(int N, int C, bool residual) {
     naive::rmsnorm_dx(N, C, t.at("dy"), t.at("x"), residual ? &t.at("dresidual") : nullptr, t.at("rstd"),
                       t.at("dx"));
   };
+  if (scale > 1) c.forward = nullptr;  // no differences between numbers of this size
   c.output = "y";
   c.weights = "dy";
-  c.derivatives = {{"x", "dx", residual ? "dresidual" : ""}};
+  if (c.forward) c.derivatives = {{"x", "dx", residual ? "dresidual" : ""}};
   return c;
 }
 
@@ -206,6 +209,18 @@ OpCase adam(int count, std::int64_t step, double clip = 0.0, double decay = 0.0)
   return c;
 }
 
+/// With the sum of squares at hand but no clipping asked for: gradients are taken as they are.
+OpCase squares_without_clip() {
+  OpCase c = adam(561, 3, 0.5);
+  c.shape = "count=561 step=3 squares but no clip";
+  c.step_constants->clip = 0.0;
+  c.naive = [settings = *c.step_constants](Values& t) {
+    naive::adam(settings, false, nullptr, t.at("grad"), t.at("m"), t.at("v"), t.at("master"));
+    t.at("param") = t.at("master");
+  };
+  return c;
+}
+
 OpCase gradient_squares(int count) {
   OpCase c;
   c.op = "gradient_squares";
@@ -233,6 +248,7 @@ std::vector<OpCase> norm_cases() {
     // epsilon's): any rounding fails there.
     for (const bool residual_too : {false, true})
       cases.push_back(norm_backward(N, std::max(C, 2), residual_too));
+    cases.push_back(norm_backward(N, std::max(C, 2), false, 1e25));
   }
   return cases;
 }
@@ -277,6 +293,7 @@ std::vector<OpCase> adam_cases() {
           adam(1000, 700, 100.0),
           adam(561, 3, 0.0, 0.1),
           adam(33, 3, 0.25, 2),
+          squares_without_clip(),
           gradient_squares(1),
           gradient_squares(561),
           gradient_squares(4192),

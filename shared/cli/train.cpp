@@ -104,10 +104,12 @@ Session start_fresh(const TrainFlags& flags) {
   settings.train.dtype = session.place.options.dtype;
   session.place.options.variant = asked_variant(flags);
   session.preset = settings.preset;
-  session.run = prepare_run(settings.model, settings.train, settings.data);
+  session.run =
+      prepare_run(settings.model, settings.train, settings.data, Precision::of(settings.train.dtype).master);
   if (!flags.init_weights.empty()) load_initial_weights(flags.init_weights, session.run);
   prepare_engine(session);
   session.engine->load_parameters(session.run.initial);
+  session.run.initial = {};  // a copy of the model that nothing reads again
   return session;
 }
 
@@ -122,7 +124,9 @@ Session start_resumed(const TrainFlags& flags) {
   place.dtype = name_of(checkpoint.train.dtype);
   session.place = resolve_place(place);
   session.place.options.variant = resumed_variant(flags, checkpoint);
-  session.run = prepare_run(settings.model, settings.train, settings.data);
+  session.run =
+      prepare_run(settings.model, settings.train, settings.data, Precision::of(settings.train.dtype).master);
+  session.run.initial = {};  // drawn for the generator's sake: the checkpoint has the weights
   require_same_data(checkpoint, session.run, flags.checkpoint);
   session.run.random = Random(checkpoint.random);
   prepare_engine(session);

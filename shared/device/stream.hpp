@@ -33,8 +33,9 @@ class Stream {
   /// launcher on this stream gets the same memory again.
   void* workspace(std::size_t bytes) {
     if (bytes > workspace_bytes_) {
-      workspace_ = allocate(bytes);
-      workspace_bytes_ = bytes;
+      // Twice the last one at least: text that grows by a token asks for a little more each time.
+      workspace_bytes_ = std::max(bytes, 2 * workspace_bytes_);
+      workspace_ = allocate(workspace_bytes_);
     }
     if (lent) lent(workspace_, bytes);
     return workspace_;

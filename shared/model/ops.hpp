@@ -342,7 +342,8 @@ inline constexpr double kRmsNormEpsilon = 1e-5;
 /// Where the sum of a row's squares overflows (fp32: beyond 2^128), x times this power of two is squared instead, which
 /// rounds nothing; epsilon is then too small to count.
 inline constexpr double kRmsNormRescue = 0x1p-80;
-/// The log-sum-exp of an empty row; applied in fp32 or wider. (No stage masks scores by it: real ones may be lower.)
+/// The log-sum-exp of an empty row; applied in fp32 or wider. No stage's kernel masks scores by it, since real ones
+/// may be lower; the rungs of stage 3's attention ladder, written before that was seen, still do.
 inline constexpr double kMaskValue = -1e20;
 
 }  // namespace ladder

@@ -115,9 +115,10 @@ std::vector<OpProfile> ProfilingOps::report() const {
 }
 
 void NanGuardOps::around(const OpCall& call) {
-  if (call.step != nullptr) {
+  if (call.batch != nullptr) where_.clear();
+  if (call.batch != nullptr && call.batch->step != nullptr) {
     StepConstants step{};
-    inner().download(&step, call.step, sizeof step);
+    inner().download(&step, call.batch->step, sizeof step);
     where_ = fmt::format("step {}, micro-batch {}, ", step.step + 1, step.micro_batch + 1);
   }
   call.run();

@@ -51,7 +51,7 @@ struct OpCall {
   Cost cost;
   std::function<void()> run;
   std::vector<OutputView> outputs;
-  const StepConstants* step = nullptr;  ///< BatchView::step of its batch, if it has one
+  const BatchView* batch = nullptr;  ///< its batch, if it has one
 };
 
 /// Forwards everything to `inner`; each operation goes through around().
@@ -83,7 +83,7 @@ class OpsDecorator : public PassesOn<OpsDecorator, Ops, Operations> {
   template <class Args>
   void pass(const Args& a) {
     OpCall call{Args::kName, cost(a), [&] { inner_->run(a); }, outputs(a)};
-    if constexpr (requires { a.batch; }) call.step = a.batch.step;
+    if constexpr (requires { a.batch; }) call.batch = &a.batch;
     around(call);
   }
 

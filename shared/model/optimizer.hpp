@@ -17,7 +17,7 @@ struct StepConstants {
   double weight_decay = 0.0;
   double clip = 0.0;      ///< largest norm of all gradients together; 0: they are taken as they are
   std::int64_t step = 0;  ///< s
-  /// Which part of the step: its own copy of these numbers stands before each part's data.
+  /// Of the step: each micro-batch has its own copy of these numbers, in front of its integers.
   std::int64_t micro_batch = 0;
 };
 

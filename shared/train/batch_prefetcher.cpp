@@ -7,9 +7,9 @@
 
 namespace ladder {
 
-BatchPrefetcher::BatchPrefetcher(const TokenSource& source, Layout layout, std::int64_t first,
+BatchPrefetcher::BatchPrefetcher(const TokenSource& source, Layout layout, Ranks ranks, std::int64_t first,
                                  std::int64_t end)
-    : source_(source), layout_(layout), next_(first), end_(end) {
+    : source_(source), layout_(layout), ranks_(ranks), next_(first), end_(end) {
   if (source.largest_step() < kAheadFrom || first >= end) return;
   try {
     worker_ = std::thread([this, first] { work(first); });
@@ -38,7 +38,7 @@ void BatchPrefetcher::work(std::int64_t first) {
     std::vector<Batch> batches;
     std::exception_ptr failure;
     try {
-      batches = source_.step(s, layout_);
+      batches = source_.step(s, layout_, ranks_.rank, ranks_.ranks);
     } catch (...) {
       failure = std::current_exception();
     }
@@ -52,7 +52,8 @@ void BatchPrefetcher::work(std::int64_t first) {
 
 std::vector<Batch> BatchPrefetcher::next() {
   require(next_ < end_, "step {} was asked for, the last one is {}", next_, end_ - 1);
-  std::vector<Batch> batches = worker_.joinable() ? take() : source_.step(next_, layout_);
+  std::vector<Batch> batches =
+      worker_.joinable() ? take() : source_.step(next_, layout_, ranks_.rank, ranks_.ranks);
   ++next_;  // not where it threw: the same step throws again, however often it is asked for
   return batches;
 }

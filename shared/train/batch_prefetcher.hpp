@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "shared/data/data.hpp"
+#include "shared/train/engine.hpp"
 
 namespace ladder {
 
@@ -23,8 +24,10 @@ class BatchPrefetcher {
   /// 65,536.
   static constexpr std::int64_t kAheadFrom = 16384;
 
-  /// `source` must outlive this. Throws MachineError when the thread cannot be started.
-  BatchPrefetcher(const TokenSource& source, Layout layout, std::int64_t first, std::int64_t end);
+  /// `source` must outlive this; batches are those of `ranks.rank`. Throws MachineError when no thread can be
+  /// started for them.
+  BatchPrefetcher(const TokenSource& source, Layout layout, Ranks ranks, std::int64_t first,
+                  std::int64_t end);
   BatchPrefetcher(const BatchPrefetcher&) = delete;
   BatchPrefetcher& operator=(const BatchPrefetcher&) = delete;
   /// Waits for a batch that is being made, and drops it.
@@ -41,6 +44,7 @@ class BatchPrefetcher {
 
   const TokenSource& source_;
   const Layout layout_;
+  const Ranks ranks_;
   std::int64_t next_;
   const std::int64_t end_;
 

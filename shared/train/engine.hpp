@@ -49,6 +49,11 @@ class Decoder {
   virtual std::vector<double> next(std::span<const std::int32_t> tokens) = 0;
 };
 
+/// Which of the programs that train one model together this is; see device/communicator.hpp.
+struct Ranks {
+  int rank = 0, ranks = 1;
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -57,6 +62,8 @@ class Engine {
   virtual Dtype dtype() const = 0;
   /// The layout this engine wants its batches in.
   virtual Layout layout() const { return Layout::packed; }
+  /// Whose part of each step this engine trains on; its gradients are those of all ranks.
+  virtual Ranks ranks() const { return {}; }
 
   /// Of any type: rounded to what the stage keeps.
   virtual void load_parameters(const TensorList& parameters) = 0;
@@ -91,7 +98,8 @@ class Engine {
   /// Logits of every position of one sequence, row-major [tokens.size(), V].
   virtual std::vector<double> logits(std::span<const std::int32_t> tokens) = 0;
 
-  /// A decoder at position 0, of the parameters as they are now. It must not outlive the engine; several may take turns.
+  /// A decoder at position 0, of the parameters as they are now: once they have changed, it may refuse to go on. It must
+  /// not outlive the engine; several may take turns.
   virtual std::unique_ptr<Decoder> decoder() = 0;
 
   /// The stage's own kernels that have been launched so far, sorted, each once; empty where a stage has none.

@@ -20,6 +20,7 @@ class EngineDecorator : public Engine {
 
   const GptConfig& config() const override { return engine_->config(); }
   Dtype dtype() const override { return engine_->dtype(); }
+  Ranks ranks() const override { return engine_->ranks(); }
   Layout layout() const override { return engine_->layout(); }
 
   void load_parameters(const TensorList& parameters) override { engine_->load_parameters(parameters); }

@@ -45,6 +45,7 @@ class OpsEngine final : public Engine {
   const GptConfig& config() const override { return model_->config(); }
   Dtype dtype() const override { return ops_->dtype(); }
   Layout layout() const override { return ops_->layout(); }
+  Ranks ranks() const override { return {communicator_->rank(), communicator_->ranks()}; }
   std::vector<std::string> kernels_launched() const override { return ops_->kernels_launched(); }
   bool emulated() const override { return ops_->emulated(); }
 
@@ -89,7 +90,8 @@ class OpsEngine final : public Engine {
   std::vector<std::byte*> slots_;   ///< in the stage's memory
   std::vector<BatchView> views_;    ///< micro-batches of the step being run
   double scale_ = 1.0;
-  std::uint64_t uses_ = 0;  ///< of the model's activations, which hold a decoder's keys and values
+  std::uint64_t uses_ = 0;     ///< of the model's activations, which hold a decoder's keys and values
+  std::uint64_t updates_ = 0;  ///< of the weights
 };
 
 OpsEngine::OpsEngine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch,
@@ -192,6 +194,7 @@ double OpsEngine::train_step(std::span<const Batch> micro_batches, const StepCon
     views_.back().full = key.full;
   }
   scale_ = 1.0 / (static_cast<double>(std::max(key.batch, 1)) * communicator_->ranks());
+  ++updates_;
   ops_->run_step(key, [this, &key] { run_micro_batches(key.clips); });
   return read_loss();
 }
@@ -259,7 +262,7 @@ std::vector<double> OpsEngine::logits_after(std::span<const std::int32_t> tokens
 }
 
 /// Feeds the model the new rows only. The keys and values before them lie in the model's activations: where something
-/// else has used those since (a step, another decoder), all tokens so far are fed again.
+/// else has used those since (a loss, another decoder), all tokens so far are fed again.
 class CachedDecoder final : public Decoder {
  public:
   explicit CachedDecoder(OpsEngine& engine) : engine_(engine) {}
@@ -268,9 +271,13 @@ class CachedDecoder final : public Decoder {
     require(!tokens.empty(), "a decoder needs at least one token at a time");
     require(tokens_.size() + tokens.size() <= static_cast<std::size_t>(engine_.config().block_size),
             "more than block_size = {} tokens", engine_.config().block_size);
+    require(engine_.updates_ == updates_,
+            "the weights have changed since this decoder began: ask for another");
     const std::size_t kept = engine_.uses_ == uses_ ? tokens_.size() : 0;
-    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
-    std::vector<double> logits = engine_.logits_after(tokens_, kept);
+    std::vector<std::int32_t> all = tokens_;
+    all.insert(all.end(), tokens.begin(), tokens.end());
+    std::vector<double> logits = engine_.logits_after(all, kept);
+    tokens_ = std::move(all);  // only now: what was refused was not fed
     uses_ = engine_.uses_;
     return logits;
   }
@@ -278,6 +285,7 @@ class CachedDecoder final : public Decoder {
  private:
   OpsEngine& engine_;
   std::vector<std::int32_t> tokens_;
+  std::uint64_t updates_ = engine_.updates_;
   std::uint64_t uses_ = 0;  ///< of the engine, after this decoder's last
 };
 
@@ -341,9 +349,11 @@ TensorList OpsEngine::read_flat(const void* source, Dtype dtype) const {
 void OpsEngine::write_flat(const TensorList& tensors, void* destination, Dtype dtype) {
   auto* to = static_cast<std::byte*>(destination);
   for (const NamedTensor& tensor : tensors) {
-    const NamedTensor stored = tensor.in(dtype);
-    ops_->upload(to, stored.bytes().data(), stored.bytes().size());
-    to += stored.bytes().size();
+    NamedTensor converted;
+    if (tensor.dtype() != dtype) converted = tensor.in(dtype);
+    const std::span<const std::byte> bytes = tensor.dtype() == dtype ? tensor.bytes() : converted.bytes();
+    ops_->upload(to, bytes.data(), bytes.size());
+    to += bytes.size();
   }
 }
 
@@ -355,7 +365,7 @@ void OpsEngine::load_parameters(const TensorList& parameters) {
   write_flat(parameters, buffers.param.data, buffers.param.dtype);
   if (buffers.master.data != buffers.param.data)
     write_flat(parameters, buffers.master.data, buffers.master.dtype);
-  ++uses_;  // keys and values of other weights
+  ++updates_;
 }
 
 TensorList OpsEngine::parameters() const {

@@ -35,7 +35,7 @@ TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& 
   TrainResult result;
   result.loss = std::move(earlier_loss);
   result.token_hash = source.token_hash();
-  BatchPrefetcher batches(source, engine.layout(), result.steps_done(), train.steps);
+  BatchPrefetcher batches(source, engine.layout(), engine.ranks(), result.steps_done(), train.steps);
   while (result.steps_done() < train.steps) {
     if (hooks.should_stop && hooks.should_stop()) {
       result.stopped = true;

@@ -140,7 +140,7 @@ inline Cost naive_cost(const AttentionForward& args) {
   const double pairs = attention_pairs(args);
   const double width = static_cast<double>(size_of(args.out_nc.dtype));
   const double rows = args.batch.rows;
-  const double transposed = 2 * rows * args.kv_heads * args.head_dim;
+  const double transposed = 2 * (args.batch.first + rows) * args.kv_heads * args.head_dim;
   const double mixed = rows * args.heads * args.head_dim;
   // scores: 2 D + 1, softmax: 5, mix: 2 D a pair
   return {.bytes = width * (pairs * (4.0 * args.head_dim + 6) + transposed + mixed + rows * args.heads),

@@ -68,7 +68,7 @@ __global__ void rmsnorm_backward_kernel(int rows, int channels, const T* dy_nc, 
   T dot = 0;
   for (int c = 0; c < channels; ++c) dot += dy_c[c] * x_c[c];
   const T rstd = rstd_n[n];
-  const T pull = rstd * rstd * dot / static_cast<T>(channels);
+  const T pull = rstd * (rstd * dot / static_cast<T>(channels));  // rstd^2 alone may be too small a number
   for (int c = 0; c < channels; ++c) {
     const T dx = rstd * (dy_c[c] - x_c[c] * pull);
     dx_nc[row + c] = dresidual_nc == nullptr ? dx : dresidual_nc[row + c] + dx;

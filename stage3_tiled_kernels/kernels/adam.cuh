@@ -31,7 +31,7 @@ __tile_global__ void adam_kernel(std::int64_t count, const double* step, bool de
   const W keep2 = static_cast<W>(beta2), take2 = static_cast<W>(1.0 - beta2);
   const W keep = static_cast<W>(decays ? 1.0 - rate * step[6] : 1.0);
   W scale = W(1);
-  if (clips) {
+  if (clips && step[7] > 0.0) {
     const W norm = static_cast<W>(ct::sqrt(vector<1>(squares, 1).load_masked(0)));
     const W wanted = static_cast<W>(step[7]) / (norm + W(1e-6));
     scale = wanted < W(1) ? wanted : W(1);

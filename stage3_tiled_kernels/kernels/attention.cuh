@@ -295,7 +295,8 @@ attention_backward_query_kernel(int batch, int rows, int slot_rows, int heads, i
 // ---- launchers --------------------------------------------------------------------------------------------
 
 inline Cost cost(const AttentionForward& args) {
-  const double queries = 1.0 * args.batch.rows * args.heads, keys = 1.0 * args.batch.rows * args.kv_heads;
+  const double queries = 1.0 * args.batch.rows * args.heads,
+               keys = (1.0 * args.batch.first + args.batch.rows) * args.kv_heads;
   const double pairs = attention_pairs(args);
   return {.bytes = args.head_dim * (2 * queries + 2 * keys) * size_of(args.out_nc.dtype) +
                    queries * size_of(args.lse_hn.dtype),

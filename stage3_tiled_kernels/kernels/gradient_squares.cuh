@@ -50,7 +50,10 @@ inline void launch_gradient_squares(const GradientSquares& args, Stream& stream)
   require_pointers("gradient_squares", {pointer("grad", args.grad), pointer("squares", args.squares)});
   with_stored_type(args.grad.dtype, [&](auto type) {
     using W = typename decltype(type)::type;
-    if constexpr (std::is_same_v<W, Wide<W>>) {  // gradients are wide on every stage
+    if constexpr (!std::is_same_v<W, Wide<W>>) {
+      throw InputError(
+          fmt::format("gradient_squares: gradients are fp32 or fp64, not {}", name_of(args.grad.dtype)));
+    } else {
       const unsigned tiles = line_grid(args.count).x;
       const auto most = static_cast<unsigned>(4 * sm_count());
       const unsigned blocks = tiles < most ? tiles : most;

@@ -118,7 +118,8 @@ __tile_global__ void rmsnorm_backward_kernel(int rows, int channels, const T* __
       products = products +
                  ct::element_cast<W>(dy.load_masked(tile, j)) * ct::element_cast<W>(x.load_masked(tile, j));
     const auto rstd = ct::reshape<ct::shape<TR, 1>>(vector<TR>(rstd_n, rows).load_masked(tile));
-    const auto pull = rstd * rstd * ct::sum<1>(products) / static_cast<W>(channels);
+    // rstd^2 alone may be too small a number
+    const auto pull = rstd * (rstd * ct::sum<1>(products) / static_cast<W>(channels));
     for (int j : ct::irange(0, tiles_for(channels, TC))) {
       const auto dy_part = ct::element_cast<W>(dy.load_masked(tile, j));
       auto dx_part = rstd * (dy_part - ct::element_cast<W>(x.load_masked(tile, j)) * pull);

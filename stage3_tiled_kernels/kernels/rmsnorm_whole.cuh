@@ -109,7 +109,7 @@ __tile__ void pull_back_parts(std::integer_sequence<int, I...> /*parts*/, int ro
   using W = Wide<T>;
   const auto products = sum_of_parts((ct::element_cast<W>(part.dy) * ct::element_cast<W>(part.x))...);
   const auto rstd = ct::reshape<ct::shape<S.rows, 1>>(vector<S.rows>(rstd_n, rows).load_masked(tile));
-  const auto pull = rstd * rstd * products / static_cast<W>(channels);
+  const auto pull = rstd * (rstd * products / static_cast<W>(channels));
   (store_dx_part<T, S, I>(part, rstd, pull, dresidual_nc, residual, rows, channels, tile, dx_nc), ...);
 }
 

@@ -137,6 +137,7 @@ TEST_CASE("the guard passes a healthy step and names the first operation that is
                       Catch::Contains("step 8, micro-batch 3, operation") &&
                           Catch::Contains("embedding_forward") &&
                           Catch::Contains("x_nc is nan at row 3, column 4"));
+    CHECK_THROWS_WITH(several->loss(parts[2]), Catch::StartsWith("operation"));  // no step, so none is named
   }
   SECTION("an infinite weight of the head") {
     parameters[2].set(5 * 16, std::numeric_limits<double>::infinity());  // lm_head, vocabulary entry 5

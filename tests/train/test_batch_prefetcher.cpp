@@ -59,7 +59,7 @@ constexpr int kLarge = 64, kSmall = 2, kBlock = 256;
 TEST_CASE("batches come in order, ahead or not, and are those of the source") {
   for (const int sequences : {kSmall, kLarge}) {
     const CountingSource source(sequences, kBlock);
-    BatchPrefetcher batches(source, Layout::padded, 3, 40);
+    BatchPrefetcher batches(source, Layout::padded, Ranks{}, 3, 40);
     CHECK(batches.makes_ahead() == (sequences == kLarge));
     for (std::int64_t s = 3; s < 40; ++s) {
       const std::vector<Batch> got = batches.next(), expected = source.step(s, Layout::padded);
@@ -75,7 +75,7 @@ TEST_CASE("batches come in order, ahead or not, and are those of the source") {
 
 TEST_CASE("the next batch is made while the one before is used, and no more than that one") {
   const CountingSource source(kLarge, kBlock);
-  BatchPrefetcher batches(source, Layout::packed, 0, 100);
+  BatchPrefetcher batches(source, Layout::packed, Ranks{}, 0, 100);
   batches.next();
   for (int i = 0; i < 5000 && source.made() < 2 * kLarge; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -87,7 +87,7 @@ TEST_CASE("the next batch is made while the one before is used, and no more than
 TEST_CASE("an error belongs to its step, not to the one before it") {
   for (const int sequences : {kSmall, kLarge}) {
     const CountingSource source(sequences, kBlock, 5);
-    BatchPrefetcher batches(source, Layout::packed, 3, 40);
+    BatchPrefetcher batches(source, Layout::packed, Ranks{}, 3, 40);
     CHECK_NOTHROW(batches.next());
     CHECK_NOTHROW(batches.next());
     for (int again = 0; again < 2; ++again) CHECK_THROWS_WITH(batches.next(), Contains("step 5 cannot"));
@@ -98,10 +98,10 @@ TEST_CASE("a run may stop at any step, and before the first") {
   const CountingSource source(kLarge, kBlock);
   for (int taken = 0; taken < 8; ++taken)
     for (int repeat = 0; repeat < 20; ++repeat) {
-      BatchPrefetcher batches(source, Layout::packed, 0, 7);
+      BatchPrefetcher batches(source, Layout::packed, Ranks{}, 0, 7);
       for (int i = 0; i < std::min(taken, 7); ++i) batches.next();
     }
-  CHECK_FALSE(BatchPrefetcher(source, Layout::packed, 7, 7).makes_ahead());
+  CHECK_FALSE(BatchPrefetcher(source, Layout::packed, Ranks{}, 7, 7).makes_ahead());
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -121,7 +121,7 @@ TEST_CASE("a machine without a thread to spare is told so") {
     } catch (const std::system_error&) {
     }
     try {
-      const BatchPrefetcher batches(source, Layout::packed, 0, 9);
+      const BatchPrefetcher batches(source, Layout::packed, Ranks{}, 0, 9);
       _exit(5);
     } catch (const MachineError&) {
       _exit(0);

@@ -16,6 +16,7 @@
 #include "shared/stages.hpp"
 #include "shared/train/ops_engine.hpp"
 #include "shared/train/run.hpp"
+#include "shared/train/train.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "tests/support/device.hpp"
 
@@ -113,6 +114,25 @@ TEST_CASE("decoders in turns, and work of the engine in between, do not disturb 
     CHECK(compare(decoder->next(std::span(tokens).subspan(t, 1)), row_of(all, t), 1e-12).passed());
     CHECK(compare(other->next(std::span(others).subspan(t, 1)), row_of(other_all, t), 1e-12).passed());
     if (t % 3 == 0) engine->probe(batch);
+  }
+}
+
+TEST_CASE("what a decoder refuses is not fed, and changed weights are refused", "[decode]") {
+  const GptConfig config = config_of(1, 16, 4, 0, 16);
+  for (const auto& [stage, dtype] : {std::pair{1, Dtype::fp64}, {2, Dtype::fp64}, {3, Dtype::fp64}}) {
+    const auto engine = engine_of(stage, config, dtype);
+    const std::vector<std::int32_t> tokens = some_tokens(6);
+    const std::vector<double> all = engine->logits(tokens);
+    const auto decoder = engine->decoder();
+    decoder->next(std::span(tokens).first(3));
+    CHECK_THROWS_AS(decoder->next(std::vector<std::int32_t>{5, 27}), InputError);
+    CHECK_THROWS_AS(decoder->next(std::vector<std::int32_t>(14, 1)), InputError);
+    CHECK(compare(decoder->next(std::span(tokens).subspan(3)), row_of(all, 5), 1e-12).passed());
+    const Batch batch = cases::random_batch({9, 5}, 27, 16, engine->layout());
+    engine->train_step(std::span(&batch, 1), step_constants(TrainConfig{}, 0));
+    CHECK_THROWS_WITH(decoder->next(std::span(tokens).first(1)), Catch::Contains("the weights have changed"));
+    const std::vector<double> now = engine->logits(tokens);
+    CHECK(compare(engine->decoder()->next(tokens), row_of(now, 5), 1e-12).passed());
   }
 }
 
@@ -251,20 +271,15 @@ struct Ended {
 };
 
 Ended train_rank(const Run& run, int stage, Dtype dtype, std::shared_ptr<Communicator> communicator) {
-  const int rank = communicator->rank(), ranks = communicator->ranks();
   EngineOptions options;
   options.dtype = dtype;
   options.device = Device::cpu;
   options.threads = 1;
-  const auto engine =
-      make_ops_engine(run.model, make_ops(stage, options), run.train.batch_size, std::move(communicator));
+  options.max_batch = run.train.batch_size;
+  options.communicator = std::move(communicator);
+  const auto engine = make_engine(stage, run.model, options);
   engine->load_parameters(run.initial);
-  Ended ended;
-  for (std::int64_t s = 0; s < run.train.steps; ++s)
-    ended.loss.push_back(
-        engine->train_step(run.source->step(s, engine->layout(), rank, ranks), step_constants(run.train, s)));
-  ended.parameters = engine->parameters();
-  return ended;
+  return {train(*engine, *run.source, run.train).loss, engine->parameters()};
 }
 
 }  // namespace
@@ -306,4 +321,16 @@ TEST_CASE("several ranks train as one does that sees all their sequences", "[ran
     CHECK(ranks[0]->parts_told.size() == 4 * 6);
     CHECK(ranks[0]->parts_told[3] == 1);
   }
+}
+
+TEST_CASE("what trains alone says so", "[ranks]") {
+  Meeting meeting(2);
+  EngineOptions options;
+  options.dtype = Dtype::fp64;
+  options.communicator = std::make_shared<ThreadRank>(meeting, 0, 2);
+  CHECK_THROWS_WITH(make_engine(0, config_of(1, 16, 4, 0, 16), options),
+                    "stage 0 trains alone, not as one of 2 ranks");
+  options.variant = "fused-step";
+  CHECK_THROWS_WITH(make_engine(3, config_of(1, 16, 4, 0, 16), options),
+                    "stage 3, fused-step trains alone, not as one of 2 ranks");
 }
