@@ -1,25 +1,10 @@
-// Where the model lies in memory, and how it is updated there.
-//
-// Every matrix is padded with zeros to the tile's extents, so that a load or a store is one whole tile without
-// a mask. Padding stays zero: its gradient is zero, and Adam moves nothing that never had a gradient.
+// How the model, laid out as layout.hpp says, is read and updated in memory.
 #pragma once
 
 #include "stage3_tiled_kernels/one_launch/attention.hpp"
+#include "stage3_tiled_kernels/one_launch/layout.hpp"
 
 namespace ladder::LADDER_SIDE::stage3 {
-
-/// Offsets, in elements, of a model whose block, width and vocabulary are padded to T, C and V.
-template <int T, int C, int V>
-struct Padded {
-  static constexpr int kWte = 0, kWpe = V * C, kLmHead = kWpe + T * C, kLayers = kLmHead + V * C;
-};
-
-/// The same inside a layer of padded width C.
-template <int C>
-struct PaddedLayer {
-  static constexpr int kQ = 0, kK = C * C, kV = 2 * C * C, kO = 3 * C * C, kFc1 = 4 * C * C, kFc2 = 8 * C * C;
-  static constexpr int kSize = 12 * C * C;
-};
 
 /// A padded R x C matrix at `data`, in tiles of TR x TC. Used by load_part and store_part only.
 template <Extent R, Extent C, Extent TR = R, Extent TC = C, class E>

@@ -60,9 +60,22 @@ struct TileSizes {
 /// asked for it.
 TileSizes tile_sizes(const GptConfig& config, const char* flag = "--one-launch");
 
+/// Calls body.operator()<T, C, V>() with the tiles that hold the model; what it returns.
+template <class Body>
+auto with_tiles(const GptConfig& config, Body&& body) {
+  switch (tile_sizes(config).width) {
+    case 16:
+      return body.template operator()<16, 16, 32>();
+    case 32:
+      return body.template operator()<16, 32, 32>();
+    default:
+      return body.template operator()<16, 64, 32>();
+  }
+}
+
 /// Elements of what a document leaves at the inputs of all layers: [n_layer, block, width], padded.
 std::size_t layer_inputs(const GptConfig& config);
-/// Elements of a padded model; the layout is memory.hpp's.
+/// Elements of a padded model; the layout is layout.hpp's.
 std::size_t padded_count(const GptConfig& config);
 /// A model's tensors, laid out with padding, and back.
 std::vector<double> pad(const GptConfig& config, const TensorList& tensors);
