@@ -101,8 +101,8 @@ std::vector<double> pad(const GptConfig& config, const TensorList& tensors) {
   return padded;
 }
 
-TensorList unpad(const GptConfig& config, const std::vector<double>& padded) {
-  TensorList tensors = zeros_of(parameter_specs(config));
+TensorList unpad(const GptConfig& config, const std::vector<double>& padded, Dtype dtype) {
+  TensorList tensors = zeros_of(parameter_specs(config), dtype);
   for_each_parameter(
       config, [&](std::size_t from, std::size_t k, std::size_t i) { tensors[k].set(i, padded[from]); });
   return tensors;

@@ -56,10 +56,8 @@ class PaddedModel {
   void zero_moments() {
     for (E* buffer : {m, v}) runtime_.zero(buffer, count_ * sizeof(E));
   }
-  TensorList parameters() const { return unpad(config_, download(weight, count_)); }
-  Moments moments() const {
-    return {unpad(config_, download(m, count_)), unpad(config_, download(v, count_))};
-  }
+  TensorList parameters() const { return tensors(weight); }
+  Moments moments() const { return {tensors(m), tensors(v)}; }
 
   template <class T>
   T* allocate(std::size_t count) {
@@ -77,6 +75,8 @@ class PaddedModel {
   }
 
  private:
+  TensorList tensors(const E* buffer) const { return unpad(config_, download(buffer, count_), dtype_of<E>); }
+
   const GptConfig config_;
   Runtime& runtime_;
   std::size_t count_;

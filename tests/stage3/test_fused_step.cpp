@@ -176,6 +176,21 @@ TEST_CASE("both kernels pass checked mode: no race, nothing read before it is wr
   }
 }
 
+TEST_CASE("parameters and moments leave in the type that trains", "[fused-step]") {
+  if (skipped()) return;
+  for (const Dtype dtype : {Dtype::fp32, Dtype::fp64}) {
+    INFO(name_of(dtype));
+    const Run run = run_of({1, 16, 4, 4, 16, 1, 1}, 1);
+    const auto engine = fused_engine(run.model, dtype, 1);
+    restart(*engine, run);
+    const TensorList parameters = engine->parameters();
+    const Moments moments = engine->moments();
+    for (const TensorList* tensors : {&parameters, &moments.m, &moments.v})
+      for (const NamedTensor& tensor : *tensors) CHECK(tensor.dtype() == dtype);
+    CHECK(compare(parameters[0].values(), run.initial[0].in(dtype).values(), 0.0, Rule::bits).passed());
+  }
+}
+
 TEST_CASE("what a fused step cannot do is named", "[fused-step]") {
   GptConfig model = find_preset("micro").model;
   model.vocab_size = 27;

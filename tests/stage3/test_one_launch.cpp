@@ -200,6 +200,21 @@ TEST_CASE("an engine of one launch trains step by step to the same bits, and ans
         std::vector{want.loss.front()});
 }
 
+TEST_CASE("parameters and moments leave in the type that trains", "[one-launch]") {
+  if (skipped()) return;
+  for (const Dtype dtype : {Dtype::fp32, Dtype::fp64}) {
+    INFO(name_of(dtype));
+    const Run run = run_of({1, 16, 4, 4, 16}, 1);
+    const auto model = one_launch(run.model, dtype);
+    model->load(run.initial, {});
+    const TensorList parameters = model->parameters();
+    const Moments moments = model->moments();
+    for (const TensorList* tensors : {&parameters, &moments.m, &moments.v})
+      for (const NamedTensor& tensor : *tensors) CHECK(tensor.dtype() == dtype);
+    CHECK(compare(parameters[0].values(), run.initial[0].in(dtype).values(), 0.0, Rule::bits).passed());
+  }
+}
+
 TEST_CASE("what one launch cannot do is named", "[one-launch]") {
   if (!skipped()) {
     Run run = run_of({1, 16, 4, 4, 16}, 2);
