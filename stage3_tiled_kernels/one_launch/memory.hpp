@@ -59,6 +59,9 @@ __tile__ Adjusted<Parameters> adam(Parameters weight, Parameters mean, Parameter
 
 // ---- where a weight's gradient goes -----------------------------------------------------------------------
 
+// The backward pass delivers each gradient to its model, by deliver_product() and deliver_rows(): an Updater applies it at
+// once, a Keeper (factors.hpp) keeps what it is made of.
+
 /// Where a matrix lies in the model (or layer), and where the factors of its gradient are kept when they are (factors.hpp).
 struct Place {
   int weight, dy, x;
@@ -68,16 +71,16 @@ struct Place {
 /// Parameters and moments are three buffers of one layout. None is __restrict__, so that what a step stores
 /// is what the next one loads.
 template <class E>
-struct Learner {
+struct Updater {
   E *weight, *m, *v;
   Rates<E> rates;
 
-  __tile__ Learner at(int offset, int = 0) const { return {weight + offset, m + offset, v + offset, rates}; }
+  __tile__ Updater at(int offset, int = 0) const { return {weight + offset, m + offset, v + offset, rates}; }
 };
 
 /// One Adam step of the part (i, j) of a padded R x C matrix, whose gradient is `grad`.
 template <Extent R, Extent C, class E, Extent TR, Extent TC>
-__tile__ void take(Learner<E> matrix, Tile<E, TR, TC> grad, int i = 0, int j = 0) {
+__tile__ void apply_gradient(Updater<E> matrix, Tile<E, TR, TC> grad, int i = 0, int j = 0) {
   const auto adjusted =
       adam(load_part<R, C, TR, TC>(matrix.weight, i, j), load_part<R, C, TR, TC>(matrix.m, i, j),
            load_part<R, C, TR, TC>(matrix.v, i, j), grad, matrix.rates);
@@ -88,15 +91,15 @@ __tile__ void take(Learner<E> matrix, Tile<E, TR, TC> grad, int i = 0, int j = 0
 
 /// dy [T, TR], x [T, TC]: dy^T x is the gradient of part (i, j) of the padded R x C matrix.
 template <Products P, Extent R, Extent C, class E, Extent T, Extent TR, Extent TC>
-__tile__ void take_product(Learner<E> model, Place place, Tile<E, T, TR> dy, Tile<E, T, TC> x, int i = 0,
-                           int j = 0) {
-  take<R, C>(model.at(place.weight), product_tn<P>(dy, x), i, j);
+__tile__ void deliver_product(Updater<E> model, Place place, Tile<E, T, TR> dy, Tile<E, T, TC> x, int i = 0,
+                              int j = 0) {
+  apply_gradient<R, C>(model.at(place.weight), product_tn<P>(dy, x), i, j);
 }
 
-/// The gradient of a whole matrix.
+/// The gradient of a whole matrix is `grad`.
 template <Extent R, Extent C, class E>
-__tile__ void take_rows(Learner<E> model, Place place, Tile<E, R, C> grad) {
-  take<R, C>(model.at(place.weight), grad);
+__tile__ void deliver_rows(Updater<E> model, Place place, Tile<E, R, C> grad) {
+  apply_gradient<R, C>(model.at(place.weight), grad);
 }
 
 }  // namespace ladder::LADDER_SIDE::stage3
