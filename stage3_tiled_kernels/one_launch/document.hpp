@@ -33,8 +33,8 @@ __tile__ void embed_backward(Document<T> document, Tile<E, T, C> dx, Model model
   using F = FactorColumns<T, C, V>;
   const auto is_token = ct::select(document.token == row_of_indices<V>(0), ct::ones<Tile<E, T, V>>(),
                                    ct::zeros<Tile<E, T, V>>());
-  take_product<P, V, C>(model, {At::kWte, F::kToken, F::kDx}, is_token, dx);
-  take_rows<T, C>(model, {At::kWpe, F::kPosition, F::kDx}, dx);
+  deliver_product<P, V, C>(model, {At::kWte, F::kToken, F::kDx}, is_token, dx);
+  deliver_rows<T, C>(model, {At::kWpe, F::kPosition, F::kDx}, dx);
 }
 
 /// A document's part in the loss of its step, and the gradient of its logits: share (softmax - one-hot) / length.
@@ -73,13 +73,12 @@ __tile__ Tile<E, T, C> head_and_loss(Tile<E, T, C> x, Document<T> document, Mode
   const auto lm_head = load_part<V, C>(model.weight + At::kLmHead);
   const auto result = cross_entropy(product_nt<P>(x, lm_head), document, sizes);
   ct::store(loss + ct::iota<ct::tile<int, ct::shape<1>>>(), result.value);
-  take_product<P, V, C>(model, {At::kLmHead, F::kDlogits, F::kX}, result.dlogits, x);
+  deliver_product<P, V, C>(model, {At::kLmHead, F::kDlogits, F::kX}, result.dlogits, x);
   return product_nn<P>(result.dlogits, lm_head);
 }
 
 /// Forward and backward of one document: stores its loss and hands the factors of every weight's gradient to
-/// take_product(). `inputs`
-/// [L, T, C] is scratch. The layers below the last go forward and leave only their outputs; then every layer from the
+/// deliver_product(). `inputs` [L, T, C] is scratch. The layers below the last go forward and leave only their outputs; then every layer from the
 /// last to the first goes forward (again) from its input and then backward, so that its activations are tiles for as
 /// long as they are needed.
 template <Extent C, Extent V, Products P, class E, Extent T, class Model>

@@ -58,15 +58,15 @@ __tile__ void keep(Keeper<E> model, int column, Tile<E, T, N> factor) {
 
 /// Keeps the factors of a gradient dy^T x; the matrix and its part (i, j) are the launch's concern that multiplies them.
 template <Products P, Extent R, Extent C, class E, Extent T, Extent TR, Extent TC>
-__tile__ void take_product(Keeper<E> model, Place place, Tile<E, T, TR> dy, Tile<E, T, TC> x, int = 0,
-                           int = 0) {
+__tile__ void deliver_product(Keeper<E> model, Place place, Tile<E, T, TR> dy, Tile<E, T, TC> x, int = 0,
+                              int = 0) {
   keep(model, place.dy, dy);
   keep(model, place.x, x);
 }
 
 /// Keeps what makes row n of x the gradient of row n of a matrix; x itself is kept already.
 template <Extent R, Extent C, class E, Extent TC>
-__tile__ void take_rows(Keeper<E> model, Place place, Tile<E, R, TC>) {
+__tile__ void deliver_rows(Keeper<E> model, Place place, Tile<E, R, TC>) {
   using Identity = Tile<E, R, R>;
   keep(model, place.dy,
        ct::select(column_of_indices<R>(0) == row_of_indices<R>(0), ct::ones<Identity>(),

@@ -14,6 +14,7 @@ class FusedStep {
   virtual ~FusedStep() = default;
 
   virtual void load_parameters(const TensorList& parameters) = 0;
+  /// In the type that the kernels compute in, as are moments().
   virtual TensorList parameters() const = 0;
   virtual void load_moments(const Moments& moments) = 0;
   virtual Moments moments() const = 0;

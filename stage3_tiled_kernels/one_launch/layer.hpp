@@ -1,5 +1,5 @@
 // One layer, forward and backward, over weights in memory. The backward pass hands the factors of each matrix's gradient to
-// take_product() as soon as the layer no longer needs the matrix.
+// deliver_product() as soon as the layer no longer needs the matrix.
 #pragma once
 
 #include "stage3_tiled_kernels/one_launch/factors.hpp"
@@ -88,8 +88,8 @@ __tile__ Tile<E, T, C> mlp_backward(Tile<E, T, C> dout, LayerForward<E, T, C> ke
         ct::select(hidden > static_cast<E>(0), product_nn<P>(dout, fc2), ct::zeros<Tile<E, T, kPart>>());
     dnormed = add_product<P>(dhidden, fc1, dnormed);
     const int part = j * static_cast<int>(kPart);
-    take_product<P, C, 4 * C>(layer, {At::kFc2, F::kDout, F::kHidden + part}, dout, hidden, 0, j);
-    take_product<P, 4 * C, C>(layer, {At::kFc1, F::kDhidden + part, F::kMiddle}, dhidden, normed, j, 0);
+    deliver_product<P, C, 4 * C>(layer, {At::kFc2, F::kDout, F::kHidden + part}, dout, hidden, 0, j);
+    deliver_product<P, 4 * C, C>(layer, {At::kFc1, F::kDhidden + part, F::kMiddle}, dhidden, normed, j, 0);
   }
   return dnormed;
 }
@@ -101,7 +101,7 @@ __tile__ Tile<E, T, C> attention_block_backward(Tile<E, T, C> dout, LayerForward
   using At = PaddedLayer<C>;
   using F = LayerFactorColumns<C>;
   const auto dmix = product_nn<P>(dout, load_part<C, C>(layer.weight + At::kO));
-  take_product<P, C, C>(layer, {At::kO, F::kDmiddle, F::kMix}, dout, kept.attended.mix);
+  deliver_product<P, C, C>(layer, {At::kO, F::kDmiddle, F::kMix}, dout, kept.attended.mix);
   auto d = attention_backward(kept.heads, kept.attended.p, dmix, sizes);
   if (sizes.kv_heads != sizes.heads) {
     const auto gather = ct::transpose(spreading<C>(sizes));
@@ -111,9 +111,9 @@ __tile__ Tile<E, T, C> attention_block_backward(Tile<E, T, C> dout, LayerForward
   auto dnormed = product_nn<P>(d.q, load_part<C, C>(layer.weight + At::kQ));
   dnormed = add_product<P>(d.k, load_part<C, C>(layer.weight + At::kK), dnormed);
   dnormed = add_product<P>(d.v, load_part<C, C>(layer.weight + At::kV), dnormed);
-  take_product<P, C, C>(layer, {At::kQ, F::kDq, F::kIn}, d.q, kept.in.y);
-  take_product<P, C, C>(layer, {At::kK, F::kDk, F::kIn}, d.k, kept.in.y);
-  take_product<P, C, C>(layer, {At::kV, F::kDv, F::kIn}, d.v, kept.in.y);
+  deliver_product<P, C, C>(layer, {At::kQ, F::kDq, F::kIn}, d.q, kept.in.y);
+  deliver_product<P, C, C>(layer, {At::kK, F::kDk, F::kIn}, d.k, kept.in.y);
+  deliver_product<P, C, C>(layer, {At::kV, F::kDv, F::kIn}, d.v, kept.in.y);
   return dnormed;
 }
 

@@ -1,25 +1,10 @@
-// Where the model lies in memory, and how it is updated there.
-//
-// Every matrix is padded with zeros to the tile's extents, so that a load or a store is one whole tile without
-// a mask. Padding stays zero: its gradient is zero, and Adam moves nothing that never had a gradient.
+// How the model, laid out as layout.hpp says, is read and updated in memory.
 #pragma once
 
 #include "stage3_tiled_kernels/one_launch/attention.hpp"
+#include "stage3_tiled_kernels/one_launch/layout.hpp"
 
 namespace ladder::LADDER_SIDE::stage3 {
-
-/// Offsets, in elements, of a model whose block, width and vocabulary are padded to T, C and V.
-template <int T, int C, int V>
-struct Padded {
-  static constexpr int kWte = 0, kWpe = V * C, kLmHead = kWpe + T * C, kLayers = kLmHead + V * C;
-};
-
-/// The same inside a layer of padded width C.
-template <int C>
-struct PaddedLayer {
-  static constexpr int kQ = 0, kK = C * C, kV = 2 * C * C, kO = 3 * C * C, kFc1 = 4 * C * C, kFc2 = 8 * C * C;
-  static constexpr int kSize = 12 * C * C;
-};
 
 /// A padded R x C matrix at `data`, in tiles of TR x TC. Used by load_part and store_part only.
 template <Extent R, Extent C, Extent TR = R, Extent TC = C, class E>
@@ -74,6 +59,9 @@ __tile__ Adjusted<Parameters> adam(Parameters weight, Parameters mean, Parameter
 
 // ---- where a weight's gradient goes -----------------------------------------------------------------------
 
+// The backward pass delivers each gradient to its model, by deliver_product() and deliver_rows(): an Updater applies it at
+// once, a Keeper (factors.hpp) keeps what it is made of.
+
 /// Where a matrix lies in the model (or layer), and where the factors of its gradient are kept when they are (factors.hpp).
 struct Place {
   int weight, dy, x;
@@ -83,16 +71,16 @@ struct Place {
 /// Parameters and moments are three buffers of one layout. None is __restrict__, so that what a step stores
 /// is what the next one loads.
 template <class E>
-struct Learner {
+struct Updater {
   E *weight, *m, *v;
   Rates<E> rates;
 
-  __tile__ Learner at(int offset, int = 0) const { return {weight + offset, m + offset, v + offset, rates}; }
+  __tile__ Updater at(int offset, int = 0) const { return {weight + offset, m + offset, v + offset, rates}; }
 };
 
 /// One Adam step of the part (i, j) of a padded R x C matrix, whose gradient is `grad`.
 template <Extent R, Extent C, class E, Extent TR, Extent TC>
-__tile__ void take(Learner<E> matrix, Tile<E, TR, TC> grad, int i = 0, int j = 0) {
+__tile__ void apply_gradient(Updater<E> matrix, Tile<E, TR, TC> grad, int i = 0, int j = 0) {
   const auto adjusted =
       adam(load_part<R, C, TR, TC>(matrix.weight, i, j), load_part<R, C, TR, TC>(matrix.m, i, j),
            load_part<R, C, TR, TC>(matrix.v, i, j), grad, matrix.rates);
@@ -103,15 +91,15 @@ __tile__ void take(Learner<E> matrix, Tile<E, TR, TC> grad, int i = 0, int j = 0
 
 /// dy [T, TR], x [T, TC]: dy^T x is the gradient of part (i, j) of the padded R x C matrix.
 template <Products P, Extent R, Extent C, class E, Extent T, Extent TR, Extent TC>
-__tile__ void take_product(Learner<E> model, Place place, Tile<E, T, TR> dy, Tile<E, T, TC> x, int i = 0,
-                           int j = 0) {
-  take<R, C>(model.at(place.weight), product_tn<P>(dy, x), i, j);
+__tile__ void deliver_product(Updater<E> model, Place place, Tile<E, T, TR> dy, Tile<E, T, TC> x, int i = 0,
+                              int j = 0) {
+  apply_gradient<R, C>(model.at(place.weight), product_tn<P>(dy, x), i, j);
 }
 
-/// The gradient of a whole matrix.
+/// The gradient of a whole matrix is `grad`.
 template <Extent R, Extent C, class E>
-__tile__ void take_rows(Learner<E> model, Place place, Tile<E, R, C> grad) {
-  take<R, C>(model.at(place.weight), grad);
+__tile__ void deliver_rows(Updater<E> model, Place place, Tile<E, R, C> grad) {
+  apply_gradient<R, C>(model.at(place.weight), grad);
 }
 
 }  // namespace ladder::LADDER_SIDE::stage3

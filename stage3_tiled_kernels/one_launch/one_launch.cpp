@@ -1,10 +1,14 @@
 // The half that knows nothing of devices: what fits, how it is padded, what a launch reads.
 #include "stage3_tiled_kernels/one_launch/one_launch.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "shared/base/checked_size.hpp"
+#include "stage3_tiled_kernels/one_launch/layout.hpp"
 
 namespace ladder {
 namespace {
@@ -12,39 +16,43 @@ namespace {
 constexpr std::array kWidths = {16, 32, 64};
 constexpr int kBlock = 16, kVocabulary = 32;
 
-/// Where a tensor of parameter_specs() begins in the padded model, and the length of its padded rows.
-struct Place {
+/// Where a parameter begins in the padded model, and the length of its padded rows.
+struct PaddedPlace {
   std::size_t offset, stride;
 };
 
-/// In the order of parameter_specs(), as memory.hpp's Padded and PaddedLayer lay them out.
-std::vector<Place> places(const GptConfig& config) {
-  const TileSizes tiles = tile_sizes(config);
-  const auto T = static_cast<std::size_t>(tiles.block), C = static_cast<std::size_t>(tiles.width),
-             V = static_cast<std::size_t>(tiles.vocabulary);
-  std::vector<Place> all;
-  std::size_t offset = 0;
-  const auto next = [&](std::size_t rows, std::size_t columns) {
-    all.push_back({offset, columns});
-    offset += rows * columns;
-  };
-  next(V, C), next(T, C), next(V, C);
-  for (int i = 0; i < config.n_layer; ++i) {
-    for (int square = 0; square < 4; ++square) next(C, C);
-    next(4 * C, C), next(C, 4 * C);
-  }
-  return all;
+/// Of every parameter, by its name.
+std::map<std::string, PaddedPlace> places(const GptConfig& config) {
+  return with_tiles(config, [&]<int T, int C, int V>() {
+    using At = Padded<T, C, V>;
+    using Layer = PaddedLayer<C>;
+    std::map<std::string, PaddedPlace> all = {
+        {"wte", {At::kWte, C}}, {"wpe", {At::kWpe, C}}, {"lm_head", {At::kLmHead, C}}};
+    for (std::size_t i = 0; i < static_cast<std::size_t>(config.n_layer); ++i) {
+      const std::string layer = fmt::format("layer{}.", i);
+      const std::size_t first = At::kLayers + i * Layer::kSize;
+      all[layer + "attn_wq"] = {first + Layer::kQ, C};
+      all[layer + "attn_wk"] = {first + Layer::kK, C};
+      all[layer + "attn_wv"] = {first + Layer::kV, C};
+      all[layer + "attn_wo"] = {first + Layer::kO, C};
+      all[layer + "mlp_fc1"] = {first + Layer::kFc1, C};
+      all[layer + "mlp_fc2"] = {first + Layer::kFc2, 4 * C};
+    }
+    return all;
+  });
 }
 
 /// Calls body(element of the padded model, number of the tensor, element of the tensor) for every parameter.
 template <class Body>
 void for_each_parameter(const GptConfig& config, Body&& body) {
-  const std::vector<ParameterSpec> specs = parameter_specs(config);
-  const std::vector<Place> all = places(config);
+  const ParameterSpecs specs = parameter_specs(config);
+  const std::map<std::string, PaddedPlace> all = places(config);
   for (std::size_t k = 0; k < specs.size(); ++k) {
+    const auto place = all.find(specs[k].name);
+    require(place != all.end(), "the padded model has no place for parameter '{}'", specs[k].name);
+    const auto [offset, stride] = place->second;
     const auto columns = static_cast<std::size_t>(specs[k].shape[1]);
-    for (std::size_t i = 0; i < specs[k].size(); ++i)
-      body(all[k].offset + i / columns * all[k].stride + i % columns, k, i);
+    for (std::size_t i = 0; i < specs[k].size(); ++i) body(offset + i / columns * stride + i % columns, k, i);
   }
 }
 
@@ -77,14 +85,13 @@ std::size_t layer_inputs(const GptConfig& config) {
 }
 
 std::size_t padded_count(const GptConfig& config) {
-  const TileSizes tiles = tile_sizes(config);
-  const auto width = static_cast<std::size_t>(tiles.width);
-  const std::size_t rows =
-      2 * static_cast<std::size_t>(tiles.vocabulary) + static_cast<std::size_t>(tiles.block);
   constexpr const char* kWhat = "the padded model";
-  return checked_sum(
-      {rows * width, checked_product({static_cast<std::size_t>(config.n_layer), 12, width, width}, kWhat)},
-      kWhat);
+  return with_tiles(config, [&]<int T, int C, int V>() {
+    return checked_sum(
+        {Padded<T, C, V>::kLayers,
+         checked_product({static_cast<std::size_t>(config.n_layer), PaddedLayer<C>::kSize}, kWhat)},
+        kWhat);
+  });
 }
 
 std::vector<double> pad(const GptConfig& config, const TensorList& tensors) {
@@ -94,8 +101,8 @@ std::vector<double> pad(const GptConfig& config, const TensorList& tensors) {
   return padded;
 }
 
-TensorList unpad(const GptConfig& config, const std::vector<double>& padded) {
-  TensorList tensors = zeros_of(parameter_specs(config));
+TensorList unpad(const GptConfig& config, const std::vector<double>& padded, Dtype dtype) {
+  TensorList tensors = zeros_of(parameter_specs(config), dtype);
   for_each_parameter(
       config, [&](std::size_t from, std::size_t k, std::size_t i) { tensors[k].set(i, padded[from]); });
   return tensors;

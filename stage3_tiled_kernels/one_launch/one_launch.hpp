@@ -22,6 +22,7 @@ class OneLaunch {
 
   /// `parameters` and `moments` as an Engine of the same model gives them; no moments: zeros.
   virtual void load(const TensorList& parameters, const Moments& moments) = 0;
+  /// In the type that the kernels compute in, as are moments().
   virtual TensorList parameters() const = 0;
   virtual Moments moments() const = 0;
 
@@ -60,13 +61,26 @@ struct TileSizes {
 /// asked for it.
 TileSizes tile_sizes(const GptConfig& config, const char* flag = "--one-launch");
 
+/// Calls body.operator()<T, C, V>() with the tiles that hold the model; what it returns.
+template <class Body>
+auto with_tiles(const GptConfig& config, Body&& body) {
+  switch (tile_sizes(config).width) {
+    case 16:
+      return body.template operator()<16, 16, 32>();
+    case 32:
+      return body.template operator()<16, 32, 32>();
+    default:
+      return body.template operator()<16, 64, 32>();
+  }
+}
+
 /// Elements of what a document leaves at the inputs of all layers: [n_layer, block, width], padded.
 std::size_t layer_inputs(const GptConfig& config);
-/// Elements of a padded model; the layout is memory.hpp's.
+/// Elements of a padded model; the layout is layout.hpp's.
 std::size_t padded_count(const GptConfig& config);
-/// A model's tensors, laid out with padding, and back.
+/// A model's tensors, of any type, laid out with padding; and back, rounded to `dtype`.
 std::vector<double> pad(const GptConfig& config, const TensorList& tensors);
-TensorList unpad(const GptConfig& config, const std::vector<double>& padded);
+TensorList unpad(const GptConfig& config, const std::vector<double>& padded, Dtype dtype);
 
 /// The eight numbers of Adam that the kernels read, in the order of memory.hpp's Rates.
 std::array<double, 8> rates_of(const StepConstants& adam);

@@ -14,19 +14,6 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-/// Calls body.operator()<T, C, V>() with the tiles that hold the model.
-template <class Body>
-void with_tiles(const GptConfig& config, Body&& body) {
-  switch (tile_sizes(config).width) {
-    case 16:
-      return body.template operator()<16, 16, 32>();
-    case 32:
-      return body.template operator()<16, 32, 32>();
-    default:
-      return body.template operator()<16, 64, 32>();
-  }
-}
-
 /// Wide tiles of doubles do not fit into a GPU's registers: the compiler takes long to spill them.
 template <class E, int C>
 inline constexpr bool kHolds = Runtime::kEmulated || sizeof(E) == 4 || C == 16;
@@ -55,7 +42,7 @@ class PaddedModel {
     for (E** buffer : {&weight, &m, &v}) *buffer = allocate<E>(count_);
   }
 
-  // Each [padded_count(config)], as memory.hpp's Padded lays them out.
+  // Each [padded_count(config)], as layout.hpp's Padded lays them out.
   E *weight = nullptr, *m = nullptr, *v = nullptr;
 
   E scale() const { return static_cast<E>(1.0 / std::sqrt(static_cast<double>(config_.head_dim()))); }
@@ -69,10 +56,8 @@ class PaddedModel {
   void zero_moments() {
     for (E* buffer : {m, v}) runtime_.zero(buffer, count_ * sizeof(E));
   }
-  TensorList parameters() const { return unpad(config_, download(weight, count_)); }
-  Moments moments() const {
-    return {unpad(config_, download(m, count_)), unpad(config_, download(v, count_))};
-  }
+  TensorList parameters() const { return tensors(weight); }
+  Moments moments() const { return {tensors(m), tensors(v)}; }
 
   template <class T>
   T* allocate(std::size_t count) {
@@ -90,6 +75,8 @@ class PaddedModel {
   }
 
  private:
+  TensorList tensors(const E* buffer) const { return unpad(config_, download(buffer, count_), dtype_of<E>); }
+
   const GptConfig config_;
   Runtime& runtime_;
   std::size_t count_;

@@ -66,17 +66,32 @@ struct Normed {
   Tile<E, T, 1> rstd;
 };
 
+/// rstd with the rows replaced whose sum of squares overflowed although the root of its mean need not: from the squares of
+/// x * kRmsNormRescue.
+template <class E, Extent T, Extent C>
+__tile__ Tile<E, T, 1> rescued(Tile<E, T, 1> rstd, Tile<E, T, 1> squares, Tile<E, T, C> x, E per_column) {
+  using Column = Tile<E, T, 1>;
+  const auto small = x * static_cast<E>(kRmsNormRescue);
+  const auto found = quotient(ct::full<Column>(static_cast<E>(kRmsNormRescue)),
+                              root(ct::sum<1>(small * small) * per_column));
+  return ct::select(squares == ct::full<Column>(-kBelowAll<E>), found, rstd);
+}
+
 template <class E, Extent T, Extent C>
 __tile__ Normed<E, T, C> rmsnorm(Tile<E, T, C> x, E per_column) {
-  const auto mean = ct::sum<1>(x * x) * per_column;
-  const auto rstd = inverse(root(mean + static_cast<E>(kRmsNormEpsilon)));
+  const auto squares = ct::sum<1>(x * x);
+  auto rstd = inverse(root(squares * per_column + static_cast<E>(kRmsNormEpsilon)));
+  if constexpr (std::is_same_v<E, float>) {
+    if (static_cast<E>(ct::reduce_max<0>(ct::reshape<ct::shape<T>>(squares))) == -kBelowAll<E>)
+      rstd = rescued(rstd, squares, x, per_column);
+  }
   return {x, x * rstd, rstd};
 }
 
-/// dx from dy: rstd (dy - x rstd^2 sum(dy x) / width).
+/// dx from dy: rstd (dy - x rstd^2 sum(dy x) / width). rstd^2 alone may be below its type where x is large.
 template <class E, Extent T, Extent C>
 __tile__ Tile<E, T, C> rmsnorm_backward(Tile<E, T, C> dy, Normed<E, T, C> n, E per_column) {
-  const auto pull = n.rstd * n.rstd * ct::sum<1>(dy * n.x) * per_column;
+  const auto pull = n.rstd * (n.rstd * ct::sum<1>(dy * n.x) * per_column);
   return n.rstd * (dy - n.x * pull);
 }
 

@@ -28,7 +28,7 @@ template <class E, Extent T, Extent C, Extent V>
   const ModelSizes<E, Products::plain> sizes{layers,     width, heads,      kv_heads,
                                              vocabulary, scale, per_column, static_cast<E>(1)};
   for (int s : ct::irange(0, steps)) {
-    const Learner<E> model{weight, m, v, load_rates(rates_s + s * kRates)};
+    const Updater<E> model{weight, m, v, load_rates(rates_s + s * kRates)};
     learn<C, V>(load_document<T>(tokens_st + s * kRow, targets_st + s * kRow), model, sizes, inputs,
                 loss_s + s);
   }

@@ -12,6 +12,7 @@
 #include "stage3_tiled_kernels/one_launch/fused_step.hpp"
 #include "stage3_tiled_kernels/one_launch/tiles.hpp"
 #include "tests/stage3/device.hpp"
+#include "tests/stage3/large_embeddings.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
@@ -173,6 +174,39 @@ TEST_CASE("both kernels pass checked mode: no race, nothing read before it is wr
     restart(*engine, run);
     for (std::int64_t s = 0; s < 2; ++s)
       CHECK_NOTHROW(engine->train_step(run.source->step(s, engine->layout()), step_constants(run.train, s)));
+  }
+}
+
+TEST_CASE("fp32: rows whose sum of squares overflows train as stage 1 does in double", "[fused-step]") {
+  if (skipped()) return;
+  for (const Case& c : {Case{1, 16, 4, 4, 16, 3, 1}, Case{1, 64, 4, 4, 16, 3, 1}})
+    for (const bool all : {false, true}) {
+      INFO("width " << c.width << ", " << (all ? "all" : "some") << " embeddings large");
+      Run run = run_of(c, 1);
+      run.initial = with_large_embeddings(run.model, run.initial, all);
+      const auto want = reference_engine(run.model, c.batch),
+                 got = fused_engine(run.model, Dtype::fp32, c.batch);
+      const Comparison losses = compare(train_curve(*got, run, 1), train_curve(*want, run, 1),
+                                        find_tolerance("losses", Dtype::fp32));
+      INFO(losses.describe());
+      CHECK(losses.passed());
+      // After one step from moments of zero, m is (1 - beta1) times the gradient.
+      check_close(got->moments().m, want->moments().m, find_tolerance("moments", Dtype::fp32).limit());
+    }
+}
+
+TEST_CASE("parameters and moments leave in the type that trains", "[fused-step]") {
+  if (skipped()) return;
+  for (const Dtype dtype : {Dtype::fp32, Dtype::fp64}) {
+    INFO(name_of(dtype));
+    const Run run = run_of({1, 16, 4, 4, 16, 1, 1}, 1);
+    const auto engine = fused_engine(run.model, dtype, 1);
+    restart(*engine, run);
+    const TensorList parameters = engine->parameters();
+    const Moments moments = engine->moments();
+    for (const TensorList* tensors : {&parameters, &moments.m, &moments.v})
+      for (const NamedTensor& tensor : *tensors) CHECK(tensor.dtype() == dtype);
+    CHECK(compare(parameters[0].values(), run.initial[0].in(dtype).values(), 0.0, Rule::bits).passed());
   }
 }
 

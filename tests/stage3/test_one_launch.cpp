@@ -9,6 +9,7 @@
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "stage3_tiled_kernels/one_launch/one_launch.hpp"
 #include "tests/stage3/device.hpp"
+#include "tests/stage3/large_embeddings.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
@@ -198,6 +199,38 @@ TEST_CASE("an engine of one launch trains step by step to the same bits, and ans
   engine->load_moments({zeros_of(parameter_specs(run.model)), zeros_of(parameter_specs(run.model))});
   CHECK(engine->train_steps(std::vector<StepInput>{{run.source->step(0), step_constants(run.train, 0)}}) ==
         std::vector{want.loss.front()});
+}
+
+TEST_CASE("fp32: rows whose sum of squares overflows train as stage 1 does in double", "[one-launch]") {
+  if (skipped()) return;
+  for (const Case& c : {Case{1, 16, 4, 4, 16}, Case{1, 64, 4, 4, 16}})
+    for (const bool all : {false, true}) {
+      INFO("width " << c.width << ", " << (all ? "all" : "some") << " embeddings large");
+      Run run = run_of(c, 1);
+      run.initial = with_large_embeddings(run.model, run.initial, all);
+      const Trained want = step_by_step(run, *make_ops_engine(run.model, make_eigen_ops(Dtype::fp64, 1), 1));
+      const Trained got = in_one_launch(run, Dtype::fp32);
+      const Comparison losses = compare(got.loss, want.loss, find_tolerance("losses", Dtype::fp32));
+      INFO(losses.describe());
+      CHECK(losses.passed());
+      // After one step from moments of zero, m is (1 - beta1) times the gradient.
+      check_equal(got.moments.m, want.moments.m, find_tolerance("moments", Dtype::fp32).limit());
+    }
+}
+
+TEST_CASE("parameters and moments leave in the type that trains", "[one-launch]") {
+  if (skipped()) return;
+  for (const Dtype dtype : {Dtype::fp32, Dtype::fp64}) {
+    INFO(name_of(dtype));
+    const Run run = run_of({1, 16, 4, 4, 16}, 1);
+    const auto model = one_launch(run.model, dtype);
+    model->load(run.initial, {});
+    const TensorList parameters = model->parameters();
+    const Moments moments = model->moments();
+    for (const TensorList* tensors : {&parameters, &moments.m, &moments.v})
+      for (const NamedTensor& tensor : *tensors) CHECK(tensor.dtype() == dtype);
+    CHECK(compare(parameters[0].values(), run.initial[0].in(dtype).values(), 0.0, Rule::bits).passed());
+  }
 }
 
 TEST_CASE("what one launch cannot do is named", "[one-launch]") {
