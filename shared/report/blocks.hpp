@@ -1,5 +1,5 @@
-// The generated parts of the pages: every figure in them comes from a committed record, from trace items or from the
-// table of tolerances, between the lines `<!-- generated: BLOCK -->` and `<!-- /generated -->`.
+// The generated parts of the pages: every figure in them comes from a committed record, from items of knowledge or from
+// the table of tolerances, between the lines `<!-- generated: BLOCK -->` and `<!-- /generated -->`.
 //
 // BLOCK is one of
 //   RECORD                                 the table of a record ("speedup-*", "parity*", "profile-*", "decode-*", "*-resources"), or the
@@ -10,7 +10,7 @@
 //   times WORDS: RECORD | WORDS: RECORD    what each stage took on a GPU in one record beside the others
 //   ladder, picture, first-build-time      for the first page: see front_page.hpp
 //   tolerances                             the table of limits
-//   speed, ladder-OP, items OP ID ID ...   trace items: see shared/spak
+//   speed, ladder-OP, items OP ID ID ...   items of knowledge: see shared/spak
 //
 // A RECORD that ends in "-gpu" is one of whichever card measured: see shared/records/find_record.hpp.
 #pragma once

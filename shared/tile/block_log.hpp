@@ -9,7 +9,8 @@
 //   {"id": 1, "op": "load", "from": [], "type": "float", "shape": [8, 8], "values": [...], "at": [0, 2]}, ...]}
 // Hints are those of the launch, 0 where it gave none. "from" are the ids of the operands: 0 for a scalar or a tile that
 // no operation made. A store is a step as well. Loads and stores through a view also say which tensor: "extents", and
-// its name when it lies in a tile::Buffer.
+// its name when it lies in a tile::Buffer. The command `ladder tile-trace` and the format's name keep the older word
+// "trace": files and calls made with them stay good.
 #pragma once
 
 #include <cstdint>
