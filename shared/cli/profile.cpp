@@ -106,7 +106,7 @@ void run_profile(const ProfileFlags& flags) {
 void add_profile(CLI::App& app) {
   const auto flags = std::make_shared<ProfileFlags>();
   add_place_flags(app, flags->place);
-  add_choice(app, "--preset", flags->run.preset, {"micro", "micro-batch", "small"},
+  add_choice(app, "--preset", flags->run.preset, preset_names(),
              "where all settings start from (default micro)");
   add_text(app, "--data", flags->run.data, "text file to train on (default: the embedded names)")
       .type("FILE");

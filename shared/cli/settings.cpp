@@ -17,12 +17,6 @@ std::vector<std::string> dtype_names() {
   return names;
 }
 
-std::vector<std::string> preset_names() {
-  std::vector<std::string> names;
-  for (const Preset& preset : presets()) names.push_back(preset.name);
-  return names;
-}
-
 template <class Config>
 void add_flags(CLI::App& app, Given<Config>& given, const std::set<std::string_view>* only) {
   visit_settings<Config>([&](const auto& row) {
@@ -82,6 +76,12 @@ Place resolve_place(const PlaceFlags& flags) {
   place.options.threads = flags.threads;
   place.options.device = flags.device;
   return place;
+}
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const Preset& preset : presets()) names.push_back(preset.name);
+  return names;
 }
 
 void add_run_flags(CLI::App& app, RunFlags& flags) {

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/data/data.hpp"
 #include "shared/model/config.hpp"
@@ -54,6 +55,9 @@ struct RunFlags {
   Given<GptConfig> model;
   Given<TrainConfig> train;
 };
+
+/// Of all presets, as --preset takes them.
+std::vector<std::string> preset_names();
 
 /// --preset, --data and all settings; `flags` must outlive the parsing.
 void add_run_flags(CLI::App& app, RunFlags& flags);
