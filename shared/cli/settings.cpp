@@ -1,5 +1,6 @@
 #include "shared/cli/settings.hpp"
 
+#include <filesystem>
 #include <type_traits>
 
 #include "shared/base/error.hpp"
@@ -110,6 +111,13 @@ std::string Given<Config>::words() const {
 
 template struct Given<GptConfig>;
 template struct Given<TrainConfig>;
+
+std::string RunFlags::words() const {
+  std::string words = model.words() + train.words();
+  if (data.empty()) return words;
+  const std::filesystem::path path(data);
+  return words + " --data " + (path.has_filename() ? path : path.parent_path()).filename().string();
+}
 
 RunSettings resolve_run(const RunFlags& flags) {
   const Preset& preset = find_preset(flags.preset.empty() ? "micro" : flags.preset);

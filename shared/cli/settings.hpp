@@ -54,6 +54,10 @@ struct RunFlags {
   std::string preset, data;
   Given<GptConfig> model;
   Given<TrainConfig> train;
+
+  /// What was given besides the preset, as flags: " --n-layer 2 --data tinyshakespeare.txt". Of the data only the last
+  /// part of the path: no path of this machine.
+  std::string words() const;
 };
 
 /// Of all presets, as --preset takes them.

@@ -47,12 +47,7 @@ ChainSettings settings_of(const SpeedupFlags& flags) {
 }
 
 std::string command_of(const SpeedupFlags& flags) {
-  std::string command = fmt::format("./ladder speedup --size {}{}{}", flags.size, flags.run.model.words(),
-                                    flags.run.train.words());
-  if (!flags.run.data.empty())
-    // no path of this machine
-    command += " --data " + std::filesystem::path(flags.run.data).filename().string();
-  return command + " --record";
+  return fmt::format("./ladder speedup --size {}{} --record", flags.size, flags.run.words());
 }
 
 void run_speedup(const SpeedupFlags& flags) {
