@@ -31,6 +31,7 @@ struct Side {
   std::string name;  ///< "stage 1 fp32"
   Dtype dtype = Dtype::fp64;
   std::function<std::unique_ptr<Engine>(const GptConfig& config, int max_batch)> make;
+  std::string variant = {};  ///< as tables call it: "fused step"; empty: the stage itself
 };
 
 /// `variant` is one of the stage's, which then is named behind the type; nullptr: the stage itself.
