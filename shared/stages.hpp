@@ -28,6 +28,8 @@ struct StageInfo {
   int number;
   std::string name;           ///< "scalar autograd"
   std::string summary;        ///< one clause for tables
+  std::string lesson;         ///< what a stranger should know of it, for the first page
+  std::string folder;         ///< from the source folder; its page is the README.md there
   std::vector<Dtype> dtypes;  ///< the first is the default
   bool gpu;                   ///< has kernels for a GPU
   std::vector<Variant> variants = {};
