@@ -54,9 +54,9 @@ struct EngineOptions {
   bool clips = false;        ///< gradients are clipped; some variants cannot
 };
 
-/// `config` is a valid shape (see validate()). Throws InputError when the stage does not compute in options.dtype or does
-/// not know a setting of `config` (stage 0 has no grouped-query attention), or when the variant is not the stage's or
-/// cannot train this; MachineError when the machine cannot run it.
+/// `config` is a valid shape (see validate()). Throws InputError when the stage does not compute in options.dtype or
+/// does not know a setting of `config` (stage 0 has no grouped-query attention), or when the variant is not the stage's
+/// or cannot train this; MachineError when the machine cannot run it.
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options);
 
 class Ops;

@@ -126,8 +126,8 @@ std::string with_single_blanks(const std::string& text) {
   return single;
 }
 
-/// Of the record's lines, in order, the next one that begins with each start, however many blanks stand between words; an
-/// empty start takes the very next line.
+/// Of the record's lines, in order, the next one that begins with each start, however many blanks stand between words;
+/// an empty start takes the very next line.
 std::vector<std::string> excerpt_of(const Record& record, const std::vector<std::string>& starts) {
   const std::vector<std::string> lines = lines_of(record);
   std::vector<std::string> chosen;

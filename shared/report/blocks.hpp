@@ -2,8 +2,8 @@
 // the table of tolerances, between the lines `<!-- generated: BLOCK -->` and `<!-- /generated -->`.
 //
 // BLOCK is one of
-//   RECORD                                 the table of a record ("speedup-*", "parity*", "profile-*", "decode-*", "*-resources"), or the
-//                                          lines that it holds, as output of its command
+//   RECORD                                 the table of a record ("speedup-*", "parity*", "profile-*", "decode-*",
+//                                          "*-resources"), or the lines that it holds, as output of its command
 //   RECORD RECORD ...                      one table with the rows of all
 //   rows RECORD: START | START ...         the table of a record, rows whose names begin so
 //   excerpt RECORD: START | START ...      of a record's lines, in order the next one that begins so

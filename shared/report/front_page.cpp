@@ -21,8 +21,8 @@ T field_of(const Record& record, const RecordRow& row, const char* name) {
 
 bool emulated(const RecordRow& row) { return row.values.value("emulated", false); }
 
-/// The rows of one stage, -1 for the interpreter, that show what it is worth: no emulated ones, none that differ from the
-/// stage as it is (another batch, a fused step), and double precision only where the stage has no other.
+/// The rows of one stage, -1 for the interpreter, that show what it is worth: no emulated ones, none that differ from
+/// the stage as it is (another batch, a fused step), and double precision only where the stage has no other.
 std::vector<const RecordRow*> rows_of(const Record& record, int stage) {
   std::vector<const RecordRow*> rows;
   for (const RecordRow& row : record.rows)
@@ -116,7 +116,8 @@ std::string placed(const std::string& svg, double top, double height) {
 
 double bars_height(std::size_t count) { return 40 + 30 * static_cast<double>(count); }
 
-/// The curve of the lowest stage is the widest stroke and each further one a narrower stroke on it, so that all are seen.
+/// The curve of the lowest stage is the widest stroke and each further one a narrower stroke on
+/// it, so that all are seen.
 std::string curves_of(const Record& record) {
   std::vector<PlotLine> lines;
   double each = 0.0;

@@ -21,9 +21,9 @@ struct FrontRecords {
   const Record* curves;  ///< "loss-curves": the losses of every stage
 };
 
-/// One line a stage: its lesson, a document's time on a processor, and on a machine with a GPU. Emulated rows are left out:
-/// they say nothing of a GPU. `folder` decides which rows are stale. Throws InputError naming record, row and field where a
-/// row does not say its stage, type, variant or parameters (see record_rows() in shared/speed/chain.hpp).
+/// One line a stage: its lesson, a document's time on a processor, and on a machine with a GPU. Emulated rows are left
+/// out: they say nothing of a GPU. `folder` decides which rows are stale. Throws InputError naming record, row and
+/// field where a row does not say its stage, type, variant or parameters (see record_rows() in shared/speed/chain.hpp).
 Cells ladder_cells_of(const Record& cpu, const Record& gpu, const std::filesystem::path& folder);
 /// The same with its captions.
 std::string render_front_ladder(const Record& cpu, const Record& gpu, const std::filesystem::path& folder);

@@ -3,9 +3,10 @@
 
     python3 tests/bench/first_build.py OLD NEW [ROUNDS]    (python3 -u to watch it; ROUNDS is 1 unless given)
 
-In each round every commit gets a fresh clone in an empty folder, with no compiler cache: `./ladder info`, which builds the
-program, then `./ladder test`, which builds and runs the quick tests. Counted is the processor time of all processes below,
-which another machine or another hour would change: only the ratio travels. Leaves tests/bench/results/first-build.json.
+In each round every commit gets a fresh clone in an empty folder, with no compiler cache: `./ladder info`, which builds
+the program, then `./ladder test`, which builds and runs the quick tests. Counted is the processor time of all processes
+below, which another machine or another hour would change: only the ratio travels. Leaves
+tests/bench/results/first-build.json.
 """
 import datetime
 import json

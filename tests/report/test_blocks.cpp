@@ -1,4 +1,5 @@
-// What a block of a page may ask for: some rows, some lines, several records, whichever card measured; and the first page.
+// What a block of a page may ask for: some rows, some lines, several records, whichever card
+// measured; and the first page.
 #include "shared/report/blocks.hpp"
 
 #include <catch2/catch.hpp>
