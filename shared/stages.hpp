@@ -29,6 +29,8 @@ struct StageInfo {
   int number;
   std::string name;           ///< "scalar autograd"
   std::string summary;        ///< one clause for tables
+  std::string lesson;         ///< what a stranger should know of it, for the first page
+  std::string folder;         ///< from the source folder; its page is the README.md there
   std::vector<Dtype> dtypes;  ///< the first is the default
   bool gpu;                   ///< has kernels for a GPU
   std::vector<Variant> variants = {};
@@ -55,9 +57,9 @@ struct EngineOptions {
   std::shared_ptr<Communicator> communicator = single_rank();
 };
 
-/// `config` is a valid shape (see validate()). Throws InputError when the stage does not compute in options.dtype or does
-/// not know a setting of `config` (stage 0 has no grouped-query attention), or when the variant is not the stage's or
-/// cannot train this; MachineError when the machine cannot run it.
+/// `config` is a valid shape (see validate()). Throws InputError when the stage does not compute in options.dtype or
+/// does not know a setting of `config` (stage 0 has no grouped-query attention), or when the variant is not the stage's
+/// or cannot train this; MachineError when the machine cannot run it.
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options);
 
 class Ops;

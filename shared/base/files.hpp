@@ -42,9 +42,9 @@ void require_writable_file(const std::filesystem::path& path);
 /// Makes `folder` (and its parents) if needed and proves that a file can be created in it; InputError otherwise.
 void require_writable_folder(const std::filesystem::path& folder);
 
-/// Both, for a folder and for files that may lie in it; an empty path means that none was asked for. Where a file cannot be
-/// written, the folder goes again if it was not there before. To be called before long work, so that none of it is lost
-/// for want of a place to put it.
+/// Both, for a folder and for files that may lie in it; an empty path means that none was asked for. Where a file
+/// cannot be written, the folder goes again if it was not there before. To be called before long work, so that none of
+/// it is lost for want of a place to put it.
 void require_writable_outputs(const std::filesystem::path& folder,
                               std::initializer_list<std::filesystem::path> files);
 

@@ -1,7 +1,7 @@
 // JSON as a value: what records, traces, checkpoints and the files of --json are made of.
 //
-// nlohmann's library parses and prints, in json_text.cpp alone: its header costs every file that reads it seconds, this one
-// next to nothing. Objects keep their members in the order in which they came; sorted() is for the files whose keys
+// nlohmann's library parses and prints, in json_text.cpp alone: its header costs every file that reads it seconds, this
+// one next to nothing. Objects keep their members in the order in which they came; sorted() is for the files whose keys
 // stand in the order of the alphabet.
 #pragma once
 
@@ -69,14 +69,14 @@ class Json {
   static Json object(Members members);
 
   // ---- text ----
-  /// Refused: anything but one value of RFC 8259 in UTF-8, numbers beyond a double's range, and more than kDeepest arrays
-  /// and objects within each other. Of members with one name the last counts, as in JavaScript.
+  /// Refused: anything but one value of RFC 8259 in UTF-8, numbers beyond a double's range, and more than kDeepest
+  /// arrays and objects within each other. Of members with one name the last counts, as in JavaScript.
   static Json parse(std::string_view text);
   /// The same, but what cannot be parsed gives a value of the kind `invalid`, which is nothing else (not null either).
   /// `repeated`, where given, receives the names that occur twice in one object.
   static Json try_parse(std::string_view text, std::vector<std::string>* repeated = nullptr);
-  /// On one line; with an indent >= 0 one item a line, that many blanks a level. Doubles in the shortest form that reads back
-  /// as the same double, NaN and infinities as null. Throws JsonError for text that is not UTF-8.
+  /// On one line; with an indent >= 0 one item a line, that many blanks a level. Doubles in the shortest form that
+  /// reads back as the same double, NaN and infinities as null. Throws JsonError for text that is not UTF-8.
   std::string dump(int indent = -1) const;
   static constexpr int kDeepest = 1000;
 
@@ -93,7 +93,8 @@ class Json {
   bool empty() const noexcept { return size() == 0; }
 
   // ---- reading; JsonError when it is not there or of another kind ----
-  /// bool, integers (also from a double that is one; out of range is an error), double, std::string, Json, or a vector of them.
+  /// bool, integers (also from a double that is one; out of range is an error), double, std::string,
+  /// Json, or a vector of them.
   template <class T>
   T get() const {
     T value{};

@@ -7,8 +7,8 @@
 
 namespace ladder {
 
-/// The bytes of a file, mapped for reading. Whoever looks at them must not outlive this object, and the file must not be
-/// shortened meanwhile: a byte that is gone ends the process (SIGBUS), as with every mapped file.
+/// The bytes of a file, mapped for reading. Whoever looks at them must not outlive this object, and the file must not
+/// be shortened meanwhile: a byte that is gone ends the process (SIGBUS), as with every mapped file.
 class MappedFile {
  public:
   /// Throws InputError naming the path when it is missing, empty, unreadable or no plain file.

@@ -22,8 +22,8 @@ struct InterpreterResult {
   bool ran() const { return not_run.empty(); }
 };
 
-/// Why this run is none for the interpreter (no python3, windows of a stream, batches, clipping, grouped-query attention); empty
-/// when it can be run.
+/// Why this run is none for the interpreter (no python3, windows of a stream, batches, clipping, grouped-query
+/// attention); empty when it can be run.
 std::string interpreter_refuses(const Run& run);
 
 /// The first `steps` steps of the run in a process of its own, which takes about 0.1 to 0.2 s a step at preset micro;

@@ -11,7 +11,8 @@
 
 namespace ladder::cli {
 
-/// Fewest insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment).
+/// Fewest insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`
+/// (optimal string alignment).
 inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   std::iota(last.begin(), last.end(), std::size_t{0});

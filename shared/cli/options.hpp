@@ -1,5 +1,5 @@
-// Flags whose errors say what would be valid; used by every subcommand. CLI11 itself is behind this header, in options.cpp
-// and main.cpp: every file that reads the library's header compiles its validators anew.
+// Flags whose errors say what would be valid; used by every subcommand. CLI11 itself is behind this header, in
+// options.cpp and main.cpp: every file that reads the library's header compiles its validators anew.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,8 @@ Flag add_texts(CLI::App& app, const std::string& flag, std::vector<std::string>&
 /// A flag without a value.
 Flag add_switch(CLI::App& app, const std::string& flag, bool& target, const std::string& help);
 
-/// A flag that takes one number: int, std::int64_t, double, or an optional of them. Accepts exactly the texts that are a
-/// number of that type; what they mean is validate()'s business.
+/// A flag that takes one number: int, std::int64_t, double, or an optional of them. Accepts exactly the texts that are
+/// a number of that type; what they mean is validate()'s business.
 template <class T>
 Flag add_number(CLI::App& app, const std::string& flag, T& target, const std::string& help);
 

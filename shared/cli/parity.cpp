@@ -87,9 +87,15 @@ std::optional<ParityReport> against_interpreter(const Run& run, std::int64_t ste
 struct Outcome {
   std::vector<ParityReport> reports;
   std::vector<RecordRow> rows;
-  void add(ParityReport report, const std::string& sources, bool hash) {
-    rows.push_back({report.upper + " against " + report.lower, sources, hash ? source_hash(sources) : "",
-                    summary_of(report)});
+  void add(ParityReport report, int upper_stage, const std::string& sources, const ParityFlags& flags) {
+    const bool has_kernels = find_stage(upper_stage).gpu, on_gpu = has_kernels && runs_on_gpu(flags.device);
+    RecordRow row{report.upper + " against " + report.lower,
+                  sources,
+                  flags.record ? source_hash(sources) : "",
+                  {{"emulated", has_kernels && !on_gpu}}};
+    if (on_gpu) row.values["device"] = gpu_report(flags.device.ordinal).device;
+    row.values.update(summary_of(report));
+    rows.push_back(std::move(row));
     reports.push_back(std::move(report));
   }
 };
@@ -102,7 +108,7 @@ Outcome compare_all(const ParityFlags& flags, const Run& run, Status& status) {
   if (!flags.from && levels.loss && flags.interpreter_steps > 0) {
     status.show("stage 0 against the interpreter");
     if (const auto report = against_interpreter(run, flags.interpreter_steps, not_run))
-      outcome.add(*report, "stage0", flags.record);
+      outcome.add(*report, 0, "stage0", flags);
     else
       fmt::print("interpreter: not run ({})\n", not_run);
   }
@@ -117,7 +123,7 @@ Outcome compare_all(const ParityFlags& flags, const Run& run, Status& status) {
                       report);
     require(!report.findings.empty(), "nothing to compare: stage {} has no operations on tensors",
             pair.upper_stage);
-    outcome.add(std::move(report), pair.sources, flags.record);
+    outcome.add(std::move(report), pair.upper_stage, pair.sources, flags);
   }
   return outcome;
 }

@@ -44,10 +44,18 @@ void keep(const ProfileFlags& flags, const Record& record) {
   fmt::print("\nrecorded {}\n", path.string());
 }
 
-/// The call that made a record, with what decides its work.
-std::string command_of(const ProfileFlags& flags, int stage, const std::string& more) {
-  const std::string preset = flags.run.preset.empty() ? "" : " --preset " + flags.run.preset;
-  return fmt::format("./ladder profile --stage {}{}{} --record", stage, more, preset);
+/// The call that made a record, with every flag that decides its work or where it ran.
+std::string command_of(const ProfileFlags& flags, int stage) {
+  std::string command = fmt::format("./ladder profile --stage {}", stage);
+  if (flags.decode) command += " --decode";
+  if (!flags.place.dtype.empty()) command += " --dtype " + flags.place.dtype;
+  if (flags.place.device != Device::automatic)
+    command += fmt::format(" --device {}", name_of(flags.place.device));
+  if (flags.place.threads != 0) command += fmt::format(" --threads {}", flags.place.threads);
+  if (!flags.run.preset.empty()) command += " --preset " + flags.run.preset;
+  command += flags.run.words();
+  if (flags.steps) command += fmt::format(" --steps {}", *flags.steps);
+  return command + " --record";
 }
 
 void run_decoding(const ProfileFlags& flags) {
@@ -62,7 +70,7 @@ void run_decoding(const ProfileFlags& flags) {
   print_head(flags, place, run, fmt::format("texts     {}", rounds));
   Record record =
       new_record(flags.name.empty() ? fmt::format("decode-stage{}", place.stage) : flags.name,
-                 command_of(flags, place.stage, " --decode"),
+                 command_of(flags, place.stage),
                  fmt::format("{}; median of {} texts, {}{}", describe(run.model), rounds,
                              name_of(place.options.dtype), engine->emulated() ? ", emulated" : ""),
                  flags.place.device);
@@ -91,7 +99,7 @@ void run_profile(const ProfileFlags& flags) {
              format_seconds(profile.step_seconds), format_seconds(profile.parts_seconds));
   Record record = new_record(
       flags.name.empty() ? fmt::format("profile-stage{}", place.stage) : flags.name,
-      command_of(flags, place.stage, ""),
+      command_of(flags, place.stage),
       fmt::format("{}; {} steps of {}; a step takes {}{}", describe(run.model), steps, run.train.batch_size,
                   format_seconds(profile.step_seconds),
                   place.stage > 0 ? "; ceilings: " + ceilings_text(profile.ceilings) : std::string()),
@@ -106,7 +114,7 @@ void run_profile(const ProfileFlags& flags) {
 void add_profile(CLI::App& app) {
   const auto flags = std::make_shared<ProfileFlags>();
   add_place_flags(app, flags->place);
-  add_choice(app, "--preset", flags->run.preset, {"micro", "micro-batch", "small"},
+  add_choice(app, "--preset", flags->run.preset, preset_names(),
              "where all settings start from (default micro)");
   add_text(app, "--data", flags->run.data, "text file to train on (default: the embedded names)")
       .type("FILE");

@@ -6,8 +6,8 @@
 
 namespace ladder::cli {
 
-/// "step 400/1000  loss 2.4031  0.213 ms/step  ETA 0:00:01" on stdout: one line that is rewritten on a terminal (at most
-/// ten times a second), otherwise about twenty lines a run.
+/// "step 400/1000  loss 2.4031  0.213 ms/step  ETA 0:00:01" on stdout: one line that is rewritten on a terminal (at
+/// most ten times a second), otherwise about twenty lines a run.
 class Progress {
  public:
   Progress(std::int64_t first_step, std::int64_t steps);

@@ -1,5 +1,6 @@
 #include "shared/cli/settings.hpp"
 
+#include <filesystem>
 #include <type_traits>
 
 #include "shared/base/error.hpp"
@@ -14,12 +15,6 @@ namespace {
 std::vector<std::string> dtype_names() {
   std::vector<std::string> names;
   for (Dtype dtype : kAllDtypes) names.emplace_back(name_of(dtype));
-  return names;
-}
-
-std::vector<std::string> preset_names() {
-  std::vector<std::string> names;
-  for (const Preset& preset : presets()) names.push_back(preset.name);
   return names;
 }
 
@@ -84,6 +79,12 @@ Place resolve_place(const PlaceFlags& flags) {
   return place;
 }
 
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const Preset& preset : presets()) names.push_back(preset.name);
+  return names;
+}
+
 void add_run_flags(CLI::App& app, RunFlags& flags) {
   add_choice(app, "--preset", flags.preset, preset_names(), "where all settings start from (default micro)");
   add_text(app, "--data", flags.data,
@@ -110,6 +111,13 @@ std::string Given<Config>::words() const {
 
 template struct Given<GptConfig>;
 template struct Given<TrainConfig>;
+
+std::string RunFlags::words() const {
+  std::string words = model.words() + train.words();
+  if (data.empty()) return words;
+  const std::filesystem::path path(data);
+  return words + " --data " + (path.has_filename() ? path : path.parent_path()).filename().string();
+}
 
 RunSettings resolve_run(const RunFlags& flags) {
   const Preset& preset = find_preset(flags.preset.empty() ? "micro" : flags.preset);

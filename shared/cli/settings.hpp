@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/data/data.hpp"
 #include "shared/model/config.hpp"
@@ -53,7 +54,14 @@ struct RunFlags {
   std::string preset, data;
   Given<GptConfig> model;
   Given<TrainConfig> train;
+
+  /// What was given besides the preset, as flags: " --n-layer 2 --data tinyshakespeare.txt". Of the data only the last
+  /// part of the path: no path of this machine.
+  std::string words() const;
 };
+
+/// Of all presets, as --preset takes them.
+std::vector<std::string> preset_names();
 
 /// --preset, --data and all settings; `flags` must outlive the parsing.
 void add_run_flags(CLI::App& app, RunFlags& flags);

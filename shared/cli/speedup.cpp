@@ -47,12 +47,7 @@ ChainSettings settings_of(const SpeedupFlags& flags) {
 }
 
 std::string command_of(const SpeedupFlags& flags) {
-  std::string command = fmt::format("./ladder speedup --size {}{}{}", flags.size, flags.run.model.words(),
-                                    flags.run.train.words());
-  if (!flags.run.data.empty())
-    // no path of this machine
-    command += " --data " + std::filesystem::path(flags.run.data).filename().string();
-  return command + " --record";
+  return fmt::format("./ladder speedup --size {}{} --record", flags.size, flags.run.words());
 }
 
 void run_speedup(const SpeedupFlags& flags) {
@@ -94,9 +89,7 @@ void run_speedup(const SpeedupFlags& flags) {
 
 void add_speedup(CLI::App& app) {
   const auto flags = std::make_shared<SpeedupFlags>();
-  std::vector<std::string> sizes;
-  for (const Preset& preset : presets()) sizes.push_back(preset.name);
-  add_choice(app, "--size", flags->size, sizes, "the preset to race (default micro)");
+  add_choice(app, "--size", flags->size, preset_names(), "the preset to race (default micro)");
   add_text(app, "--data", flags->run.data, "text file to train on (default: the embedded names)")
       .type("FILE");
   add_setting_flags(app, flags->run,

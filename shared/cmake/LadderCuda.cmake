@@ -3,8 +3,8 @@
 option(LADDER_CUDA "Also build the kernels for NVIDIA GPUs (needs nvcc 13.3; CMAKE_CUDA_COMPILER or CUDACXX names it)" OFF)
 option(LADDER_PORTABLE "Link the C++ library in, for programs that travel to another machine" OFF)
 
-# A toolkit that cannot compile tile kernels is found out before CMake tries it: there is a CPU model to build instead of
-# an error. The option stays ON in the cache, so that a better toolkit is taken up by the next configuration.
+# A toolkit that cannot compile tile kernels is found out before CMake tries it: there is a CPU model to build instead
+# of an error. The option stays ON in the cache, so that a better toolkit is taken up by the next configuration.
 if(LADDER_CUDA)
   set(nvcc "${CMAKE_CUDA_COMPILER}")
   if(NOT nvcc)

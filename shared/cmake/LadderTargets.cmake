@@ -16,8 +16,9 @@ endif()
 add_library(ladder_exact INTERFACE)
 target_compile_options(ladder_exact INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off;-fno-builtin-pow>")
 
-# ladder_cold: what no run waits for compiles in two thirds of the time with -O1. Files, tables, reports, pictures, the
-# references of tests and the command line; never what a stage computes with, draws random numbers, splits text or takes times.
+# ladder_cold: what no run waits for compiles in two thirds of the time with -O1. Files, tables, reports,
+# pictures, the references of tests and the command line; never what a stage computes with, draws random numbers,
+# splits text or takes times.
 add_library(ladder_cold INTERFACE)
 target_link_libraries(ladder_cold INTERFACE ladder_options ladder_exact)
 target_compile_options(ladder_cold INTERFACE "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<NOT:$<CONFIG:Debug>>>:-O1>")
@@ -29,8 +30,8 @@ function(ladder_precompile_cold)
   target_precompile_headers(ladder_cold_headers PRIVATE "${PROJECT_SOURCE_DIR}/shared/cmake/cold_headers.hpp")
 endfunction()
 
-# ladder_library(NAME [SOURCES ...] [COLD ...] LIBS ... [EXACT]): a static library with the project's options. The sources
-# under COLD are compiled as ladder_cold says.
+# ladder_library(NAME [SOURCES ...] [COLD ...] LIBS ... [EXACT]): a static library with the project's options. The
+# sources under COLD are compiled as ladder_cold says.
 function(ladder_library name)
   cmake_parse_arguments(ARG "EXACT" "" "SOURCES;COLD;LIBS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})

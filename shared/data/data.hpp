@@ -1,8 +1,8 @@
 // Training data: from a text to the token sequences of every step.
 //
 // Two kinds of data share one interface. Documents: each line is one, shuffled once, one after the other. A stream: one
-// long text, or token files made of one, of which every step takes random windows. Neither keeps a position: what step s trains on is
-// a function of s, so a resumed run needs no state to continue where it was.
+// long text, or token files made of one, of which every step takes random windows. Neither keeps a position: what step
+// s trains on is a function of s, so a resumed run needs no state to continue where it was.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +41,8 @@ class TokenSource {
   /// For what outlives the source.
   const std::shared_ptr<const Tokenizer>& shared_tokenizer() const { return tokenizer_; }
 
-  /// The grad_accum micro-batches of batch_size sequences each that `rank` of `ranks` trains on in step s. Any thread may
-  /// ask for any step. Throws InputError unless 0 <= rank < ranks and a step has at most 2^31-1 sequences.
+  /// The grad_accum micro-batches of batch_size sequences each that `rank` of `ranks` trains on in step s. Any thread
+  /// may ask for any step. Throws InputError unless 0 <= rank < ranks and a step has at most 2^31-1 sequences.
   std::vector<Batch> step(std::int64_t s, Layout layout = Layout::packed, int rank = 0, int ranks = 1) const;
 
   /// 0 <= index < ranks * grad_accum * batch_size; 1 to block_size tokens with the token that follows each.
@@ -75,7 +75,8 @@ class TokenSource {
   int block_size_, batch_size_, grad_accum_;
 };
 
-/// Document (s * n + index) mod D, where a step has n sequences: [BOS] + ids + [BOS], of which the first min(block_size, length - 1) positions.
+/// Document (s * n + index) mod D, where a step has n sequences: [BOS] + ids + [BOS], of which the first
+/// min(block_size, length - 1) positions.
 class DocumentSource final : public TokenSource {
  public:
   /// `documents` in the order in which they are trained on.

@@ -16,8 +16,8 @@ namespace ladder {
 bool may_be_token_files(const std::string& path);
 
 /// `path` is the folder, or the file to train on, beside which the other two then lie. The files are mapped and read
-/// once from end to end, for their hash and for tokens outside the vocabulary. Throws InputError naming the file when one
-/// is missing (train.bin), empty, not of whole tokens, or holds a token that meta.json does not know.
+/// once from end to end, for their hash and for tokens outside the vocabulary. Throws InputError naming the file when
+/// one is missing (train.bin), empty, not of whole tokens, or holds a token that meta.json does not know.
 TokenStream read_token_files(const std::string& path);
 
 /// Throws InputError where `path` names token files: documents are lines of a text, and tokens have none.
@@ -27,8 +27,8 @@ void refuse_token_files(const std::string& path);
 /// than two bytes can number.
 void require_token_files(const TokenStream& stream);
 
-/// Writes the three files into `folder`, which exists; each appears once it is complete, and none before all are written.
-/// Throws what require_token_files throws.
+/// Writes the three files into `folder`, which exists; each appears once it is complete, and none before all are
+/// written. Throws what require_token_files throws.
 void write_token_files(const std::filesystem::path& folder, const TokenStream& stream);
 
 }  // namespace ladder

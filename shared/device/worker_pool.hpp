@@ -16,7 +16,8 @@ namespace ladder {
 
 class WorkerPool {
  public:
-  /// Starts one worker: a thread that runs `serve`, and whatever else shall hold on it for as long as it lives.
+  /// Starts one worker: a thread that runs `serve`, after whatever is set for a whole thread,
+  /// such as flushing denormals.
   using Start = std::function<std::thread(std::function<void()> serve)>;
 
   /// `threads` in all, the calling one included: 1 starts none; 0: one for each core. Throws MachineError when

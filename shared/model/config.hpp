@@ -26,7 +26,8 @@ struct GptConfig {
   bool operator==(const GptConfig&) const = default;
 };
 
-/// One training run. `steps` is also the length of the linear learning-rate decay, unless schedule_steps says otherwise.
+/// One training run. `steps` is also the length of the linear learning-rate decay, unless
+/// schedule_steps says otherwise.
 struct TrainConfig {
   std::int64_t steps = 1000;
   std::int64_t schedule_steps = 0;  ///< 0: same as steps
@@ -58,7 +59,8 @@ const std::vector<Preset>& presets();
 /// Throws InputError with the list of valid names when there is no such preset.
 const Preset& find_preset(std::string_view name);
 
-/// Throws InputError naming the first setting that is out of range (settings.hpp has the ranges) and what would be valid.
+/// Throws InputError naming the first setting that is out of range (settings.hpp has the ranges)
+/// and what would be valid.
 ///
 /// A shape is validated where it enters the program: prepare_run() for settings, load_checkpoint() and
 /// load_weights() for files. Whatever takes a GptConfig behind them (engines, kernels) takes a valid one, and checks
@@ -66,7 +68,8 @@ const Preset& find_preset(std::string_view name);
 void validate(const GptConfig& config);
 void validate(const TrainConfig& config);
 
-/// A valid shape with the vocabulary of its data, which must be 1 or more. Throws InputError when that makes it too large.
+/// A valid shape with the vocabulary of its data, which must be 1 or more. Throws InputError when
+/// that makes it too large.
 GptConfig with_vocabulary(GptConfig config, int vocab_size);
 
 }  // namespace ladder

@@ -1,6 +1,6 @@
-// Every setting of a model and of a training run, one row each: what it is called in files and on the command line, what it
-// means, and what is valid. Validation, JSON, flags and the check of a resumed run are made from these rows, so a
-// new setting is a member in config.hpp and a row here.
+// Every setting of a model and of a training run, one row each: what it is called in files and on the command line,
+// what it means, and what is valid. Validation, JSON, flags and the check of a resumed run are made from these rows, so
+// a new setting is a member in config.hpp and a row here.
 #pragma once
 
 #include <concepts>
@@ -27,8 +27,9 @@ inline constexpr Valid kDecay{[](double v) { return v >= 0 && v < 1; },
                               "a number from 0 to 1, below the upper end"};
 inline constexpr Valid kPositive{[](double v) { return v > 0 && v <= std::numeric_limits<double>::max(); },
                                  "a positive number"};
-inline constexpr Valid kFinite{[](double v) { return v >= 0 && v <= std::numeric_limits<double>::max(); },
-                               "a finite number of 0 or more"};
+inline constexpr Valid kNonNegative{
+    [](double v) { return v >= 0 && v <= std::numeric_limits<double>::max(); },
+    "a finite number of 0 or more"};
 inline constexpr Valid kAny{[](double) { return true; }, ""};
 
 /// One setting of Config; T is the type of its member.
@@ -44,7 +45,8 @@ struct Setting {
   bool later = false;               ///< files of earlier programs lack it: its default counts
   const char* described = "";  ///< what a run's description adds where it is not the default; {}: the value
 
-  const char* called() const { return flag[0] == '\0' ? help : flag; }
+  /// What errors call the setting.
+  const char* flag_or_help() const { return flag[0] == '\0' ? help : flag; }
 
   /// The value that counts.
   T in_force(const Config& config) const {
@@ -56,7 +58,7 @@ struct Setting {
   /// Throws InputError: "--steps is -1: it must be 0 or more".
   void require_valid(const T& value) const {
     if constexpr (std::is_arithmetic_v<T>)
-      require(valid.holds(static_cast<double>(value)), "{} is {}: it must be {}", called(), value,
+      require(valid.holds(static_cast<double>(value)), "{} is {}: it must be {}", flag_or_help(), value,
               valid.says);
   }
 };
@@ -69,14 +71,14 @@ constexpr Setting<Config, T> setting(T Config::*member, const char* name, const 
 
 /// The same, for a setting whose 0 means the value of `other`.
 template <class Config, class T>
-constexpr Setting<Config, T> unless_said(T Config::*other, Setting<Config, T> row) {
+constexpr Setting<Config, T> defaults_to(T Config::*other, Setting<Config, T> row) {
   row.stands_for = other;
   return row;
 }
 
 /// The same, for a setting that is off by default and came after the first checkpoints were written.
 template <class Config, class T>
-constexpr Setting<Config, T> later(const char* described, Setting<Config, T> row) {
+constexpr Setting<Config, T> added_later(const char* described, Setting<Config, T> row) {
   row.later = true;
   row.described = described;
   return row;
@@ -88,14 +90,14 @@ inline constexpr std::tuple kModelSettings{
     setting(&GptConfig::n_layer, "n_layer", "--n-layer", "layers", kOneOrMore),
     setting(&GptConfig::n_embd, "n_embd", "--n-embd", "width of the residual stream", kOneOrMore),
     setting(&GptConfig::n_head, "n_head", "--n-head", "attention heads; divides the width", kOneOrMore),
-    unless_said(&GptConfig::n_head,
+    defaults_to(&GptConfig::n_head,
                 setting(&GptConfig::n_kv_head, "n_kv_head", "--n-kv-head",
                         "key/value heads, stage 1 and up; divides the heads (default: equal)", kOneOrMore)),
     setting(&GptConfig::block_size, "block_size", "--block-size", "positions the model sees", kOneOrMore)};
 
 inline constexpr std::tuple kTrainSettings{
     setting(&TrainConfig::steps, "steps", "--steps", "training steps", kZeroOrMore),
-    unless_said(&TrainConfig::steps,
+    defaults_to(&TrainConfig::steps,
                 setting(&TrainConfig::schedule_steps, "schedule_steps", "--schedule-steps",
                         "length of the learning rate's fall to 0 (default: steps)", kZeroOrMore)),
     setting(&TrainConfig::batch_size, "batch_size", "--batch-size", "sequences in a micro-batch", kOneOrMore),
@@ -104,8 +106,9 @@ inline constexpr std::tuple kTrainSettings{
     setting(&TrainConfig::beta1, "beta1", "--beta1", "Adam's decay of the mean gradient", kDecay),
     setting(&TrainConfig::beta2, "beta2", "--beta2", "Adam's decay of the mean squared gradient", kDecay),
     setting(&TrainConfig::eps, "eps", "--eps", "Adam's epsilon", kPositive),
-    later(", clipped at norm {}", setting(&TrainConfig::clip, "clip", "--clip",
-                                          "largest norm of a step's gradients; 0: no clipping", kFinite)),
+    added_later(", clipped at norm {}",
+                setting(&TrainConfig::clip, "clip", "--clip",
+                        "largest norm of a step's gradients; 0: no clipping", kNonNegative)),
     setting(&TrainConfig::seed, "seed", "--seed", "0 to 4294967295, as random.seed of the original", kSeed),
     setting(&TrainConfig::dtype, "dtype", "", "type", kAny)};  // --dtype says where a model runs, too
 

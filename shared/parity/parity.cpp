@@ -79,11 +79,12 @@ Side side_of(int stage, Dtype dtype, Device device, int threads, const Variant* 
   const std::vector<Dtype>& known = find_stage(stage).dtypes;
   require(std::find(known.begin(), known.end(), dtype) != known.end(), "stage {} does not compute in {}",
           stage, name_of(dtype));
-  const std::string row = variant == nullptr ? "" : ", " + variant->row;
-  return {fmt::format("stage {} {}{}", stage, name_of(dtype), row), dtype,
+  const std::string row = variant == nullptr ? "" : variant->row;
+  return {fmt::format("stage {} {}{}{}", stage, name_of(dtype), row.empty() ? "" : ", ", row), dtype,
           [=, name = variant == nullptr ? "" : variant->name](const GptConfig& config, int max_batch) {
             return make_engine(stage, config, {dtype, max_batch, device_of(stage, device), threads, name});
-          }};
+          },
+          row};
 }
 
 std::vector<Rung> rungs(Device device, int threads) {

@@ -31,6 +31,7 @@ struct Side {
   std::string name;  ///< "stage 1 fp32"
   Dtype dtype = Dtype::fp64;
   std::function<std::unique_ptr<Engine>(const GptConfig& config, int max_batch)> make;
+  std::string variant = {};  ///< as tables call it: "fused step"; empty: the stage itself
 };
 
 /// `variant` is one of the stage's, which then is named behind the type; nullptr: the stage itself.
@@ -107,8 +108,8 @@ ParityReport compare_sides(const Side& upper, const Side& lower, const Run& run,
 /// The weights, each moved up or down by `units` units in the last place of `dtype`.
 TensorList nudged(const TensorList& weights, Dtype dtype, double units);
 /// Passes those findings from `first` on that are not beyond ten times the sensitivity of `lower`, which holds
-/// `weights` before and after, on `batch`. `reference` is the lower one's probe, `branches` the hidden activations along
-/// whose branches its gradients are (see Engine::probe_along).
+/// `weights` before and after, on `batch`. `reference` is the lower one's probe, `branches` the hidden activations
+/// along whose branches its gradients are (see Engine::probe_along).
 void allow_for_sensitivity(Engine& lower, const TensorList& weights, const Batch& batch,
                            const Probe& reference, const TensorList& branches, Dtype dtype, std::size_t first,
                            ParityReport& report);
@@ -121,8 +122,8 @@ struct Training {
 
 /// Losses by compare_losses, then samples. Where the losses fail: only over the steps before the reference's own
 /// sensitivity reaches a tenth of the limit, if they pass there; otherwise locates the divergence. In narrow types,
-/// whose limits are wide and on the first steps only: what is within twice of what one rounding of the initial weights does
-/// to the reference alone passes with a note.
+/// whose limits are wide and on the first steps only: what is within twice of what one rounding of the initial weights
+/// does to the reference alone passes with a note.
 void compare_training(const Side& upper, const Side& lower, const Run& run, const Training& got,
                       const Training& want, ParityReport& report);
 

@@ -41,7 +41,8 @@ std::string utc_now();
 std::string describe(const Machine& machine);
 std::string describe(const Build& build);
 
-/// {"cpu", "cores", "memory_gib", "os", and "gpu" where there is one} and {"compiler", "flags", "commit", "dirty"}: no host name, no path, no user.
+/// {"cpu", "cores", "memory_gib", "os", and "gpu" where there is one} and {"compiler", "flags", "commit", "dirty"}: no
+/// host name, no path, no user.
 Json to_json(const Machine& machine);
 Json to_json(const Build& build);
 /// Throw InputError naming `source` and the key when one is missing or of another kind.

@@ -97,8 +97,8 @@ bool begins_include(const std::string& text, std::size_t at) {
   return word != std::string::npos && text.compare(word, 7, "include") == 0;
 }
 
-/// C++ without comments and includes, every stretch of white space one blank: where a line ends is not told from a blank,
-/// not even of a directive.
+/// C++ without comments and includes, every stretch of white space one blank: where a line ends is not told from a
+/// blank, not even of a directive.
 std::string code_of(const std::string& text) {
   std::string code;
   for (std::size_t at = 0; at < text.size();) {
@@ -120,8 +120,8 @@ std::string code_of(const std::string& text) {
   return code;
 }
 
-/// What the sets of stages 1 to 3 add to the model text; empty for other names. Of a stage's folder, the kernel ladders,
-/// the sweep and the pictures are no part of the stage that trains.
+/// What the sets of stages 1 to 3 add to the model text; empty for other names. Of a stage's folder, the kernel
+/// ladders, the sweep and the pictures are no part of the stage that trains.
 std::vector<std::string> stage_entries(const std::string& name) {
   const std::vector<std::string> stage2 = {"stage2_naive_cuda", "!stage2_naive_cuda/make_ops.cpp",
                                            "!stage2_naive_cuda/ops_cuda.hpp"};

@@ -32,21 +32,22 @@ struct Record {
 Record new_record(std::string name, std::string command, std::string work, Device device = Device::automatic);
 
 /// The files that a row's figures depend on, as patterns from the source folder: a folder (all its code files) or a
-/// single file, with or without its suffix ("shared/model/ops": ops.hpp and ops.cpp); "!" in front takes a file or folder out
-/// again. Sets: "interpreter", "stage0", "stage1", "stage2", "stage3" (both on their CPU models), "stage2-gpu",
-/// "stage3-gpu" (the same kernels on a GPU, which the CPU models have no part in), "stage3-kernels" (what nvcc compiles,
-/// for figures without a run), and several joined by '+'.
-/// What only measures, draws or chooses (race, chain, records, make_ops) is in no set: it does not change how fast a stage
-/// is. Of a CMakeLists.txt only the lines that choose compiler options count; the general flags stand in a record's `build`.
+/// single file, with or without its suffix ("shared/model/ops": ops.hpp and ops.cpp); "!" in front takes a file or
+/// folder out again. Sets: "interpreter", "stage0", "stage1", "stage2", "stage3" (both on their CPU models),
+/// "stage2-gpu", "stage3-gpu" (the same kernels on a GPU, which the CPU models have no part in), "stage3-kernels" (what
+/// nvcc compiles, for figures without a run), and several joined by '+'.
+/// What only measures, draws or chooses (race, chain, records, make_ops) is in no set: it does not change how
+/// fast a stage is. Of a CMakeLists.txt only the lines that choose compiler options count; the general flags
+/// stand in a record's `build`.
 std::vector<std::string> source_set(const std::string& name);
 
 /// "stage2", or "stage2-gpu" for a stage with GPU kernels that ran on a GPU: the set of a row about one stage.
 std::string source_set_of(int stage, bool on_gpu);
 
 /// Sixteen hexadecimal digits over the contents of a set's files. Of C++, comments, white space and `#include` lines do
-/// not count; paths never do, and files enter in the order of their contents: a file that moves or is renamed, and every
-/// include of it, leaves the hash as it was. Throws InputError when a file of the set is not there, as in an installed
-/// program without its sources.
+/// not count; paths never do, and files enter in the order of their contents: a file that moves or is renamed, and
+/// every include of it, leaves the hash as it was. Throws InputError when a file of the set is not there, as in an
+/// installed program without its sources.
 std::string source_hash(const std::string& set, const std::filesystem::path& folder = source_folder());
 
 /// A row is stale when the sources it names have changed since.

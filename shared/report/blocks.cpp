@@ -21,7 +21,6 @@ namespace fs = std::filesystem;
 using Records = std::vector<Record>;
 
 constexpr std::string_view kOpen = "<!-- generated: ", kOpenEnd = " -->", kClose = "<!-- /generated -->";
-constexpr std::string_view kGpu = "-gpu", kResources = "-resources";
 
 bool starts_with(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
@@ -46,43 +45,11 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
-/// A block's words, taken apart: "excerpt climb-output: model | data" is the verb "excerpt", the records
-/// {"climb-output"} and the arguments {"model", "data"}.
+/// What a block names: "excerpt climb-output: model | data" the record {"climb-output"} and the arguments
+/// {"model", "data"}.
 struct Words {
-  std::string verb;
   std::vector<std::string> records, arguments;
 };
-
-Words words_of(const std::string& block) {
-  const auto from_the_first_page = [&]() -> std::vector<std::string> {
-    if (block == "ladder") return {"speedup-micro", "speedup-small-gpu"};
-    if (block == "picture") return {"speedup-micro", "speedup-small-gpu", "loss-curves"};
-    if (block == "first-build-time") return {"first-build"};
-    return {};
-  };
-  if (block == "tolerances" || block == "speed" || names_items(block)) return {block, {}, {}};
-  if (!ladder_of_block(block).empty()) return {"ladder-", {}, {}};
-  if (const auto records = from_the_first_page(); !records.empty()) return {block, records, {}};
-  for (const char* verb : {"rows ", "excerpt ", "times "}) {
-    if (!starts_with(block, verb)) continue;
-    const std::string rest = block.substr(std::string_view(verb).size());
-    Words words{trimmed(verb), {}, {}};
-    if (words.verb != "times") {
-      const std::size_t colon = std::min(rest.find(':'), rest.size());
-      words.records = {trimmed(rest.substr(0, colon))};
-      words.arguments = split(colon < rest.size() ? rest.substr(colon + 1) : std::string(), '|');
-      return words;
-    }
-    for (const std::string& part : split(rest, '|')) {
-      const std::size_t colon = part.find(':');
-      require(colon != std::string::npos, "block '{}': '{}' is not WORDS: RECORD", block, part);
-      words.arguments.push_back(trimmed(part.substr(0, colon)));
-      words.records.push_back(trimmed(part.substr(colon + 1)));
-    }
-    return words;
-  }
-  return {"", split(block, ' '), {}};
-}
 
 std::vector<const Record*> records_of(const Words& words, const Records& records, const fs::path& folder) {
   std::vector<const Record*> found;
@@ -93,29 +60,31 @@ std::vector<const Record*> records_of(const Words& words, const Records& records
   return found;
 }
 
-/// The first record that a block lacks; empty when it lacks none.
-std::string missing_record(const std::string& block, const Records& records, const fs::path& folder) {
-  if (const std::string ladder = ladder_of_block(block); !ladder.empty())
-    return fs::exists(items_path(folder, ladder + "_ladder")) ? "" : block;
-  for (const std::string& name : words_of(block).records)
-    if (find_record(name, records, folder) == nullptr) return name;
-  return {};
-}
-
 bool begins_with_one_of(const std::string& text, const std::vector<std::string>& starts) {
   return std::any_of(starts.begin(), starts.end(),
                      [&](const std::string& s) { return starts_with(text, s); });
 }
 
-/// In a table of several records, rows that ran a stage's GPU kernels say where.
-std::string name_among_several(const RecordRow& row, const Record& record) {
-  if (row.sources.find(kGpu) != std::string::npos)
-    return row.name + ", " + record.machine.gpu.substr(0, record.machine.gpu.find(" ("));
-  const bool modelled = row.name.find("stage 2") == 0 || row.name.find("stage 3") == 0;
-  return row.name + (modelled ? ", CPU model" : "");
+/// A kind of record that is shown as a table: how its name begins and ends, and the table's cells.
+struct TableKind {
+  std::string_view start, end;
+  Cells (*cells)(const std::vector<RecordRow>& rows, const std::vector<bool>& stale);
+};
+
+constexpr TableKind kTableKinds[] = {{"speedup-", "", speedup_cells},
+                                     {"parity", "", parity_cells},
+                                     {"profile-", "", profile_cells},
+                                     {"decode-", "", decode_cells},
+                                     {"", "-resources", resource_cells}};
+
+/// nullptr where a record of that name is no table.
+const TableKind* table_kind_of(std::string_view name) {
+  for (const TableKind& kind : kTableKinds)
+    if (starts_with(name, kind.start) && ends_with(name, kind.end)) return &kind;
+  return nullptr;
 }
 
-std::string table_of(const std::string& kind, const std::vector<const Record*>& records,
+std::string table_of(const TableKind& kind, const std::vector<const Record*>& records,
                      const std::vector<std::string>& starts, const fs::path& folder) {
   std::vector<RecordRow> rows;
   std::vector<bool> stale;
@@ -123,21 +92,10 @@ std::string table_of(const std::string& kind, const std::vector<const Record*>& 
     for (const RecordRow& row : record->rows) {
       if (!starts.empty() && !begins_with_one_of(row.name, starts)) continue;
       rows.push_back(row);
-      if (records.size() > 1) rows.back().name = name_among_several(row, *record);
       stale.push_back(is_stale(row, folder));
     }
-  require(!rows.empty(), "no row of record '{}' begins as its block asks", kind);
-  const Cells cells = starts_with(kind, "speedup-")   ? speedup_cells(rows, stale)
-                      : starts_with(kind, "parity")   ? parity_cells(rows, stale)
-                      : starts_with(kind, "profile-") ? profile_cells(rows, stale)
-                      : starts_with(kind, "decode-")  ? decode_cells(rows, stale)
-                                                      : resource_cells(rows, stale);
-  return markdown_table(cells) + "\n" + caption(records);
-}
-
-bool is_table(const std::string& name) {
-  return starts_with(name, "speedup-") || starts_with(name, "parity") || starts_with(name, "profile-") ||
-         starts_with(name, "decode-") || ends_with(name, kResources);
+  require(!rows.empty(), "no row of record '{}' begins as its block asks", records.front()->name);
+  return markdown_table(kind.cells(rows, stale)) + "\n" + caption(records);
 }
 
 std::vector<std::string> lines_of(const Record& record) {
@@ -168,8 +126,8 @@ std::string with_single_blanks(const std::string& text) {
   return single;
 }
 
-/// Of the record's lines, in order, the next one that begins with each start, however many blanks stand between words; an
-/// empty start takes the very next line.
+/// Of the record's lines, in order, the next one that begins with each start, however many blanks stand between words;
+/// an empty start takes the very next line.
 std::vector<std::string> excerpt_of(const Record& record, const std::vector<std::string>& starts) {
   const std::vector<std::string> lines = lines_of(record);
   std::vector<std::string> chosen;
@@ -183,10 +141,10 @@ std::vector<std::string> excerpt_of(const Record& record, const std::vector<std:
   return chosen;
 }
 
-std::string render_times(const Words& words, const std::vector<const Record*>& records,
+std::string render_times(const std::vector<std::string>& headings, const std::vector<const Record*>& records,
                          const fs::path& folder) {
   Cells cells = {{""}};
-  cells[0].insert(cells[0].end(), words.arguments.begin(), words.arguments.end());
+  cells[0].insert(cells[0].end(), headings.begin(), headings.end());
   for (const RecordRow& row : records.front()->rows) {
     std::vector<std::string> line = {row.name};
     for (const Record* record : records)
@@ -198,6 +156,109 @@ std::string render_times(const Words& words, const std::vector<const Record*>& r
   }
   require(cells.size() > 1, "no stage has a time on a GPU in all of the records of a block 'times'");
   return markdown_table(cells) + "\n" + caption(records);
+}
+
+// ---- the kinds of blocks ---------------------------------------------------------------------------------------
+
+/// What a block is made from.
+struct Asked {
+  const std::string& block;
+  const std::vector<std::string>& arguments;
+  std::vector<const Record*> records;  ///< those of its Words
+  const fs::path& folder;
+};
+
+struct BlockKind {
+  std::string_view start;
+  bool whole;                                ///< the block is `start` and nothing else
+  Words (*words)(const std::string& block);  ///< takes the whole block
+  std::string (*render)(const Asked& asked);
+};
+
+Words no_records(const std::string&) { return {}; }
+Words front_records(const std::string&) { return {{"speedup-micro", "speedup-small-gpu"}, {}}; }
+Words picture_records(const std::string&) {
+  return {{"speedup-micro", "speedup-small-gpu", "loss-curves"}, {}};
+}
+Words first_build_record(const std::string&) { return {{"first-build"}, {}}; }
+/// "RECORD RECORD ..."
+Words all_records(const std::string& block) { return {split(block, ' '), {}}; }
+
+/// "VERB RECORD: ARGUMENT | ARGUMENT ..."
+Words one_record(const std::string& block) {
+  const std::string rest = block.substr(block.find(' '));
+  const std::size_t colon = std::min(rest.find(':'), rest.size());
+  return {{trimmed(rest.substr(0, colon))},
+          split(colon < rest.size() ? rest.substr(colon + 1) : std::string(), '|')};
+}
+
+/// "VERB WORDS: RECORD | WORDS: RECORD ..."
+Words labelled_records(const std::string& block) {
+  Words words;
+  for (const std::string& part : split(block.substr(block.find(' ')), '|')) {
+    const std::size_t colon = part.find(':');
+    require(colon != std::string::npos, "block '{}': '{}' is not WORDS: RECORD", block, part);
+    words.arguments.push_back(trimmed(part.substr(0, colon)));
+    words.records.push_back(trimmed(part.substr(colon + 1)));
+  }
+  return words;
+}
+
+/// The rows that the block asks for, of one or several records.
+std::string render_rows(const Asked& asked) {
+  const Record& first = *asked.records.front();
+  const TableKind* kind = table_kind_of(first.name);
+  require(kind != nullptr, "block '{}': record '{}' is no table", asked.block, first.name);
+  return table_of(*kind, asked.records, asked.arguments, asked.folder);
+}
+
+/// The table of the records, or the lines of the one.
+std::string render_records(const Asked& asked) {
+  const Record& first = *asked.records.front();
+  if (table_kind_of(first.name) != nullptr || asked.records.size() > 1) return render_rows(asked);
+  return output_block(first, lines_of(first), asked.folder);
+}
+
+constexpr std::string_view kPictureBlock = "picture";
+
+/// The first that fits counts; the last fits every block.
+constexpr BlockKind kBlockKinds[] = {
+    {"tolerances", true, no_records, [](const Asked&) { return markdown_table(tolerance_cells()); }},
+    {"speed", true, no_records,
+     [](const Asked& a) { return render_speed(a.folder, evidence_of_configurations()); }},
+    {kItemsBlock, false, no_records, [](const Asked& a) { return render_items(a.block, a.folder); }},
+    {kLadderBlock, false, no_records,
+     [](const Asked& a) { return render_ladder(ladder_of_block(a.block), a.folder); }},
+    {"ladder", true, front_records,
+     [](const Asked& a) { return render_front_ladder(*a.records[0], *a.records[1], a.folder); }},
+    {kPictureBlock, true, picture_records,
+     [](const Asked& a) {
+       return render_picture({a.records[0], a.records[1], a.records[2]});
+     }},
+    {"first-build-time", true, first_build_record,
+     [](const Asked& a) { return render_first_build(*a.records[0]); }},
+    {"rows ", false, one_record, render_rows},
+    {"excerpt ", false, one_record,
+     [](const Asked& a) {
+       return output_block(*a.records[0], excerpt_of(*a.records[0], a.arguments), a.folder);
+     }},
+    {"times ", false, labelled_records,
+     [](const Asked& a) { return render_times(a.arguments, a.records, a.folder); }},
+    {"", false, all_records, render_records}};
+
+const BlockKind& kind_of(const std::string& block) {
+  return *std::find_if(std::begin(kBlockKinds), std::end(kBlockKinds), [&](const BlockKind& kind) {
+    return kind.whole ? block == kind.start : starts_with(block, kind.start);
+  });
+}
+
+/// The first record that a block lacks; empty when it lacks none.
+std::string missing_record(const std::string& block, const Records& records, const fs::path& folder) {
+  if (const std::string ladder = ladder_of_block(block); !ladder.empty())
+    return fs::exists(items_path(folder, ladder + "_ladder")) ? "" : block;
+  for (const std::string& name : kind_of(block).words(block).records)
+    if (find_record(name, records, folder) == nullptr) return name;
+  return {};
 }
 
 /// The files that may hold blocks.
@@ -225,21 +286,9 @@ std::vector<fs::path> documents(const fs::path& folder) {
 }  // namespace
 
 std::string render_block(const std::string& block, const Records& records, const fs::path& folder) {
-  const Words words = words_of(block);
-  if (block == "tolerances") return markdown_table(tolerance_cells());
-  if (block == "speed") return render_speed(folder, evidence_of_configurations());
-  if (names_items(block)) return render_items(block, folder);
-  if (words.verb == "ladder-") return render_ladder(ladder_of_block(block), folder);
-  const std::vector<const Record*> found = records_of(words, records, folder);
-  const Record& first = *found.front();
-  if (words.verb == "ladder") return render_front_ladder(first, *found[1], folder);
-  if (words.verb == "picture") return render_picture({&first, found[1], found[2]});
-  if (words.verb == "first-build-time") return render_first_build(first);
-  if (words.verb == "excerpt") return output_block(first, excerpt_of(first, words.arguments), folder);
-  if (words.verb == "times") return render_times(words, found, folder);
-  if (is_table(first.name)) return table_of(first.name, found, words.arguments, folder);
-  require(found.size() == 1 && words.verb.empty(), "block '{}': record '{}' is no table", block, first.name);
-  return output_block(first, lines_of(first), folder);
+  const BlockKind& kind = kind_of(block);
+  const Words words = kind.words(block);
+  return kind.render({block, words.arguments, records_of(words, records, folder), folder});
 }
 
 std::string replace_blocks(const std::string& text, const std::string& source,
@@ -276,7 +325,7 @@ void renew(const fs::path& path, const fs::path& folder, const std::string& old,
 
 /// The picture, where a page shows it and its records are there.
 void renew_picture(const Records& records, const fs::path& folder, bool write, TablesReport& report) {
-  const std::vector<const Record*> found = records_of(words_of("picture"), records, folder);
+  const std::vector<const Record*> found = records_of(picture_records({}), records, folder);
   const fs::path path = folder / kPicture;
   renew(path, folder, fs::exists(path) ? read_file(path) : "",
         front_picture({found[0], found[1], found[2]}, folder), write, report);
@@ -296,7 +345,7 @@ TablesReport update_tables(const fs::path& folder, bool write) {
         report.missing.push_back(fmt::format("{}: block '{}' has no record", name, missing));
         return fmt::format("*Not measured yet: there is no record `{}`.*\n", missing);
       }
-      pictured = pictured || block == "picture";
+      pictured = pictured || block == kPictureBlock;
       try {
         return render_block(block, records, folder);
       } catch (const JsonError& error) {

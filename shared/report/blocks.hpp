@@ -1,16 +1,16 @@
-// The generated parts of the pages: every figure in them comes from a committed record, from trace items or from the
-// table of tolerances, between the lines `<!-- generated: BLOCK -->` and `<!-- /generated -->`.
+// The generated parts of the pages: every figure in them comes from a committed record, from items of knowledge or from
+// the table of tolerances, between the lines `<!-- generated: BLOCK -->` and `<!-- /generated -->`.
 //
 // BLOCK is one of
-//   RECORD                                 the table of a record ("speedup-*", "parity*", "profile-*", "decode-*", "*-resources"), or the
-//                                          lines that it holds, as output of its command
+//   RECORD                                 the table of a record ("speedup-*", "parity*", "profile-*", "decode-*",
+//                                          "*-resources"), or the lines that it holds, as output of its command
 //   RECORD RECORD ...                      one table with the rows of all
 //   rows RECORD: START | START ...         the table of a record, rows whose names begin so
 //   excerpt RECORD: START | START ...      of a record's lines, in order the next one that begins so
 //   times WORDS: RECORD | WORDS: RECORD    what each stage took on a GPU in one record beside the others
 //   ladder, picture, first-build-time      for the first page: see front_page.hpp
 //   tolerances                             the table of limits
-//   speed, ladder-OP, items OP ID ID ...   trace items: see shared/spak
+//   speed, ladder-OP, items OP ID ID ...   items of knowledge: see shared/spak
 //
 // A RECORD that ends in "-gpu" is one of whichever card measured: see shared/records/find_record.hpp.
 #pragma once

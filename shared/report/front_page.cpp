@@ -3,67 +3,52 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
-#include <sstream>
 
 #include "shared/base/error.hpp"
+#include "shared/base/json_member.hpp"
 #include "shared/report/svg_plot.hpp"
 #include "shared/report/tables.hpp"
+#include "shared/stages.hpp"
 
 namespace ladder {
 namespace {
 
-struct Lesson {
-  const char *rows, *title, *link, *lesson;
-};
-
-/// The stages from the foot up: how their rows begin in a record, and what a stranger should know of them.
-constexpr std::array<Lesson, 5> kLessons = {{
-    {"interpreter", "interpreter", "shared/baseline/microgpt.py", "the whole algorithm in plain Python"},
-    {"stage 0", "0: scalar autograd", "stage0_scalar_autograd/README.md",
-     "a gradient is a walk backwards over a graph of scalars"},
-    {"stage 1", "1: tensors on the CPU", "stage1_cpu_tensor/README.md",
-     "the same derivatives, by hand, on whole matrices"},
-    {"stage 2", "2: naive CUDA", "stage2_naive_cuda/README.md", "one thread owns one number of the result"},
-    {"stage 3", "3: tiled kernels", "stage3_tiled_kernels/README.md",
-     "one block owns a tile of the result and hands it to the tensor cores"},
-}};
+/// A field that the row must have. Throws InputError naming record, row and field where it has none of that kind.
+template <class T>
+T field_of(const Record& record, const RecordRow& row, const char* name) {
+  return member_of<T>(row.values, name, fmt::format("record '{}', row '{}'", record.name, row.name));
+}
 
 bool emulated(const RecordRow& row) { return row.values.value("emulated", false); }
 
-/// The rows of one stage that show what it is worth: no emulated ones, no variants ("stage 3 fp32, fused step"), and double
-/// precision only where the stage has no other.
-std::vector<const RecordRow*> rows_of(const Record& record, const std::string& start) {
+/// The rows of one stage, -1 for the interpreter, that show what it is worth: no emulated ones, none that differ from
+/// the stage as it is (another batch, a fused step), and double precision only where the stage has no other.
+std::vector<const RecordRow*> rows_of(const Record& record, int stage) {
   std::vector<const RecordRow*> rows;
   for (const RecordRow& row : record.rows)
-    if (row.name.rfind(start, 0) == 0 && !emulated(row) && row.name.find(',') == std::string::npos)
+    if (field_of<int>(record, row, "stage") == stage && !emulated(row) &&
+        field_of<std::string>(record, row, "variant").empty())
       rows.push_back(&row);
-  if (rows.size() > 1)
-    rows.erase(
-        std::remove_if(rows.begin(), rows.end(),
-                       [](const RecordRow* row) { return row->name.find("fp64") != std::string::npos; }),
-        rows.end());
+  const auto in_double = [&](const RecordRow* row) {
+    return field_of<std::string>(record, *row, "dtype") == name_of(Dtype::fp64);
+  };
+  if (rows.size() > 1) rows.erase(std::remove_if(rows.begin(), rows.end(), in_double), rows.end());
   return rows;
 }
 
-/// "stage 1 fp32": what stands behind the stage's number.
-std::string type_of(const RecordRow& row) {
-  const std::size_t space = row.name.find(' ', std::string("stage ").size());
-  return space == std::string::npos ? "" : row.name.substr(space + 1);
-}
-
 /// "13.8 × as fast as stage 0": a row counts against the stage below, stage 0 against the interpreter.
-std::string gain_of(const RecordRow& row) {
-  if (!row.values.contains("times_below") || row.name.rfind("stage ", 0) != 0) return {};
-  const int below = row.name[6] - '0' - 1;
-  return format_count(row.values.at("times_below").get<double>()) + " × as fast as " +
+std::string gain_of(const Record& record, const RecordRow& row) {
+  if (!row.values.contains("times_below")) return {};
+  const int below = field_of<int>(record, row, "stage") - 1;
+  return format_count(field_of<double>(record, row, "times_below")) + " × as fast as " +
          (below < 0 ? "the interpreter" : fmt::format("stage {}", below));
 }
 
-std::string cell_of(const Record& record, const std::string& start, const std::filesystem::path& folder) {
+std::string cell_of(const Record& record, int stage, const std::filesystem::path& folder) {
   std::string text;
-  for (const RecordRow* row : rows_of(record, start)) {
-    const std::string type = type_of(*row), gain = gain_of(*row);
+  for (const RecordRow* row : rows_of(record, stage)) {
+    const std::string type = stage < 0 ? "" : field_of<std::string>(record, *row, "dtype");
+    const std::string gain = gain_of(record, *row);
     if (!text.empty()) text += "<br>";
     if (row->values.contains("seconds")) {
       text += (type.empty() ? "" : type + ": ") + format_seconds(row->values.at("seconds").get<double>());
@@ -83,22 +68,26 @@ std::string short_gpu(const Record& record) {
   return record.machine.gpu.substr(0, record.machine.gpu.find(" ("));
 }
 
-/// "4192 parameters" out of "1 layer, ...: 4192 parameters; ...".
+/// "4,192 parameters": of the model that every row of the record is about.
 std::string parameters_of(const Record& record) {
-  const std::size_t end = record.work.find(" parameters");
-  const std::size_t start = end == std::string::npos ? end : record.work.rfind(' ', end - 1);
-  require(start != std::string::npos, "record '{}' does not say how many parameters its model has",
-          record.name);
-  return format_count(std::stod(record.work.substr(start + 1, end - start - 1))) + " parameters";
+  require(!record.rows.empty(), "record '{}' has no rows", record.name);
+  return format_count(field_of<double>(record, record.rows.front(), "parameters")) + " parameters";
+}
+
+/// From the foot up; -1 is the interpreter.
+std::vector<int> steps_up() {
+  std::vector<int> numbers = {-1};
+  for (const StageInfo& stage : stages()) numbers.push_back(stage.number);
+  return numbers;
 }
 
 std::vector<Bar> bars_of(const Record& record) {
   std::vector<Bar> bars;
-  for (const Lesson& lesson : kLessons)
-    for (const RecordRow* row : rows_of(record, lesson.rows)) {
+  for (const int stage : steps_up())
+    for (const RecordRow* row : rows_of(record, stage)) {
       if (!row->values.contains("seconds")) continue;
       const double seconds = row->values.at("seconds").get<double>();
-      const std::string gain = gain_of(*row), where = row->values.value("device", std::string());
+      const std::string gain = gain_of(record, *row), where = row->values.value("device", std::string());
       bars.push_back({row->name + (record.machine.gpu.empty() ? ""
                                    : where.empty()            ? ", CPU"
                                                               : ", GPU"),
@@ -127,7 +116,8 @@ std::string placed(const std::string& svg, double top, double height) {
 
 double bars_height(std::size_t count) { return 40 + 30 * static_cast<double>(count); }
 
-/// The curve of the lowest stage is the widest stroke and each further one a narrower stroke on it, so that all are seen.
+/// The curve of the lowest stage is the widest stroke and each further one a narrower stroke on
+/// it, so that all are seen.
 std::string curves_of(const Record& record) {
   std::vector<PlotLine> lines;
   double each = 0.0;
@@ -146,28 +136,20 @@ std::string curves_of(const Record& record) {
   return line_plot(lines, settings);
 }
 
-/// The last but one number of the line that begins with `start`: the seconds of the newer commit.
-double newer_seconds(const Record& record, const std::string& start) {
-  for (const RecordRow& row : record.rows)
-    for (const auto& line : row.values.value("lines", std::vector<std::string>())) {
-      if (line.rfind(start, 0) != 0) continue;
-      std::istringstream words(line.substr(start.size()));
-      double older = 0.0, newer = 0.0;
-      require(static_cast<bool>(words >> older >> newer), "record '{}': no two times in '{}'", record.name,
-              line);
-      return newer;
-    }
-  throw InputError(fmt::format("record '{}': no line begins with '{}'", record.name, start));
-}
-
 }  // namespace
 
 Cells ladder_cells_of(const Record& cpu, const Record& gpu, const std::filesystem::path& folder) {
   Cells cells = {{"stage", "its lesson", fmt::format("on a CPU: {}", parameters_of(cpu)),
                   fmt::format("with a GPU: {}", parameters_of(gpu))}};
-  for (const Lesson& lesson : kLessons)
-    cells.push_back({fmt::format("[{}]({})", lesson.title, lesson.link), lesson.lesson,
-                     cell_of(cpu, lesson.rows, folder), cell_of(gpu, lesson.rows, folder)});
+  const auto add = [&](int stage, const std::string& title, const std::string& link,
+                       const std::string& lesson) {
+    cells.push_back({fmt::format("[{}]({})", title, link), lesson, cell_of(cpu, stage, folder),
+                     cell_of(gpu, stage, folder)});
+  };
+  add(-1, "interpreter", "shared/baseline/microgpt.py", "the whole algorithm in plain Python");
+  for (const StageInfo& stage : stages())
+    add(stage.number, fmt::format("{}: {}", stage.number, stage.name), stage.folder + "/README.md",
+        stage.lesson);
   return cells;
 }
 
@@ -213,12 +195,13 @@ std::string render_picture(const FrontRecords& records) {
 }
 
 std::string render_first_build(const Record& record) {
-  const double build = newer_seconds(record, "./ladder info in a fresh clone"),
-               tests = newer_seconds(record, "./ladder test after it");
+  require(!record.rows.empty(), "record '{}' has no rows", record.name);
+  const RecordRow& row = record.rows.front();
   return fmt::format(
       "The first build takes {:.0f} seconds of processor time, the tests behind it {:.0f} more ({}, {} "
       "cores).\n",
-      build, tests, record.machine.cpu, record.machine.cores);
+      field_of<double>(record, row, "build_seconds"), field_of<double>(record, row, "test_seconds"),
+      record.machine.cpu, record.machine.cores);
 }
 
 }  // namespace ladder

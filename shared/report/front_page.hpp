@@ -21,8 +21,9 @@ struct FrontRecords {
   const Record* curves;  ///< "loss-curves": the losses of every stage
 };
 
-/// One line a stage: its lesson, a document's time on a processor, and on a machine with a GPU. Emulated rows are left out:
-/// they say nothing of a GPU. `folder` decides which rows are stale.
+/// One line a stage: its lesson, a document's time on a processor, and on a machine with a GPU. Emulated rows are left
+/// out: they say nothing of a GPU. `folder` decides which rows are stale. Throws InputError naming record, row and
+/// field where a row does not say its stage, type, variant or parameters (see record_rows() in shared/speed/chain.hpp).
 Cells ladder_cells_of(const Record& cpu, const Record& gpu, const std::filesystem::path& folder);
 /// The same with its captions.
 std::string render_front_ladder(const Record& cpu, const Record& gpu, const std::filesystem::path& folder);
@@ -32,7 +33,7 @@ std::string front_picture(const FrontRecords& records, const std::filesystem::pa
 /// The line of Markdown that shows it.
 std::string render_picture(const FrontRecords& records);
 
-/// A sentence out of the record "first-build". Throws InputError when its lines are not those of first_build.py.
+/// A sentence out of the record "first-build". Throws InputError when it lacks the seconds of first_build.py.
 std::string render_first_build(const Record& record);
 
 }  // namespace ladder

@@ -10,8 +10,8 @@
 
 namespace ladder {
 
-/// The table of a record of `ladder speedup` (its rows as run_chain's record_row gives them). `stale` marks rows. How fast
-/// an emulated stage is says nothing of its kernels, so such a row is compared with no stage below it.
+/// The table of a record of `ladder speedup` (its rows as run_chain's record_row gives them). `stale` marks rows. How
+/// fast an emulated stage is says nothing of its kernels, so such a row is compared with no stage below it.
 Cells speedup_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
 /// The table of a record of `ladder parity`: one line a pair of stages, one column a level.
 Cells parity_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
@@ -25,8 +25,8 @@ Cells decode_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& 
 /// such, otherwise in fp32; the last line counts all.
 Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
 
-/// "Made by `command`: work. machine; build; date." of records that one table is made of. Where all did the same work by
-/// the same call, that is said once; otherwise each has a paragraph.
+/// "Made by `command`: work. machine; build; date." of records that one table is made of. Where all did the same work
+/// by the same call, that is said once; otherwise each has a paragraph.
 std::string caption(const std::vector<const Record*>& records);
 
 /// The record's rows that have changed sources since.

@@ -1,5 +1,5 @@
-# The parts of `./ladder test --full`, each whole. Sourced by checks.sh. Each is a function named whole_PART that succeeds
-# when its part does; it sets the note behind its outcome with `note TEXT`.
+# The parts of `./ladder test --full`, each whole. Sourced by checks.sh. Each is a function named whole_PART that
+# succeeds when its part does; it sets the note behind its outcome with `note TEXT`.
 
 not_quick='^(slow|mutants)$'
 not_sanitized='^(slow|mutants|no_sanitizer)$'
@@ -51,7 +51,8 @@ whole_clang() {
   build_preset clang "$build-clang" all && ctest_in "$build-clang" -j "$jobs" -LE "$not_quick"
 }
 
-# At least nine tenths of the quick cases run under the sanitizers too; the label no_sanitizer marks executables that cannot.
+# At least nine tenths of the quick cases run under the sanitizers too; the label no_sanitizer marks
+# executables that cannot.
 whole_sanitizers() {
   quick=$(quick_cases) || { note "how many cases the quick tests have is not known: they failed"; return 1; }
   compiler=$cxx
@@ -92,8 +93,8 @@ whole_format() {
   tr '\n' '\0' <"$report/laid_out" | xargs -0 "$tool" --dry-run --Werror
 }
 
-# tidy_files: leaves the files to be judged in $report/tidy_files and the tool in $tool. The clang++ build's commands, so
-# that every flag is one that clang-tidy knows; of the build itself only the precompiled headers are needed.
+# tidy_files: leaves the files to be judged in $report/tidy_files and the tool in $tool. The clang++ build's commands,
+# so that every flag is one that clang-tidy knows; of the build itself only the precompiled headers are needed.
 tidy_files() {
   any_clang || return 3
   compiler=$clangxx

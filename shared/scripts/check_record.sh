@@ -1,5 +1,5 @@
-# The records of `./ladder test --full`: one JSON file a part, committed by whoever ran it, so that it is known which commit
-# was checked whole. Sourced; needs $root and $part_names. record_faults says what is wrong with one.
+# The records of `./ladder test --full`: one JSON file a part, committed by whoever ran it, so that it is known which
+# commit was checked whole. Sourced; needs $root and $part_names. record_faults says what is wrong with one.
 
 records=$root/tests/bench/results/checks
 
@@ -16,7 +16,8 @@ json_string() {
   head -n 1 | tr -d '\000-\037' | sed "s|$root/||g"' ; s/[\\"]/\\&/g; s/.*/"&"/' | grep . || echo '""'
 }
 
-# write_record PART OUTCOME SECONDS PROCESSOR_SECONDS NOTE: through a temporary file, so that no half of one is ever there.
+# write_record PART OUTCOME SECONDS PROCESSOR_SECONDS NOTE: through a temporary file, so that no
+# half of one is ever there.
 write_record() {
   commit=$(git -C "$root" rev-parse --verify --quiet HEAD) || { say "no record of $1: git knows no commit here"; return 0; }
   if tree_is_dirty; then dirty=true; else dirty=false; fi
@@ -36,8 +37,8 @@ write_record() {
 END
 }
 
-# record_faults FILE: prints what keeps it from being the record of a part that passed; nothing when it is one. The files
-# have the layout that write_record gives them, so a pattern a line is enough.
+# record_faults FILE: prints what keeps it from being the record of a part that passed; nothing when it is one. The
+# files have the layout that write_record gives them, so a pattern a line is enough.
 record_faults() {
   string='"([^"\\]|\\["\\])*"'
   name=${1##*/}
@@ -63,8 +64,8 @@ END
   grep -qxF "  \"part\": \"${name%.json}\"," "$1" || echo "$name: it is another part's record"
 }
 
-# recorded_commit PART: the commit that the last whole run of a part saw and passed; nothing where there is none, or where
-# the checkout held something else than that commit.
+# recorded_commit PART: the commit that the last whole run of a part saw and passed; nothing where there is none, or
+# where the checkout held something else than that commit.
 recorded_commit() {
   record=$records/$1.json
   [ -f "$record" ] && [ -z "$(record_faults "$record")" ] || return 0

@@ -2,8 +2,8 @@
 # time, what a change concerns first. Sourced by checks.sh; each part is a function named share_PART and reads $unit,
 # $budget (both in hundredths of a second) and $turn.
 
-# share_of PART: how much of a first `./ladder test` it may cost, in hundredths. Together under 2.8, because an item that
-# has started is not stopped, and the whole is to stay under 3.
+# share_of PART: how much of a first `./ladder test` it may cost, in hundredths. Together under 2.8, because an item
+# that has started is not stopped, and the whole is to stay under 3.
 share_of() {
   case $1 in
     clang) echo 25 ;;

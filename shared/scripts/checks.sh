@@ -1,5 +1,5 @@
-# `./ladder test --ci` and `--full`: their parts one after the other, whatever the ones before said; one line a part with
-# its time; the whole fails when one of them failed. Sourced by ./ladder.
+# `./ladder test --ci` and `--full`: their parts one after the other, whatever the ones before said; one line a part
+# with its time; the whole fails when one of them failed. Sourced by ./ladder.
 
 report=$build/checks
 passed=0

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of an nvcc that compiles tile kernels (13.3 or newer): the system's, or else one from wheels, which are
-# put into a virtual environment in the user's cache folder the first time (600 MB; needs python3 with venv).
+# Prints the path of an nvcc that compiles tile kernels (13.3 or newer): the system's, or else one from wheels, which
+# are put into a virtual environment in the user's cache folder the first time (600 MB; needs python3 with venv).
 #
 #   sh shared/scripts/cuda_toolchain.sh          find it, or else install it
 #   sh shared/scripts/cuda_toolchain.sh --find   find it, install nothing; exit code 3 when there is none

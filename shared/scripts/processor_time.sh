@@ -1,5 +1,6 @@
-# What finished children cost, and where a build from nothing left what it cost. Sourced. Processor time, because on a
-# machine with other work it says more than the time that passed; in hundredths of a second, because sh counts in integers.
+# What finished children cost, and where a build from nothing left what it cost. Sourced. Processor time,
+# because on a machine with other work it says more than the time that passed; in hundredths of a second,
+# because sh counts in integers.
 
 # children_time SCRATCH_FILE: sets $children to the processor time of this shell's finished children and theirs.
 # `times` must not run in a subshell, which would count from nothing, hence the file. Some shells write a decimal comma.
@@ -13,8 +14,8 @@ children_time() {
 # processor time where there are as many compilers as processors.
 logged_time() { logged_costs "$1" | awk '{ total += $2 } END { printf "%d", total }'; }
 
-# logged_costs NINJA_LOG: lines of output and hundredths of a second. A precompiled header is called .gch or .pch depending
-# on the compiler, and .pch here.
+# logged_costs NINJA_LOG: lines of output and hundredths of a second. A precompiled header is called .gch or .pch
+# depending on the compiler, and .pch here.
 logged_costs() {
   [ -f "$1" ] || return 0
   awk -F '\t' '!/^#/ { sub(/\.gch$/, ".pch", $4); cost[$4] = ($2 - $1) / 10 }

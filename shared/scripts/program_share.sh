@@ -1,10 +1,12 @@
-# A share of the test executables in another flavour (clang++, the sanitizers): built with the libraries they need and run,
-# batch by batch, until the processor time is spent. Sourced. What each should cost comes from the first build's own log.
+# A share of the test executables in another flavour (clang++, the sanitizers): built with the libraries they
+# need and run, batch by batch, until the processor time is spent. Sourced. What each should cost comes from
+# the first build's own log.
 
 graph=$report/graph
 
-# read_graph: what the first build knows. outputs: lines of executable, file to make for it, that file's source (- for the
-# executable itself); needs: executables that run the product's program; costs: file, hundredths of a second; test_costs.
+# read_graph: what the first build knows. outputs: lines of executable, file to make for it, that file's
+# source (- for the executable itself); needs: executables that run the product's program; costs: file,
+# hundredths of a second; test_costs.
 read_graph() {
   rm -rf "$graph"
   mkdir -p "$graph"
@@ -77,8 +79,8 @@ next_batch() {
     }' "$graph/costs" "$graph/test_costs" "$1/made" "$graph/outputs" "$1/programs" "$1/taken" "$1/items"
 }
 
-# first_batch WORK: one executable, however little there is to spend: the first that fits, or else fits into twice as much.
-# It may go over the budget by a third, so that the rotation brings dear ones to the front as well.
+# first_batch WORK: one executable, however little there is to spend: the first that fits, or else fits into twice as
+# much. It may go over the budget by a third, so that the rotation brings dear ones to the front as well.
 first_batch() {
   limit=$((budget * 4 / 3))
   [ "$limit" -ge 100 ] || limit=100
@@ -106,9 +108,9 @@ run_batch() {
   ctest --test-dir "$3" -j "$jobs" -R "^($tests)\$" -LE "$labels_left_out" --output-on-failure --no-tests=error </dev/null
 }
 
-# program_share WORK BUDGET PRESET FOLDER SCALE: takes batches until the budget is spent. The first is one executable: it
-# shows how much dearer this flavour is than the first build; SCALE is the guess. Then half of what is left at a time, so
-# that the estimate is corrected while there is still room. What is dearer than that waits for --full.
+# program_share WORK BUDGET PRESET FOLDER SCALE: takes batches until the budget is spent. The first is one executable:
+# it shows how much dearer this flavour is than the first build; SCALE is the guess. Then half of what is left at a
+# time, so that the estimate is corrected while there is still room. What is dearer than that waits for --full.
 program_share() {
   work=$1
   budget=$2

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A queue that ends when its processor time is spent. FOLDER/items has one item a line: what it should cost, in hundredths
-# of a second, then its words. Each item is COMMAND with these words; as many run at once as there are processors.
+# A queue that ends when its processor time is spent. FOLDER/items has one item a line: what it should
+# cost, in hundredths of a second, then its words. Each item is COMMAND with these words; as many run at
+# once as there are processors.
 #
 #   sh shared/scripts/queue.sh FOLDER BUDGET COMMAND...
 #

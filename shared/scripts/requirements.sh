@@ -4,8 +4,8 @@
 say() { printf 'ladder: %s\n' "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# level (need: nothing works without; want: something is left out without; full: only `test --ci` and `--full`), name, then the
-# package on Debian/Ubuntu, Homebrew and Fedora, then what it is for.
+# level (need: nothing works without; want: something is left out without; full: only `test --ci` and `--full`), name,
+# then the package on Debian/Ubuntu, Homebrew and Fedora, then what it is for.
 requirements() {
   cat <<'END'
 need cmake cmake cmake cmake configures the build; 3.22 or newer
@@ -171,7 +171,8 @@ install_packages() {
   apt update && apt install -y --no-install-recommends "$@"
 }
 
-# install_missing LEVEL...: installs what these levels lack, where that needs no question. Fails when any is still missing.
+# install_missing LEVEL...: installs what these levels lack, where that needs no question. Fails
+# when any is still missing.
 install_missing() {
   missing "$@"
   [ -n "$names" ] || return 0

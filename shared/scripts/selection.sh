@@ -1,7 +1,8 @@
 # Which items of a dear part come first in `./ladder test --ci`: those that a change concerns, then the rest; where each
 # of the two begins turns with the commit, so that successive commits cover different shares. Sourced; needs $root.
 
-# commit_turn: the number that the rotation goes by. A shallow clone cannot count its commits and takes the hash instead.
+# commit_turn: the number that the rotation goes by. A shallow clone cannot count its commits
+# and takes the hash instead.
 commit_turn() {
   (
     cd "$root" || exit
@@ -41,8 +42,8 @@ includes() {
 }
 
 # concerned INCLUDES: the files named on standard input and all that include one of them, directly or not. What nothing
-# includes (scripts, data, build files, the rules of clang-tidy) concerns no item: the rotation alone reaches what they decide,
-# so after such a change `--full` runs before an issue is resolved, as it does anyway.
+# includes (scripts, data, build files, the rules of clang-tidy) concerns no item: the rotation alone reaches what they
+# decide, so after such a change `--full` runs before an issue is resolved, as it does anyway.
 concerned() {
   awk -v edges="$1" '
     { reached[$1] }

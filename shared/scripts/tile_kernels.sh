@@ -1,16 +1,18 @@
 #!/bin/sh
-# Compiles every tile kernel for sm_80, sm_90, sm_100 and sm_120, each with its own rows of the configuration table only,
-# and stage 2's, the device's and the tile subset's for sm_90. That one, the only one that is also run, gets every instantiation;
-# on the others LADDER_FEW_INSTANTIATIONS leaves every kernel in the types that models are trained in, fp32 and bf16, and of
-# the one-launch kernels' three widths the first and the last. Nothing runs and no GPU is needed; nvcc is cuda_toolchain.sh's, installed
-# when there is none.
+# Compiles every tile kernel for sm_80, sm_90, sm_100 and sm_120, each with its own rows of the configuration table
+# only, and stage 2's, the device's and the tile subset's for sm_90. That one, the only one that is also run, gets every
+# instantiation; on the others LADDER_FEW_INSTANTIATIONS leaves every kernel in the types that models are trained in,
+# fp32 and bf16, and of the one-launch kernels' three widths the first and the last. Nothing runs and no GPU is needed;
+# nvcc is cuda_toolchain.sh's, installed when there is none.
 #
 #   sh shared/scripts/tile_kernels.sh FOLDER    leaves FOLDER/NAME.ARCHITECTURE.cubin, .log and .seconds
 #   sh shared/scripts/tile_kernels.sh --list    the compilations, dearest first: about how dear, architecture, file
 #   sh shared/scripts/tile_kernels.sh --one NVCC FOLDER ARCHITECTURE FILE    one of them
 #
-# Prints the seconds of processor of each file and architecture. LADDER_JOBS: how many at a time (default: as many as processors).
-# Exit codes: 0 done, 1 a kernel does not compile or takes memory from the device's heap, 2 bad usage, 3 no compiler and none could be installed.
+# Prints the seconds of processor of each file and architecture. LADDER_JOBS: how many at a time
+# (default: as many as processors).
+# Exit codes: 0 done, 1 a kernel does not compile or takes memory from the device's heap, 2 bad usage, 3 no compiler and
+# none could be installed.
 set -u
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P) || exit 3
@@ -19,8 +21,8 @@ whole=90  # the architecture with every instantiation
 . "$root/shared/scripts/processor_time.sh"
 flags="-std=c++20 -O3 -DFMT_USE_CONSTEXPR=1 -DFMT_HEADER_ONLY"
 
-# compile_one NVCC FOLDER ARCHITECTURE FILE: one line of the report. -tilecubin and -cubin skip the host's half, which is
-# the same for every architecture and is what the C++ compilers see anyway.
+# compile_one NVCC FOLDER ARCHITECTURE FILE: one line of the report. -tilecubin and -cubin skip the host's half, which
+# is the same for every architecture and is what the C++ compilers see anyway.
 compile_one() {
   name=$(basename "$4" .cu)
   case $4 in
@@ -48,8 +50,8 @@ compile_one() {
   [ "$outcome" = 0 ] || { head -n 20 "$result.log"; return 1; }
 }
 
-# dearness ARCHITECTURE FILE: about what a compilation costs, in thousandths of a first `./ladder test`. Only an order and a
-# first guess hang on it.
+# dearness ARCHITECTURE FILE: about what a compilation costs, in thousandths of a first `./ladder test`. Only an order
+# and a first guess hang on it.
 dearness() {
   case "$1 $2" in
     100*/launch_attention.cu) guess=150 ;;

@@ -8,8 +8,6 @@
 namespace ladder {
 namespace {
 
-constexpr std::string_view kPrefix = "items ";
-
 /// The kernel with the most registers and threads: the one that the work's time goes into.
 Json largest_kernel(const Json& item) {
   Json largest = Json::object();
@@ -38,8 +36,6 @@ std::string error_of(const Json& item) {
 
 }  // namespace
 
-bool names_items(const std::string& block) { return block.rfind(kPrefix, 0) == 0; }
-
 Cells item_cells(const KnowledgeItems& items, const std::vector<std::string>& ids) {
   Cells cells = {{"item", "what", "registers", "stack", "shared memory", "threads", "largest error", "rate"}};
   for (const std::string& id : ids) {
@@ -57,7 +53,7 @@ Cells item_cells(const KnowledgeItems& items, const std::vector<std::string>& id
 }
 
 std::string render_items(const std::string& block, const std::filesystem::path& folder) {
-  std::istringstream words(block.substr(kPrefix.size()));
+  std::istringstream words(block.substr(kItemsBlock.size()));
   std::string operation, id;
   words >> operation;
   std::vector<std::string> ids;

@@ -3,14 +3,15 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "shared/base/text_table.hpp"
 #include "shared/spak/ladder_tables.hpp"
 
 namespace ladder {
 
-/// Whether a block's name asks for items.
-bool names_items(const std::string& block);
+/// How a block begins that asks for items.
+constexpr std::string_view kItemsBlock = "items ";
 
 /// One line an item, in the order of `ids`: its rung or configuration, then registers, stack, shared memory and threads
 /// of its largest kernel, and its rate. Throws InputError for an id that is not there.

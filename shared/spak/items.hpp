@@ -1,5 +1,5 @@
-// Items of knowledge: what was measured, tried or found, one JSON object a line. stage3_tiled_kernels/knowledge/README.md
-// says what is in them.
+// Items of knowledge: what was measured, tried or found, one JSON object a line.
+// stage3_tiled_kernels/knowledge/README.md says what is in them.
 #pragma once
 
 #include <filesystem>

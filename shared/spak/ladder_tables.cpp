@@ -11,8 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPrefix = "ladder-";
-
 /// How a rate is called in items, and in tables.
 struct Unit {
   const char* key;
@@ -87,7 +85,7 @@ std::vector<std::string> cells_of(const Newest& newest, const std::string& rung,
 }  // namespace
 
 std::string ladder_of_block(const std::string& block) {
-  return block.rfind(kPrefix, 0) == 0 ? block.substr(kPrefix.size()) : std::string();
+  return block.rfind(kLadderBlock, 0) == 0 ? block.substr(kLadderBlock.size()) : std::string();
 }
 
 std::string rate_of(const Json& item) {

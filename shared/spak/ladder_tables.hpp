@@ -4,12 +4,15 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "shared/base/text_table.hpp"
 #include "shared/spak/items.hpp"
 
 namespace ladder {
 
+/// How a block begins that asks for a kernel ladder's table.
+constexpr std::string_view kLadderBlock = "ladder-";
 /// "matmul" of the block name "ladder-matmul"; empty for any other block.
 std::string ladder_of_block(const std::string& block);
 

@@ -12,8 +12,8 @@ namespace ladder {
 
 /// The label that a sweep gives the items of the speed table (sweep.py run --label).
 inline constexpr const char* kSpeedLabel = "speed table";
-/// The label of items that count for their time at the power limit only: a card that comes from a minute of full load is no
-/// longer as fast as one that rested.
+/// The label of items that count for their time at the power limit only: a card that comes from a minute of full load
+/// is no longer as fast as one that rested.
 inline constexpr const char* kPowerLabel = "power limit";
 
 /// One goal beside the item that newest_for() found for it; `item` is null where there is none yet.
@@ -33,7 +33,8 @@ Json newest_for(const KnowledgeItems& items, const std::string& work,
 std::vector<std::string> record_cells(const Json& goal, const Record& record,
                                       const std::filesystem::path& folder);
 
-/// The whole table with its caption; `evidence` as for newest_for(). Throws InputError when the file of goals cannot be read.
+/// The whole table with its caption; `evidence` as for newest_for(). Throws InputError when the file
+/// of goals cannot be read.
 std::string render_speed(const std::filesystem::path& folder, const std::set<std::string>& evidence);
 
 }  // namespace ladder

@@ -117,6 +117,9 @@ std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<R
     entry.row.name = std::move(name);
     entry.row.sources = std::move(sources);
     entry.row.stage = stage;
+    entry.row.dtype = side.dtype;
+    entry.row.variant = side.variant;
+    entry.row.parameters = parameter_count(on.model);
     entry.row.below = below;
     entry.row.ladder_below = ladder_below;
     entry.run = &on;
@@ -138,17 +141,16 @@ std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<R
   const int all_threads = this_machine().cores;
   for (std::size_t i = 0; i < chain.size(); ++i) {
     const Rung& rung = chain[i];
-    const std::string suffix = fmt::format(", batch {}", settings.batch);
+    const std::string at_batch = fmt::format("batch {}", settings.batch);
     if (rung.stage == 0)
-      add(rung.side.name + suffix, "stage0", *batched, rung.side, 0, -1, -1).row.shown = false;
+      add(rung.side.name + ", " + at_batch, "stage0", *batched, rung.side, 0, -1, -1).row.shown = false;
     else if (rung.side.dtype == Dtype::fp32 && rung.stage == 1) {
       const int stage_below = entries[i + static_cast<std::size_t>(first)].row.ladder_below;
       for (int threads : {1, all_threads}) {
-        if (threads == 1 || all_threads > 1)
-          add(fmt::format("{}{}, {} {}", rung.side.name, suffix, threads,
-                          threads == 1 ? "thread" : "threads"),
-              "stage1", *batched, side_of(1, Dtype::fp32, settings.device, threads), 1, reference,
-              stage_below);
+        if (threads != 1 && all_threads == 1) continue;
+        Side side = side_of(1, Dtype::fp32, settings.device, threads);
+        side.variant = fmt::format("{}, {} {}", at_batch, threads, threads == 1 ? "thread" : "threads");
+        add(rung.side.name + ", " + side.variant, "stage1", *batched, side, 1, reference, stage_below);
       }
     }
   }
@@ -253,7 +255,9 @@ std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashe
   for (const ChainRow& row : rows) {
     if (!row.shown) continue;
     RecordRow record{row.name, row.sources, hashes ? source_hash(row.sources) : "", {}};
-    record.values = {{"emulated", row.emulated}, {"not_run", row.not_run}, {"proven", row.proven}};
+    record.values = {{"emulated", row.emulated}, {"not_run", row.not_run}, {"proven", row.proven},
+                     {"stage", row.stage},       {"variant", row.variant}, {"parameters", row.parameters}};
+    if (row.stage >= 0) record.values["dtype"] = name_of(row.dtype);
     if (!row.device.empty()) record.values["device"] = row.device;
     if (row.parity.want_size > 0) {
       record.values["compared_with"] = row.compared_with;

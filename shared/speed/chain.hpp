@@ -31,11 +31,15 @@ struct ChainSettings {
 };
 
 struct ChainRow {
-  std::string name;       ///< "interpreter", "stage 1 fp32", "stage 1 fp32, batch 16, 2 threads"
-  std::string sources;    ///< which files its time depends on; see source_hash() in records.hpp
-  int stage = -1;         ///< -1: the interpreter
-  int below = -1;         ///< index of the row it is compared with
-  int ladder_below = -1;  ///< index of the row its speed is compared with: the last of a stage below
+  std::string name;     ///< "interpreter", "stage 1 fp32", "stage 1 fp32, batch 16, 2 threads"
+  std::string sources;  ///< which files its time depends on; see source_hash() in records.hpp
+  int stage = -1;       ///< -1: the interpreter
+  Dtype dtype = Dtype::fp64;
+  std::string
+      variant;  ///< how it differs from the stage as it is: "fused step", "batch 16, 2 threads"; empty: not at all
+  std::int64_t parameters = 0;  ///< of its model
+  int below = -1;               ///< index of the row it is compared with
+  int ladder_below = -1;        ///< index of the row its speed is compared with: the last of a stage below
   std::string compared_with;
   bool shown = true;  ///< rows of the bottom of the chain at another batch size serve as a reference only
   bool emulated = false;
@@ -65,7 +69,8 @@ void keep_proven_times(std::vector<ChainRow>& rows);
 
 /// The rows to show, as a record keeps them and tables print them: "seconds" (median), "q1", "q3", "min", "rounds",
 /// "times_interpreter", "times_below" (only of rows that have a time), "parity_error", "parity_limit", "compared_with",
-/// "proven", "emulated", "not_run". `hashes` false leaves the source hashes out (no source folder needed).
+/// "proven", "emulated", "not_run", and what the row is about: "stage", "variant", "parameters", as in ChainRow, and
+/// "dtype", which the interpreter lacks. `hashes` false leaves the source hashes out (no source folder needed).
 std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashes);
 
 }  // namespace ladder

@@ -4,12 +4,13 @@
 //   launch(matmul<float>, {"matmul", {2, 2}, {.occupancy = 2}}, ...);
 //   write_file("matmul.json", log.json());
 //
-// {"format": "ladder-tile-trace/1", "kernel": "matmul", "hints": {"worker_warps": 0, "occupancy": 2}, "block": [0, 1, 0],
-//  "grid": [2, 2, 1], "steps": [
+// {"format": "ladder-tile-trace/1", "kernel": "matmul", "hints": {"worker_warps": 0, "occupancy": 2},
+//  "block": [0, 1, 0], "grid": [2, 2, 1], "steps": [
 //   {"id": 1, "op": "load", "from": [], "type": "float", "shape": [8, 8], "values": [...], "at": [0, 2]}, ...]}
-// Hints are those of the launch, 0 where it gave none. "from" are the ids of the operands: 0 for a scalar or a tile that
-// no operation made. A store is a step as well. Loads and stores through a view also say which tensor: "extents", and
-// its name when it lies in a tile::Buffer.
+// Hints are those of the launch, 0 where it gave none. "from" are the ids of the operands: 0 for a scalar or a tile
+// that no operation made. A store is a step as well. Loads and stores through a view also say which tensor: "extents",
+// and its name when it lies in a tile::Buffer. The command `ladder tile-trace` and the format's name keep the older
+// word "trace": files and calls made with them stay good.
 #pragma once
 
 #include <cstdint>

@@ -292,7 +292,8 @@ void begin_checked_launch() { ++launch_number; }
 void check_element(const Access& access, std::size_t flat_element, const void* address, std::size_t bytes,
                    bool writes) {
   const char* at = static_cast<const char*>(address);
-  // The buffer is the one that the view's tensor begins in: an element that lands in a neighbour is outside all the same.
+  // The buffer is the one that the view's tensor begins in: an element that lands in a neighbour
+  // is outside all the same.
   Record* found = record_of(access.tensor != nullptr ? static_cast<const char*>(access.tensor) : at);
   if (found == nullptr)
     fault(FaultKind::out_of_bounds,

@@ -5,13 +5,13 @@
 //   Buffer y("y", y_data, 512, Contents::unwritten);
 //   launch(rmsnorm<float>, {"rmsnorm", 4}, x_data, y_data, ...);
 //
-// The memory of an Ops that is made while a Checks exists is known without a Buffer, one buffer for each allocation: its
-// Runtime reports it (memory_watch.hpp). What it hands out as workspace counts as unwritten each time. A Buffer inside an
-// allocation names a part of it; then only what has a name may be touched there.
+// The memory of an Ops that is made while a Checks exists is known without a Buffer, one buffer for each allocation:
+// its Runtime reports it (memory_watch.hpp). What it hands out as workspace counts as unwritten each time. A Buffer
+// inside an allocation names a part of it; then only what has a name may be touched there.
 //
-// Blocks then run one after the other on the calling thread, in order, and each access that no mask excludes is compared
-// with the registered buffers and with a shadow of them that remembers, element by element, which block of this launch
-// wrote and read it. Because the shadow remembers, a race is found although nothing runs at the same time.
+// Blocks then run one after the other on the calling thread, in order, and each access that no mask excludes is
+// compared with the registered buffers and with a shadow of them that remembers, element by element, which block of
+// this launch wrote and read it. Because the shadow remembers, a race is found although nothing runs at the same time.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // The loops over elements that tile operations consist of.
 //
 // A shape is part of a tile's type, but not of these functions: they take extents as numbers. So the compiler makes one
-// vector loop for each operation and element type, however many shapes the kernels use; a loop for every shape is what the
-// time to compile them would go into. They stay out of line for the same reason, and for breakpoints.
+// vector loop for each operation and element type, however many shapes the kernels use; a loop for every shape is what
+// the time to compile them would go into. They stay out of line for the same reason, and for breakpoints.
 #pragma once
 
 #include <cstddef>
@@ -38,8 +38,8 @@ template <class E>
   for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<E>(i);
 }
 
-/// Where the elements of a dense tile lie in other memory: the i-th along dimension d lies i * steps[d] elements on, and
-/// from inside[d] on there is none.
+/// Where the elements of a dense tile lie in other memory: the i-th along dimension d lies i * steps[d] elements on,
+/// and from inside[d] on there is none.
 struct Spread {
   std::size_t rank;
   const std::size_t* extents;
@@ -110,8 +110,8 @@ void fold_halves(C* values, std::size_t length, std::size_t inner) {
   }
 }
 
-/// The middle one of the dimensions outer x length x inner of `in` folded by F. Folds in C, in `scratch`, which has room
-/// for length * inner.
+/// The middle one of the dimensions outer x length x inner of `in` folded by F. Folds in C, in `scratch`, which has
+/// room for length * inner.
 template <class F, class E, class C, class In>
 [[gnu::noinline]] void reduce_middle(E* __restrict__ out, const In* __restrict__ in, C* __restrict__ scratch,
                                      std::size_t outer, std::size_t length, std::size_t inner) {

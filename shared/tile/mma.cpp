@@ -19,7 +19,8 @@ inline float multiply_add_one(float a, float b, float c) {
 #endif
 }
 
-/// Rows x Columns elements of the result are held in registers while k runs through. Rows * Columns is chosen so that they fit.
+/// Rows x Columns elements of the result are held in registers while k runs through. Rows * Columns is
+/// chosen so that they fit.
 template <std::size_t Rows, std::size_t Columns, class T>
 void block_of(const T* __restrict__ a, const T* __restrict__ b, const T* __restrict__ acc,
               T* __restrict__ out, std::size_t n, std::size_t k) {

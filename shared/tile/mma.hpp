@@ -11,7 +11,8 @@
 
 namespace ladder::tile {
 
-/// out_mn = acc_mn + a_mk b_kn, all dense and row-major, over k in ascending order. Fused multiply-adds where the processor has them.
+/// out_mn = acc_mn + a_mk b_kn, all dense and row-major, over k in ascending order. Fused multiply-adds
+/// where the processor has them.
 void multiply_add(const float* a_mk, const float* b_kn, const float* acc_mn, float* out_mn, std::size_t m,
                   std::size_t n, std::size_t k);
 void multiply_add(const double* a_mk, const double* b_kn, const double* acc_mn, double* out_mn, std::size_t m,

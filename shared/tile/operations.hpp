@@ -1,7 +1,7 @@
 // What operations do to elements.
 //
-// Each is a type with a call operator: the loops of loops.hpp are made for it and for element types, but not for shapes. A
-// lambda inside an operation on tiles would be another type for each shape.
+// Each is a type with a call operator: the loops of loops.hpp are made for it and for element types, but not for
+// shapes. A lambda inside an operation on tiles would be another type for each shape.
 #pragma once
 
 #include <bit>

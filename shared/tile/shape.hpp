@@ -247,8 +247,8 @@ constexpr std::size_t last_extent() {
 
 inline constexpr std::size_t irregular_rows = static_cast<std::size_t>(-1);
 
-/// How many elements a tile of shape S that broadcasts to R advances from one row of R to the next, whichever row it is: its
-/// own row, or nothing where every row of R meets the same. irregular_rows where it depends on the row.
+/// How many elements a tile of shape S that broadcasts to R advances from one row of R to the next, whichever row it
+/// is: its own row, or nothing where every row of R meets the same. irregular_rows where it depends on the row.
 template <class S, class R>
 constexpr std::size_t broadcast_row_step() {
   bool follows = true, repeats = true;

@@ -158,7 +158,8 @@ template <class E>
   return log.last_id();
 }
 
-/// Writes `result` down as one step of the log, when this block has one. `at` is the index of a tile of a view, or null.
+/// Writes `result` down as one step of the log, when this block has one. `at` is the index of a
+/// tile of a view, or null.
 template <class T, class... From>
 void logged(const char* operation, T& result, const std::int64_t* at, const From&... from) {
   if (ladder::tile::this_block.log == nullptr) [[likely]]

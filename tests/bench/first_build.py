@@ -3,9 +3,10 @@
 
     python3 tests/bench/first_build.py OLD NEW [ROUNDS]    (python3 -u to watch it; ROUNDS is 1 unless given)
 
-In each round every commit gets a fresh clone in an empty folder, with no compiler cache: `./ladder info`, which builds the
-program, then `./ladder test`, which builds and runs the quick tests. Counted is the processor time of all processes below,
-which another machine or another hour would change: only the ratio travels. Leaves tests/bench/results/first-build.json.
+In each round every commit gets a fresh clone in an empty folder, with no compiler cache: `./ladder info`, which builds
+the program, then `./ladder test`, which builds and runs the quick tests. Counted is the processor time of all processes
+below, which another machine or another hour would change: only the ratio travels. Leaves
+tests/bench/results/first-build.json.
 """
 import datetime
 import json
@@ -47,10 +48,14 @@ def measure(commit):
         return seconds, json.loads(info.read_text())
 
 
+def median(seconds, commit, name):
+    return statistics.median(run[name] for run in seconds[commit])
+
+
 def table(old, new, seconds):
     lines = [f"{'processor seconds':<32}{old[:9]:>10}{new[:9]:>10}{'ratio':>8}"]
     for name, command in CALLS.items():
-        before, after = (statistics.median(run[name] for run in seconds[commit]) for commit in (old, new))
+        before, after = (median(seconds, commit, name) for commit in (old, new))
         what = " ".join(command) + (" in a fresh clone" if name == "info" else " after it")
         lines.append(f"{what:<32}{before:>10.0f}{after:>10.0f}{after / before:>8.2f}")
     return lines
@@ -71,7 +76,9 @@ def main(old, new, rounds):
     record = {"format": "ladder-record/1", "name": "first-build", "command": f"python3 tests/bench/first_build.py {old[:9]} {new[:9]}",
               "work": f"fresh clones without a compiler cache, in turns, medians of {rounds}", "date": now,
               "machine": info["machine"], "build": info["build"],
-              "rows": [{"name": "output", "sources": "", "hash": "", "values": {"lines": lines}}]}
+              "rows": [{"name": "output", "sources": "", "hash": "",
+                        "values": {"lines": lines, "build_seconds": median(seconds, new, "info"),
+                                   "test_seconds": median(seconds, new, "test")}}]}
     path = ROOT / "tests/bench/results/first-build.json"
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(json.dumps(record, indent=1) + "\n")

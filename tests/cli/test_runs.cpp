@@ -122,6 +122,23 @@ TEST_CASE("tokens without a text are trained on and sampled as numbers") {
   CHECK(test::run_program(folder.path(), {"sample", "--weights", "w", "--prompt", "ab"}).code == 2);
 }
 
+TEST_CASE("a record of a profile names every flag that decides its work, and no path") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "private");
+  test::write_text(folder / "private" / "words", "ab\nba\n");
+  const auto command = [&](std::vector<std::string> flags) {
+    flags.insert(flags.begin(), "profile");
+    flags.insert(flags.end(), {"--json", "p.json"});
+    succeed(folder, flags);
+    return json_of(folder / "p.json").at("command").get<std::string>();
+  };
+  CHECK(command({"--stage", "0", "--batch-size", "2", "--data", "private/words", "--steps", "2", "--n-embd",
+                 "8"}) ==
+        "./ladder profile --stage 0 --n-embd 8 --batch-size 2 --data words --steps 2 --record");
+  CHECK(command({"--decode", "--dtype", "fp64", "--threads", "1", "--preset", "micro", "--steps", "1"}) ==
+        "./ladder profile --stage 1 --decode --dtype fp64 --threads 1 --preset micro --steps 1 --record");
+}
+
 TEST_CASE("every stage trains on the same tokens, and the flags override the preset") {
   const TemporaryFolder folder;
   std::vector<Json> traces;

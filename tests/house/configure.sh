@@ -12,8 +12,8 @@ rm -rf "$work"
 mkdir -p "$work"
 unset CUDACXX
 
-# configure OPTIONS...: output and exit code in $output and $code. One folder, in which all that the project and CUDA left
-# is forgotten each time: what CMake found out about the C++ compiler stays, and with it most of the time.
+# configure OPTIONS...: output and exit code in $output and $code. One folder, in which all that the project and CUDA
+# left is forgotten each time: what CMake found out about the C++ compiler stays, and with it most of the time.
 configure() {
   output=$("$cmake" -S "$source_dir" -B "$work/build" -U 'LADDER_*' -U 'CMAKE_CUDA*' -D CMAKE_CXX_COMPILER="$compiler" \
     -D LADDER_TESTS=OFF "$@" </dev/null 2>&1)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# instantiations.sh LIBRARY: how many kernels, and loops of the tile model, each object of stage 3 on the CPU model holds.
-# They are what compiling it costs: a tenth of a second of processor time for a kernel, in every first build. The limits
-# leave room for a few more; who needs many looks first whether run-time arguments would do.
+# instantiations.sh LIBRARY: how many kernels, and loops of the tile model, each object of stage 3 on the CPU model
+# holds. They are what compiling it costs: a tenth of a second of processor time for a kernel, in every first build. The
+# limits leave room for a few more; who needs many looks first whether run-time arguments would do.
 set -eu
 library=$1
 command -v nm > /dev/null || { echo "SKIPPED: nm is not installed"; exit 0; }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# tests/support/races.awk on what racecheck prints: redundant copies pass, a race does not, nor does a check that never ended.
+# tests/support/races.awk on what racecheck prints: redundant copies pass, a race does not, nor does
+# a check that never ended.
 #
 #   tests/house/races.sh SOURCE_FOLDER
 set -u

@@ -12,8 +12,8 @@ namespace ladder::house {
 /// this list. The stages' folders share one floor, "stages": none includes from another.
 const std::vector<std::string>& rooms();
 
-/// The room of a file: "base" for shared/base/hash.hpp, "tile/pictures" for shared/tile/pictures/flow.cpp, "stages" for a
-/// stage's folder, "stages.*" for the file that names them, "tests"; empty when it lies in no room.
+/// The room of a file: "base" for shared/base/hash.hpp, "tile/pictures" for shared/tile/pictures/flow.cpp, "stages" for
+/// a stage's folder, "stages.*" for the file that names them, "tests"; empty when it lies in no room.
 std::string room_of(const std::string& path);
 
 /// Includes that run up or sideways, naming both files.

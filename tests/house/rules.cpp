@@ -125,8 +125,8 @@ Faults unfinished_faults(const Files& files) {
 
 namespace {
 
-/// Mentions of the folder of that name beside the checkout. A Markdown link counts from its file's folder, so one with no
-/// more steps up than folders above it stays inside; everything else runs in the root.
+/// Mentions of the folder of that name beside the checkout. A Markdown link counts from its file's folder, so one with
+/// no more steps up than folders above it stays inside; everything else runs in the root.
 Faults outside_faults(const File& file) {
   static const std::regex outside(R"((([.][.]/)+)shared/(data|golden|design|bench|cases)([^.\w]|$))");
   const bool link = matches(file.path, R"(\.md$)");

@@ -56,9 +56,11 @@ class BrokenEngine final : public Engine {
 };
 
 inline Side broken(const Side& side, const Damage& damage) {
-  return {"broken " + side.name, side.dtype, [=](const GptConfig& config, int max_batch) {
+  return {"broken " + side.name, side.dtype,
+          [=](const GptConfig& config, int max_batch) {
             return std::make_unique<BrokenEngine>(side.make(config, max_batch), damage);
-          }};
+          },
+          side.variant};
 }
 
 /// The tensor of that name; fails the caller's lookup with an exception when there is none.

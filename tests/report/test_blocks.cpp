@@ -1,4 +1,5 @@
-// What a block of a page may ask for: some rows, some lines, several records, whichever card measured; and the first page.
+// What a block of a page may ask for: some rows, some lines, several records, whichever card
+// measured; and the first page.
 #include "shared/report/blocks.hpp"
 
 #include <catch2/catch.hpp>
@@ -7,6 +8,8 @@
 #include "shared/base/files.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/report/front_page.hpp"
+#include "shared/report/tables.hpp"
+#include "shared/stages.hpp"
 
 using namespace ladder;
 
@@ -16,8 +19,17 @@ namespace {
 
 constexpr const char* kWork = "1 layer: 4192 parameters; 3 steps";
 
-RecordRow timed(const std::string& name, double seconds, double below) {
-  RecordRow row{name, "", "", {{"seconds", seconds}, {"proven", true}, {"emulated", false}}};
+/// As record_rows() of shared/speed/chain.hpp makes them. The names are other words than the fields: pages read these.
+RecordRow timed(int stage, const char* dtype, double seconds, double below, const char* variant = "") {
+  RecordRow row{fmt::format("rung {} {}{}", stage, dtype, variant),
+                "",
+                "",
+                {{"seconds", seconds}, {"proven", true}, {"emulated", false}}};
+  row.values.update({{"stage", stage}, {"variant", variant}, {"parameters", 4192}});
+  if (stage < 0)
+    row.name = "interpreter";
+  else
+    row.values["dtype"] = dtype;
   if (below > 0.0) row.values["times_below"] = below;
   return row;
 }
@@ -29,14 +41,14 @@ RecordRow on_gpu(RecordRow row) {
 
 Record cpu_record() {
   Record record = new_record("speedup-micro", "./ladder speedup --record", kWork);
-  RecordRow emulated = timed("stage 2 fp32", 1e-3, 0.03);
+  RecordRow emulated = timed(2, "fp32", 1e-3, 0.03);
   emulated.values["emulated"] = true;
-  record.rows = {timed("interpreter", 0.2, 0),
-                 timed("stage 0 fp64", 1e-4, 2000),
-                 timed("stage 1 fp64", 2e-5, 5),
-                 timed("stage 1 fp32", 1e-5, 10),
+  record.rows = {timed(-1, "", 0.2, 0),
+                 timed(0, "fp64", 1e-4, 2000),
+                 timed(1, "fp64", 2e-5, 5),
+                 timed(1, "fp32", 1e-5, 10),
                  emulated,
-                 timed("stage 1 fp32, batch 16", 1e-6, 100)};
+                 timed(1, "fp32", 1e-6, 100, "batch 16")};
   return record;
 }
 
@@ -45,8 +57,8 @@ Record gpu_record(const std::string& name, const std::string& date) {
   record.date = date;
   record.machine.gpu = "NVIDIA H999 (sm_99)";
   record.machine.cores = 16;
-  record.rows = {timed("stage 1 fp32", 1e-2, 0), on_gpu(timed("stage 2 fp32", 1e-3, 10)),
-                 on_gpu(timed("stage 3 bf16", 1e-4, 10))};
+  record.rows = {timed(1, "fp32", 1e-2, 0), on_gpu(timed(2, "fp32", 1e-3, 10)),
+                 on_gpu(timed(3, "bf16", 1e-4, 10))};
   return record;
 }
 
@@ -67,23 +79,45 @@ bool holds(const std::string& text, const std::string& part) { return text.find(
 }  // namespace
 
 TEST_CASE("a block takes some rows, or the rows of several records") {
-  const std::string some = rendered("rows speedup-micro: interpreter | stage 0", {cpu_record()});
+  const std::string some = rendered("rows speedup-micro: interpreter | rung 0", {cpu_record()});
   CHECK(holds(some, "| interpreter |"));
-  CHECK(holds(some, "| stage 0 fp64 |"));
-  CHECK_FALSE(holds(some, "stage 1"));
-  CHECK_THROWS_AS(rendered("rows speedup-micro: stage 7", {cpu_record()}), InputError);
+  CHECK(holds(some, "| rung 0 fp64 |"));
+  CHECK_FALSE(holds(some, "rung 1"));
+  CHECK_THROWS_AS(rendered("rows speedup-micro: rung 7", {cpu_record()}), InputError);
 
   const std::vector<Record> both = {cpu_record(), gpu_record("speedup-small-h1", "2026-01-02T00:00:00Z")};
   const std::string joined = rendered("speedup-micro speedup-small-gpu", both);
   CHECK(holds(joined, "interpreter"));
-  CHECK(holds(joined, "stage 3 bf16"));
+  CHECK(holds(joined, "| rung 3 bf16 (NVIDIA H999 (sm_99)) |"));
   CHECK_THROWS_AS(rendered("speedup-micro speedup-none", both), InputError);
 }
 
 TEST_CASE("an emulated row is compared with no stage below it") {
   const std::string table = rendered("speedup-micro", {cpu_record()});
-  CHECK(holds(table, "| stage 2 fp32 (emulated) | 1.00 ms |"));
+  CHECK(holds(table, "| rung 2 fp32 (emulated) | 1.00 ms |"));
   CHECK_FALSE(holds(table, "0.03"));
+}
+
+TEST_CASE("a record's name says which table it is; any other record is its lines") {
+  const auto headings = [](const std::string& name) {
+    Record record = new_record(name, "./ladder", kWork);
+    record.rows = {RecordRow{"a", "", "", {{"kernels", Json::array()}}}};
+    const std::string table = rendered(name, {record});
+    return table.substr(0, table.find('\n'));
+  };
+  const auto heading_of = [](const Cells& cells) {
+    const std::string table = markdown_table(cells);
+    return table.substr(0, table.find('\n'));
+  };
+  const std::vector<RecordRow> rows = {RecordRow{"a", "", "", {{"kernels", Json::array()}}}};
+  CHECK(headings("speedup-x") == heading_of(speedup_cells(rows)));
+  CHECK(headings("parity") == heading_of(parity_cells(rows)));
+  CHECK(headings("profile-x") == heading_of(profile_cells(rows)));
+  CHECK(headings("decode-x") == heading_of(decode_cells(rows)));
+  CHECK(headings("x-resources") == heading_of(resource_cells(rows)));
+  CHECK(headings("x-else") == "```");
+  CHECK_THROWS_WITH(rendered("output output", {lines_record()}), Catch::Contains("is no table"));
+  CHECK_THROWS_WITH(rendered("rows output: model", {lines_record()}), Catch::Contains("is no table"));
 }
 
 TEST_CASE("an excerpt takes the next line that begins so, in order") {
@@ -99,8 +133,8 @@ TEST_CASE("times of several records stand side by side, of stages that ran on th
                                        gpu_record("speedup-b-h1", "2026-01-02T00:00:00Z")};
   const std::string text = rendered("times once: speedup-a-gpu | again: speedup-b-gpu", records);
   CHECK(holds(text, "|  | once | again |"));
-  CHECK(holds(text, "| stage 3 bf16 | 100 us | 100 us |"));
-  CHECK_FALSE(holds(text, "stage 1"));
+  CHECK(holds(text, "| rung 3 bf16 | 100 us | 100 us |"));
+  CHECK_FALSE(holds(text, "rung 1"));
   CHECK_THROWS_AS(rendered("times speedup-a-gpu", records), InputError);
 }
 
@@ -116,6 +150,10 @@ TEST_CASE("the ladder puts each stage on the machine that it is made for") {
   CHECK(cells[4][3] == "fp32: 1.00 ms, **10.0 × as fast as stage 1**");
   CHECK(cells[5][3] == "bf16: 100 us, **10.0 × as fast as stage 2**");
 
+  CHECK(cells[1][0] == "[interpreter](shared/baseline/microgpt.py)");
+  CHECK(cells[4][0] == "[2: naive CUDA](stage2_naive_cuda/README.md)");
+  CHECK(cells[4][1] == find_stage(2).lesson);
+
   Record stale = cpu;
   stale.rows[1].sources = "interpreter";
   CHECK(holds(ladder_cells_of(stale, gpu, LADDER_SOURCE_DIR)[2][2], "(stale)"));
@@ -124,16 +162,30 @@ TEST_CASE("the ladder puts each stage on the machine that it is made for") {
   CHECK(ladder_cells_of(failed, gpu, LADDER_SOURCE_DIR)[2][2] == "parity FAILED: no time");
 }
 
+TEST_CASE("a record that lacks what the first page reads is named, with the row and the field") {
+  const Record gpu = gpu_record("speedup-small-h1", "2026-01-02T00:00:00Z");
+  for (const char* field : {"stage", "variant", "dtype", "parameters"}) {
+    Record cpu = cpu_record();
+    RecordRow& row = cpu.rows[std::string(field) == "parameters" ? 0 : 1];
+    row.values.erase(field);
+    CHECK_THROWS_WITH(ladder_cells_of(cpu, gpu, LADDER_SOURCE_DIR),
+                      Catch::Contains("record 'speedup-micro', row '" + row.name + "'") &&
+                          Catch::Contains(fmt::format("'{}' is missing", field)));
+  }
+  CHECK_THROWS_AS(ladder_cells_of(new_record("speedup-micro", "", ""), gpu, LADDER_SOURCE_DIR), InputError);
+}
+
 TEST_CASE("the first build's seconds are those of the newer commit") {
   Record record = new_record("first-build", "first_build.py a b", "fresh clones");
   RecordRow row{"output", "", "", {}};
-  row.values["lines"] = std::vector<std::string>{"./ladder info in a fresh clone  275  117  0.43",
-                                                 "./ladder test after it          169  104  0.61"};
+  row.values["build_seconds"] = 117.2;
+  row.values["test_seconds"] = 104;
   record.rows = {row};
   CHECK(holds(render_first_build(record), "takes 117 seconds"));
   CHECK(holds(render_first_build(record), "104 more"));
-  record.rows[0].values["lines"] = std::vector<std::string>{"nothing of the kind"};
-  CHECK_THROWS_AS(render_first_build(record), InputError);
+  record.rows[0].values.erase("test_seconds");
+  CHECK_THROWS_WITH(render_first_build(record),
+                    Catch::Contains("'first-build'") && Catch::Contains("'test_seconds'"));
 }
 
 TEST_CASE("the picture is drawn from its records, and a changed one is noticed") {

@@ -59,8 +59,6 @@ TEST_CASE("a table of items shows what the compiler said of the kernel that coun
   CHECK(wrong[1][6].empty());
   CHECK(wrong[1][7] == "wrong result");
   CHECK_THROWS_AS(item_cells({item}, {"x-2"}), InputError);
-  CHECK(names_items("items gemm gemm-0001"));
-  CHECK_FALSE(names_items("speed"));
 }
 
 TEST_CASE("the evidence of configurations is what every kind of row names") {

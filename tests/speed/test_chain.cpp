@@ -85,6 +85,14 @@ TEST_CASE("every form of a stage is compared with the stage below, in proof and 
     CHECK(rows[i].ladder_below == stage_below[i]);
     CHECK(rows[i].below == proven_by[i]);
   }
+  const std::vector<RecordRow> records = record_rows(rows, false);
+  const Json& fused = records.back().values;
+  CHECK(fused.at("stage") == 3);
+  CHECK(fused.at("dtype") == "fp32");
+  CHECK(fused.at("variant") == "fused step");
+  CHECK(fused.at("parameters") == 4192);
+  CHECK(records[1].values.at("dtype") == "fp64");
+  CHECK(records[1].values.at("variant") == "");
 }
 
 TEST_CASE("a model that no tile holds leaves the fused step out and says why") {
@@ -132,6 +140,8 @@ TEST_CASE("batched rows are compared with stage 0 on the same batches") {
     CHECK(row.loss.size() == 2);
     if (row.shown) {
       CHECK(row.compared_with == "stage 0 fp64, batch 8");
+      CHECK_THAT(row.variant, Catch::StartsWith("batch 8, "));
+      CHECK(row.name == "stage 1 fp32, " + row.variant);
       ++batched;
     }
   }

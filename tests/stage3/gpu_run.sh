@@ -5,8 +5,8 @@
 #
 # BUILD: a build folder of the `gpu` preset, made here or carried here (link it with -DLADDER_PORTABLE=ON
 # -DLADDER_MARCH=x86-64-v3 for that). Needed of it: ladder, tests/stage3/stage3_kernels, tests/stage3/stage3_model,
-# tests/stage3/stage3_machine, tests/stage3/stage3_one_launch, tests/stage3/stage3_fused_step, tests/tile/test_tile_subset_gpu,
-# tests/train/test_ops_engine.
+# tests/stage3/stage3_machine, tests/stage3/stage3_one_launch, tests/stage3/stage3_fused_step,
+# tests/tile/test_tile_subset_gpu, tests/train/test_ops_engine.
 # OUT: gets tests.log, full.log, sanitizer.log, bench.log, records.tgz and summary.txt. TEXT: character data for preset
 # `small`; the embedded names otherwise. Run from the repository root: records carry a hash of the sources that lie
 # there. PARTS="tests full sanitizer parity bench" chooses among the parts.

@@ -1,4 +1,5 @@
-// Every row of the tables of configurations names its evidence: an item of knowledge with the same tiles, or that there is none.
+// Every row of the tables of configurations names its evidence: an item of knowledge with the same
+// tiles, or that there is none.
 #include <catch2/catch.hpp>
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
-// `ladder tile-trace`: what its pictures and its text say is what the block's log holds, and the committed ones are not stale.
+// `ladder tile-trace`: what its pictures and its text say is what the block's log holds, and the
+// committed ones are not stale.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -105,7 +106,8 @@ TEST_CASE("fp32 on tensor cores is followed by its sums, not by the products of 
   REQUIRE(product.steps.size() > 1);
   CHECK(static_cast<std::size_t>(products) == 3 * product.steps.size());
   for (const ProductStep& step : product.steps) CHECK(step.sum->operation == std::string("add"));
-  // Inputs are exact in tf32, so all low halves are 0: this checks which tiles are summed; stage3_kernels checks the halves.
+  // Inputs are exact in tf32, so all low halves are 0: this checks which tiles are summed;
+  // stage3_kernels checks the halves.
   for (std::size_t e = 0; e < product.store->values.size(); e += 129)
     CHECK(product.store->values[e] == Approx(product_element(product, e / 128, e % 128)).epsilon(1e-6));
 }

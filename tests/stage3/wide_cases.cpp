@@ -227,7 +227,8 @@ void for_each_wide_attention(Layout layout, int most, Lists lists, const CaseSin
   one({13, 130}, 130, {1, 1, 128, false});
   one({1024}, 1024, {1, 1, 16, true});
   one({0, 0}, 16, {2, 1, 16, true});
-  // Slots that are full and multiples of every tile: what bulk copies want in bf16, and the same slots when one is not full.
+  // Slots that are full and multiples of every tile: what bulk copies want in bf16, and the same
+  // slots when one is not full.
   for (const bool causal : {true, false}) {
     one({128, 128}, 128, {6, 2, 64, causal});
     one({128, 127}, 128, {2, 2, 64, causal});

@@ -2,8 +2,8 @@
 
 failures=0
 
-# The last word of a record's name, by which pages find it ("speedup-small-gpu" is speedup-small-h200 or another card's):
-# the second word of what the card calls itself, "NVIDIA H100 80GB HBM3".
+# The last word of a record's name, by which pages find it ("speedup-small-gpu" is speedup-small-h200 or another
+# card's): the second word of what the card calls itself, "NVIDIA H100 80GB HBM3".
 card=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | head -n 1 | awk '{ print tolower($2) }' | sed 's/[^a-z0-9].*//')
 card=${card:-gpu}
 

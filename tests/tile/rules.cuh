@@ -1,5 +1,5 @@
-// What the compiler must accept and refuse, as static assertions: the same file is read with the model's headers and with
-// NVIDIA's, so that neither can be laxer than the other in what kernels rely on.
+// What the compiler must accept and refuse, as static assertions: the same file is read with the model's headers and
+// with NVIDIA's, so that neither can be laxer than the other in what kernels rely on.
 #pragma once
 
 #include <cstdint>

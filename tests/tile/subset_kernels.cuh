@@ -1,7 +1,7 @@
 // Every operation of the subset in a kernel, for comparing the CPU model with a GPU, element by element.
 //
-// A kernel runs as one block and writes its results one after the other into `out`, 64 elements each: slot 0, slot 1, ...
-// subset_run.cuh names the slots.
+// A kernel runs as one block and writes its results one after the other into `out`, 64 elements each: slot 0, slot 1,
+// ... subset_run.cuh names the slots.
 #pragma once
 
 #include "shared/tile/launch.hpp"

@@ -1,5 +1,6 @@
-// Conversions to bf16, fp16 and tf32 against the definition of rounding to nearest even, at every pattern of each type:
-// the value itself, the tie between it and the next one, and the nearest fp32 and fp64 numbers on both sides of the tie.
+// Conversions to bf16, fp16 and tf32 against the definition of rounding to nearest even, at every pattern
+// of each type: the value itself, the tie between it and the next one, and the nearest fp32 and fp64
+// numbers on both sides of the tie.
 #include <catch2/catch.hpp>
 
 #include <bit>

@@ -1,4 +1,5 @@
-// Every operation of the subset as a kernel: the GPU's results against the CPU model's, bit by bit where rounding is exact.
+// Every operation of the subset as a kernel: the GPU's results against the CPU model's, bit by bit
+// where rounding is exact.
 #include <catch2/catch.hpp>
 
 #include <bit>

@@ -1,5 +1,5 @@
-// Three kernels in real CUDA Tile C++, whole and small: the same text for nvcc, for NVIDIA's header read by g++, and for
-// the CPU model.
+// Three kernels in real CUDA Tile C++, whole and small: the same text for nvcc, for NVIDIA's header read by
+// g++, and for the CPU model.
 #pragma once
 
 #include "shared/tile/launch.hpp"

@@ -1,5 +1,5 @@
-// Every kernel of this folder, instantiated: read by a host compiler with NVIDIA's header (see real_header.sh), which gives
-// nvcc's verdict on them in a second, and with the model's.
+// Every kernel of this folder, instantiated: read by a host compiler with NVIDIA's header (see real_header.sh), which
+// gives nvcc's verdict on them in a second, and with the model's.
 #include "tests/tile/examples.cuh"
 #include "tests/tile/fault_kernels.cuh"
 #include "tests/tile/rules.cuh"

@@ -69,8 +69,8 @@ bool takes(const BlockStep& step, std::uint32_t operand) {
   return std::find(std::begin(step.from), std::end(step.from), operand) != std::end(step.from);
 }
 
-/// The accumulator after `product`: itself; or, where it continues a product of its own turn (fp32 on tensor cores begins with
-/// the small halves), the addition that takes it.
+/// The accumulator after `product`: itself; or, where it continues a product of its own turn (fp32 on tensor cores
+/// begins with the small halves), the addition that takes it.
 const BlockStep* accumulator_after(const BlockSteps& steps, const BlockStep& product,
                                    const BlockStep* before) {
   const BlockStep* begun = step_of(steps, product.from[2]);
