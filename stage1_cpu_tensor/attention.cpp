@@ -69,9 +69,9 @@ void add_products(const Lane<T>* columns, int channels, const T* rows, std::ptrd
   }
 }
 
-/// softmax of the scores in p over s, where lane i sees s <= t0 + i; returns the log of the sum of exponentials. A lane's
-/// unseen scores are replaced by its first, which every lane sees: they change no maximum, and their exponentials, which
-/// are dropped, stay numbers.
+/// softmax of the scores in p over s, where lane i sees s <= t0 + i; returns the log of the sum of exponentials. A
+/// lane's unseen scores are replaced by its first, which every lane sees: they change no maximum, and their
+/// exponentials, which are dropped, stay numbers.
 template <class T>
 Lane<T> masked_softmax(Lane<T>* p, int keys, int t0, bool causal) {
   Lane<T> maximum = p[0];  // position 0 is seen by all

@@ -105,7 +105,8 @@ bool in_padding_row(const OpCase& c, const TensorSpec& tensor, std::size_t i) {
   return sequence_n[i / (c.values.at(tensor.name).size() / sequence_n.size())] < 0;
 }
 
-/// The largest relative error of rounding an operand of a product to nearest; 0 for fp64, in which the reference computes too.
+/// The largest relative error of rounding an operand of a product to nearest; 0 for fp64, in which
+/// the reference computes too.
 double unit_roundoff(Dtype dtype) {
   switch (dtype) {
     case Dtype::bf16:
@@ -163,8 +164,8 @@ void compare_case(const OpCase& c, const Values& got, const Values& want, Dtype 
     if (tensor.use != Use::output && tensor.use != Use::update) continue;
     std::vector<double> result = got.at(tensor.name);
     // The limit's root mean square is that of the whole tensor; an element that sums many more and larger terms than
-    // most (dv of a causal sequence's first rows) may miss it by the roundings of its terms alone. The terms are plain loops, far
-    // slower than the kernels: they are summed only where a tensor misses its limit.
+    // most (dv of a causal sequence's first rows) may miss it by the roundings of its terms alone. The terms are plain
+    // loops, far slower than the kernels: they are summed only where a tensor misses its limit.
     const bool rounded =
         std::find(c.with_terms.begin(), c.with_terms.end(), tensor.name) != c.with_terms.end();
     if (rounded && unit_roundoff(dtype) > 0.0 &&

@@ -1,13 +1,13 @@
 // The one table of tolerances: every comparison of the project takes its limit from here.
 //
 // A row says what is compared, in which type, by which rule; the ceiling that the project allows itself at most; the
-// largest error measured so far; and the limit in force, which follows from the two: the smaller of the
-// ceiling and ten times the measured maximum. Measured over: losses, 1,000 steps of preset micro on names.txt and on the
-// embedded names with four seeds, also in batches of 5 accumulated twice, with 3 layers, and at width 12 with blocks of
-// 5; tensors, those runs' first 300 steps, each from equal weights; operations, every case of shared/check. Built by
-// g++ with -march=native and by clang++ without. tf32, fp16 and bf16: the same tensors with stage 3 on the CPU model of
-// its tiles; curves of losses over 100 steps, of the runs with one layer and one sequence a step. So a change that loses
-// a decimal digit fails, even far below the ceiling.
+// largest error measured so far; and the limit in force, which follows from the two: the smaller of the ceiling and ten
+// times the measured maximum. Measured over: losses, 1,000 steps of preset micro on names.txt and on the embedded names
+// with four seeds, also in batches of 5 accumulated twice, with 3 layers, and at width 12 with blocks of 5; tensors,
+// those runs' first 300 steps, each from equal weights; operations, every case of shared/check. Built by g++ with
+// -march=native and by clang++ without. tf32, fp16 and bf16: the same tensors with stage 3 on the CPU model of its
+// tiles; curves of losses over 100 steps, of the runs with one layer and one sequence a step. So a change that loses a
+// decimal digit fails, even far below the ceiling.
 #pragma once
 
 #include <optional>

@@ -129,9 +129,9 @@ struct LinearBackwardWeight {
 ///   score[t,s] = q[t,h] . k[s,k] / sqrt(D), over s <= t when causal, over all s < length otherwise;
 ///   out[t,h] = sum_s softmax(score)[t,s] v[s,k];  lse_hn[h,n] = log sum_s exp(score).
 /// q, k and v are read out of rows of `row_stride` elements (the packed row: P). A key that a query does not see has
-/// weight 0 by selection, however low the scores of those it sees. A sequence of length 0 writes nothing but its padding
-/// rows: out 0, lse -1e20. `scratch` holds what the backward pass wants to find again (attention_scratch_bytes); a stage
-/// that needs none leaves it alone.
+/// weight 0 by selection, however low the scores of those it sees. A sequence of length 0 writes nothing but its
+/// padding rows: out 0, lse -1e20. `scratch` holds what the backward pass wants to find again
+/// (attention_scratch_bytes); a stage that needs none leaves it alone.
 /// With batch.first > 0 (one sequence, forward only) k and v begin `first` rows before q: at position 0.
 struct AttentionForward {
   static constexpr std::string_view kName = "attention_forward";
@@ -212,8 +212,9 @@ struct GradientSquares {
 /// AdamW. For every element, with g = grad * clip_factor(step->clip, squares), or grad itself where `squares` is empty:
 ///   m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; master *= 1 - lr weight_decay, if `decays`;
 ///   master -= lr (m / correction1) / (sqrt(v / correction2) + eps); param = master rounded to its type.
-/// One call for each run of neighbours that decay alike. `step` points into the stage's memory, so that a captured graph
-/// sees each step's values. Where parameters need no master copy (fp64, fp32), master is the same memory as param.
+/// One call for each run of neighbours that decay alike. `step` points into the stage's memory, so that a
+/// captured graph sees each step's values. Where parameters need no master copy (fp64, fp32), master is
+/// the same memory as param.
 struct Adam {
   static constexpr std::string_view kName = "adam";
   std::size_t count;
@@ -282,7 +283,8 @@ struct StepKey {
   bool operator==(const StepKey&) const = default;
 };
 
-/// The operations of microGPT, each once: the contract, its decorators and a stage's dispatch are made from these lists.
+/// The operations of microGPT, each once: the contract, its decorators and a stage's dispatch
+/// are made from these lists.
 using PlainOperations =
     TypeList<EmbeddingForward, EmbeddingBackward, RmsNormForward, RmsNormBackward, LinearForward,
              LinearBackwardInput, LinearBackwardWeight, AttentionForward, AttentionBackward, ReluForward,

@@ -7,8 +7,8 @@
 
 namespace ladder {
 
-/// What one optimizer step needs besides parameters, gradients and moments; computed once in double for every stage, and
-/// kept in the stage's memory, where a captured graph finds each step's values.
+/// What one optimizer step needs besides parameters, gradients and moments; computed once in double for every stage,
+/// and kept in the stage's memory, where a captured graph finds each step's values.
 /// The parameter update is p -= learning_rate * (m / correction1) / (sqrt(v / correction2) + eps), after
 /// p *= 1 - learning_rate * weight_decay for parameters that decay.
 struct StepConstants {

@@ -25,8 +25,8 @@ struct ParameterSpec {
 using ParameterSpecs = std::vector<ParameterSpec>;
 
 /// MicroGPT's, in the original's order: wte [V,C], wpe [T,C], lm_head [V,C], then for each layer i `layer{i}.attn_wq`
-/// [C,C], `.attn_wk` and `.attn_wv` [K*D,C], `.attn_wo` [C,C], `.mlp_fc1` [4C,C], `.mlp_fc2` [C,4C]; gauss(0, 0.08), and
-/// nothing decays. What uses a parameter asks for it by name (position_of): the order is written here only.
+/// [C,C], `.attn_wk` and `.attn_wv` [K*D,C], `.attn_wo` [C,C], `.mlp_fc1` [4C,C], `.mlp_fc2` [C,4C]; gauss(0, 0.08),
+/// and nothing decays. What uses a parameter asks for it by name (position_of): the order is written here only.
 ParameterSpecs parameter_specs(const GptConfig& config);
 
 /// Index of the parameter `name`; throws InputError when there is none.

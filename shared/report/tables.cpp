@@ -130,7 +130,8 @@ Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
 Cells decode_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
   Cells cells = {{"", "rows", "time", "× the next token"}};
   for (std::size_t i = 0; i < rows.size(); ++i)
-    cells.push_back({with_mark(rows[i], i, stale), cell(rows[i], "rows", [](double n) { return fmt::format("{:.0f}", n); }),
+    cells.push_back({with_mark(rows[i], i, stale),
+                     cell(rows[i], "rows", [](double n) { return fmt::format("{:.0f}", n); }),
                      cell(rows[i], "seconds", format_seconds), cell(rows[i], "times_token", [](double times) {
                        return fmt::format("{:.1f}", times);
                      })});

@@ -14,14 +14,14 @@
 
 namespace ladder {
 
-/// Hands out the micro-batches of steps `first` to `end` - 1, in this order. Where a step is large enough, a thread makes
-/// the next one as soon as the last was taken; small ones are made when they are asked for.
+/// Hands out the micro-batches of steps `first` to `end` - 1, in this order. Where a step is large enough, a thread
+/// makes the next one as soon as the last was taken; small ones are made when they are asked for.
 class BatchPrefetcher {
  public:
-  /// Tokens of a step from which the thread is used. On an idle machine of 16 cores a ready batch is taken in 3 to 13 us
-  /// where it is small, in 25 us where it has 16,384 tokens, in 85 us where it has 65,536; making them in place takes 1 us
-  /// for the 16 tokens of preset micro (whose whole step is 6 us), 15 us for 4,096 tokens, 95 us for 16,384, 550 us for
-  /// 65,536.
+  /// Tokens of a step from which the thread is used. On an idle machine of 16 cores a ready batch is taken in 3 to 13
+  /// us where it is small, in 25 us where it has 16,384 tokens, in 85 us where it has 65,536; making them in place
+  /// takes 1 us for the 16 tokens of preset micro (whose whole step is 6 us), 15 us for 4,096 tokens, 95 us for
+  /// 16,384, 550 us for 65,536.
   static constexpr std::int64_t kAheadFrom = 16384;
 
   /// `source` must outlive this; batches are those of `ranks.rank`. Throws MachineError when no thread can be
@@ -33,7 +33,8 @@ class BatchPrefetcher {
   /// Waits for a batch that is being made, and drops it.
   ~BatchPrefetcher();
 
-  /// The next step's micro-batches. Throws what TokenSource::step throws for that step, and InputError after the last one.
+  /// The next step's micro-batches. Throws what TokenSource::step throws for that step, and
+  /// InputError after the last one.
   std::vector<Batch> next();
 
   bool makes_ahead() const { return worker_.joinable(); }

@@ -44,8 +44,8 @@ struct StepInput {
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  /// Appends `tokens` (at least one) at the next positions; returns the logits [V] that predict the token after the last.
-  /// A token after the first call costs one row: keys and values of earlier positions are kept.
+  /// Appends `tokens` (at least one) at the next positions; returns the logits [V] that predict the token after the
+  /// last. A token after the first call costs one row: keys and values of earlier positions are kept.
   virtual std::vector<double> next(std::span<const std::int32_t> tokens) = 0;
 };
 
@@ -98,8 +98,8 @@ class Engine {
   /// Logits of every position of one sequence, row-major [tokens.size(), V].
   virtual std::vector<double> logits(std::span<const std::int32_t> tokens) = 0;
 
-  /// A decoder at position 0, of the parameters as they are now: once they have changed, it may refuse to go on. It must
-  /// not outlive the engine; several may take turns.
+  /// A decoder at position 0, of the parameters as they are now: once they have changed, it may refuse to go on. It
+  /// must not outlive the engine; several may take turns.
   virtual std::unique_ptr<Decoder> decoder() = 0;
 
   /// The stage's own kernels that have been launched so far, sorted, each once; empty where a stage has none.

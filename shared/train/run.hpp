@@ -21,9 +21,10 @@ struct Run {
   Random random{0};
 };
 
-/// Reads the data, fills in the vocabulary size and draws the initial parameters. The same arguments give the same
-/// run, whatever the stage. Throws InputError for bad settings or data, before any long work. `dtype` is what the initial
-/// parameters are kept in: fp64 holds the draws as they are, a run on one stage needs no more than its master weights have.
+/// Reads the data, fills in the vocabulary size and draws the initial parameters. The same arguments give the
+/// same run, whatever the stage. Throws InputError for bad settings or data, before any long work. `dtype` is
+/// what the initial parameters are kept in: fp64 holds the draws as they are, a run on one stage needs no more
+/// than its master weights have.
 Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data,
                 Dtype dtype = Dtype::fp64);
 

@@ -42,8 +42,8 @@ constexpr AttentionTiles any_attention_tiles(Dtype dtype, int head, AttentionPar
   return by_key && head == 64 ? AttentionTiles{16, 16, 8} : AttentionTiles{16, 8};
 }
 
-/// A row for the bulk copy engine: bf16, a head that fills its class, rows that begin on 16 bytes, full slots of a multiple
-/// of 128 rows.
+/// A row for the bulk copy engine: bf16, a head that fills its class, rows that begin on 16 bytes, full slots
+/// of a multiple of 128 rows.
 struct AttentionRow {
   int architecture, head;
   AttentionPart part;

@@ -7,8 +7,8 @@
 
 namespace ladder::table {
 
-/// How a product of tiles is made. fp32 has no tensor core. But a number of 24 bits is nearly the sum of two of tf32's 11, and
-/// the product of two such sums, without that of their small halves, is three products that tensor cores know:
+/// How a product of tiles is made. fp32 has no tensor core. But a number of 24 bits is nearly the sum of two of tf32's
+/// 11, and the product of two such sums, without that of their small halves, is three products that tensor cores know:
 /// `split` is right to about 2^-22 of the factors.
 enum class Products { plain, split };
 
@@ -47,8 +47,8 @@ inline constexpr ProductTiles k16{16, 16, 16}, k32{32, 32, 32}, k64{64, 64, 64},
 inline constexpr ProductTiles kSplit{
     .rows = 128, .columns = 128, .inner = 32, .warps = 8, .persistent = 1, .products = Products::split};
 inline constexpr ProductTiles kSplit64{.rows = 64, .columns = 64, .inner = 32, .products = Products::split};
-/// tf32: where both factors run along the inner dimension, tensor cores read shared memory as it lies; else a copy has to
-/// transpose it first.
+/// tf32: where both factors run along the inner dimension, tensor cores read shared memory as it lies; else a copy
+/// has to transpose it first.
 inline constexpr ProductTiles kTf32{.rows = 128, .columns = 128, .inner = 32, .persistent = 1};
 inline constexpr ProductTiles kTf32Wide{
     .rows = 128, .columns = 256, .inner = 32, .warps = 8, .persistent = 1};

@@ -15,8 +15,8 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-/// Adds one tile of keys to the running softmax of a tile of queries. Masked scores are -infinity, which exp2 turns into 0
-/// however low the real ones are: m is one of them from tile 0 on, which shows key 0 to every query.
+/// Adds one tile of keys to the running softmax of a tile of queries. Masked scores are -infinity, which exp2 turns
+/// into 0 however low the real ones are: m is one of them from tile 0 on, which shows key 0 to every query.
 template <class E, int TQ, int TK, int D>
 __tile__ void online_softmax(ct::tile<Wide<E>, ct::shape<TQ, TK>> score_qk,
                              ct::tile<Stored<E>, ct::shape<TK, D>> v_kd, Wide<E> scale2,

@@ -39,9 +39,9 @@ __tile__ Tile inside_or(Rows inside, Tile value, Tile otherwise) {
     return ct::select(inside, value, otherwise);
 }
 
-/// The key/value head of query head h, h / group without a division: group_inverse is 2^16 / group, rounded up. Rounding
-/// adds less than h / 2^16 to the quotient, which takes 1 / group to reach the next integer: exact where
-/// heads group <= 2^16, and within an int below 2^15 heads, which GptConfig sees to.
+/// The key/value head of query head h, h / group without a division: group_inverse is 2^16 / group, rounded up.
+/// Rounding adds less than h / 2^16 to the quotient, which takes 1 / group to reach the next integer: exact where heads
+/// group <= 2^16, and within an int below 2^15 heads, which GptConfig sees to.
 __tile__ inline int key_value_head(int h, int group_inverse) { return h * group_inverse >> 16; }
 
 /// Rows of `heads` heads, cut into tiles of TR rows x D channels of one head: tile (first_tile<TR, Bulk>(start) + i,
@@ -113,7 +113,8 @@ __tile__ KeyTiles visible_keys(int first, int length, bool causal) {
   return {inside * (common / TK), inside * tiles_for(last, TK)};
 }
 
-/// 2^x; in fp32 results below 2^-126 are 0, which spares three instructions a score that would scale them back and forth.
+/// 2^x; in fp32 results below 2^-126 are 0, which spares three instructions a score that would
+/// scale them back and forth.
 template <class Tile>
 __tile__ Tile power_of_two(Tile x) {
   if constexpr (std::is_same_v<ct::tile_element_t<Tile>, float>)

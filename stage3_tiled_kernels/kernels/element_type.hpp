@@ -60,8 +60,8 @@ inline constexpr Dtype dtype_of<__nv_bfloat16> = Dtype::bf16;
 template <>
 inline constexpr Dtype dtype_of<__half> = Dtype::fp16;
 
-/// Whether this build is only to show that every kernel compiles, which takes few of the instantiations; tile_kernels.sh
-/// alone asks for it.
+/// Whether this build is only to show that every kernel compiles, which takes few of the instantiations;
+/// tile_kernels.sh alone asks for it.
 #ifdef LADDER_FEW_INSTANTIATIONS
 inline constexpr bool kFewInstantiations = true;
 #else

@@ -114,9 +114,9 @@ inline int result_tiles(const table::ProductTiles& tiles, ResultShape result) {
   return static_cast<int>(blocks_for(result.rows, tiles.rows) * blocks_for(result.columns, tiles.columns));
 }
 
-/// Calls body.operator()<X>(). With bulk copies (Divisor > 1) X is the one of Compiled that is wanted, which must be one
-/// of them: a load behind a flag of the launch is what nvcc 13.5 gets wrong there. Else X is unknown, and the kernel asks
-/// the flags.
+/// Calls body.operator()<X>(). With bulk copies (Divisor > 1) X is the one of Compiled that is wanted, which must
+/// be one of them: a load behind a flag of the launch is what nvcc 13.5 gets wrong there. Else X is unknown, and
+/// the kernel asks the flags.
 template <int Divisor, Extras... Compiled, class Body>
 void with_extras(Extras wanted, Body&& body) {
   if constexpr (Divisor > 1) {

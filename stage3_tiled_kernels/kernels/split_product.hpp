@@ -25,9 +25,10 @@ __tile__ Split<M, N> split(Tile<float, M, N> x) {
   return {high, ct::element_cast<__nv_tf32>(x - ct::element_cast<float>(high))};
 }
 
-/// a [M, K], b [K, N], sum [M, N] -> sum + a b; factors other than fp32 are always plain. A tensor core adds with fewer
-/// bits than fp32 has and cuts the rest off, an error that grows with the inner dimension (4e-5 of the result at 8,192, where
-/// fp32 makes 2e-6). Hence it sums only the 3 K products of this call, small ones first; the long sum is made by ordinary additions.
+/// a [M, K], b [K, N], sum [M, N] -> sum + a b; factors other than fp32 are always plain. A tensor core adds with
+/// fewer bits than fp32 has and cuts the rest off, an error that grows with the inner dimension (4e-5 of the result at
+/// 8,192, where fp32 makes 2e-6). Hence it sums only the 3 K products of this call, small ones first; the long sum is
+/// made by ordinary additions.
 template <Products P, class A, class E, Extent M, Extent N, Extent K>
 __tile__ Tile<E, M, N> add_product(Tile<A, M, K> a, Tile<A, K, N> b, Tile<E, M, N> sum) {
   if constexpr (P == Products::split && std::is_same_v<A, float>) {

@@ -78,9 +78,9 @@ __tile__ Tile<E, T, C> head_and_loss(Tile<E, T, C> x, Document<T> document, Mode
 }
 
 /// Forward and backward of one document: stores its loss and hands the factors of every weight's gradient to
-/// deliver_product(). `inputs` [L, T, C] is scratch. The layers below the last go forward and leave only their outputs; then every layer from the
-/// last to the first goes forward (again) from its input and then backward, so that its activations are tiles for as
-/// long as they are needed.
+/// deliver_product(). `inputs` [L, T, C] is scratch. The layers below the last go forward and leave only their outputs;
+/// then every layer from the last to the first goes forward (again) from its input and then backward, so that its
+/// activations are tiles for as long as they are needed.
 template <Extent C, Extent V, Products P, class E, Extent T, class Model>
 __tile__ void learn(Document<T> document, Model model, ModelSizes<E, P> sizes, E* inputs, E* loss) {
   using At = Padded<T, C, V>;

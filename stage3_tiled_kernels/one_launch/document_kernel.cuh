@@ -1,17 +1,17 @@
 // A training step of many documents in two launches: a block a document, then a block a piece of the model.
 //
 // Documents meet only where the gradients of weights are made. So each walks forward and backward on its own, as in
-// train_kernel.cuh, and what must wait for all of them are these sums (factors.hpp). Nothing orders the memory of two blocks inside a
-// launch; the end of a launch does.
+// train_kernel.cuh, and what must wait for all of them are these sums (factors.hpp). Nothing orders the memory of two
+// blocks inside a launch; the end of a launch does.
 #pragma once
 
 #include "stage3_tiled_kernels/one_launch/document.hpp"
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-/// By the time of a step of 64 documents on an H200 (knowledge/items/fused_step.jsonl): at a width of 64, split products take
-/// 65 us where plain ones, which spill three times as much, take 174; the tiles of narrower models are too small for tensor
-/// cores, and plain products win.
+/// By the time of a step of 64 documents on an H200 (knowledge/items/fused_step.jsonl): at a width of 64, split
+/// products take 65 us where plain ones, which spill three times as much, take 174; the tiles of narrower models are
+/// too small for tensor cores, and plain products win.
 template <Extent C>
 inline constexpr Products kDocumentProducts = C < 64 ? Products::plain : Products::split;
 inline constexpr int kDocumentWarps = 8;
@@ -20,7 +20,8 @@ inline constexpr int kDocumentWarps = 8;
 // Shapes:   tokens_bt, targets_bt [B, T], -1 behind a document's end; weight [P] as Padded lays it out; inputs_bltc
 //           [B, L, T, C] scratch -> factors_nf [B T, F] as FactorColumns says, loss_b [B]
 // Map:      one block owns one document and all that is computed from it
-// Traffic:  reads the weights three times, out of the cache that all blocks share; writes 24 T C factors a layer, some of
+// Traffic:  reads the weights three times, out of the cache that all blocks share; writes 24 T C
+// factors a layer, some of
 //           them again for every matrix that shares them
 // FLOPs:    about 4 N parameters + 12 N T C a layer, for the N positions of a document; split products three times that
 // Bound:    latency: a document's longest chain of dependent operations; a multiprocessor holds one block

@@ -1,10 +1,10 @@
 // Where a step has many documents: what its weight gradients are made of, until all documents are done.
 //
-// The gradient of every matrix is a product over rows: sum over n of dy[n, o] x[n, i], where a row is a position of some
-// document. So a document need not make its share of 12 C^2 L gradients. It keeps dy and x, which are a third of the size at
-// a width of 64, and the sum over the batch becomes the inner dimension of one product a matrix. Embeddings are such
-// matrices too, with the factors' parts exchanged: x is the gradient of what they gave out, and dy no gradient but a row with
-// a 1 where the position's token stands.
+// The gradient of every matrix is a product over rows: sum over n of dy[n, o] x[n, i], where a row is a position of
+// some document. So a document need not make its share of 12 C^2 L gradients. It keeps dy and x, which are a third of
+// the size at a width of 64, and the sum over the batch becomes the inner dimension of one product a matrix. Embeddings
+// are such matrices too, with the factors' parts exchanged: x is the gradient of what they gave out, and dy no gradient
+// but a row with a 1 where the position's token stands.
 #pragma once
 
 #include <vector>
@@ -56,7 +56,8 @@ __tile__ void keep(Keeper<E> model, int column, Tile<E, T, N> factor) {
   [[using cutile: hint(0, allow_tma = false)]] view.store(factor, 0, 0);
 }
 
-/// Keeps the factors of a gradient dy^T x; the matrix and its part (i, j) are the launch's concern that multiplies them.
+/// Keeps the factors of a gradient dy^T x; the matrix and its part (i, j) are the launch's
+/// concern that multiplies them.
 template <Products P, Extent R, Extent C, class E, Extent T, Extent TR, Extent TC>
 __tile__ void deliver_product(Keeper<E> model, Place place, Tile<E, T, TR> dy, Tile<E, T, TC> x, int = 0,
                               int = 0) {

@@ -27,12 +27,12 @@ class FusedStep {
   virtual std::vector<std::string> kernels_launched() const = 0;
 };
 
-/// Throws InputError naming the first thing that a fused step cannot do: a type other than fp32 and fp64, a width, block
-/// or vocabulary that does not fit into the kernel's tiles.
+/// Throws InputError naming the first thing that a fused step cannot do: a type other than fp32 and fp64, a width,
+/// block or vocabulary that does not fit into the kernel's tiles.
 void require_fused_step(const GptConfig& config, Dtype dtype);
 
-/// An engine of stage 3 whose train_step() is two launches; everything else (losses without training, probes, logits) it
-/// leaves to `by_operation`, an engine of the same model and type. Throws what require_fused_step and make_tile_ops
+/// An engine of stage 3 whose train_step() is two launches; everything else (losses without training, probes, logits)
+/// it leaves to `by_operation`, an engine of the same model and type. Throws what require_fused_step and make_tile_ops
 /// throw. Memory for `max_batch` documents is taken now; each holds a gradient of every parameter, so a step of several
 /// micro-batches takes that much more.
 std::unique_ptr<Engine> make_fused_step_engine(std::unique_ptr<Engine> by_operation,

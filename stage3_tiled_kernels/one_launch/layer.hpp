@@ -1,5 +1,5 @@
-// One layer, forward and backward, over weights in memory. The backward pass hands the factors of each matrix's gradient to
-// deliver_product() as soon as the layer no longer needs the matrix.
+// One layer, forward and backward, over weights in memory. The backward pass hands the factors of each matrix's
+// gradient to deliver_product() as soon as the layer no longer needs the matrix.
 #pragma once
 
 #include "stage3_tiled_kernels/one_launch/factors.hpp"
@@ -71,7 +71,8 @@ __tile__ LayerForward<E, T, C> layer_forward(Tile<E, T, C> x, const E* layer, Mo
   return {in, middle, heads, attended, hidden, out};
 }
 
-/// Gradient of what the MLP adds, with respect to its normed input; hands on the factors of those of fc1 and fc2. Several parts are made again.
+/// Gradient of what the MLP adds, with respect to its normed input; hands on the factors of those of fc1 and fc2.
+/// Several parts are made again.
 template <Products P, class E, Extent T, Extent C, class Layer>
 __tile__ Tile<E, T, C> mlp_backward(Tile<E, T, C> dout, LayerForward<E, T, C> kept, Layer layer) {
   using At = PaddedLayer<C>;

@@ -59,10 +59,11 @@ __tile__ Adjusted<Parameters> adam(Parameters weight, Parameters mean, Parameter
 
 // ---- where a weight's gradient goes -----------------------------------------------------------------------
 
-// The backward pass delivers each gradient to its model, by deliver_product() and deliver_rows(): an Updater applies it at
-// once, a Keeper (factors.hpp) keeps what it is made of.
+// The backward pass delivers each gradient to its model, by deliver_product() and deliver_rows(): an Updater applies it
+// at once, a Keeper (factors.hpp) keeps what it is made of.
 
-/// Where a matrix lies in the model (or layer), and where the factors of its gradient are kept when they are (factors.hpp).
+/// Where a matrix lies in the model (or layer), and where the factors of its gradient are kept
+/// when they are (factors.hpp).
 struct Place {
   int weight, dy, x;
 };

@@ -66,8 +66,8 @@ struct Normed {
   Tile<E, T, 1> rstd;
 };
 
-/// rstd with the rows replaced whose sum of squares overflowed although the root of its mean need not: from the squares of
-/// x * kRmsNormRescue.
+/// rstd with the rows replaced whose sum of squares overflowed although the root of its mean need not: from the
+/// squares of x * kRmsNormRescue.
 template <class E, Extent T, Extent C>
 __tile__ Tile<E, T, 1> rescued(Tile<E, T, 1> rstd, Tile<E, T, 1> squares, Tile<E, T, C> x, E per_column) {
   using Column = Tile<E, T, 1>;

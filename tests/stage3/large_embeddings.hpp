@@ -5,8 +5,9 @@
 
 namespace ladder::testing {
 
-/// Microgpt's parameters in fp32, with embeddings around 1e23, so that their squares are above fp32 and that of the
-/// norm's factor is below it. `all`: of every token, else of every other one, so that ordinary rows stand beside large ones.
+/// Microgpt's parameters in fp32, with embeddings around 1e23, so that their squares are above fp32 and that
+/// of the norm's factor is below it. `all`: of every token, else of every other one, so that ordinary rows
+/// stand beside large ones.
 inline TensorList with_large_embeddings(const GptConfig& model, const TensorList& parameters, bool all) {
   const ParameterSpecs specs = parameter_specs(model);
   TensorList large;

@@ -1,5 +1,5 @@
-// Rung 1 of RMSNorm: the formula, tile by tile. A block has one row and walks along it twice, 128 channels at a time: once
-// to sum the squares, once to write. What the second walk reads was read a moment ago and is still in the cache.
+// Rung 1 of RMSNorm: the formula, tile by tile. A block has one row and walks along it twice, 128 channels at a time:
+// once to sum the squares, once to write. What the second walk reads was read a moment ago and is still in the cache.
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/device.hpp"

@@ -1,5 +1,6 @@
-// Rung 2 of RMSNorm: a row is read once. The whole row is one tile, which stays in registers between the sum and the division.
-// The extent of a tile is a power of two, so 768 channels lie in a tile of 1024, and a quarter of it is nothing.
+// Rung 2 of RMSNorm: a row is read once. The whole row is one tile, which stays in registers between the sum
+// and the division. The extent of a tile is a power of two, so 768 channels lie in a tile of 1024, and a
+// quarter of it is nothing.
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/device.hpp"

@@ -1,7 +1,7 @@
 // Rung 3 of RMSNorm: promises. The compiler knows neither where x starts nor how long a row is, so it loads element by
-// element. Told that both are multiples of 16 bytes, it moves 16 bytes at a time. The launcher checks what is promised here;
-// the CPU model reports a promise that is false. The bulk copy engine, which the promises allow as well, stays out of it: one
-// row a block gives it nothing to fetch ahead, and with it this rung lost to the first
+// element. Told that both are multiples of 16 bytes, it moves 16 bytes at a time. The launcher checks what is promised
+// here; the CPU model reports a promise that is false. The bulk copy engine, which the promises allow as well, stays
+// out of it: one row a block gives it nothing to fetch ahead, and with it this rung lost to the first
 // (`knowledge/items/rmsnorm_ladder_drafts.jsonl`).
 #pragma once
 

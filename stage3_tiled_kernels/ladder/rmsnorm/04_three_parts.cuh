@@ -1,6 +1,6 @@
-// Rung 4 of RMSNorm: 768 = 3 * 256. Three tiles hold the row with nothing left over, so no thread works for a column that is
-// not there. They are squared and added element by element, and reduced once. A step back for now: 256 columns leave each of
-// 128 threads two channels, so it moves 4 bytes at a time again. The next rung makes up for it.
+// Rung 4 of RMSNorm: 768 = 3 * 256. Three tiles hold the row with nothing left over, so no thread works for a column
+// that is not there. They are squared and added element by element, and reduced once. A step back for now: 256 columns
+// leave each of 128 threads two channels, so it moves 4 bytes at a time again. The next rung makes up for it.
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/device.hpp"

@@ -1,5 +1,5 @@
-// Rung 5 of RMSNorm: four rows side by side. A thread has eight channels of a tile again, 16 bytes; and a block's start, its
-// wait for the rows and its end are paid once for four.
+// Rung 5 of RMSNorm: four rows side by side. A thread has eight channels of a tile again, 16 bytes; and a block's
+// start, its wait for the rows and its end are paid once for four.
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/device.hpp"

@@ -1,5 +1,5 @@
-// Rung 6 of RMSNorm: eight blocks on a multiprocessor. Left alone, the compiler gives a block as many registers as it likes.
-// The hint caps them, so that eight blocks fit: while some wait for their rows, others write theirs.
+// Rung 6 of RMSNorm: eight blocks on a multiprocessor. Left alone, the compiler gives a block as many registers as it
+// likes. The hint caps them, so that eight blocks fit: while some wait for their rows, others write theirs.
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/device.hpp"

@@ -1,7 +1,7 @@
-// Rung 7 of RMSNorm: blocks that stay, and an engine that fetches ahead. The grid has as many blocks as the card runs at once,
-// and each goes on to the next rows that no other takes. In a loop the bulk copy engine has something to do: it brings the
-// next rows into shared memory while these are being divided. The results leave by plain stores, since there is nothing to
-// fetch ahead on the way out.
+// Rung 7 of RMSNorm: blocks that stay, and an engine that fetches ahead. The grid has as many blocks as the card runs
+// at once, and each goes on to the next rows that no other takes. In a loop the bulk copy engine has something to do:
+// it brings the next rows into shared memory while these are being divided. The results leave by plain stores, since
+// there is nothing to fetch ahead on the way out.
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/device.hpp"
@@ -16,7 +16,8 @@ using namespace stage3;  // NOLINT(google-build-using-namespace): matrix(), vect
 // Traffic:  reads N C elements, writes N C + N
 // FLOPs:    3 N C
 // Bound:    memory
-// Differs from the previous rung: a loop over groups of rows, whose loads may use the engine; occupancy 5, for the engine needs fewer blocks
+// Differs from the previous rung: a loop over groups of rows, whose loads may use the engine; occupancy 5, for the
+// engine needs fewer blocks
 template <class T>
 [[using cutile: hint(0, occupancy = 5)]] __tile_global__ void fetch_ahead(int rows, int channels_,
                                                                           const T* __restrict__ x_,

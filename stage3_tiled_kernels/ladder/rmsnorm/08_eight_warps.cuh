@@ -1,6 +1,6 @@
-// Rung 8 of RMSNorm: eight warps. Eight rows a step, twice as many as before, and twice the threads to work on them: half as
-// many steps, each of which waits once. Forward it is a draw with rung 7; the backward pass, which holds two tiles for each
-// of these, gains, and so one configuration serves both (rmsnorm in `../../configs/rows.hpp`).
+// Rung 8 of RMSNorm: eight warps. Eight rows a step, twice as many as before, and twice the threads to work on them:
+// half as many steps, each of which waits once. Forward it is a draw with rung 7; the backward pass, which holds two
+// tiles for each of these, gains, and so one configuration serves both (rmsnorm in `../../configs/rows.hpp`).
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/device.hpp"

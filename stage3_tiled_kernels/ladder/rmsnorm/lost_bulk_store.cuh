@@ -1,5 +1,5 @@
-// Tried after rung 8 of RMSNorm, and lost: the results leave by the bulk copy engine too. It takes its tiles from shared memory,
-// to which a result in registers must first be copied.
+// Tried after rung 8 of RMSNorm, and lost: the results leave by the bulk copy engine too. It takes its tiles from
+// shared memory, to which a result in registers must first be copied.
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/device.hpp"

@@ -1,5 +1,5 @@
-// Tried after rung 8 of RMSNorm: y over x. One buffer instead of two, but the pointers may no longer promise to be apart, so a
-// load must not overtake the store before it.
+// Tried after rung 8 of RMSNorm: y over x. One buffer instead of two, but the pointers may no longer promise to be
+// apart, so a load must not overtake the store before it.
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/device.hpp"
