@@ -102,7 +102,9 @@ std::vector<std::string> record_cells(const Json& goal, const Record& record, co
   };
   const double ours = seconds("ours"), theirs = seconds("rival"), times = theirs / ours;
   const auto target = [&](const char* key) { return fmt::format("{:g} times", goal.at(key).get<double>()); };
-  return {"training, " + goal.at("work").get<std::string>() + mark,
+  // The caption names the card of the other rows; this row's record may come from another.
+  const std::string card = record.machine.gpu.empty() ? "" : ", on " + record.machine.gpu;
+  return {"training, " + goal.at("work").get<std::string>() + card + mark,
           fmt::format("{} {:.1f} us a document", goal.at("rival").get<std::string>(), 1e6 * theirs),
           fmt::format("{:.2f} us a document", 1e6 * ours),
           fmt::format("{:.2f}", times),

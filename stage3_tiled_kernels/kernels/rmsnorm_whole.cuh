@@ -1,7 +1,7 @@
 // RMSNorm of rows that fit into registers: each is read once, and written once.
 //
-// For the widths that the table of configurations has parts for; rmsnorm.cuh has the kernels for all others and
-// chooses.
+// For the widths that the table of configurations has parts for; rmsnorm.cuh has the kernels for all others, and
+// the choice.
 #pragma once
 
 #include "stage3_tiled_kernels/kernels/row_parts.hpp"

@@ -118,6 +118,8 @@ TEST_CASE("the speed table takes the newest measured item of its label, and says
                                  "5 times", "20 times", "reached", "-"});
   record.rows[0].sources = "interpreter";  // of other sources than there are: no hash
   CHECK(record_cells(ratio, record, LADDER_SOURCE_DIR)[0] == "training, a run (stale)");
+  record.machine.gpu = "a card";
+  CHECK(record_cells(ratio, record, LADDER_SOURCE_DIR)[0] == "training, a run, on a card (stale)");
   record.rows.pop_back();
   CHECK_THROWS_WITH(record_cells(ratio, record, LADDER_SOURCE_DIR), Catch::Contains("'mine'"));
 
