@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "shared/base/dtype_convert.hpp"
@@ -127,7 +128,8 @@ Metadata checked_metadata(const Json& header, const std::string& file) {
 
 NamedTensor decoded(const Entry& entry, std::string_view data) {
   NamedTensor tensor(entry.name, entry.shape, entry.dtype);
-  std::memcpy(tensor.bytes().data(), data.data() + entry.begin, tensor.bytes().size());
+  std::ranges::copy(std::as_bytes(std::span(data.substr(entry.begin, tensor.bytes().size()))),
+                    tensor.bytes().begin());
   return tensor;
 }
 
