@@ -93,6 +93,22 @@ void write_file(const fs::path& path, std::string_view bytes) {
   file.commit();
 }
 
+void require_distinct_outputs(const std::vector<fs::path>& inputs, const std::vector<fs::path>& outputs) {
+  const auto same = [](const fs::path& a, const fs::path& b) {
+    std::error_code ignored;  // of a path that does not exist: only its name can be compared
+    return fs::equivalent(a, b, ignored) || fs::weakly_canonical(a) == fs::weakly_canonical(b);
+  };
+  for (auto output = outputs.begin(); output != outputs.end(); ++output) {
+    if (output->empty()) continue;
+    for (const fs::path& input : inputs)
+      require(input.empty() || !same(input, *output), "{}: is read by this command, which would replace it",
+              output->string());
+    for (auto other = outputs.begin(); other != output; ++other)
+      require(other->empty() || !same(*other, *output), "{}: would be written twice by this command",
+              output->string());
+  }
+}
+
 void require_writable_file(const fs::path& path) {
   if (!path.empty()) AtomicFile probe(path);
 }

@@ -35,6 +35,11 @@ class AtomicFile {
 /// One call for the common case: `bytes` under `path`, completely or not at all.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
+/// Throws InputError when one of `outputs` is the same file as one of `inputs`, by name or through a link, or as
+/// another output: a command never replaces what it reads. Empty paths mean that none was asked for.
+void require_distinct_outputs(const std::vector<std::filesystem::path>& inputs,
+                              const std::vector<std::filesystem::path>& outputs);
+
 /// To be called before long work whose result goes to `path`: throws InputError when a file cannot be created there.
 /// Leaves nothing behind. An empty path means that no file was asked for.
 void require_writable_file(const std::filesystem::path& path);

@@ -20,6 +20,7 @@ struct LogitsFlags {
 
 void run_logits(const LogitsFlags& flags) {
   const Place place = resolve_place(flags.place);
+  require_distinct_outputs({model_file(flags.weights)}, {flags.json});
   require_writable_file(flags.json);
   const SavedModel saved = load_model(flags.weights);
   const int vocabulary = saved.model.vocab_size;

@@ -1,6 +1,7 @@
 // The program `ladder`: picks the subcommand, and turns every failure into one line and an exit code.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <new>
 #include <string>
@@ -102,5 +103,7 @@ int main(int argc, char** argv) {
   app.footer("Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 this machine cannot.");
   for (const auto& command : ladder::cli::commands())
     command.add(*app.add_subcommand(command.name, command.summary));
+  std::signal(SIGXFSZ,
+              SIG_IGN);  // a file beyond the limit of its size is then a failed write, with its own message
   return ladder::cli::parse_and_run(app, {argv + 1, argv + argc});
 }

@@ -1,6 +1,7 @@
 // ladder prepare: a text as token files, which runs then map instead of reading the text.
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
@@ -19,11 +20,16 @@ struct PrepareFlags {
 };
 
 void run_prepare(const PrepareFlags& flags) {
+  require(!flags.text.empty(), "the text has no name: name a file");
+  require(!flags.out.empty(), "--out has no name: name a folder");
   // All that can be wrong with the text comes before the first file is made.
   const TokenStream stream = stream_of_text(read_text(flags.text), flags.text);
   require(!stream.training.empty(),
           "{}: one character cannot be divided into a part to train on and one held out", flags.text);
   require_token_files(stream);
+  std::vector<std::filesystem::path> outputs = token_files_in(flags.out);
+  outputs.emplace_back(flags.json);
+  require_distinct_outputs({flags.text}, outputs);
   require_writable_outputs(flags.out, {flags.json});
   write_token_files(flags.out, stream);
   const std::size_t training = stream.training.size(), held_out = stream.held_out.size();

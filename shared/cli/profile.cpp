@@ -116,7 +116,8 @@ void add_profile(CLI::App& app) {
   add_place_flags(app, flags->place);
   add_choice(app, "--preset", flags->run.preset, preset_names(),
              "where all settings start from (default micro)");
-  add_text(app, "--data", flags->run.data, "text file to train on (default: the embedded names)")
+  add_text(app, "--data", flags->run.data,
+           "text or folder of token files to train on (default: the embedded names)")
       .type("FILE");
   add_setting_flags(app, flags->run,
                     {"--n-layer", "--n-embd", "--n-head", "--n-kv-head", "--block-size", "--batch-size"});

@@ -50,6 +50,7 @@ std::vector<std::int32_t> prompt_tokens(const SampleFlags& flags, const Tokenize
 void run_sample(SampleFlags& flags) {
   validate_flags(flags);
   const Place place = resolve_place(flags.place);
+  require_distinct_outputs({model_file(flags.weights)}, {flags.json});
   require_writable_file(flags.json);
   const SavedModel saved = load_model(flags.weights);
   const std::unique_ptr<Engine> engine = make_engine(place.stage, saved.model, place.options);

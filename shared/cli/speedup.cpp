@@ -90,7 +90,8 @@ void run_speedup(const SpeedupFlags& flags) {
 void add_speedup(CLI::App& app) {
   const auto flags = std::make_shared<SpeedupFlags>();
   add_choice(app, "--size", flags->size, preset_names(), "the preset to race (default micro)");
-  add_text(app, "--data", flags->run.data, "text file to train on (default: the embedded names)")
+  add_text(app, "--data", flags->run.data,
+           "text or folder of token files to train on (default: the embedded names)")
       .type("FILE");
   add_setting_flags(app, flags->run,
                     {"--n-layer", "--n-embd", "--n-head", "--block-size", "--batch-size", "--seed"});

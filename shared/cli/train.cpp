@@ -14,6 +14,7 @@
 #include "shared/cli/options.hpp"
 #include "shared/cli/progress.hpp"
 #include "shared/cli/settings.hpp"
+#include "shared/data/token_files.hpp"
 #include "shared/model/config_json.hpp"
 #include "shared/records/machine.hpp"
 #include "shared/records/run_trace.hpp"
@@ -136,6 +137,15 @@ Session start_resumed(const TrainFlags& flags) {
   return session;
 }
 
+/// Neither what the run reads nor another of its outputs may be replaced by an output.
+void require_own_outputs(const Session& session, const TrainFlags& flags) {
+  std::vector<fs::path> inputs = data_files(session.run.data.path);
+  if (!flags.init_weights.empty()) inputs.push_back(model_file(flags.init_weights));
+  std::vector<fs::path> outputs = {flags.trace, flags.json, flags.save_weights};
+  if (!flags.checkpoint.empty()) outputs.push_back(checkpoint_file(flags.checkpoint));
+  require_distinct_outputs(inputs, outputs);
+}
+
 Session start(const TrainFlags& flags) {
   validate(flags.sampling);
   require(flags.samples.value_or(0) >= 0, "--samples is {}: it must be 0 or more", flags.samples.value_or(0));
@@ -147,6 +157,7 @@ Session start(const TrainFlags& flags) {
   session.samples = flags.samples.value_or(stream ? 0 : 5);
   const std::int64_t tenth = std::max<std::int64_t>(1, session.run.train.steps / 10);
   session.checkpoint_every = flags.checkpoint.empty() ? 0 : flags.checkpoint_every.value_or(tenth);
+  require_own_outputs(session, flags);
   require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.save_weights});
   return session;
 }

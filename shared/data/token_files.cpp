@@ -22,8 +22,6 @@ static_assert(std::endian::native == std::endian::little, "token files are read 
 
 constexpr int kMostTokens = 0x10000;  // that two bytes can number
 
-fs::path beside(const fs::path& train, const char* name) { return train.parent_path() / name; }
-
 // ---- the tokens ----------------------------------------------------------------------------------------------
 
 struct TokenFile {
@@ -147,9 +145,23 @@ bool may_be_token_files(const std::string& path) {
   return fs::path(path).extension() == ".bin" || (!path.empty() && fs::is_directory(path, ignored));
 }
 
+std::vector<fs::path> token_files_in(const fs::path& folder) {
+  return {folder / "train.bin", folder / "val.bin", folder / "meta.json"};
+}
+
+std::vector<fs::path> data_files(const std::string& path) {
+  if (!may_be_token_files(path)) return {path};
+  std::error_code ignored;
+  const bool is_folder = fs::is_directory(path, ignored);
+  std::vector<fs::path> files = token_files_in(is_folder ? fs::path(path) : fs::path(path).parent_path());
+  if (!is_folder) files.emplace_back(path);
+  return files;
+}
+
 TokenStream read_token_files(const std::string& path) {
-  const fs::path train = training_file(path), held_out = beside(train, "val.bin"),
-                 meta = beside(train, "meta.json");
+  const fs::path train = training_file(path);
+  const std::vector<fs::path> in_folder = token_files_in(train.parent_path());
+  const fs::path &held_out = in_folder[1], &meta = in_folder[2];
   std::error_code ignored;
   const bool has_held_out = fs::exists(held_out, ignored), has_text = fs::exists(meta, ignored);
   TokenStream stream;
@@ -192,7 +204,8 @@ void require_token_files(const TokenStream& stream) { characters_of(stream); }
 
 void write_token_files(const fs::path& folder, const TokenStream& stream) {
   const CharacterTokenizer& characters = characters_of(stream);
-  AtomicFile train(folder / "train.bin"), held_out(folder / "val.bin"), meta(folder / "meta.json");
+  const std::vector<fs::path> paths = token_files_in(folder);
+  AtomicFile train(paths[0]), held_out(paths[1]), meta(paths[2]);
   write_tokens(train, stream.training);
   write_tokens(held_out, stream.held_out);
   meta.write(meta_text(characters));

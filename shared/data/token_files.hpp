@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "shared/data/token_stream.hpp"
 
@@ -14,6 +15,12 @@ namespace ladder {
 
 /// Whether a run reads `path` as token files and not as a text: a folder, or a name that ends in .bin.
 bool may_be_token_files(const std::string& path);
+
+/// train.bin, val.bin and meta.json of `folder`, whether they are there or not.
+std::vector<std::filesystem::path> token_files_in(const std::filesystem::path& folder);
+
+/// The files that a run reads which is given `path` as its data: token files, or a text.
+std::vector<std::filesystem::path> data_files(const std::string& path);
 
 /// `path` is the folder, or the file to train on, beside which the other two then lie. The files are mapped and read
 /// once from end to end, for their hash and for tokens outside the vocabulary. Throws InputError naming the file when

@@ -188,9 +188,13 @@ void require_same_data(const Checkpoint& checkpoint, const Run& run, const fs::p
           run.data.path.empty() ? "the embedded list" : run.data.path);
 }
 
-SavedModel load_model(const fs::path& path) {
+fs::path model_file(const fs::path& path) {
   std::error_code ignored;
-  const fs::path file_path = fs::is_directory(path, ignored) ? checkpoint_file(path) : path;
+  return fs::is_directory(path, ignored) ? checkpoint_file(path) : path;
+}
+
+SavedModel load_model(const fs::path& path) {
+  const fs::path file_path = model_file(path);
   Safetensors file = read_safetensors(file_path);
   return saved_model_of(file, file_path.string());
 }

@@ -58,6 +58,9 @@ struct SavedModel {
   TensorList parameters;
 };
 
+/// The file that load_model reads for `path`: in a checkpoint's folder its only one, otherwise `path` itself.
+std::filesystem::path model_file(const std::filesystem::path& path);
+
 /// From a checkpoint file, a checkpoint's folder, or a file written by save_model.
 /// Throws InputError naming the file and what is missing.
 SavedModel load_model(const std::filesystem::path& path);

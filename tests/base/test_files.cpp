@@ -74,6 +74,21 @@ TEST_CASE("a device is not replaced by a plain file") {
   CHECK(S_ISCHR(status.st_mode));
 }
 
+TEST_CASE("an output is neither an input, by whatever name, nor another output") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "in", "x");
+  fs::create_symlink(folder / "in", folder / "link");
+  fs::create_directory(folder / "sub");
+  CHECK_NOTHROW(require_distinct_outputs({folder / "in", ""}, {folder / "a", "", folder / "b", ""}));
+  for (const fs::path& name : {folder / "in", folder / "sub/../in", folder / "link"})
+    CHECK_THROWS_WITH(require_distinct_outputs({"", folder / "in"}, {folder / "a", name}),
+                      Contains("replace"));
+  CHECK_THROWS_WITH(require_distinct_outputs({folder / "not yet"}, {folder / "sub/../not yet"}),
+                    Contains("replace"));
+  CHECK_THROWS_WITH(require_distinct_outputs({}, {folder / "a", "", folder / "sub/../a"}), Contains("twice"));
+  CHECK(test::text_of(folder / "in") == "x");
+}
+
 TEST_CASE("asking whether a place is writable leaves nothing there") {
   const TemporaryFolder folder;
   require_writable_file(folder / "f");
