@@ -31,7 +31,7 @@ Args common(const Shape& s, const Bound& t) {
   args.causal = s.a.causal;
   args.row_stride = s.a.stride();
   const Act qkv = t.act("qkv");
-  args.q = qkv.at(static_cast<std::size_t>(s.first * s.a.stride() + s.a.q(0)));
+  args.q = qkv.at(static_cast<std::size_t>(s.first) * s.a.stride() + s.a.q(0));
   args.k = qkv.at(static_cast<std::size_t>(s.a.k(0)));
   args.v = qkv.at(static_cast<std::size_t>(s.a.v(0)));
   args.out_nc = t.act("out");

@@ -19,7 +19,7 @@ OpCase cross_entropy(const Batch& batch, int V, double scale, bool with_gradient
   c.max_logit = logit;
   const auto rows = static_cast<std::size_t>(batch.rows());
   const std::string seed = fmt::format("logits N={} V={} to {}", batch.rows(), V, logit);
-  const auto columns = static_cast<std::size_t>(V + behind), entries = static_cast<std::size_t>(V);
+  const auto entries = static_cast<std::size_t>(V), columns = entries + behind;
   std::vector<double> logits = random_values(seed, rows * columns, logit);
   for (std::size_t i = 0; i < logits.size(); ++i)
     if (i % columns >= entries) logits[i] = 2 * logit;
