@@ -82,7 +82,8 @@ std::string asked_variant(const TrainFlags& flags) {
 
 /// The checkpoint's variant. A file from before checkpoints kept it does not say: there the flags do.
 std::string resumed_variant(const TrainFlags& flags, const Checkpoint& checkpoint) {
-  const std::string asked = asked_variant(flags), kept = checkpoint.variant.value_or(asked);
+  const std::string asked = asked_variant(flags);
+  std::string kept = checkpoint.variant.value_or(asked);
   require(asked.empty() || asked == kept,
           "--resume: --{} was asked for, but the checkpoint was made with{}: leave it out", asked,
           kept.empty() ? "out it" : " --" + kept);

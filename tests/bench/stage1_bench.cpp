@@ -42,8 +42,7 @@ void step(benchmark::State& state) {
       make_ops_engine(config, make_eigen_ops(Dtype::fp32, static_cast<int>(state.range(2))), documents);
   TensorList parameters;
   for (const ParameterSpec& spec : parameter_specs(config))
-    parameters.push_back(
-        {spec.name, {spec.rows, spec.cols}, cases::random_values(spec.name, spec.size(), 0.1)});
+    parameters.push_back({spec.name, spec.shape, cases::random_values(spec.name, spec.size(), 0.1)});
   engine->load_parameters(parameters);
   const std::vector<Batch> batches = batches_of(documents);
   TrainConfig train;
