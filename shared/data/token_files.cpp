@@ -116,7 +116,7 @@ std::string meta_text(const CharacterTokenizer& tokenizer) {
 fs::path training_file(const std::string& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
-    const fs::path train = fs::path(path) / "train.bin";
+    fs::path train = fs::path(path) / "train.bin";
     require(fs::exists(train, ignored),
             "{}: holds no train.bin: give a text, or a folder that ladder prepare has written", path);
     return train;

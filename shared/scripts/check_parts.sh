@@ -99,6 +99,8 @@ tidy_files() {
   any_clang || return 3
   compiler=$clangxx
   configure_if_needed clang "$build-clang" || return 3
+  # Nothing is built here that would look for files which came since: without this a new file is never judged.
+  cmake "$build-clang" >/dev/null </dev/null || return 3
   for header in $(sed -n 's|.* -o \([^ ]*cmake_pch[^ ]*\.pch\) .*|\1|p' "$build-clang/compile_commands.json" | sort -u); do
     [ -s "$build-clang/$header" ] || precompile "$header" || return 3
   done
