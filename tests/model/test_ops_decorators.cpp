@@ -6,8 +6,10 @@
 #include "shared/model/ops_decorators.hpp"
 #include "shared/train/ops_engine.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
+#include "tests/support/models.hpp"
 
 using namespace ladder;
+using ladder::testing::random_parameters;
 
 namespace {
 
@@ -22,13 +24,6 @@ GptConfig small_config() {
   GptConfig config;
   config.vocab_size = 27;
   return config;
-}
-
-TensorList parameters_of(const GptConfig& config) {
-  TensorList tensors;
-  for (const ParameterSpec& spec : parameter_specs(config))
-    tensors.emplace_back(spec.name, spec.shape, cases::random_values(spec.name, spec.size(), 0.1));
-  return tensors;
 }
 
 }  // namespace
@@ -81,8 +76,8 @@ TEST_CASE("the profiler counts calls and costs of a training step and does not c
   ProfilingOps& profile = *profiling;
   const auto watched = make_ops_engine(config, std::move(profiling), 2);
   const auto plain = make_ops_engine(config, make_eigen_ops(Dtype::fp64, 1), 2);
-  watched->load_parameters(parameters_of(config));
-  plain->load_parameters(parameters_of(config));
+  watched->load_parameters(random_parameters(config, 0.1));
+  plain->load_parameters(random_parameters(config, 0.1));
   const Batch batch = cases::random_batch({5, 9}, 27, 16, Layout::packed);
   const StepConstants adam = step_constants(TrainConfig{}, 0);
   for (int s = 0; s < 3; ++s)
@@ -111,7 +106,7 @@ TEST_CASE("the guard passes a healthy step and names the first operation that is
   const GptConfig config = small_config();
   const auto engine =
       make_ops_engine(config, std::make_unique<NanGuardOps>(make_eigen_ops(Dtype::fp32, 1)), 1);
-  TensorList parameters = parameters_of(config);
+  TensorList parameters = random_parameters(config, 0.1);
   engine->load_parameters(parameters);
   const Batch batch = cases::random_batch({4}, 27, 16, Layout::packed);
   const StepConstants adam = step_constants(TrainConfig{}, 0);

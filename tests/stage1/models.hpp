@@ -1,34 +1,20 @@
-// Small models, parameters and batches that the tests of stage 1 share.
+// Engines and batches that the tests of stage 1 share.
 #pragma once
 
 #include "shared/check/cases.hpp"
 #include "shared/train/ops_engine.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
+#include "tests/support/models.hpp"
 
 namespace ladder::stage1_tests {
 
-inline GptConfig config_of(int layers, int width, int heads, int kv_heads, int block_size) {
-  GptConfig config;
-  config.vocab_size = 27;
-  config.n_layer = layers;
-  config.n_embd = width;
-  config.n_head = heads;
-  config.n_kv_head = kv_heads;
-  config.block_size = block_size;
-  return config;
-}
-
-inline TensorList parameters_of(const GptConfig& config) {
-  TensorList tensors;
-  for (const ParameterSpec& spec : parameter_specs(config))
-    tensors.emplace_back(spec.name, spec.shape, cases::random_values(spec.name, spec.size(), 0.3));
-  return tensors;
-}
+using testing::model_of;
+using testing::random_parameters;
 
 inline std::unique_ptr<Engine> engine_of(const GptConfig& config, int max_batch, Dtype dtype = Dtype::fp64,
                                          int threads = 1) {
   auto engine = make_ops_engine(config, make_eigen_ops(dtype, threads), max_batch);
-  engine->load_parameters(parameters_of(config));
+  engine->load_parameters(random_parameters(config, 0.3));
   return engine;
 }
 

@@ -67,10 +67,10 @@ TEST_CASE("the counter counts") {
 TEST_CASE("a step allocates nothing") {
   for (const Dtype dtype : {Dtype::fp32, Dtype::fp64}) {
     const Batch names = cases::random_batch({7, 0, 16, 3}, 27, 16, Layout::packed);
-    CHECK(allocations_of_later_steps(config_of(1, 16, 4, 0, 16), names, dtype, 1) == 0);
-    CHECK(allocations_of_later_steps(config_of(2, 64, 4, 2, 16), names, dtype, 1) == 0);
+    CHECK(allocations_of_later_steps(model_of(1, 16, 4, 0, 16), names, dtype, 1) == 0);
+    CHECK(allocations_of_later_steps(model_of(2, 64, 4, 2, 16), names, dtype, 1) == 0);
     const Batch windows = cases::random_batch({64, 64, 50}, 27, 64, Layout::packed);
-    CHECK(allocations_of_later_steps(config_of(1, 384, 6, 0, 64), windows, dtype, 2) == 0);
+    CHECK(allocations_of_later_steps(model_of(1, 384, 6, 0, 64), windows, dtype, 2) == 0);
   }
 }
 

@@ -25,7 +25,7 @@ TensorList train(Engine& engine, const Batch& batch, int steps) {
 
 TEST_CASE("the same run gives the same bits, with any number of threads") {
   // Wide enough that products and attention are cut into pieces.
-  const GptConfig config = config_of(1, 192, 4, 2, 48);
+  const GptConfig config = model_of(1, 192, 4, 2, 48);
   const Batch batch = cases::random_batch({48, 31, 48, 1, 40, 48}, 27, 48, Layout::packed);
   for (const Dtype dtype : {Dtype::fp32, Dtype::fp64}) {
     const TensorList first = train(*engine_of(config, 6, dtype, 1), batch, 3);
@@ -37,7 +37,7 @@ TEST_CASE("the same run gives the same bits, with any number of threads") {
 }
 
 TEST_CASE("parameters and moments come out as they went in") {
-  const GptConfig config = config_of(2, 24, 4, 2, 9);
+  const GptConfig config = model_of(2, 24, 4, 2, 9);
   const Batch batch = cases::random_batch({9, 5}, 27, 9, Layout::packed);
   for (const Dtype dtype : {Dtype::fp32, Dtype::fp64}) {
     const auto engine = engine_of(config, 2, dtype);
@@ -58,7 +58,7 @@ TEST_CASE("parameters and moments come out as they went in") {
 }
 
 TEST_CASE("probing, losses and logits leave the state alone") {
-  const GptConfig config = config_of(1, 16, 4, 0, 16);
+  const GptConfig config = model_of(1, 16, 4, 0, 16);
   const Batch batch = cases::random_batch({9, 5}, 27, 16, Layout::packed);
   const auto engine = engine_of(config, 2), plain = engine_of(config, 2);
   for (int s = 0; s < 3; ++s) {
@@ -72,7 +72,7 @@ TEST_CASE("probing, losses and logits leave the state alone") {
 }
 
 TEST_CASE("the loss of a step is the loss before its update") {
-  const GptConfig config = config_of(1, 16, 4, 0, 16);
+  const GptConfig config = model_of(1, 16, 4, 0, 16);
   const Batch batch = cases::random_batch({9, 5}, 27, 16, Layout::packed);
   const auto engine = engine_of(config, 2);
   const double before = engine->loss(batch);
@@ -81,7 +81,7 @@ TEST_CASE("the loss of a step is the loss before its update") {
 }
 
 TEST_CASE("the decoder's logits are the last row of the prefix") {
-  const GptConfig config = config_of(2, 24, 4, 2, 4);
+  const GptConfig config = model_of(2, 24, 4, 2, 4);
   const auto engine = engine_of(config, 1);
   const std::vector<std::int32_t> tokens = {26, 3, 0, 7};
   const std::vector<double> all = engine->logits(tokens);
@@ -96,7 +96,7 @@ TEST_CASE("the decoder's logits are the last row of the prefix") {
 }
 
 TEST_CASE("what does not fit is refused") {
-  const GptConfig config = config_of(1, 16, 4, 0, 16);
+  const GptConfig config = model_of(1, 16, 4, 0, 16);
   const auto engine = engine_of(config, 2);
   CHECK_THROWS_WITH(engine->loss(cases::random_batch({1, 2, 3}, 27, 16, Layout::packed)),
                     Catch::Contains("3 sequences"));
@@ -105,7 +105,7 @@ TEST_CASE("what does not fit is refused") {
   CHECK_THROWS_WITH(engine->logits(std::vector<std::int32_t>{1, 27}), Catch::Contains("token 27 of row 1"));
   CHECK_THROWS_WITH(engine->logits(std::vector<std::int32_t>{-1}), Catch::Contains("token -1 of row 0"));
   CHECK_THROWS_AS(engine->train_step({}, step_constants(TrainConfig{}, 0)), InputError);
-  TensorList parameters = parameters_of(config);
+  TensorList parameters = random_parameters(config, 0.3);
   parameters.pop_back();
   CHECK_THROWS_AS(engine->load_parameters(parameters), InputError);
   CHECK_THROWS_AS(make_eigen_ops(Dtype::bf16), InputError);
@@ -113,10 +113,10 @@ TEST_CASE("what does not fit is refused") {
 }
 
 TEST_CASE("a captured step needs micro-batches of one shape") {
-  const GptConfig config = config_of(1, 16, 4, 0, 16);
+  const GptConfig config = model_of(1, 16, 4, 0, 16);
   const auto inner = make_eigen_ops(Dtype::fp64, 1);
   const auto engine = make_ops_engine(config, std::make_unique<cases::PaddedView>(*inner), 2);
-  engine->load_parameters(parameters_of(config));
+  engine->load_parameters(random_parameters(config, 0.3));
   const std::vector<Batch> uneven = {cases::random_batch({3, 4}, 27, 16, Layout::padded),
                                      cases::random_batch({5}, 27, 16, Layout::padded)};
   CHECK_THROWS_WITH(engine->train_step(uneven, step_constants(TrainConfig{}, 0)),

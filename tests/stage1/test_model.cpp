@@ -37,7 +37,7 @@ double slope(Engine& engine, TensorList& parameters, std::size_t tensor, std::si
 
 void check_gradients(const GptConfig& config, const std::vector<int>& lengths) {
   const auto engine = engine_of(config, static_cast<int>(lengths.size()));
-  TensorList parameters = parameters_of(config);
+  TensorList parameters = random_parameters(config, 0.3);
   const Batch batch = cases::random_batch(lengths, config.vocab_size, config.block_size, Layout::packed);
   const Probe probe = engine->probe(batch);
   CHECK(probe.loss == engine->loss(batch));
@@ -57,14 +57,14 @@ void check_gradients(const GptConfig& config, const std::vector<int>& lengths) {
 }  // namespace
 
 TEST_CASE("the gradient of every parameter is the slope of the loss") {
-  SECTION("the default shape") { check_gradients(config_of(1, 16, 4, 0, 16), {7, 1, 0, 16}); }
-  SECTION("two layers, grouped heads") { check_gradients(config_of(2, 24, 4, 2, 9), {9, 4}); }
-  SECTION("odd sizes, one key/value head") { check_gradients(config_of(2, 33, 3, 1, 17), {17, 2}); }
+  SECTION("the default shape") { check_gradients(model_of(1, 16, 4, 0, 16), {7, 1, 0, 16}); }
+  SECTION("two layers, grouped heads") { check_gradients(model_of(2, 24, 4, 2, 9), {9, 4}); }
+  SECTION("odd sizes, one key/value head") { check_gradients(model_of(2, 33, 3, 1, 17), {17, 2}); }
 }
 
 TEST_CASE("grouped heads are heads that share keys and values") {
-  const GptConfig grouped = config_of(2, 24, 4, 2, 9), full = config_of(2, 24, 4, 4, 9);
-  TensorList parameters = parameters_of(grouped), repeated = parameters;
+  const GptConfig grouped = model_of(2, 24, 4, 2, 9), full = model_of(2, 24, 4, 4, 9);
+  TensorList parameters = random_parameters(grouped, 0.3), repeated = parameters;
   const int head = grouped.head_dim() * grouped.n_embd;  // elements of one head's rows
   for (NamedTensor& tensor : repeated) {
     if (tensor.name.find("attn_wk") == std::string::npos && tensor.name.find("attn_wv") == std::string::npos)
@@ -83,7 +83,7 @@ TEST_CASE("grouped heads are heads that share keys and values") {
 }
 
 TEST_CASE("a batch is the mean of its sequences") {
-  const GptConfig config = config_of(2, 24, 4, 2, 16);
+  const GptConfig config = model_of(2, 24, 4, 2, 16);
   const auto engine = engine_of(config, 3);
   const Batch batch = cases::random_batch({16, 3, 8}, 27, 16, Layout::packed);
   const Probe whole = engine->probe(batch);
@@ -100,7 +100,7 @@ TEST_CASE("a batch is the mean of its sequences") {
 }
 
 TEST_CASE("accumulating micro-batches equals one batch") {
-  const GptConfig config = config_of(1, 16, 4, 0, 16);
+  const GptConfig config = model_of(1, 16, 4, 0, 16);
   const auto whole = engine_of(config, 3), parts = engine_of(config, 1);
   const Batch batch = cases::random_batch({16, 3, 8}, 27, 16, Layout::packed);
   const std::vector<Batch> micro = singles(batch, Layout::packed, 16);
@@ -113,10 +113,10 @@ TEST_CASE("accumulating micro-batches equals one batch") {
 }
 
 TEST_CASE("padding changes nothing") {
-  const GptConfig config = config_of(2, 24, 4, 2, 16);
+  const GptConfig config = model_of(2, 24, 4, 2, 16);
   const auto inner = make_eigen_ops(Dtype::fp64, 1);
   const auto padded = make_ops_engine(config, std::make_unique<cases::PaddedView>(*inner), 4);
-  padded->load_parameters(parameters_of(config));
+  padded->load_parameters(random_parameters(config, 0.3));
   const auto packed = engine_of(config, 4);
   const std::vector<int> lengths = {16, 0, 1, 7};
   const Probe got = padded->probe(cases::random_batch(lengths, 27, 16, Layout::padded));
@@ -127,7 +127,7 @@ TEST_CASE("padding changes nothing") {
 }
 
 TEST_CASE("an empty sequence adds nothing but counts in the mean") {
-  const GptConfig config = config_of(1, 16, 4, 0, 16);
+  const GptConfig config = model_of(1, 16, 4, 0, 16);
   const auto engine = engine_of(config, 2);
   const double alone = engine->loss(cases::random_batch({7}, 27, 16, Layout::packed));
   const double with_empty = engine->loss(cases::random_batch({7, 0}, 27, 16, Layout::packed));

@@ -10,50 +10,12 @@
 #include "shared/train/train.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "tests/stage2/device.hpp"
+#include "tests/support/models.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
 
 namespace {
-
-GptConfig awkward(int layers, int width, int heads, int kv_heads, int block) {
-  GptConfig config;
-  config.vocab_size = 27;
-  config.n_layer = layers;
-  config.n_embd = width;
-  config.n_head = heads;
-  config.n_kv_head = kv_heads;
-  config.block_size = block;
-  return config;
-}
-
-std::vector<Sequence> sequences(const std::vector<int>& lengths) {
-  std::vector<Sequence> all;
-  for (const int length : lengths) {
-    Sequence sequence;
-    for (int i = 0; i < length; ++i) {
-      sequence.tokens.push_back((i * 7 + length) % 27);
-      sequence.targets.push_back((i * 5 + 3 * length) % 27);
-    }
-    all.push_back(sequence);
-  }
-  return all;
-}
-
-/// Compares two lists of tensors, prints the largest error.
-void check_tensors(const TensorList& got, const TensorList& want, const Tolerance& tolerance,
-                   const char* title) {
-  REQUIRE(got.size() == want.size());
-  double worst = 0.0;
-  for (std::size_t i = 0; i < want.size(); ++i) {
-    const Comparison comparison = compare(got[i].values(), want[i].values(), tolerance);
-    INFO(title << ": " << want[i].name << ": " << comparison.describe());
-    CHECK(got[i].name == want[i].name);
-    CHECK(comparison.passed());
-    worst = std::max(worst, comparison.max_error);
-  }
-  std::printf("%s %s: largest error %.2e\n", std::string(name_of(tolerance.dtype)).c_str(), title, worst);
-}
 
 void check_probe(const GptConfig& config, const std::vector<int>& lengths, Dtype dtype) {
   const auto all = sequences(lengths);
@@ -95,10 +57,10 @@ Trained train_micro(Engine& engine, std::int64_t steps, std::int64_t schedule) {
 TEST_CASE("activations and gradients of the whole model match stage 1 in double", "[stage2]") {
   if (skipped()) return;
   for (const Dtype dtype : {Dtype::fp64, Dtype::fp32}) {
-    check_probe(awkward(2, 33, 3, 3, 17), {5, 0, 17, 1, 9}, dtype);
-    check_probe(awkward(2, 36, 6, 2, 17), {17, 3, 0, 0, 8, 11}, dtype);
-    check_probe(awkward(1, 64, 4, 1, 40), {40, 1, 33}, dtype);
-    check_probe(awkward(1, 16, 4, 4, 16), {3},
+    check_probe(model_of(2, 33, 3, 3, 17), {5, 0, 17, 1, 9}, dtype);
+    check_probe(model_of(2, 36, 6, 2, 17), {17, 3, 0, 0, 8, 11}, dtype);
+    check_probe(model_of(1, 64, 4, 1, 40), {40, 1, 33}, dtype);
+    check_probe(model_of(1, 16, 4, 4, 16), {3},
                 dtype);  // one token alone has no attention gradient but rounding
   }
 }

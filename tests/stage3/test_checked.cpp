@@ -15,6 +15,7 @@
 #include "shared/tile/checks.hpp"
 #include "tests/stage3/device.hpp"
 #include "tests/stage3/wide_cases.hpp"
+#include "tests/support/models.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
@@ -112,17 +113,6 @@ class NamingOps final : public OpsDecorator {
   Names names_;
 };
 
-GptConfig model(int layers, int width, int heads, int kv_heads, int block) {
-  GptConfig config;
-  config.vocab_size = 27;
-  config.n_layer = layers;
-  config.n_embd = width;
-  config.n_head = heads;
-  config.n_kv_head = kv_heads;
-  config.block_size = block;
-  return config;
-}
-
 Batch batch_of(const std::vector<int>& lengths, const GptConfig& config) {
   return cases::random_batch(lengths, config.vocab_size, config.block_size, Layout::padded);
 }
@@ -176,7 +166,7 @@ TEST_CASE("large and uneven shapes pass checked mode: split-K, persistent grids,
 TEST_CASE("whole training steps pass checked mode", "[stage3]") {
   const tile::Checks checks;
   for (const Dtype dtype : {Dtype::fp32, Dtype::bf16}) {
-    train_checked(model(1, 16, 4, 4, 16), {16}, dtype);
-    train_checked(model(2, 36, 6, 2, 17), {17, 0, 13, 1}, dtype);
+    train_checked(model_of(1, 16, 4, 4, 16), {16}, dtype);
+    train_checked(model_of(2, 36, 6, 2, 17), {17, 0, 13, 1}, dtype);
   }
 }

@@ -14,49 +14,12 @@
 #include "shared/train/train.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "tests/stage3/device.hpp"
+#include "tests/support/models.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
 
 namespace {
-
-GptConfig awkward(int layers, int width, int heads, int kv_heads, int block) {
-  GptConfig config;
-  config.vocab_size = 27;
-  config.n_layer = layers;
-  config.n_embd = width;
-  config.n_head = heads;
-  config.n_kv_head = kv_heads;
-  config.block_size = block;
-  return config;
-}
-
-std::vector<Sequence> sequences(const std::vector<int>& lengths) {
-  std::vector<Sequence> all;
-  for (const int length : lengths) {
-    Sequence sequence;
-    for (int i = 0; i < length; ++i) {
-      sequence.tokens.push_back((i * 7 + length) % 27);
-      sequence.targets.push_back((i * 5 + 3 * length) % 27);
-    }
-    all.push_back(sequence);
-  }
-  return all;
-}
-
-void check_tensors(const TensorList& got, const TensorList& want, const Tolerance& tolerance,
-                   const char* title) {
-  REQUIRE(got.size() == want.size());
-  double worst = 0.0;
-  for (std::size_t i = 0; i < want.size(); ++i) {
-    const Comparison comparison = compare(got[i].values(), want[i].values(), tolerance);
-    INFO(title << ": " << want[i].name << ": " << comparison.describe());
-    CHECK(got[i].name == want[i].name);
-    CHECK(comparison.passed());
-    worst = std::max(worst, comparison.max_error);
-  }
-  std::printf("%s %s: largest error %.2e\n", std::string(name_of(tolerance.dtype)).c_str(), title, worst);
-}
 
 /// Initial parameters as `dtype` stores them, so that both sides of a comparison start from the same numbers.
 TensorList rounded_parameters(const GptConfig& config, Dtype dtype) {
@@ -145,18 +108,18 @@ void check_curve(const Trained& got, const Trained& want, Dtype dtype) {
 TEST_CASE("activations and gradients of the whole model match stage 1 in double", "[stage3]") {
   if (skipped()) return;
   for (const Dtype dtype : kAllDtypes) {
-    check_probe(awkward(2, 33, 3, 3, 17), {5, 0, 17, 1, 9}, dtype);
-    check_probe(awkward(2, 36, 6, 2, 17), {17, 3, 0, 0, 8, 11}, dtype);
-    check_probe(awkward(1, 64, 4, 1, 40), {40, 1, 33}, dtype);
+    check_probe(model_of(2, 33, 3, 3, 17), {5, 0, 17, 1, 9}, dtype);
+    check_probe(model_of(2, 36, 6, 2, 17), {17, 3, 0, 0, 8, 11}, dtype);
+    check_probe(model_of(1, 64, 4, 1, 40), {40, 1, 33}, dtype);
     // Not a single key: its query and key have a gradient of exactly 0, and rounding has nothing to be
     // relative to.
-    check_probe(awkward(1, 16, 4, 4, 16), {2}, dtype);
+    check_probe(model_of(1, 16, 4, 4, 16), {2}, dtype);
   }
 }
 
 TEST_CASE("the whole model with fused operations and with their compositions gives the same", "[stage3]") {
   if (skipped()) return;
-  const GptConfig config = awkward(2, 36, 6, 2, 17);
+  const GptConfig config = model_of(2, 36, 6, 2, 17);
   const auto all = sequences({17, 3, 0, 8});
   for (const Dtype dtype : kAllDtypes) {
     const Stage3 fused = stage3_engine(config, dtype, 4);

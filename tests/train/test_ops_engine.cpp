@@ -19,28 +19,13 @@
 #include "shared/train/train.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "tests/support/device.hpp"
+#include "tests/support/models.hpp"
 
 using namespace ladder;
+using ladder::testing::model_of;
+using ladder::testing::random_parameters;
 
 namespace {
-
-GptConfig config_of(int layers, int width, int heads, int kv_heads, int block_size) {
-  GptConfig config;
-  config.vocab_size = 27;
-  config.n_layer = layers;
-  config.n_embd = width;
-  config.n_head = heads;
-  config.n_kv_head = kv_heads;
-  config.block_size = block_size;
-  return config;
-}
-
-TensorList parameters_of(const GptConfig& config) {
-  TensorList tensors;
-  for (const ParameterSpec& spec : parameter_specs(config))
-    tensors.emplace_back(spec.name, spec.shape, cases::random_values(spec.name, spec.size(), 0.3));
-  return tensors;
-}
 
 std::vector<std::int32_t> some_tokens(int count) {
   std::vector<std::int32_t> tokens;
@@ -55,7 +40,7 @@ std::unique_ptr<Engine> engine_of(int stage, const GptConfig& config, Dtype dtyp
   if (stage > 1) options.device = testing::test_device();
   options.threads = 1;
   auto engine = make_engine(stage, config, options);
-  engine->load_parameters(parameters_of(config));
+  engine->load_parameters(random_parameters(config, 0.3));
   return engine;
 }
 
@@ -74,7 +59,7 @@ double flops_of(const ProfilingOps& ops) {
 }  // namespace
 
 TEST_CASE("a decoder's logits are those of the whole sequence, however it is fed", "[decode]") {
-  const GptConfig config = config_of(2, 24, 4, 2, 21);
+  const GptConfig config = model_of(2, 24, 4, 2, 21);
   const std::vector<std::int32_t> tokens = some_tokens(21);
   for (const auto& [stage, dtype, limit] : {std::tuple{1, Dtype::fp64, 1e-12},
                                             {1, Dtype::fp32, 1e-5},
@@ -104,7 +89,7 @@ TEST_CASE("a decoder's logits are those of the whole sequence, however it is fed
 }
 
 TEST_CASE("decoders in turns, and work of the engine in between, do not disturb each other", "[decode]") {
-  const GptConfig config = config_of(1, 16, 4, 0, 16);
+  const GptConfig config = model_of(1, 16, 4, 0, 16);
   const auto engine = engine_of(1, config, Dtype::fp64);
   const std::vector<std::int32_t> tokens = some_tokens(16), others = {4, 4, 9, 1, 0, 2, 8, 26};
   const std::vector<double> all = engine->logits(tokens), other_all = engine->logits(others);
@@ -118,7 +103,7 @@ TEST_CASE("decoders in turns, and work of the engine in between, do not disturb 
 }
 
 TEST_CASE("what a decoder refuses is not fed, and changed weights are refused", "[decode]") {
-  const GptConfig config = config_of(1, 16, 4, 0, 16);
+  const GptConfig config = model_of(1, 16, 4, 0, 16);
   for (const auto& [stage, dtype] : {std::pair{1, Dtype::fp64}, {2, Dtype::fp64}, {3, Dtype::fp64}}) {
     const auto engine = engine_of(stage, config, dtype);
     const std::vector<std::int32_t> tokens = some_tokens(6);
@@ -137,11 +122,11 @@ TEST_CASE("what a decoder refuses is not fed, and changed weights are refused", 
 }
 
 TEST_CASE("a token costs one row, whatever came before it", "[decode]") {
-  const GptConfig config = config_of(2, 64, 4, 0, 48);
+  const GptConfig config = model_of(2, 64, 4, 0, 48);
   auto profiling = std::make_unique<ProfilingOps>(make_eigen_ops(Dtype::fp32, 1));
   ProfilingOps& profile = *profiling;
   const auto engine = make_ops_engine(config, std::move(profiling), 1);
-  engine->load_parameters(parameters_of(config));
+  engine->load_parameters(random_parameters(config, 0.3));
   const std::vector<std::int32_t> tokens = some_tokens(48);
   const auto decoder = engine->decoder();
   decoder->next(std::span(tokens).first(40));
@@ -194,7 +179,7 @@ TEST_CASE("clipped training is the same on every stage, and is Adam on the scale
 }
 
 TEST_CASE("the first moment after a clipped step is the scaled gradient's", "[clip]") {
-  const GptConfig config = config_of(1, 16, 4, 0, 16);
+  const GptConfig config = model_of(1, 16, 4, 0, 16);
   const Batch batch = cases::random_batch({9, 5}, 27, 16, Layout::packed);
   const auto engine = engine_of(1, config, Dtype::fp64);
   const TensorList gradients = engine->probe(batch).gradients;
@@ -328,9 +313,9 @@ TEST_CASE("what trains alone says so", "[ranks]") {
   EngineOptions options;
   options.dtype = Dtype::fp64;
   options.communicator = std::make_shared<ThreadRank>(meeting, 0, 2);
-  CHECK_THROWS_WITH(make_engine(0, config_of(1, 16, 4, 0, 16), options),
+  CHECK_THROWS_WITH(make_engine(0, model_of(1, 16, 4, 0, 16), options),
                     "stage 0 trains alone, not as one of 2 ranks");
   options.variant = "fused-step";
-  CHECK_THROWS_WITH(make_engine(3, config_of(1, 16, 4, 0, 16), options),
+  CHECK_THROWS_WITH(make_engine(3, model_of(1, 16, 4, 0, 16), options),
                     "stage 3, fused-step trains alone, not as one of 2 ranks");
 }
