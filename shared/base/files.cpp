@@ -94,9 +94,14 @@ void write_file(const fs::path& path, std::string_view bytes) {
 }
 
 void require_distinct_outputs(const std::vector<fs::path>& inputs, const std::vector<fs::path>& outputs) {
-  const auto same = [](const fs::path& a, const fs::path& b) {
+  const auto whole = [](const fs::path& path) {
+    std::error_code error;
+    fs::path resolved = fs::weakly_canonical(fs::absolute(path), error);
+    return error ? path : resolved;
+  };
+  const auto same = [&](const fs::path& a, const fs::path& b) {
     std::error_code ignored;  // of a path that does not exist: only its name can be compared
-    return fs::equivalent(a, b, ignored) || fs::weakly_canonical(a) == fs::weakly_canonical(b);
+    return fs::equivalent(a, b, ignored) || whole(a) == whole(b);
   };
   for (auto output = outputs.begin(); output != outputs.end(); ++output) {
     if (output->empty()) continue;

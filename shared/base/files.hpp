@@ -2,11 +2,10 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <initializer_list>
-#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ladder {
 

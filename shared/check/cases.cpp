@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <iterator>
-#include <limits>
 #include <random>
 
 #include "shared/base/dtype_convert.hpp"

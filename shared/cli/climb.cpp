@@ -13,9 +13,9 @@
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
+#include "shared/data/token_files.hpp"
 #include "shared/report/report.hpp"
 #include "shared/speed/chain.hpp"
-#include "shared/speed/race.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -201,10 +201,13 @@ Json json_of(const Report& report, const std::vector<Climber>& climbers,
 }
 
 /// The losses for the first page's picture: a row a stage, each value the mean of a few steps.
-void record_curves(const std::vector<Climber>& climbers, const Run& run) {
+void record_curves(const std::vector<Climber>& climbers, const Run& run, const ClimbFlags& flags) {
   constexpr std::size_t each = 10;
-  Record record = new_record("loss-curves", "./ladder climb --record",
-                             fmt::format("{}; {}", describe(run.model), describe(run.train)));
+  const std::string preset = flags.run.preset.empty() ? "" : " --preset " + flags.run.preset;
+  Record record = new_record("loss-curves",
+                             fmt::format("./ladder climb{}{}{} --record", place_words("", flags.device, 0),
+                                         preset, flags.run.words()),
+                             fmt::format("{}; {}", describe(run.model), describe(run.train)), flags.device);
   for (const Climber& climber : climbers) {
     if (!climber.engine) continue;
     const bool emulated = climber.engine->emulated();
@@ -229,6 +232,7 @@ void run_climb(const ClimbFlags& flags) {
   require(flags.rounds > 0, "--rounds is {}: it must be 1 or more", flags.rounds);
   require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more",
           flags.interpreter_steps);
+  require_distinct_outputs(data_files(flags.run.data), {flags.report, flags.json});
   require_writable_file(flags.report);
   require_writable_file(flags.json);
   const RunSettings settings = resolve_run(flags.run);
@@ -261,7 +265,7 @@ void run_climb(const ClimbFlags& flags) {
   if (!flags.json.empty()) write_file(flags.json, json_of(report, climbers, parity).dump(1) + "\n");
   write_file(flags.report, html_of(report));
   fmt::print("\nreport    {}\n", flags.report);
-  if (flags.record && report.passed) record_curves(climbers, run);
+  if (flags.record && report.passed) record_curves(climbers, run, flags);
   if (!report.passed) throw CheckError("a stage differs from the one below it: the parity table names it");
 }
 

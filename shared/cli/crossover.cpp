@@ -1,5 +1,6 @@
 // ladder crossover: every stage at every size, as a heat map.
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 
 #include "shared/base/error.hpp"
@@ -8,7 +9,9 @@
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
+#include "shared/data/token_files.hpp"
 #include "shared/device/gpu.hpp"
 #include "shared/report/heat_map.hpp"
 #include "shared/report/tables.hpp"
@@ -95,7 +98,7 @@ std::vector<std::vector<std::string>> text_of(const HeatMap& map) {
   return cells;
 }
 
-/// The lines of the table, for a record whose block is a command with its output.
+/// The map of the sizes that were asked for, measured now.
 HeatMap measured(const CrossoverFlags& flags) {
   HeatMap map;
   Status status;
@@ -128,6 +131,9 @@ HeatMap from_records(const std::vector<std::string>& files, bool& on_gpu) {
 void run_crossover(const CrossoverFlags& flags) {
   require(flags.rounds > 0, "--rounds is {}: it must be 1 or more", flags.rounds);
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
+  std::vector<std::filesystem::path> inputs = data_files(flags.data);
+  inputs.insert(inputs.end(), flags.from.begin(), flags.from.end());
+  require_distinct_outputs(inputs, {flags.output, flags.json});
   require_writable_file(flags.output);
   require_writable_file(flags.json);
   bool on_gpu = flags.from.empty() && runs_on_gpu(flags.device);
@@ -157,7 +163,7 @@ void add_crossover(CLI::App& app) {
   add_texts(app, "--from", flags->from, "draw these records of `ladder speedup` instead of measuring")
       .type("FILE");
   add_text(app, "-o,--output", flags->output, "the SVG file (default crossover.svg)").type("FILE");
-  add_text(app, "--data", flags->data, "text file to train on (default: the embedded names)").type("FILE");
+  add_data_flag(app, flags->data);
   add_device(app, flags->device);
   add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 3)");
   add_number(app, "--patience", flags->patience,

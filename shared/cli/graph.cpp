@@ -67,6 +67,7 @@ void run_graph(const GraphOptions& options) {
   const std::string extension = fs::path(options.output).extension().string();
   require(extension == ".svg" || extension == ".dot" || extension == ".gv",
           "-o {}: the name must end with .svg, .dot or .gv", options.output);
+  require_distinct_outputs({}, {options.output, options.json});
   require_writable_file(options.output);
   require_writable_file(options.json);
   stage0::Tape tape(options.spelled_out ? stage0::Sums::spelled_out : stage0::Sums::fused);

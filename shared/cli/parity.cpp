@@ -12,6 +12,7 @@
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
+#include "shared/data/token_files.hpp"
 #include "shared/device/gpu.hpp"
 #include "shared/parity/kernel_parity.hpp"
 #include "shared/report/tables.hpp"
@@ -137,9 +138,23 @@ void write_json(const ParityFlags& flags, const Outcome& outcome) {
   write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
 }
 
+/// The call that made a record, with every flag that decides what was compared or where it ran.
+std::string command_of(const ParityFlags& flags) {
+  std::string command = "./ladder parity";
+  if (flags.from) command += fmt::format(" --from {}", *flags.from);
+  if (flags.to) command += fmt::format(" --to {}", *flags.to);
+  if (flags.level != "all") command += " --level " + flags.level;
+  command += place_words(flags.dtype, flags.device, flags.threads);
+  if (flags.interpreter_steps != ParityFlags{}.interpreter_steps)
+    command += fmt::format(" --interpreter-steps {}", flags.interpreter_steps);
+  if (!flags.run.preset.empty()) command += " --preset " + flags.run.preset;
+  return command + flags.run.words() + " --record";
+}
+
 void run_parity(const ParityFlags& flags) {
   require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more",
           flags.interpreter_steps);
+  require_distinct_outputs(data_files(flags.run.data), {flags.json});
   require_writable_file(flags.json);
   const RunSettings settings = resolve_run(flags.run);
   const Run run = prepare_run(settings.model, settings.train, settings.data);
@@ -153,7 +168,7 @@ void run_parity(const ParityFlags& flags) {
   fmt::print("\n{}", text_table(parity_cells(outcome.rows)));
   if (!flags.json.empty()) write_json(flags, outcome);
   if (flags.record) {
-    Record record = new_record(flags.name, "./ladder parity --record", work, flags.device);
+    Record record = new_record(flags.name, command_of(flags), work, flags.device);
     record.rows = outcome.rows;
     const auto path = records_folder() / (flags.name + ".json");
     write_record(path, record);
@@ -174,8 +189,7 @@ void add_parity(CLI::App& app) {
   add_number(app, "--from", flags->from,
              "one stage (default: the whole chain, each rung against the one below)");
   add_number(app, "--to", flags->to, "the other stage; the higher one is under test");
-  add_choice(app, "--dtype", flags->dtype, {"fp64", "fp32", "tf32", "bf16", "fp16"},
-             "what the higher stage computes in");
+  add_choice(app, "--dtype", flags->dtype, dtype_names(), "what the higher stage computes in");
   add_device(app, flags->device);
   add_number(app, "--threads", flags->threads, "CPU threads (default 0: all cores)");
   add_number(app, "--interpreter-steps", flags->interpreter_steps,

@@ -9,6 +9,7 @@
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
+#include "shared/data/token_files.hpp"
 #include "shared/report/tables.hpp"
 #include "shared/speed/decoding.hpp"
 
@@ -48,10 +49,7 @@ void keep(const ProfileFlags& flags, const Record& record) {
 std::string command_of(const ProfileFlags& flags, int stage) {
   std::string command = fmt::format("./ladder profile --stage {}", stage);
   if (flags.decode) command += " --decode";
-  if (!flags.place.dtype.empty()) command += " --dtype " + flags.place.dtype;
-  if (flags.place.device != Device::automatic)
-    command += fmt::format(" --device {}", name_of(flags.place.device));
-  if (flags.place.threads != 0) command += fmt::format(" --threads {}", flags.place.threads);
+  command += place_words(flags.place.dtype, flags.place.device, flags.place.threads);
   if (!flags.run.preset.empty()) command += " --preset " + flags.run.preset;
   command += flags.run.words();
   if (flags.steps) command += fmt::format(" --steps {}", *flags.steps);
@@ -82,6 +80,7 @@ void run_decoding(const ProfileFlags& flags) {
 }
 
 void run_profile(const ProfileFlags& flags) {
+  require_distinct_outputs(data_files(flags.run.data), {flags.json});
   require_writable_file(flags.json);
   if (flags.decode) return run_decoding(flags);
   Place place = resolve_place(flags.place);
@@ -116,9 +115,7 @@ void add_profile(CLI::App& app) {
   add_place_flags(app, flags->place);
   add_choice(app, "--preset", flags->run.preset, preset_names(),
              "where all settings start from (default micro)");
-  add_text(app, "--data", flags->run.data,
-           "text or folder of token files to train on (default: the embedded names)")
-      .type("FILE");
+  add_data_flag(app, flags->run.data);
   add_setting_flags(app, flags->run,
                     {"--n-layer", "--n-embd", "--n-head", "--n-kv-head", "--block-size", "--batch-size"});
   add_number(app, "--steps", flags->steps,

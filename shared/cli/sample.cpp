@@ -36,7 +36,8 @@ void validate_flags(SampleFlags& flags) {
   validate(flags.options);
 }
 
-/// The prompt's tokens: as given, or the start token and the characters of --prompt.
+/// The prompt's tokens: as given, or the characters of --prompt. The start token is put before them where it marks
+/// the beginning of a text, and stands alone for an empty prompt.
 std::vector<std::int32_t> prompt_tokens(const SampleFlags& flags, const Tokenizer& tokenizer) {
   if (!flags.tokens.empty()) return flags.tokens;
   std::vector<std::int32_t> tokens;

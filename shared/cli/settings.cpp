@@ -12,12 +12,6 @@
 namespace ladder::cli {
 namespace {
 
-std::vector<std::string> dtype_names() {
-  std::vector<std::string> names;
-  for (Dtype dtype : kAllDtypes) names.emplace_back(name_of(dtype));
-  return names;
-}
-
 template <class Config>
 void add_flags(CLI::App& app, Given<Config>& given, const std::set<std::string_view>* only) {
   visit_settings<Config>([&](const auto& row) {
@@ -79,17 +73,40 @@ Place resolve_place(const PlaceFlags& flags) {
   return place;
 }
 
+std::string place_words(const std::string& dtype, Device device, int threads) {
+  std::string words;
+  if (!dtype.empty()) words += " --dtype " + dtype;
+  if (device != Device::automatic) words += fmt::format(" --device {}", name_of(device));
+  if (threads != 0) words += fmt::format(" --threads {}", threads);
+  return words;
+}
+
 std::vector<std::string> preset_names() {
   std::vector<std::string> names;
   for (const Preset& preset : presets()) names.push_back(preset.name);
   return names;
 }
 
-void add_run_flags(CLI::App& app, RunFlags& flags) {
-  add_choice(app, "--preset", flags.preset, preset_names(), "where all settings start from (default micro)");
-  add_text(app, "--data", flags.data,
+std::vector<std::string> dtype_names() {
+  std::vector<std::string> names;
+  for (Dtype dtype : kAllDtypes) names.emplace_back(name_of(dtype));
+  return names;
+}
+
+std::string data_name(const std::string& data) {
+  const std::filesystem::path path(data);
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
+void add_data_flag(CLI::App& app, std::string& path) {
+  add_text(app, "--data", path,
            "a text, or token files: train.bin or its folder (default: the embedded names)")
       .type("FILE");
+}
+
+void add_run_flags(CLI::App& app, RunFlags& flags) {
+  add_choice(app, "--preset", flags.preset, preset_names(), "where all settings start from (default micro)");
+  add_data_flag(app, flags.data);
   add_flags(app, flags.model, nullptr);
   add_flags(app, flags.train, nullptr);
 }
@@ -113,10 +130,8 @@ template struct Given<GptConfig>;
 template struct Given<TrainConfig>;
 
 std::string RunFlags::words() const {
-  std::string words = model.words() + train.words();
-  if (data.empty()) return words;
-  const std::filesystem::path path(data);
-  return words + " --data " + (path.has_filename() ? path : path.parent_path()).filename().string();
+  const std::string words = model.words() + train.words();
+  return data.empty() ? words : words + " --data " + data_name(data);
 }
 
 RunSettings resolve_run(const RunFlags& flags) {

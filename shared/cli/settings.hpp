@@ -19,7 +19,7 @@ class App;
 
 namespace ladder::cli {
 
-/// Where a model runs; what train, sample and logits share.
+/// Where a model runs; what train, sample, logits and profile share.
 struct PlaceFlags {
   std::optional<int> stage;
   std::string dtype;
@@ -28,6 +28,9 @@ struct PlaceFlags {
 };
 
 void add_place_flags(CLI::App& app, PlaceFlags& flags);
+
+/// What was given of a place, as flags: " --dtype bf16 --device gpu"; "", automatic and 0 stand for not given.
+std::string place_words(const std::string& dtype, Device device, int threads);
 
 /// A stage, what it computes in and on which device.
 struct Place {
@@ -62,7 +65,14 @@ struct RunFlags {
 
 /// Of all presets, as --preset takes them.
 std::vector<std::string> preset_names();
+/// Of all types, as --dtype takes them.
+std::vector<std::string> dtype_names();
 
+/// The last part of the path of a text, or of a folder of token files: no path of this machine.
+std::string data_name(const std::string& path);
+
+/// --data; `path` must outlive the parsing.
+void add_data_flag(CLI::App& app, std::string& path);
 /// --preset, --data and all settings; `flags` must outlive the parsing.
 void add_run_flags(CLI::App& app, RunFlags& flags);
 /// Of the settings, those with these flags.
@@ -86,7 +96,7 @@ RunSettings resume_run(const RunFlags& flags, const PlaceFlags& place, const Che
 std::string describe(const Place& place);
 /// "1 layer, width 16, 4 heads, 16 positions, 27 tokens: 4192 parameters"
 std::string describe(const GptConfig& model);
-/// "1000 steps of 1 sequence, lr 0.01 falling to 0 over 1000 steps, betas 0.85 and 0.99, eps 1e-08, seed 42", and
+/// "1000 steps of 1 sequence, lr 0.01 falling to 0 over 1000 steps, betas 0.85 0.99, eps 1e-08, seed 42", and
 /// what the table of settings adds for one that is on: ", clipped at norm 1"
 std::string describe(const TrainConfig& train);
 

@@ -8,6 +8,7 @@
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
+#include "shared/data/token_files.hpp"
 #include "shared/report/tables.hpp"
 #include "shared/speed/chain.hpp"
 
@@ -47,18 +48,19 @@ ChainSettings settings_of(const SpeedupFlags& flags) {
 }
 
 std::string command_of(const SpeedupFlags& flags) {
-  return fmt::format("./ladder speedup --size {}{} --record", flags.size, flags.run.words());
+  return fmt::format("./ladder speedup --size {}{}{} --record", flags.size, place_words("", flags.device, 0),
+                     flags.run.words());
 }
 
 void run_speedup(const SpeedupFlags& flags) {
   require(flags.rounds > 0, "--rounds is {}: it must be 1 or more", flags.rounds);
   require(flags.documents >= 0, "--documents is {}: it must be 1 or more", flags.documents);
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
+  require_distinct_outputs(data_files(flags.run.data), {flags.json});
   require_writable_file(flags.json);
   const ChainSettings settings = settings_of(flags);
   const Run run = prepare_run(settings.model, settings.train, settings.data);
-  const std::string data =
-      run.data.path.empty() ? "the embedded names" : std::filesystem::path(run.data.path).filename().string();
+  const std::string data = run.data.path.empty() ? "the embedded names" : data_name(run.data.path);
   const std::string work = fmt::format(
       "{}; the first {} documents of {} from the initial weights, seed {}, median of {} rounds, {}",
       describe(run.model), settings.documents, data, run.train.seed, settings.rounds,
@@ -90,9 +92,7 @@ void run_speedup(const SpeedupFlags& flags) {
 void add_speedup(CLI::App& app) {
   const auto flags = std::make_shared<SpeedupFlags>();
   add_choice(app, "--size", flags->size, preset_names(), "the preset to race (default micro)");
-  add_text(app, "--data", flags->run.data,
-           "text or folder of token files to train on (default: the embedded names)")
-      .type("FILE");
+  add_data_flag(app, flags->run.data);
   add_setting_flags(app, flags->run,
                     {"--n-layer", "--n-embd", "--n-head", "--block-size", "--batch-size", "--seed"});
   add_device(app, flags->device);

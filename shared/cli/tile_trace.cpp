@@ -9,6 +9,7 @@
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/settings.hpp"
 #include "shared/tile/pictures/flow.hpp"
 #include "shared/tile/pictures/picture.hpp"
 #include "shared/tile/pictures/tile_svg.hpp"
@@ -174,6 +175,7 @@ std::string picture_text(const LoggedBlock& logged, const std::string& kind) {
 }
 
 void run_tile_trace(const TileTraceFlags& flags) {
+  require_distinct_outputs({}, {flags.json, flags.output});
   require_writable_file(flags.json);
   require_writable_file(flags.output);
   LogRequest request{flags.kernel, {}, parse_dtype(flags.dtype), !flags.all_keys, {}};
@@ -210,7 +212,7 @@ void run_tile_trace(const TileTraceFlags& flags) {
 
 void add_tile_trace(CLI::App& app) {
   const auto flags = std::make_shared<TileTraceFlags>();
-  std::vector<std::string> names, dtypes;
+  std::vector<std::string> names;
   std::map<std::string, std::string> owners;
   for (const LoggedKernel& kernel : logged_kernels()) {
     names.emplace_back(kernel.name);
@@ -218,11 +220,10 @@ void add_tile_trace(CLI::App& app) {
       owners[size.name] +=
           fmt::format("{}{}: {}", owners[size.name].empty() ? "" : ", ", kernel.name, size.usual);
   }
-  for (Dtype dtype : kAllDtypes) dtypes.emplace_back(name_of(dtype));
   add_choice(app, "kernel", flags->kernel, names, "the kernel to follow").required();
   for (const auto& [name, usual] : owners)
     add_number(app, "--" + name, flags->sizes[name], "size of the input (" + usual + ")");
-  add_choice(app, "--dtype", flags->dtype, dtypes, "element type (default fp32)");
+  add_choice(app, "--dtype", flags->dtype, dtype_names(), "element type (default fp32)");
   add_numbers(app, "--block", flags->block,
               "the block to follow, counted from 0 (default: one that shows most)")
       .type("X,Y,Z");

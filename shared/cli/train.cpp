@@ -262,7 +262,7 @@ Json configuration_json(const Session& session) {
   json["stage"] = session.place.stage;
   if (!session.place.options.variant.empty()) json["variant"] = session.place.options.variant;
   json["preset"] = session.preset;
-  json["data"] = run.data.path.empty() ? "embedded names" : fs::path(run.data.path).filename().string();
+  json["data"] = run.data.path.empty() ? "embedded names" : data_name(run.data.path);
   json["parameters"] = parameter_count(run.model);
   json["token_hash"] = hex64(run.source->token_hash());
   json["emulated"] = session.engine->emulated();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string_view>
-#include <utility>
 
 #include "shared/base/error.hpp"
 #include "shared/data/text.hpp"

@@ -13,7 +13,7 @@ const Record* find_record(const std::string& name, const std::vector<Record>& re
                          [&](const RecordRow& row) { return is_stale(row, folder); });
   };
   constexpr std::string_view gpu = "-gpu";
-  const bool any_card = name.size() > gpu.size() && name.substr(name.size() - gpu.size()) == gpu;
+  const bool any_card = name.size() > gpu.size() && name.ends_with(gpu);
   const std::string stem = any_card ? name.substr(0, name.size() - gpu.size() + 1) : name;
   for (const Record& record : records) {
     if (record.name == name) return &record;

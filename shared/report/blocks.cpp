@@ -22,14 +22,6 @@ using Records = std::vector<Record>;
 
 constexpr std::string_view kOpen = "<!-- generated: ", kOpenEnd = " -->", kClose = "<!-- /generated -->";
 
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
-}
-
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 std::string trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(' '), last = text.find_last_not_of(' ');
   return first == std::string_view::npos ? std::string() : std::string(text.substr(first, last - first + 1));
@@ -61,8 +53,7 @@ std::vector<const Record*> records_of(const Words& words, const Records& records
 }
 
 bool begins_with_one_of(const std::string& text, const std::vector<std::string>& starts) {
-  return std::any_of(starts.begin(), starts.end(),
-                     [&](const std::string& s) { return starts_with(text, s); });
+  return std::any_of(starts.begin(), starts.end(), [&](const std::string& s) { return text.starts_with(s); });
 }
 
 /// A kind of record that is shown as a table: how its name begins and ends, and the table's cells.
@@ -80,7 +71,7 @@ constexpr TableKind kTableKinds[] = {{"speedup-", "", speedup_cells},
 /// nullptr where a record of that name is no table.
 const TableKind* table_kind_of(std::string_view name) {
   for (const TableKind& kind : kTableKinds)
-    if (starts_with(name, kind.start) && ends_with(name, kind.end)) return &kind;
+    if (name.starts_with(kind.start) && name.ends_with(kind.end)) return &kind;
   return nullptr;
 }
 
@@ -110,12 +101,10 @@ std::string output_block(const Record& record, const std::vector<std::string>& l
                          const fs::path& folder) {
   std::string text = "```\n$ " + record.command + "\n";
   for (const std::string& line : lines) text += line + "\n";
-  const std::vector<bool> stale = staleness(record, folder);
-  const bool any = std::find(stale.begin(), stale.end(), true) != stale.end();
   text += "```\n";
   if (const std::size_t all = lines_of(record).size(); lines.size() < all)
     text += fmt::format("\n({} lines of {}.)\n", lines.size(), all);
-  return text + (any ? "\n(stale: the program has changed since)\n" : "");
+  return text + (any_stale(record, folder) ? "\n(stale: the program has changed since)\n" : "");
 }
 
 /// Runs of blanks as one: the columns of a text are padded.
@@ -133,7 +122,7 @@ std::vector<std::string> excerpt_of(const Record& record, const std::vector<std:
   std::vector<std::string> chosen;
   std::size_t at = 0;
   for (const std::string& start : starts) {
-    while (at < lines.size() && !starts_with(with_single_blanks(lines[at]), start)) ++at;
+    while (at < lines.size() && !with_single_blanks(lines[at]).starts_with(start)) ++at;
     require(at < lines.size(), "record '{}': no line begins with '{}' behind the one before it", record.name,
             start);
     chosen.push_back(lines[at++]);
@@ -248,7 +237,7 @@ constexpr BlockKind kBlockKinds[] = {
 
 const BlockKind& kind_of(const std::string& block) {
   return *std::find_if(std::begin(kBlockKinds), std::end(kBlockKinds), [&](const BlockKind& kind) {
-    return kind.whole ? block == kind.start : starts_with(block, kind.start);
+    return kind.whole ? block == kind.start : block.starts_with(kind.start);
   });
 }
 
@@ -271,7 +260,7 @@ std::vector<fs::path> documents(const fs::path& folder) {
   add(folder / "shared" / "HACKING.md");
   for (const auto& top : fs::directory_iterator(folder)) {
     const std::string name = top.path().filename().string();
-    if (!top.is_directory() || (name != "shared" && !starts_with(name, "stage"))) continue;
+    if (!top.is_directory() || (name != "shared" && !name.starts_with("stage"))) continue;
     add(top.path() / "README.md");
     for (auto at = fs::recursive_directory_iterator(top.path()); at != fs::recursive_directory_iterator();
          ++at) {

@@ -171,7 +171,7 @@ std::string front_picture(const FrontRecords& records, const std::filesystem::pa
                height = third + bars_height(gpu.size()) + 12;
   bool stale = false;
   for (const Record* record : {records.cpu, records.gpu, records.curves})
-    for (const RecordRow& row : record->rows) stale = stale || is_stale(row, folder);
+    stale = stale || any_stale(*record, folder);
   std::string svg = fmt::format(
       "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 784 {0:.0f}' width='784' role='img' "
       "aria-label='Loss curves and speed of every stage'>\n{1}<rect class='page' width='784' "

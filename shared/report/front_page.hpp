@@ -14,7 +14,7 @@ namespace ladder {
 /// Where the picture lies, from the source folder.
 constexpr const char* kPicture = "shared/report/ladder.svg";
 
-/// The records that the table and the picture are made of. Pointers to committed records; none is null.
+/// The records that the picture is made of. Pointers to committed records; none is null.
 struct FrontRecords {
   const Record* cpu;     ///< "speedup-micro": the interpreter and stages 0 and 1 on a processor
   const Record* gpu;     ///< "speedup-small-gpu": stages 1 and up on a machine with a GPU

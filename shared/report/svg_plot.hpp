@@ -8,7 +8,7 @@ namespace ladder {
 
 struct PlotLine {
   std::string name;
-  /// One per step; values that are not finite (or, on a log axis, not positive) are gaps.
+  /// One for every PlotSettings::steps_each steps; values that are not finite (or, on a log axis, not positive) are gaps.
   std::vector<double> values;
   int color = 0;       ///< number of a CSS variable --series-N
   bool faint = false;  ///< thin, transparent and without an entry in the legend

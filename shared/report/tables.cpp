@@ -8,8 +8,6 @@
 namespace ladder {
 namespace {
 
-bool starts_with(const std::string& text, std::string_view prefix) { return text.rfind(prefix, 0) == 0; }
-
 std::string with_mark(const RecordRow& row, std::size_t i, const std::vector<bool>& stale) {
   std::string name = row.name;
   if (row.values.value("emulated", false)) name += " (emulated)";
@@ -145,7 +143,7 @@ Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>
   for (const RecordRow& row : rows)
     for (const Json& kernel : row.values.at("kernels"))
       in_bf16[kernel.at("kernel").get<std::string>()] |=
-          starts_with(kernel.at("arguments").get<std::string>(), "bf16");
+          kernel.at("arguments").get<std::string>().starts_with("bf16");
   std::map<std::string, std::vector<std::string>> lines;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Json& kernels = rows[i].values.at("kernels");
@@ -157,7 +155,7 @@ Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>
       spilling += spilled > 0 ? 1 : 0;
       const auto name = kernel.at("kernel").get<std::string>(),
                  arguments = kernel.at("arguments").get<std::string>();
-      if (!starts_with(arguments, in_bf16[name] ? "bf16" : "fp32")) continue;
+      if (!arguments.starts_with(in_bf16[name] ? "bf16" : "fp32")) continue;
       std::vector<std::string>& line = lines[fmt::format("{} {}", name, arguments)];
       line.resize(rows.size());
       line[i] = fmt::format("{}, {:.1f}, {}, {}", kernel.at("registers").get<int>(),
@@ -202,10 +200,9 @@ std::string caption(const std::vector<const Record*>& records) {
   return text + "\n";
 }
 
-std::vector<bool> staleness(const Record& record, const std::filesystem::path& folder) {
-  std::vector<bool> stale;
-  for (const RecordRow& row : record.rows) stale.push_back(is_stale(row, folder));
-  return stale;
+bool any_stale(const Record& record, const std::filesystem::path& folder) {
+  return std::any_of(record.rows.begin(), record.rows.end(),
+                     [&](const RecordRow& row) { return is_stale(row, folder); });
 }
 
 }  // namespace ladder

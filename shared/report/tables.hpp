@@ -10,12 +10,12 @@
 
 namespace ladder {
 
-/// The table of a record of `ladder speedup` (its rows as run_chain's record_row gives them). `stale` marks rows. How
+/// The table of a record of `ladder speedup` (its rows as record_rows of shared/speed/chain.hpp gives them). `stale` marks rows. How
 /// fast an emulated stage is says nothing of its kernels, so such a row is compared with no stage below it.
 Cells speedup_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
 /// The table of a record of `ladder parity`: one line a pair of stages, one column a level.
 Cells parity_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
-/// The table of tolerances: what, type, rule, ceiling, limit, measured, reason.
+/// The table of tolerances: what, type, compared with, rule, measured, limit, ceiling, why.
 Cells tolerance_cells();
 /// The table of a record of `ladder profile`.
 Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
@@ -29,7 +29,7 @@ Cells resource_cells(const std::vector<RecordRow>& rows, const std::vector<bool>
 /// by the same call, that is said once; otherwise each has a paragraph.
 std::string caption(const std::vector<const Record*>& records);
 
-/// The record's rows that have changed sources since.
-std::vector<bool> staleness(const Record& record, const std::filesystem::path& folder);
+/// Whether a row's sources have changed since it was measured.
+bool any_stale(const Record& record, const std::filesystem::path& folder);
 
 }  // namespace ladder

@@ -6,7 +6,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/text_table.hpp"
-#include "shared/device/device_ops.hpp"
+#include "shared/device/gpu.hpp"
 #include "shared/records/machine.hpp"
 
 namespace ladder {

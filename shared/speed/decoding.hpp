@@ -21,8 +21,7 @@ struct DecodingRow {
 /// Throws InputError for a block of fewer than 4 positions.
 std::vector<DecodingRow> measure_decoding(Engine& engine, int rounds);
 
-/// As a record keeps them: "seconds", "rows", and of the first row on "times_token", the time as a multiple
-/// of that of the next token.
+/// As a record keeps them: "seconds", "rows" and "times_token", the time as a multiple of that of the next token.
 std::vector<RecordRow> record_rows(const std::vector<DecodingRow>& rows, const std::string& sources,
                                    bool hashes);
 

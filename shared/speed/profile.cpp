@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 
 #include "shared/base/error.hpp"
 #include "shared/device/ceilings.hpp"
