@@ -62,7 +62,7 @@ void check_refused(const Bad& bad) {
 TEST_CASE("data that cannot be trained on") {
   for (const Bad& bad : std::vector<Bad>{
            {{"train", "--data", "missing"}, {"missing", "No such file"}},
-           {{"train", "--data", "empty"}, {"empty"}},
+           {{"train", "--data", "empty"}, {"the file is empty"}},
            {{"train", "--data", "blank"}, {"blank", "white space"}},
            {{"train", "--data", "folder"}, {"folder", "directory"}},
            {{"train", "--data", "plain/x"}, {"plain/x", "directory"}},
@@ -77,7 +77,7 @@ TEST_CASE("texts that cannot be prepared, and token files that cannot be trained
            {{"prepare"}, {"text"}},
            {{"prepare", "plain"}, {"--out"}},
            {{"prepare", "missing", "--out", "new"}, {"missing", "No such file"}},
-           {{"prepare", "empty", "--out", "new"}, {"empty"}},
+           {{"prepare", "empty", "--out", "new"}, {"the file is empty"}},
            {{"prepare", "latin", "--out", "new"}, {"latin", "line 3", "UTF-8"}},
            {{"prepare", "one", "--out", "new"}, {"one", "one character"}},
            {{"prepare", "plain", "--out", "blank"}, {"blank"}},
@@ -298,6 +298,7 @@ TEST_CASE("one launch: only stage 3, fp32 or fp64, one sequence a step, sizes th
            {with({"--stage", "3", "--n-embd", "68"}), {"68", "up to 64"}},
            {with({"--stage", "3", "--block-size", "17"}), {"17 positions", "up to 16"}},
            {with({"--stage", "3", "--resume"}), {"--resume needs --checkpoint"}},
+           {with({"--stage", "3", "--clip", "1"}), {"--one-launch", "does not clip"}},
        })
     check_refused(bad);
 }
@@ -328,6 +329,7 @@ TEST_CASE("a fused step: only stage 3, fp32 or fp64, sizes that fit its tiles") 
            {with({"--stage", "3", "--one-launch"}), {"--one-launch", "--fused-step"}},
            {with({"--stage", "3", "--dtype", "bf16"}), {"fp32 or fp64", "bf16"}},
            {with({"--stage", "3", "--n-embd", "68"}), {"--fused-step", "68", "up to 64"}},
+           {with({"--stage", "3", "--clip", "1"}), {"--fused-step", "does not clip"}},
            {with({"--stage", "3", "--block-size", "17"}), {"17 positions", "up to 16"}},
        })
     check_refused(bad);

@@ -239,7 +239,7 @@ TEST_CASE("a resumed run refuses settings that are not its own") {
       0);
 }
 
-TEST_CASE("a checkpoint from before a setting resumes with its default") {
+TEST_CASE("a finished run's checkpoint from before a setting is read, and answers as it did") {
   const TemporaryFolder folder;
   const Case c = {"1", "fp64", "20"};
   const Json expected = uninterrupted(folder, c);

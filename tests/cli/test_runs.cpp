@@ -22,6 +22,16 @@ test::Outcome succeed(const TemporaryFolder& folder, const std::vector<std::stri
   return outcome;
 }
 
+/// The call would replace `file`, which it reads: it does not.
+void refuses_to_replace(const TemporaryFolder& folder, const char* file,
+                        const std::vector<std::string>& arguments) {
+  const std::string before = test::text_of(folder / file);
+  const test::Outcome outcome = test::run_program(folder.path(), arguments);
+  CHECK(outcome.code == 2);
+  CHECK_THAT(outcome.err, Contains(std::string(file) + ": is read by this command"));
+  CHECK(test::text_of(folder / file) == before);
+}
+
 }  // namespace
 
 TEST_CASE("help names every subcommand and exits with 0") {
@@ -102,6 +112,9 @@ TEST_CASE("a prepared text trains as the text itself does, and resumes") {
   CHECK(losses("data/train.bin", {"--checkpoint", "run"}) == of_text);
   succeed(folder, {"train", "--checkpoint", "run", "--resume"});
   succeed(folder, {"train", "--checkpoint", "run", "--resume", "--data", "text"});
+  refuses_to_replace(folder, "data/train.bin",
+                     {"train", "--preset", "small", "--block-size", "8", "--data", "data", "--save-weights",
+                      "data/train.bin"});
 }
 
 TEST_CASE("tokens without a text are trained on and sampled as numbers") {
@@ -120,6 +133,12 @@ TEST_CASE("tokens without a text are trained on and sampled as numbers") {
   CHECK_THAT(sampled, Catch::Matchers::StartsWith("1 2 "));
   CHECK(std::count(sampled.begin(), sampled.end(), ' ') == 5);
   CHECK(test::run_program(folder.path(), {"sample", "--weights", "w", "--prompt", "ab"}).code == 2);
+  refuses_to_replace(folder, "w", {"sample", "--weights", "w", "--tokens", "1,2", "--json", "w"});
+  refuses_to_replace(folder, "w", {"logits", "--weights", "w", "--tokens", "1,2", "--json", "w"});
+  refuses_to_replace(
+      folder, "w",
+      {"train", "--preset", "small", "--n-layer", "1", "--n-embd", "8", "--n-head", "2", "--block-size", "8",
+       "--data", "train.bin", "--init-weights", "w", "--save-weights", "w"});
 }
 
 TEST_CASE("a record of a profile names every flag that decides its work, and no path") {

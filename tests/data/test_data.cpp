@@ -211,6 +211,9 @@ TEST_CASE("windows of a stream lie in its first nine tenths, are reproducible an
       different.insert(window.tokens);
     }
   CHECK(different.size() == 26);
+  std::set<Ids> held_out;
+  for (int i = 0; i < 50; ++i) held_out.insert(source.held_out_sequence(i).tokens);
+  CHECK(held_out.size() > 10);
   CHECK(run_of(text, 10, batches(4, 2, 1), true).source->token_hash() != source.token_hash());
 }
 

@@ -77,7 +77,7 @@ TEST_CASE("prepared files are byte for byte what nanoGPT's character preparation
 
 TEST_CASE("a run on prepared files is the run on their text") {
   const TemporaryFolder folder;
-  const std::string text = text_of_letters(1000);
+  const std::string text = text_of_letters(50000);  // more than one write of tokens
   test::write_text(folder / "text", text);
   fs::create_directory(folder / "files");
   prepare(folder / "files", text);
@@ -91,7 +91,7 @@ TEST_CASE("a run on prepared files is the run on their text") {
     CHECK(of_files.source->held_out_sequence(7).tokens == of_text.source->held_out_sequence(7).tokens);
     CHECK(of_files.source->sequence(5, 2).targets == of_text.source->sequence(5, 2).targets);
     CHECK(of_files.source->notice().empty());
-    CHECK_THAT(of_files.source->describe(), Contains("1000 tokens") && Contains("100 held out"));
+    CHECK_THAT(of_files.source->describe(), Contains("50000 tokens") && Contains("5000 held out"));
   }
 }
 

@@ -22,9 +22,8 @@ void check_close(const TensorList& got, const TensorList& want, double tolerance
 
 /// Fourth-order central difference of the loss by one parameter.
 double slope(Engine& engine, TensorList& parameters, std::size_t tensor, std::size_t i, const Batch& batch) {
-  const double h = 1e-6,
-               // small: a step over the corner of a ReLU spoils the difference
-      value = parameters[tensor][i];
+  // h is small, since a step over the corner of a ReLU spoils the difference.
+  const double h = 1e-6, value = parameters[tensor][i];
   const auto at = [&](double x) {
     parameters[tensor].set(i, x);
     engine.load_parameters(parameters);

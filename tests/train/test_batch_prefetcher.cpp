@@ -40,10 +40,12 @@ class CountingSource final : public TokenSource {
     config.grad_accum = 2;
     return config;
   }
-  Sequence sequence_of(std::int64_t s, int, int) const override {
+  Sequence sequence_of(std::int64_t s, int index, int) const override {
     if (s >= breaks_at_) throw InputError(fmt::format("step {} cannot be made", s));
     ++made_;
-    const std::vector<std::int32_t> tokens(block_size_, static_cast<std::int32_t>(s));
+    // No two sequences are alike, and not all are full: then the layouts differ, too.
+    const std::vector<std::int32_t> tokens(block_size_ - (index == 0 ? 0 : 1),
+                                           static_cast<std::int32_t>(1000 * s + index));
     return {tokens, tokens};
   }
 
@@ -59,10 +61,10 @@ constexpr int kLarge = 64, kSmall = 2, kBlock = 256;
 TEST_CASE("batches come in order, ahead or not, and are those of the source") {
   for (const int sequences : {kSmall, kLarge}) {
     const CountingSource source(sequences, kBlock);
-    BatchPrefetcher batches(source, Layout::padded, Ranks{}, 3, 40);
+    BatchPrefetcher batches(source, Layout::padded, Ranks{1, 2}, 3, 40);
     CHECK(batches.makes_ahead() == (sequences == kLarge));
     for (std::int64_t s = 3; s < 40; ++s) {
-      const std::vector<Batch> got = batches.next(), expected = source.step(s, Layout::padded);
+      const std::vector<Batch> got = batches.next(), expected = source.step(s, Layout::padded, 1, 2);
       REQUIRE(got.size() == 2);
       for (std::size_t g = 0; g < got.size(); ++g) {
         CHECK(got[g].tokens_n == expected[g].tokens_n);

@@ -1,7 +1,9 @@
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "shared/base/error.hpp"
 #include "shared/stages.hpp"
@@ -130,9 +132,12 @@ TEST_CASE("an engine that takes many steps at a time is handed groups, cut where
     hooks.cut_every = cut.every;
     hooks.on_step = [&](std::int64_t done, double, double) { steps.push_back(done); };
     hooks.after_step = [&](const TrainResult& so_far) { ends.push_back(so_far.steps_done()); };
+    const auto start = std::chrono::steady_clock::now();
     const TrainResult result = train(engine, *run.source, run.train, hooks);
+    const std::chrono::duration<double, std::milli> whole = std::chrono::steady_clock::now() - start;
     CHECK(result.loss == want);
     CHECK(result.ms.size() == 15);
+    CHECK(std::accumulate(result.ms.begin(), result.ms.end(), 0.0) <= whole.count());  // each its share
     CHECK(steps.size() == 15);
     CHECK(engine.taken == cut.taken);
     CHECK(ends == cut.ends);
