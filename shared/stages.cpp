@@ -100,7 +100,7 @@ const std::vector<Entry>& entries() {
         {one_launch(), fused_step()}},
        nullptr,
        [](const EngineOptions& options) {
-         return std::unique_ptr<Ops>(make_tile_ops(options.dtype, options.device, options.threads));
+         return make_tile_ops(options.dtype, options.device, options.threads);
        }},
   };
   return all;

@@ -83,7 +83,6 @@ class Json {
   // ---- kind and size ----
   Kind kind() const noexcept { return kind_; }
   bool is_null() const noexcept { return kind_ == Kind::null; }
-  bool is_bool() const noexcept { return kind_ == Kind::boolean; }
   bool is_number() const noexcept { return kind_ >= Kind::negative && kind_ <= Kind::real; }
   bool is_whole() const noexcept { return kind_ == Kind::whole; }  ///< an integer of 0 or more
   bool is_string() const noexcept { return kind_ == Kind::string; }

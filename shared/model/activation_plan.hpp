@@ -32,7 +32,7 @@ class ActivationPlan {
   /// Throws InputError when no tensor has that name.
   const ActivationSpec& find(std::string_view name) const;
 
-  /// The tensor `name` in an arena that starts at `arena`; Role is the role it is used in.
+  /// The tensor `name` in an arena that starts at `arena`; Reference is Act or Stat, by its role.
   template <class Reference>
   Reference in(void* arena, std::string_view name) const {
     const ActivationSpec& spec = find(name);

@@ -63,7 +63,7 @@ const Preset& find_preset(std::string_view name);
 /// and what would be valid.
 ///
 /// A shape is validated where it enters the program: prepare_run() for settings, load_checkpoint() and
-/// load_weights() for files. Whatever takes a GptConfig behind them (engines, kernels) takes a valid one, and checks
+/// load_model() for files. Whatever takes a GptConfig behind them (engines, kernels) takes a valid one, and checks
 /// only what it alone demands.
 void validate(const GptConfig& config);
 void validate(const TrainConfig& config);

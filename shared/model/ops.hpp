@@ -2,8 +2,8 @@
 //
 // Stages 1 to 4 share the model text (microgpt.cpp) and supply an Ops each: they re-implement every operation, the
 // memory and the optimizer step. Chosen at run time, so that Eigen, CUDA and tile headers never meet in one translation
-// unit; decorators over Ops give profiling, a NaN guard and the list of what ran. What GPT-2 needs besides (LayerNorm,
-// GELU, bias, dropout) is a list of its own beside this one.
+// unit; decorators over Ops give profiling and a NaN guard. What GPT-2 needs besides (LayerNorm, GELU, bias, dropout)
+// will be a list of its own beside this one.
 //
 // Shape legend, used as a suffix of every tensor name (d in front means the gradient of the loss by it):
 //   b  sequence of the batch (B)             n  row: one position of one sequence (N rows, see batch.hpp)

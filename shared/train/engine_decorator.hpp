@@ -13,7 +13,7 @@
 namespace ladder {
 
 /// Forwards every call to the engine it was made with, but for train_step(), which is its own (and with it
-/// train_steps()). Where training leaves that engine behind, answering() brings it up to date.
+/// train_steps() and steps_at_a_time()). Where training leaves that engine behind, answering() brings it up to date.
 class EngineDecorator : public Engine {
  public:
   explicit EngineDecorator(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}

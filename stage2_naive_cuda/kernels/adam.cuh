@@ -20,7 +20,7 @@ __device__ T clip_scale(const StepConstants& step, const T* squares) {
 // Map:      one thread owns one parameter with its two moments
 // Traffic:  reads 4 `count` elements (g, m, v, master), writes 3 (m, v, master), one more where
 //           param is a copy
-// FLOPs:    15 an element
+// FLOPs:    16 an element
 // Bound:    memory, and near its speed
 // Differs from the previous rung: the loop is gone; the step's numbers are read from memory, because a
 //           recorded launch keeps its arguments

@@ -15,7 +15,7 @@ static_assert(offsetof(StepConstants, correction2) == 5 * sizeof(double) &&
 // Shapes:   step [8]; grad, m, v, master, param: `count` elements, all that decay alike in one launch; squares [1]
 // Map:      one block owns a tile of 1024 parameters with their moments
 // Traffic:  reads 4 `count` elements (g, m, v, master), writes 3, one more where param is a copy
-// FLOPs:    15 an element
+// FLOPs:    16 an element
 // Bound:    memory
 // Differs from the previous rung: tiles instead of threads; 16-bit parameters keep a master copy that small
 //           updates reach

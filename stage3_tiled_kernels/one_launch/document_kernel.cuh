@@ -20,9 +20,8 @@ inline constexpr int kDocumentWarps = 8;
 // Shapes:   tokens_bt, targets_bt [B, T], -1 behind a document's end; weight [P] as Padded lays it out; inputs_bltc
 //           [B, L, T, C] scratch -> factors_nf [B T, F] as FactorColumns says, loss_b [B]
 // Map:      one block owns one document and all that is computed from it
-// Traffic:  reads the weights three times, out of the cache that all blocks share; writes 24 T C
-// factors a layer, some of
-//           them again for every matrix that shares them
+// Traffic:  reads the weights three times, out of the cache that all blocks share; writes 24 T C factors a layer,
+//           some of them again for every matrix that shares them
 // FLOPs:    about 4 N parameters + 12 N T C a layer, for the N positions of a document; split products three times that
 // Bound:    latency: a document's longest chain of dependent operations; a multiprocessor holds one block
 // Differs from the previous rung: no gradient of a weight is made here; in train_kernel.cuh Adam takes each at once
