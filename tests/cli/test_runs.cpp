@@ -112,9 +112,10 @@ TEST_CASE("a prepared text trains as the text itself does, and resumes") {
   CHECK(losses("data/train.bin", {"--checkpoint", "run"}) == of_text);
   succeed(folder, {"train", "--checkpoint", "run", "--resume"});
   succeed(folder, {"train", "--checkpoint", "run", "--resume", "--data", "text"});
-  refuses_to_replace(folder, "data/train.bin",
-                     {"train", "--preset", "small", "--block-size", "8", "--data", "data", "--save-weights",
-                      "data/train.bin"});
+  refuses_to_replace(
+      folder, "data/train.bin",
+      {"train", "--preset", "small", "--n-layer", "1", "--n-embd", "16", "--n-head", "4", "--block-size", "8",
+       "--batch-size", "2", "--steps", "2", "--data", "data", "--save-weights", "data/train.bin"});
 }
 
 TEST_CASE("tokens without a text are trained on and sampled as numbers") {
