@@ -76,7 +76,8 @@ const std::vector<Entry>& entries() {
         "the same derivatives, by hand, on whole matrices",
         "stage1_cpu_tensor",
         {Dtype::fp32, Dtype::fp64},
-        false},
+        false,
+        true},
        nullptr,
        [](const EngineOptions& options) { return make_eigen_ops(options.dtype, options.threads); }},
       {{2,
@@ -97,6 +98,7 @@ const std::vector<Entry>& entries() {
         "stage3_tiled_kernels",
         {Dtype::fp32, Dtype::fp64, Dtype::tf32, Dtype::bf16, Dtype::fp16},
         true,
+        false,
         {one_launch(), fused_step()}},
        nullptr,
        [](const EngineOptions& options) {
@@ -163,10 +165,20 @@ const Entry& find_usable(int stage, const EngineOptions& options) {
   return entry;
 }
 
+void require_architecture(const StageInfo& info, const GptConfig& config) {
+  if (config.architecture != Architecture::gpt2 || info.gpt2) return;
+  std::string valid;
+  for (const StageInfo& stage : stages())
+    if (stage.gpt2) valid += fmt::format("{}{}", valid.empty() ? "" : ", ", stage.number);
+  throw InputError(
+      fmt::format("stage {} ({}) does not run GPT-2: its stages are {}", info.number, info.name, valid));
+}
+
 }  // namespace
 
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options) {
   const Entry& entry = find_usable(stage, options);
+  require_architecture(entry.info, config);
   const Variant* variant = options.variant.empty() ? nullptr : &find_variant(stage, options.variant);
   if (variant != nullptr) variant->check(config, options);
   require(options.communicator->ranks() == 1 || (entry.make_ops != nullptr && variant == nullptr),

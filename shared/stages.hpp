@@ -33,6 +33,7 @@ struct StageInfo {
   std::string folder;         ///< from the source folder; its page is the README.md there
   std::vector<Dtype> dtypes;  ///< the first is the default
   bool gpu;                   ///< has kernels for a GPU
+  bool gpt2 = false;          ///< has the operations of GPT-2, besides microGPT's
   std::vector<Variant> variants = {};
 };
 

@@ -102,12 +102,15 @@ void gradient_squares(const GradientSquares& a) {
 template <class T>
 void adam(const Adam& a) {
   const StepConstants& s = *a.step;
-  const T scale = a.squares ? static_cast<T>(clip_factor(s.clip, *a.squares.as<T>())) : T(1);
+  const double squares = a.squares ? static_cast<double>(*a.squares.as<T>()) : 0.0;
+  if (s.loss_scale != 1.0 && !std::isfinite(squares)) return;
+  const T scale = static_cast<T>(gradient_factor(s, squares));
   const auto g = array<T>(a.grad, a.count) * scale;
   auto m = array<T>(a.m, a.count), v = array<T>(a.v, a.count), p = array<T>(a.param, a.count);
   m = static_cast<T>(s.beta1) * m + static_cast<T>(1.0 - s.beta1) * g;
   v = static_cast<T>(s.beta2) * v + static_cast<T>(1.0 - s.beta2) * g * g;
-  if (a.decays) p *= static_cast<T>(1.0 - s.learning_rate * s.weight_decay);
+  p.tail(static_cast<std::ptrdiff_t>(a.count - a.decays_from)) *=
+      static_cast<T>(1.0 - s.learning_rate * s.weight_decay);
   p -= static_cast<T>(s.learning_rate / s.correction1) * m /
        ((v * static_cast<T>(1.0 / s.correction2)).sqrt() + static_cast<T>(s.eps));
 }

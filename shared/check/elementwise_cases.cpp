@@ -1,4 +1,5 @@
 // Cases of RMSNorm, ReLU, the residual sum, the embedding and the optimizer.
+#include <limits>
 #include <numeric>
 
 #include "shared/check/cases.hpp"
@@ -175,35 +176,50 @@ OpCase embedding_backward(const EmbeddingShape& s) {
   return c;
 }
 
-/// `clip`: 0 for gradients as they are; `decay`: 0 for parameters that keep their size.
-OpCase adam(int count, std::int64_t step, double clip = 0.0, double decay = 0.0) {
+/// What a step of AdamW does besides.
+struct AdamExtras {
+  double clip = 0.0, decay = 0.0, loss_scale = 1.0;
+  bool overflows = false;  ///< the sum of squares is infinite: the step is left out
+  bool squares_given() const { return clip > 0 || loss_scale != 1.0; }
+  std::string name() const {
+    std::string text;
+    if (clip > 0) text += fmt::format(" clip={}", clip);
+    if (decay > 0) text += fmt::format(" decay={}", decay);
+    if (loss_scale != 1.0) text += fmt::format(" loss scale {}{}", loss_scale, overflows ? " overflows" : "");
+    return text;
+  }
+};
+
+/// Where it decays at all, the last two thirds of the parameters do.
+OpCase adam(int count, std::int64_t step, const AdamExtras& extras = {}) {
   OpCase c;
   c.op = "adam";
-  c.shape = fmt::format("count={} step={}{}{}", count, step, clip > 0 ? fmt::format(" clip={}", clip) : "",
-                        decay > 0 ? fmt::format(" decay={}", decay) : "");
-  const std::size_t size = cells(count, 1);
+  c.shape = fmt::format("count={} step={}{}", count, step, extras.name());
+  const std::size_t size = cells(count, 1), from = extras.decay > 0 ? size / 3 : size;
   std::vector<double> v = random_values("v" + c.shape, size);
   for (double& value : v) value = step == 0 ? 0.0 : value * value;
-  std::vector<double> grad = random_values("g" + c.shape, size);
+  std::vector<double> grad = random_values("g" + c.shape, size, extras.loss_scale);
   if (count > 2) grad[1] = 0.0;  // an embedding row that no token used
   c.step_constants = ladder::step_constants(TrainConfig{}, step);
-  c.step_constants->clip = clip;
-  c.step_constants->weight_decay = decay;
+  c.step_constants->clip = extras.clip;
+  c.step_constants->weight_decay = extras.decay;
+  c.step_constants->loss_scale = extras.loss_scale;
+  const double squares = extras.overflows ? std::numeric_limits<double>::infinity()
+                                          : std::inner_product(grad.begin(), grad.end(), grad.begin(), 0.0);
   add(c, Role::gradient, Use::input, "grad", grad);
-  if (clip > 0)
-    add(c, Role::statistic, Use::input, "squares",
-        {std::inner_product(grad.begin(), grad.end(), grad.begin(), 0.0)});
+  const bool given = extras.squares_given();
+  if (given) add(c, Role::statistic, Use::input, "squares", {squares});
   add(c, Role::master, Use::update, "m", random_values("m" + c.shape, size, step == 0 ? 0.0 : 1.0));
   add(c, Role::master, Use::update, "v", v);
   add(c, Role::master, Use::update, "master", random_values("p" + c.shape, size));
   add(c, Role::parameter, Use::update, "param", c.values.at("master"));
   c.run = [=](Ops& ops, const Bound& t) {
-    ops.run(Adam{size, t.step_constants, decay > 0, t.grad("grad"), clip > 0 ? t.stat("squares") : Stat{},
+    ops.run(Adam{size, t.step_constants, from, t.grad("grad"), given ? t.stat("squares") : Stat{},
                  t.master("m"), t.master("v"), t.master("master"), t.param("param")});
   };
   c.naive = [=, settings = *c.step_constants](Values& t) {
-    naive::adam(settings, decay > 0, clip > 0 ? t.at("squares").data() : nullptr, t.at("grad"), t.at("m"),
-                t.at("v"), t.at("master"));
+    naive::adam(settings, from, given ? t.at("squares").data() : nullptr, t.at("grad"), t.at("m"), t.at("v"),
+                t.at("master"));
     t.at("param") = t.at("master");
   };
   return c;
@@ -211,11 +227,11 @@ OpCase adam(int count, std::int64_t step, double clip = 0.0, double decay = 0.0)
 
 /// With the sum of squares at hand but no clipping asked for: gradients are taken as they are.
 OpCase squares_without_clip() {
-  OpCase c = adam(561, 3, 0.5);
+  OpCase c = adam(561, 3, {.clip = 0.5});
   c.shape = "count=561 step=3 squares but no clip";
   c.step_constants->clip = 0.0;
   c.naive = [settings = *c.step_constants](Values& t) {
-    naive::adam(settings, false, nullptr, t.at("grad"), t.at("m"), t.at("v"), t.at("master"));
+    naive::adam(settings, t.at("grad").size(), nullptr, t.at("grad"), t.at("m"), t.at("v"), t.at("master"));
     t.at("param") = t.at("master");
   };
   return c;
@@ -288,11 +304,15 @@ std::vector<OpCase> adam_cases() {
           adam(561, 0),
           adam(4192, 1),
           adam(1000, 700),
-          adam(561, 0, 1.0),
-          adam(1000, 700, 0.5),
-          adam(1000, 700, 100.0),
-          adam(561, 3, 0.0, 0.1),
-          adam(33, 3, 0.25, 2),
+          adam(561, 0, {.clip = 1.0}),
+          adam(1000, 700, {.clip = 0.5}),
+          adam(1000, 700, {.clip = 100.0}),
+          adam(561, 3, {.decay = 0.1}),
+          adam(4192, 3, {.decay = 0.1}),
+          adam(33, 3, {.clip = 0.25, .decay = 2}),
+          adam(561, 3, {.loss_scale = 1024}),
+          adam(1000, 3, {.clip = 0.5, .decay = 0.1, .loss_scale = 65536}),
+          adam(561, 3, {.decay = 0.1, .loss_scale = 1024, .overflows = true}),
           squares_without_clip(),
           gradient_squares(1),
           gradient_squares(561),

@@ -218,16 +218,17 @@ void cross_entropy(const Batch& batch, int V, int columns, double scale, bool wi
   }
 }
 
-void adam(const StepConstants& s, bool decays, const double* squares, const Tensor& grad, Tensor& m,
-          Tensor& v, Tensor& master) {
-  const double norm = squares == nullptr ? 0.0 : std::sqrt(*squares);
+void adam(const StepConstants& s, std::size_t decays_from, const double* squares, const Tensor& grad,
+          Tensor& m, Tensor& v, Tensor& master) {
+  if (squares != nullptr && s.loss_scale != 1.0 && !std::isfinite(*squares)) return;
+  const double norm = squares == nullptr ? 0.0 : std::sqrt(*squares) / s.loss_scale;
   const double factor =
       norm + 1e-6 > s.clip && squares != nullptr && s.clip > 0 ? s.clip / (norm + 1e-6) : 1.0;
   for (std::size_t i = 0; i < grad.size(); ++i) {
-    const double g = factor * grad[i];
+    const double g = factor * grad[i] / s.loss_scale;
     m[i] = s.beta1 * m[i] + (1 - s.beta1) * g;
     v[i] = s.beta2 * v[i] + (1 - s.beta2) * g * g;
-    if (decays) master[i] -= s.learning_rate * s.weight_decay * master[i];
+    if (i >= decays_from) master[i] -= s.learning_rate * s.weight_decay * master[i];
     master[i] -= s.learning_rate * (m[i] / s.correction1) / (std::sqrt(v[i] / s.correction2) + s.eps);
   }
 }

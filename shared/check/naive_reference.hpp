@@ -70,7 +70,7 @@ void cross_entropy(const Batch& batch, int V, int columns, double scale, bool wi
                    Tensor& loss_n, Tensor& loss);
 
 /// `squares`: that of the gradient's norm where it is clipped, or null.
-void adam(const StepConstants& s, bool decays, const double* squares, const Tensor& grad, Tensor& m,
-          Tensor& v, Tensor& master);
+void adam(const StepConstants& s, std::size_t decays_from, const double* squares, const Tensor& grad,
+          Tensor& m, Tensor& v, Tensor& master);
 
 }  // namespace ladder::naive

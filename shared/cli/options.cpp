@@ -95,16 +95,22 @@ Flag add_numbers(CLI::App& app, const std::string& flag, std::vector<std::int32_
               ->transform(number_validator<std::int32_t>())};
 }
 
-Flag add_choice(CLI::App& app, const std::string& flag, std::string& target,
-                const std::vector<std::string>& choices, const std::string& help) {
+Flag on_choice(CLI::App& app, const std::string& flag, const std::vector<std::string>& choices,
+               std::function<void(const std::string&)> take, const std::string& help) {
   const auto check = [choices](std::string& text) -> std::string {
     if (std::find(choices.begin(), choices.end(), text) != choices.end()) return {};
     return fmt::format("'{}' is not valid{} (valid are {})", text, suggestion(text, choices),
                        CLI::detail::join(choices, ", "));
   };
-  return {app.add_option(flag, target, help)
+  return {app.add_option_function<std::string>(flag, std::move(take), help)
               ->type_name(CLI::detail::join(choices, "|"))
               ->check(CLI::Validator(check, ""))};
+}
+
+Flag add_choice(CLI::App& app, const std::string& flag, std::string& target,
+                const std::vector<std::string>& choices, const std::string& help) {
+  return on_choice(
+      app, flag, choices, [&target](const std::string& text) { target = text; }, help);
 }
 
 Flag add_choices(CLI::App& app, const std::string& flag, std::vector<std::string>& target,

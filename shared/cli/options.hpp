@@ -52,6 +52,9 @@ Flag add_numbers(CLI::App& app, const std::string& flag, std::vector<std::int32_
 /// A flag that takes one of `choices`; anything else is refused with the nearest of them.
 Flag add_choice(CLI::App& app, const std::string& flag, std::string& target,
                 const std::vector<std::string>& choices, const std::string& help);
+/// The same; what is given goes to `take`.
+Flag on_choice(CLI::App& app, const std::string& flag, const std::vector<std::string>& choices,
+               std::function<void(const std::string&)> take, const std::string& help);
 /// The same with several of them, commas between.
 Flag add_choices(CLI::App& app, const std::string& flag, std::vector<std::string>& target,
                  const std::vector<std::string>& choices, const std::string& help);

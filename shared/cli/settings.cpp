@@ -22,7 +22,26 @@ void add_flags(CLI::App& app, Given<Config>& given, const std::set<std::string_v
         given.values.*row.member = value;
         given.flags.insert(row.flag);
       };
-      on_number<Value>(app, row.flag, take, row.help);
+      if constexpr (std::is_same_v<Value, bool>)
+        on_number<int>(
+            app, row.flag,
+            [take, row](int value) {
+              require(value == 0 || value == 1, "{} is {}: it must be 1 (yes) or 0 (no)", row.flag, value);
+              take(value == 1);
+            },
+            row.help);
+      else
+        on_number<Value>(app, row.flag, take, row.help);
+    } else if constexpr (is_choice<Value>) {
+      if (only != nullptr && !only->contains(row.flag)) return;
+      std::vector<std::string> names(names_of_choice<Value>.begin(), names_of_choice<Value>.end());
+      on_choice(
+          app, row.flag, names,
+          [&given, row](const std::string& name) {
+            given.values.*row.member = parse_choice<Value>(name, row.flag);
+            given.flags.insert(row.flag);
+          },
+          row.help);
     }
   });
 }

@@ -5,6 +5,25 @@
 #include "shared/base/error.hpp"
 
 namespace ladder {
+namespace {
+
+/// Rows by token, as a counting sort has them: in two walks, however many there are.
+std::vector<std::int32_t> rows_by_token(std::span<const std::int32_t> tokens_n) {
+  const std::int32_t most = tokens_n.empty() ? -1 : std::ranges::max(tokens_n);
+  // padding, which is -1, counts as the token behind the last
+  const auto bucket = [most](std::int32_t token) {
+    return static_cast<std::size_t>(token < 0 ? most + 1 : token);
+  };
+  std::vector<std::int32_t> next(static_cast<std::size_t>(most) + 3, 0);
+  for (const std::int32_t token : tokens_n) ++next[bucket(token) + 1];
+  for (std::size_t v = 1; v < next.size(); ++v) next[v] += next[v - 1];
+  std::vector<std::int32_t> order(tokens_n.size());
+  for (std::size_t n = 0; n < tokens_n.size(); ++n)
+    order[static_cast<std::size_t>(next[bucket(tokens_n[n])]++)] = static_cast<std::int32_t>(n);
+  return order;
+}
+
+}  // namespace
 
 bool Batch::full() const {
   return rows() == batch() * max_length &&
@@ -29,6 +48,7 @@ Batch make_batch(std::span<const Sequence> sequences, Layout layout, int block_s
     for (auto* rows : {&batch.tokens_n, &batch.targets_n, &batch.sequence_n})
       rows->insert(rows->end(), padding, -1);
   }
+  batch.order_n = rows_by_token(batch.tokens_n);
   return batch;
 }
 

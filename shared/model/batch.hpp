@@ -27,6 +27,8 @@ struct BatchView {
   const std::int32_t* sequence_n = nullptr;  ///< the sequence that owns the row, or -1
   const std::int32_t* starts_b = nullptr;
   const std::int32_t* lengths_b = nullptr;
+  const std::int32_t* order_n =
+      nullptr;        ///< the rows sorted by token, those of one token in order; padding last
   bool full = false;  ///< every sequence has max_length rows, all of them with tokens
   /// Positions before row 0, whose keys and values are in memory already: text is generated a row at a time. Only with
   /// one sequence, and only forward.
@@ -38,14 +40,14 @@ struct BatchView {
 /// A batch in host memory.
 struct Batch {
   int max_length = 0;
-  std::vector<std::int32_t> tokens_n, targets_n, sequence_n, starts_b, lengths_b;
+  std::vector<std::int32_t> tokens_n, targets_n, sequence_n, starts_b, lengths_b, order_n;
 
   int batch() const { return static_cast<int>(lengths_b.size()); }
   int rows() const { return static_cast<int>(tokens_n.size()); }
   bool full() const;  ///< every sequence has max_length rows, all of them with tokens
   BatchView view() const {
     return {batch(),           rows(),          max_length,       tokens_n.data(), targets_n.data(),
-            sequence_n.data(), starts_b.data(), lengths_b.data(), full()};
+            sequence_n.data(), starts_b.data(), lengths_b.data(), order_n.data(),  full()};
   }
 };
 

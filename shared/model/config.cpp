@@ -1,5 +1,6 @@
 #include "shared/model/config.hpp"
 
+#include "shared/model/dropout.hpp"
 #include "shared/model/settings.hpp"
 
 namespace ladder {
@@ -7,6 +8,45 @@ namespace {
 
 Preset make_preset(std::string name, std::string summary, GptConfig model, TrainConfig train, bool stream) {
   return {std::move(name), std::move(summary), model, train, stream};
+}
+
+GptConfig gpt2_shape(int layers, int heads, int width, int positions) {
+  GptConfig model;
+  model.architecture = Architecture::gpt2;
+  model.n_layer = layers;
+  model.n_head = heads;
+  model.n_embd = width;
+  model.block_size = positions;
+  model.bias = true;
+  return model;
+}
+
+/// nanoGPT's recipe, as far as a step has it.
+TrainConfig gpt2_train(int batch_size) {
+  TrainConfig train;
+  train.batch_size = batch_size;
+  train.learning_rate = 6e-4;
+  train.beta1 = 0.9;
+  train.beta2 = 0.95;
+  train.weight_decay = 0.1;
+  train.clip = 1.0;
+  return train;
+}
+
+GptConfig shakespeare() {
+  GptConfig model = gpt2_shape(6, 6, 384, 256);
+  model.bias = false;
+  model.gelu = Gelu::erf;  // what nanoGPT's code computes
+  model.dropout = 0.2;
+  return model;
+}
+
+TrainConfig shakespeare_train() {
+  TrainConfig train = gpt2_train(64);
+  train.learning_rate = 1e-3;
+  train.beta2 = 0.99;
+  train.steps = 5000;
+  return train;
 }
 
 std::vector<Preset> build_presets() {
@@ -27,6 +67,19 @@ std::vector<Preset> build_presets() {
       make_preset("micro", "the original: 1 layer, width 16, 16 positions, one document a step", micro, {},
                   false),
       make_preset("micro-batch", "1 layer, width 64, 64 documents a step", wide, batch64, false),
+      make_preset("tiny", "GPT-2 for tests: 2 layers, width 32, 32 positions", gpt2_shape(2, 2, 32, 32),
+                  gpt2_train(8), true),
+      make_preset("shakespeare_char",
+                  "nanoGPT's: 6 layers, width 384, 256 positions, dropout 0.2, characters", shakespeare(),
+                  shakespeare_train(), true),
+      make_preset("gpt2", "GPT-2, 124M parameters: 12 layers, width 768, 1024 positions",
+                  gpt2_shape(12, 12, 768, 1024), gpt2_train(64), true),
+      make_preset("gpt2-medium", "350M parameters: 24 layers, width 1024", gpt2_shape(24, 16, 1024, 1024),
+                  gpt2_train(64), true),
+      make_preset("gpt2-large", "774M parameters: 36 layers, width 1280", gpt2_shape(36, 20, 1280, 1024),
+                  gpt2_train(64), true),
+      make_preset("gpt2-xl", "1558M parameters: 48 layers, width 1600", gpt2_shape(48, 25, 1600, 1024),
+                  gpt2_train(64), true),
       make_preset("small", "6 layers, width 384, 256 positions, 64 windows of character data a step", small,
                   small_train, true),
   };
@@ -35,6 +88,22 @@ std::vector<Preset> build_presets() {
 template <class Config>
 void validate_each(const Config& config) {
   visit_settings<Config>([&](const auto& row) { row.require_valid(row.in_force(config)); });
+}
+
+/// MicroGPT knows none of GPT-2's settings.
+void require_one_architecture(const GptConfig& config) {
+  if (config.architecture == Architecture::gpt2) {
+    require(config.dropout == 0.0 || config.n_layer <= kMostDropoutLayers,
+            "--n-layer {} with --dropout: at most {}", config.n_layer, kMostDropoutLayers);
+    return;
+  }
+  const GptConfig plain;
+  const auto only_gpt2 = [](const char* flag, bool as_is) {
+    require(as_is, "{} is GPT-2's: add --model gpt2, or leave it out", flag);
+  };
+  only_gpt2("--bias", config.bias == plain.bias);
+  only_gpt2("--gelu", config.gelu == plain.gelu);
+  only_gpt2("--dropout", config.dropout == plain.dropout);
 }
 
 void require_parameter_limit(const GptConfig& config) {
@@ -66,6 +135,7 @@ void validate(const GptConfig& config) {
           config.n_head);
   require(config.n_head % config.kv_heads() == 0, "--n-head {} is not divisible by --n-kv-head {}",
           config.n_head, config.kv_heads());
+  require_one_architecture(config);
   require_parameter_limit(config);
 }
 

@@ -1,6 +1,7 @@
 // The shape of a GPT and the settings of one training run, with presets and their validation.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,6 +11,42 @@
 
 namespace ladder {
 
+/// Which model text: microgpt.cpp (RMSNorm, ReLU, no biases, a head of its own) or gpt2.cpp (LayerNorm, GELU, a head
+/// tied to the embedding; nanoGPT's model and GPT-2's).
+enum class Architecture { microgpt, gpt2 };
+
+/// GELU of a value u: u Phi(u), Phi the integral of the normal distribution. erf: exact, u (1 + erf(u / sqrt 2)) / 2, as
+/// nanoGPT computes it. tanh: GPT-2's approximation, u (1 + tanh(sqrt(2/pi) (u + 0.044715 u^3))) / 2.
+enum class Gelu { tanh, erf };
+
+/// The names of a setting's choices, in the order of their numbers.
+template <class Choice>
+inline constexpr std::array<std::string_view, 0> names_of_choice{};
+template <>
+inline constexpr std::array<std::string_view, 2> names_of_choice<Architecture>{"microgpt", "gpt2"};
+template <>
+inline constexpr std::array<std::string_view, 2> names_of_choice<Gelu>{"tanh", "erf"};
+
+template <class T>
+inline constexpr bool is_choice = names_of_choice<T>.size() > 0;
+
+template <class Choice>
+requires is_choice<Choice>
+constexpr std::string_view name_of(Choice choice) {
+  return names_of_choice<Choice>[static_cast<std::size_t>(choice)];
+}
+
+/// Throws InputError: "WHAT is 'x': valid are tanh, erf".
+template <class Choice>
+Choice parse_choice(std::string_view name, std::string_view what) {
+  std::string valid;
+  for (std::size_t i = 0; i < names_of_choice<Choice>.size(); ++i) {
+    if (name == names_of_choice<Choice>[i]) return static_cast<Choice>(i);
+    valid += fmt::format("{}{}", i == 0 ? "" : ", ", names_of_choice<Choice>[i]);
+  }
+  throw InputError(fmt::format("{} is '{}': valid are {}", what, name, valid));
+}
+
 /// The architecture. Legend: C = n_embd, H = n_head, K = n_kv_head, D = head_dim(), T = block_size, V = vocab_size.
 struct GptConfig {
   int vocab_size = 0;  ///< set by the tokenizer
@@ -18,6 +55,11 @@ struct GptConfig {
   int n_head = 4;
   int n_kv_head = 0;  ///< key/value heads; 0 means n_head (plain multi-head attention)
   int block_size = 16;
+  Architecture architecture = Architecture::microgpt;
+  // What only GPT-2 has:
+  bool bias = false;  ///< of linear layers and LayerNorms alike
+  Gelu gelu = Gelu::tanh;
+  double dropout = 0.0;  ///< the probability at every site (model/dropout.hpp), in training
 
   int kv_heads() const { return n_kv_head == 0 ? n_head : n_kv_head; }
   int head_dim() const { return n_embd / n_head; }
@@ -37,14 +79,15 @@ struct TrainConfig {
   double beta1 = 0.85;
   double beta2 = 0.99;
   double eps = 1e-8;
-  double clip = 0.0;       ///< largest norm of a step's gradients; 0: no clipping
-  std::int64_t seed = 42;  ///< 0 .. 2^32-1 as CPython's random.seed(int)
+  double weight_decay = 0.0;  ///< of GPT-2's matrices and embeddings
+  double clip = 0.0;          ///< largest norm of a step's gradients; 0: no clipping
+  std::int64_t seed = 42;     ///< 0 .. 2^32-1 as CPython's random.seed(int)
   Dtype dtype = Dtype::fp32;
 
   std::int64_t decay_steps() const { return schedule_steps == 0 ? steps : schedule_steps; }
 };
 
-/// A named starting point: `micro`, `micro-batch`, `small` (see presets()).
+/// A named starting point: `micro`, `small`, `shakespeare_char`, ... (see presets()).
 struct Preset {
   std::string name;
   std::string summary;

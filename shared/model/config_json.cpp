@@ -9,6 +9,9 @@ namespace ladder {
 namespace {
 
 Json stored(Dtype dtype) { return name_of(dtype); }
+Json stored(Architecture value) { return name_of(value); }
+Json stored(Gelu value) { return name_of(value); }
+Json stored(bool value) { return value; }
 Json stored(double value) { return value; }
 Json stored(int value) { return value; }
 Json stored(std::int64_t value) { return value; }
@@ -19,7 +22,11 @@ void read(const Json& json, const char* name, std::string_view source, Dtype& va
 
 template <class T>
 void read(const Json& json, const char* name, std::string_view source, T& value) {
-  value = member_of<T>(json, name, source);
+  if constexpr (is_choice<T>)
+    value =
+        parse_choice<T>(member_of<std::string>(json, name, source), fmt::format("{}: '{}'", source, name));
+  else
+    value = member_of<T>(json, name, source);
 }
 
 template <class Config>

@@ -122,7 +122,7 @@ Cost cost(const Adam& a) {
   return {bytes(a.grad, count) + 2 * bytes(a.m, count) + 2 * bytes(a.v, count) + 2 * bytes(a.master, count) +
               (own_master ? bytes(a.param, count) : 0.0) + bytes(a.squares, 1) +
               static_cast<double>(sizeof(StepConstants)),
-          (14 + (a.decays ? 1 : 0) + (a.squares ? 1 : 0)) * count};
+          (14 + (a.squares ? 1 : 0)) * count + static_cast<double>(a.count - a.decays_from)};
 }
 
 Cost cost(const RmsNormLinearForward& a) {
@@ -151,6 +151,78 @@ Cost cost(const LinearBackwardInputRelu& a) {
   Cost total = cost(LinearBackwardInput{a.rows, a.in, a.out, a.dy_no, a.w_oi, a.dx_ni});
   const double inputs = product(a.rows, a.in);
   return total += {bytes(a.relu_ni, inputs), inputs};
+}
+
+Cost cost(const LayerNormForward& a) {
+  const double cells = product(a.rows, a.channels);
+  return {bytes(a.x_nc, cells) + bytes(a.weight_c, a.channels) + bytes(a.bias_c, a.channels) +
+              bytes(a.y_nc, cells) + bytes(a.mean_n, a.rows) + bytes(a.rstd_n, a.rows),
+          8 * cells + 4.0 * a.rows};
+}
+
+Cost cost(const LayerNormBackward& a) {
+  const double cells = product(a.rows, a.channels);
+  return {bytes(a.dy_nc, cells) + bytes(a.x_nc, cells) + bytes(a.dresidual_nc, cells) +
+              bytes(a.weight_c, a.channels) + bytes(a.mean_n, a.rows) + bytes(a.rstd_n, a.rows) +
+              bytes(a.dx_nc, cells) + 2 * bytes(a.dweight_c, a.channels) + 2 * bytes(a.dbias_c, a.channels),
+          14 * cells + 4.0 * a.rows};
+}
+
+Cost cost(const LinearBiasForward& a) {
+  Cost total = cost(LinearForward{a.rows, a.in, a.out, a.x_ni, a.w_oi, a.y_no});
+  if (a.bias_o) total += {bytes(a.bias_o, a.out), product(a.rows, a.out)};
+  return total;
+}
+
+Cost cost(const LinearGeluForward& a) {
+  Cost total = cost(LinearBiasForward{a.rows, a.in, a.out, a.x_ni, a.w_oi, a.bias_o, a.y_no});
+  total += {bytes(a.before_no, product(a.rows, a.out)), 10 * product(a.rows, a.out)};
+  return total;
+}
+
+Cost cost(const LinearBackwardInputGelu& a) {
+  Cost total = cost(LinearBackwardInput{a.rows, a.in, a.out, a.dy_no, a.w_oi, a.dx_ni});
+  total += {bytes(a.before_ni, product(a.rows, a.in)), 10 * product(a.rows, a.in)};
+  return total;
+}
+
+Cost cost(const BiasBackward& a) {
+  const double cells = product(a.rows, a.out);
+  return {bytes(a.dy_no, cells) + 2 * bytes(a.dbias_o, a.out), cells};
+}
+
+Cost cost(const ApplyDropout& a) {
+  const double cells = product(a.batch.rows, a.channels);
+  return {row_integers(a.batch, 1) + bytes(a.x_nc, cells) + bytes(a.y_nc, cells), cells};
+}
+
+Cost cost(const DropoutAttentionForward& a) {
+  Cost total = cost(a.plain);
+  total.flops += visible_pairs(a.plain.batch, a.plain.causal) * a.plain.heads;
+  return total;
+}
+
+Cost cost(const DropoutAttentionBackward& a) {
+  Cost total = cost(a.plain);
+  total.flops += visible_pairs(a.plain.batch, a.plain.causal) * a.plain.heads;
+  return total;
+}
+
+Cost cost(const ResidualLayerNormForward& a) {
+  const double cells = product(a.batch.rows, a.channels);
+  Cost total = cost(
+      LayerNormForward{a.batch.rows, a.channels, a.sum_nc, a.weight_c, a.bias_c, a.y_nc, a.mean_n, a.rstd_n});
+  // The sum is written for the backward pass, and not read again.
+  total += {bytes(a.residual_nc, cells) + bytes(a.branch_nc, cells), (a.dropout ? 2 : 1) * cells};
+  return total;
+}
+
+Cost cost(const ResidualLayerNormBackward& a) {
+  Cost total = cost(LayerNormBackward{a.batch.rows, a.channels, a.dy_nc, a.x_nc, a.weight_c, a.mean_n,
+                                      a.rstd_n, a.dresidual_nc, a.dx_nc, a.dweight_c, a.dbias_c});
+  const double cells = product(a.batch.rows, a.channels);
+  if (a.dropout) total += {bytes(a.dbranch_nc, cells), cells};
+  return total;
 }
 
 }  // namespace ladder

@@ -55,5 +55,22 @@ Cost cost(const RmsNormLinearForward& a);
 Cost cost(const RmsNormLinearBackward& a);
 Cost cost(const LinearResidualForward& a);
 Cost cost(const LinearBackwardInputRelu& a);
+/// 8 per element (mean 1, variance 3, scale 2, weight and bias 2) and 4 per row.
+Cost cost(const LayerNormForward& a);
+/// 14 per element (xhat 2, dy weight 1, two means 3, dx 4, dweight 2, dbias 1, residual 1) and 4 per row.
+Cost cost(const LayerNormBackward& a);
+/// 2 N I O, and 1 per output for the bias; 10 per output for a GELU or its derivative.
+Cost cost(const LinearBiasForward& a);
+Cost cost(const LinearGeluForward& a);
+Cost cost(const LinearBackwardInputGelu& a);
+/// 1 per element.
+Cost cost(const BiasBackward& a);
+/// 1 per element; the draws, which are integers, are not counted.
+Cost cost(const ApplyDropout& a);
+/// As without dropout, and 1 per pair of positions and head.
+Cost cost(const DropoutAttentionForward& a);
+Cost cost(const DropoutAttentionBackward& a);
+Cost cost(const ResidualLayerNormForward& a);
+Cost cost(const ResidualLayerNormBackward& a);
 
 }  // namespace ladder

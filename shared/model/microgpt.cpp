@@ -1,8 +1,6 @@
 #include "shared/model/microgpt.hpp"
 
-#include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <utility>
 
 namespace ladder {
@@ -146,9 +144,6 @@ class MicroGpt final : public Model {
   std::vector<Tap> branches() const override;
 
  private:
-  /// Tells of the gradients of all parameters whose names begin with one of `prefixes`, neighbours at once.
-  void tell(const GradientsReady& ready, std::initializer_list<std::string_view> prefixes) const;
-
   Weights<Param> weights_;
   Weights<Grad> dweights_;
   Activations acts_;
@@ -202,7 +197,7 @@ void MicroGpt::backward(const BatchView& batch, const GradientsReady& ready) {
   const Act last_nc = acts_.layers.back().mlp_nc;
   ops().run(LinearBackwardWeight{N, C, V, dlogits_nv, last_nc, dweights_.lm_head_vc});
   ops().run(LinearBackwardInput{N, C, V, dlogits_nv, weights_.lm_head_vc, dx_nc});
-  if (ready) tell(ready, {"lm_head"});
+  tell(ready, {"lm_head"});
   for (int i = config().n_layer - 1; i >= 0; --i) {
     const auto& w = weights_.layers[static_cast<std::size_t>(i)];
     const auto& dw = dweights_.layers[static_cast<std::size_t>(i)];
@@ -226,27 +221,12 @@ void MicroGpt::backward(const BatchView& batch, const GradientsReady& ready) {
     ops().run(RmsNormLinearBackward{N, C, P, dqkv, w.qkv_pc, x_nc, a.normed_attn_nc, a.rstd_attn_n, dx_nc,
                                     acts_.dnormed_nc, dw.qkv_pc, dnext_nc});
     std::swap(dx_nc, dnext_nc);
-    if (ready) tell(ready, {layer_name(i) + "."});
+    tell(ready, {layer_name(i) + "."});
   }
   ops().run(RmsNormBackward{N, C, dx_nc, acts_.embedded_nc, {}, acts_.rstd_embed_n, dnext_nc});
   ops().run(
       EmbeddingBackward{batch, C, V, config().block_size, dnext_nc, dweights_.wte_vc, dweights_.wpe_tc});
-  if (ready) tell(ready, {"wte", "wpe"});
-}
-
-void MicroGpt::tell(const GradientsReady& ready, std::initializer_list<std::string_view> prefixes) const {
-  std::size_t offset = 0, count = 0;
-  for (const ParameterSpec& spec : parameters()) {
-    const bool told =
-        std::ranges::any_of(prefixes, [&](auto prefix) { return spec.name.starts_with(prefix); });
-    if (!told && count > 0) {
-      ready(offset - count, count);
-      count = 0;
-    }
-    if (told) count += spec.size();
-    offset += spec.size();
-  }
-  if (count > 0) ready(offset - count, count);
+  tell(ready, {"wte", "wpe"});
 }
 
 std::vector<Tap> MicroGpt::taps() const {

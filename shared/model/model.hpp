@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,8 +19,9 @@
 namespace ladder {
 
 /// Flat buffers of parameter_count() elements, all in the order of Model::parameters(). `master` is `param` where
-/// parameters are not 16-bit. `loss` is one element behind `grad`, so that one zero() clears both; `squares` is one
-/// element, see GradientSquares.
+/// parameters are not 16-bit. Behind the last parameter and its gradient lie the model's `tail` more elements, always
+/// zeros. `loss` is one element behind those of `grad`, so that one zero() clears all; `squares` is one, of the
+/// operation GradientSquares.
 struct ParameterBuffers {
   Param param;
   Grad grad;
@@ -31,6 +33,7 @@ struct ParameterBuffers {
 struct Tap {
   std::string name;        ///< "layer0.attn"
   std::string activation;  ///< its name in the activation plan
+  int columns = 0;         ///< how many of each row count; 0: all
 };
 
 /// Told by a backward pass that the `count` gradients from element `first` of ParameterBuffers::grad on are complete.
@@ -68,12 +71,20 @@ class Model {
   const ParameterSpecs& parameters() const { return specs_; }
   const ParameterBuffers& buffers() const { return buffers_; }
   const ActivationPlan& plan() const { return plan_; }
+  /// Where the loss lies, counted in gradients: behind the last of them.
+  std::size_t loss_element() const { return count_ + tail_; }
   Act activation(std::string_view name) const { return plan_.in<Act>(arena_, name); }
   Stat statistic(std::string_view name) const { return plan_.in<Stat>(arena_, name); }
 
  protected:
   /// Takes all memory of training from `ops`, which must outlive this.
-  Model(const GptConfig& config, Ops& ops, ParameterSpecs specs, ActivationPlan plan);
+  /// Parameters that decay stand behind those that do not. `tail`: elements behind the last parameter and its
+  /// gradient, see ParameterBuffers.
+  Model(const GptConfig& config, Ops& ops, ParameterSpecs specs, ActivationPlan plan, std::size_t tail = 0);
+
+  /// Tells `ready`, if there is one, that the gradients of all parameters whose names begin with one of these are
+  /// complete: once for each run of neighbours.
+  void tell(const GradientsReady& ready, std::initializer_list<std::string_view> prefixes) const;
 
   /// First element of the parameter `name` in every buffer.
   std::size_t offset_of(std::string_view name) const;
@@ -86,6 +97,8 @@ class Model {
   Ops& ops_;
   ParameterSpecs specs_;
   std::size_t count_;  ///< scalars in all parameters
+  std::size_t tail_;   ///< and behind them
+  std::size_t decays_from_;
   ActivationPlan plan_;
   ParameterBuffers buffers_;
   void* arena_;
@@ -93,5 +106,8 @@ class Model {
 
 /// Makes a model with room for batches of up to `max_rows` rows.
 using ModelMaker = std::unique_ptr<Model> (*)(const GptConfig& config, Ops& ops, int max_rows);
+
+/// The model of `config.architecture`; a ModelMaker, with the errors of make_microgpt.
+std::unique_ptr<Model> make_model(const GptConfig& config, Ops& ops, int max_rows);
 
 }  // namespace ladder

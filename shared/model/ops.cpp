@@ -32,4 +32,21 @@ void Ops::run(const LinearBackwardInputRelu& a) {
   run(ReluBackward{elements(a.rows, a.in), a.dx_ni, a.relu_ni, a.dx_ni});
 }
 
+void Ops::run(const ResidualLayerNormForward& a) {
+  const int N = a.batch.rows;
+  Act branch_nc = a.branch_nc;
+  if (a.dropout) {
+    run(ApplyDropout{a.batch, a.channels, a.dropout, a.branch_nc, a.sum_nc});
+    branch_nc = a.sum_nc;
+  }
+  run(ResidualForward{elements(N, a.channels), a.residual_nc, branch_nc, a.sum_nc});
+  run(LayerNormForward{N, a.channels, a.sum_nc, a.weight_c, a.bias_c, a.y_nc, a.mean_n, a.rstd_n});
+}
+
+void Ops::run(const ResidualLayerNormBackward& a) {
+  run(LayerNormBackward{a.batch.rows, a.channels, a.dy_nc, a.x_nc, a.weight_c, a.mean_n, a.rstd_n,
+                        a.dresidual_nc, a.dx_nc, a.dweight_c, a.dbias_c});
+  if (a.dropout) run(ApplyDropout{a.batch, a.channels, a.dropout, a.dx_nc, a.dbranch_nc});
+}
+
 }  // namespace ladder

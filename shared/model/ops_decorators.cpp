@@ -26,6 +26,12 @@ OutputView strided(std::string_view name, const Act& tensor, int rows, int colum
   return result;
 }
 
+/// `written`, and the gradient of a bias where there is one.
+std::vector<OutputView> with_bias(std::vector<OutputView> written, const Grad& dbias_c, int channels) {
+  if (dbias_c) written.push_back(view("dbias_c", dbias_c, 1, channels));
+  return written;
+}
+
 }  // namespace
 
 std::vector<OutputView> outputs(const EmbeddingForward& a) {
@@ -82,6 +88,41 @@ std::vector<OutputView> outputs(const LinearResidualForward& a) {
 }
 std::vector<OutputView> outputs(const LinearBackwardInputRelu& a) {
   return {view("dx_ni", a.dx_ni, a.rows, a.in)};
+}
+
+std::vector<OutputView> outputs(const LayerNormForward& a) {
+  return {view("mean_n", a.mean_n, a.rows, 1), view("rstd_n", a.rstd_n, a.rows, 1),
+          view("y_nc", a.y_nc, a.rows, a.channels)};
+}
+std::vector<OutputView> outputs(const LayerNormBackward& a) {
+  return with_bias(
+      {view("dx_nc", a.dx_nc, a.rows, a.channels), view("dweight_c", a.dweight_c, 1, a.channels)}, a.dbias_c,
+      a.channels);
+}
+std::vector<OutputView> outputs(const LinearBiasForward& a) { return {view("y_no", a.y_no, a.rows, a.out)}; }
+std::vector<OutputView> outputs(const LinearGeluForward& a) {
+  return {view("before_no", a.before_no, a.rows, a.out), view("y_no", a.y_no, a.rows, a.out)};
+}
+std::vector<OutputView> outputs(const LinearBackwardInputGelu& a) {
+  return {view("dx_ni", a.dx_ni, a.rows, a.in)};
+}
+std::vector<OutputView> outputs(const BiasBackward& a) { return {view("dbias_o", a.dbias_o, 1, a.out)}; }
+std::vector<OutputView> outputs(const ApplyDropout& a) {
+  return {view("y_nc", a.y_nc, a.batch.rows, a.channels)};
+}
+std::vector<OutputView> outputs(const DropoutAttentionForward& a) { return outputs(a.plain); }
+std::vector<OutputView> outputs(const DropoutAttentionBackward& a) { return outputs(a.plain); }
+std::vector<OutputView> outputs(const ResidualLayerNormForward& a) {
+  const int rows = a.batch.rows;
+  return {view("sum_nc", a.sum_nc, rows, a.channels), view("mean_n", a.mean_n, rows, 1),
+          view("rstd_n", a.rstd_n, rows, 1), view("y_nc", a.y_nc, rows, a.channels)};
+}
+std::vector<OutputView> outputs(const ResidualLayerNormBackward& a) {
+  const int rows = a.batch.rows;
+  std::vector<OutputView> written = {view("dx_nc", a.dx_nc, rows, a.channels),
+                                     view("dweight_c", a.dweight_c, 1, a.channels)};
+  if (a.dropout) written.push_back(view("dbranch_nc", a.dbranch_nc, rows, a.channels));
+  return with_bias(std::move(written), a.dbias_c, a.channels);
 }
 
 void ProfilingOps::around(const OpCall& call) {

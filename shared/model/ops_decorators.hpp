@@ -44,6 +44,17 @@ std::vector<OutputView> outputs(const RmsNormLinearForward&);
 std::vector<OutputView> outputs(const RmsNormLinearBackward&);
 std::vector<OutputView> outputs(const LinearResidualForward&);
 std::vector<OutputView> outputs(const LinearBackwardInputRelu&);
+std::vector<OutputView> outputs(const LayerNormForward&);
+std::vector<OutputView> outputs(const LayerNormBackward&);
+std::vector<OutputView> outputs(const LinearBiasForward&);
+std::vector<OutputView> outputs(const LinearGeluForward&);
+std::vector<OutputView> outputs(const LinearBackwardInputGelu&);
+std::vector<OutputView> outputs(const BiasBackward&);
+std::vector<OutputView> outputs(const ApplyDropout&);
+std::vector<OutputView> outputs(const DropoutAttentionForward&);
+std::vector<OutputView> outputs(const DropoutAttentionBackward&);
+std::vector<OutputView> outputs(const ResidualLayerNormForward&);
+std::vector<OutputView> outputs(const ResidualLayerNormBackward&);
 
 /// One call of an operation.
 struct OpCall {
@@ -55,7 +66,7 @@ struct OpCall {
 };
 
 /// Forwards everything to `inner`; each operation goes through around().
-class OpsDecorator : public PassesOn<OpsDecorator, Ops, Operations> {
+class OpsDecorator : public PassesOn<OpsDecorator, Ops, AllOperations> {
  public:
   explicit OpsDecorator(std::unique_ptr<Ops> inner) : inner_(std::move(inner)) {}
 
@@ -84,6 +95,7 @@ class OpsDecorator : public PassesOn<OpsDecorator, Ops, Operations> {
   void pass(const Args& a) {
     OpCall call{Args::kName, cost(a), [&] { inner_->run(a); }, outputs(a)};
     if constexpr (requires { a.batch; }) call.batch = &a.batch;
+    if constexpr (requires { a.plain.batch; }) call.batch = &a.plain.batch;
     around(call);
   }
 

@@ -15,13 +15,19 @@ StepConstants step_constants(const TrainConfig& config, std::int64_t s) {
   step.eps = config.eps;
   step.correction1 = 1.0 - std::pow(config.beta1, count);
   step.correction2 = 1.0 - std::pow(config.beta2, count);
+  step.weight_decay = config.weight_decay;
   step.clip = config.clip;
   step.step = s;
+  step.seed = config.seed;
   return step;
 }
 
 double clip_factor(double clip, double squares) {
   return clip > 0.0 ? std::min(1.0, clip / (std::sqrt(squares) + 1e-6)) : 1.0;
+}
+
+double gradient_factor(const StepConstants& step, double squares) {
+  return clip_factor(step.clip, squares / (step.loss_scale * step.loss_scale)) / step.loss_scale;
 }
 
 }  // namespace ladder

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "shared/base/random.hpp"
 
 namespace ladder {
 
-ParameterSpecs parameter_specs(const GptConfig& config) {
+namespace {
+
+ParameterSpecs microgpt_specs(const GptConfig& config) {
   const int width = config.n_embd;
   ParameterSpecs specs;
   const auto matrix = [&](std::string name, int rows, int columns) {
@@ -29,6 +32,54 @@ ParameterSpecs parameter_specs(const GptConfig& config) {
   return specs;
 }
 
+ParameterSpecs gpt2_vectors(const GptConfig& config) {
+  const int C = config.n_embd;
+  ParameterSpecs specs;
+  const auto bias = [&](const std::string& name, int size) {
+    if (config.bias) specs.push_back({name + ".bias", {size}, 0.0});
+  };
+  const auto norm = [&](const std::string& name) {
+    specs.push_back({name + ".weight", {C}, 0.0, false, 1.0});
+    bias(name, C);
+  };
+  for (int i = 0; i < config.n_layer; ++i) {
+    const std::string layer = fmt::format("transformer.h.{}.", i);
+    norm(layer + "ln_1");
+    bias(layer + "attn.c_attn", config.qkv_dim());
+    bias(layer + "attn.c_proj", C);
+    norm(layer + "ln_2");
+    bias(layer + "mlp.c_fc", 4 * C);
+    bias(layer + "mlp.c_proj", C);
+  }
+  norm("transformer.ln_f");
+  return specs;
+}
+
+ParameterSpecs gpt2_specs(const GptConfig& config) {
+  const int C = config.n_embd;
+  const double deviation = 0.02, into_residual = deviation / std::sqrt(2.0 * config.n_layer);
+  ParameterSpecs specs = gpt2_vectors(config);
+  const auto matrix = [&](const std::string& name, int rows, int columns, double spread) {
+    specs.push_back({name + ".weight", {rows, columns}, spread, true});
+  };
+  for (int i = 0; i < config.n_layer; ++i) {
+    const std::string layer = fmt::format("transformer.h.{}.", i);
+    matrix(layer + "attn.c_attn", config.qkv_dim(), C, deviation);
+    matrix(layer + "attn.c_proj", C, C, into_residual);
+    matrix(layer + "mlp.c_fc", 4 * C, C, deviation);
+    matrix(layer + "mlp.c_proj", C, 4 * C, into_residual);
+  }
+  matrix("transformer.wpe", config.block_size, C, deviation);
+  matrix("transformer.wte", config.vocab_size, C, deviation);
+  return specs;
+}
+
+}  // namespace
+
+ParameterSpecs parameter_specs(const GptConfig& config) {
+  return config.architecture == Architecture::gpt2 ? gpt2_specs(config) : microgpt_specs(config);
+}
+
 std::size_t position_of(const ParameterSpecs& specs, std::string_view name) {
   const auto found = std::ranges::find(specs, name, &ParameterSpec::name);
   require(found != specs.end(), "the model has no parameter '{}'", name);
@@ -47,7 +98,8 @@ TensorList initial_parameters(const ParameterSpecs& specs, Random& random, Dtype
   TensorList tensors = zeros_of(specs, dtype);
   for (std::size_t i = 0; i < specs.size(); ++i)
     for (std::size_t k = 0; k < specs[i].size(); ++k)
-      tensors[i].set(k, random.gauss(0.0, specs[i].deviation));
+      tensors[i].set(
+          k, specs[i].deviation == 0.0 ? specs[i].mean : random.gauss(specs[i].mean, specs[i].deviation));
   return tensors;
 }
 

@@ -1,4 +1,4 @@
-// Parameters: names, shapes, order, initial values. The list of microGPT's, which every stage shares.
+// Parameters: names, shapes, order, initial values. The lists of microGPT's and GPT-2's, which every stage shares.
 #pragma once
 
 #include <string>
@@ -15,8 +15,9 @@ class Random;
 struct ParameterSpec {
   std::string name;
   std::vector<int> shape;  ///< a matrix: [n_out, n_in]
-  double deviation;        ///< initial values are gauss(0, deviation)
+  double deviation;        ///< initial values are gauss(mean, deviation); of deviation 0, nothing is drawn
   bool decays = false;     ///< AdamW's weight decay applies to it
+  double mean = 0.0;
 
   std::size_t size() const { return element_count(shape); }
 };
@@ -24,9 +25,19 @@ struct ParameterSpec {
 /// A model's parameters in the order in which they lie in memory, in files and in lists.
 using ParameterSpecs = std::vector<ParameterSpec>;
 
+/// Those of config.architecture. What uses a parameter asks for it by name (position_of): the order is written here only.
+///
 /// MicroGPT's, in the original's order: wte [V,C], wpe [T,C], lm_head [V,C], then for each layer i `layer{i}.attn_wq`
 /// [C,C], `.attn_wk` and `.attn_wv` [K*D,C], `.attn_wo` [C,C], `.mlp_fc1` [4C,C], `.mlp_fc2` [C,4C]; gauss(0, 0.08),
-/// and nothing decays. What uses a parameter asks for it by name (position_of): the order is written here only.
+/// and nothing decays.
+///
+/// GPT-2's have nanoGPT's names and shapes, and AdamW's order: first the vectors, which do not decay (of each layer
+/// `transformer.h.{i}.ln_1.weight` [C], `.bias`, `.attn.c_attn.bias` [P], `.attn.c_proj.bias`, `.ln_2.weight`, `.bias`,
+/// `.mlp.c_fc.bias` [4C], `.mlp.c_proj.bias`; `transformer.ln_f.weight`, `.bias`; without biases, the weights), then the
+/// matrices, which do (`.attn.c_attn.weight` [P,C], `.attn.c_proj.weight` [C,C], `.mlp.c_fc.weight` [4C,C],
+/// `.mlp.c_proj.weight` [C,4C]; `transformer.wpe.weight` [T,C], `transformer.wte.weight` [V,C], which is the head, too).
+/// Weights of a LayerNorm begin at 1, biases at 0, matrices at gauss(0, 0.02), those that end in the residual stream
+/// (c_proj) at gauss(0, 0.02 / sqrt(2 L)).
 ParameterSpecs parameter_specs(const GptConfig& config);
 
 /// Index of the parameter `name`; throws InputError when there is none.

@@ -55,7 +55,7 @@ struct Setting {
     return config.*member;
   }
 
-  /// Throws InputError: "--steps is -1: it must be 0 or more".
+  /// Throws InputError: "--steps is -1: it must be 0 or more". Choices are judged where they are read.
   void require_valid(const T& value) const {
     if constexpr (std::is_arithmetic_v<T>)
       require(valid.holds(static_cast<double>(value)), "{} is {}: it must be {}", flag_or_help(), value,
@@ -93,7 +93,13 @@ inline constexpr std::tuple kModelSettings{
     defaults_to(&GptConfig::n_head,
                 setting(&GptConfig::n_kv_head, "n_kv_head", "--n-kv-head",
                         "key/value heads, stage 1 and up; divides the heads (default: equal)", kOneOrMore)),
-    setting(&GptConfig::block_size, "block_size", "--block-size", "positions the model sees", kOneOrMore)};
+    setting(&GptConfig::block_size, "block_size", "--block-size", "positions the model sees", kOneOrMore),
+    added_later("", setting(&GptConfig::architecture, "architecture", "--model", "the model's text", kAny)),
+    added_later("", setting(&GptConfig::bias, "bias", "--bias",
+                            "GPT-2's biases, of linear layers and norms: 1 or 0", kAny)),
+    added_later("", setting(&GptConfig::gelu, "gelu", "--gelu", "GPT-2's GELU", kAny)),
+    added_later("",
+                setting(&GptConfig::dropout, "dropout", "--dropout", "GPT-2's dropout in training", kDecay))};
 
 inline constexpr std::tuple kTrainSettings{
     setting(&TrainConfig::steps, "steps", "--steps", "training steps", kZeroOrMore),
@@ -106,6 +112,8 @@ inline constexpr std::tuple kTrainSettings{
     setting(&TrainConfig::beta1, "beta1", "--beta1", "Adam's decay of the mean gradient", kDecay),
     setting(&TrainConfig::beta2, "beta2", "--beta2", "Adam's decay of the mean squared gradient", kDecay),
     setting(&TrainConfig::eps, "eps", "--eps", "Adam's epsilon", kPositive),
+    added_later(", weight decay {}", setting(&TrainConfig::weight_decay, "weight_decay", "--weight-decay",
+                                             "AdamW's weight decay, of GPT-2's matrices", kNonNegative)),
     added_later(", clipped at norm {}",
                 setting(&TrainConfig::clip, "clip", "--clip",
                         "largest norm of a step's gradients; 0: no clipping", kNonNegative)),

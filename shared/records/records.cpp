@@ -198,9 +198,9 @@ std::vector<std::string> source_set(const std::string& name) {
           name);
   for (const char* model :
        {"shared/base/dtype", "shared/base/dtype_convert", "shared/base/tensor", "shared/device/communicator",
-        "shared/model/activation_plan", "shared/model/batch", "shared/model/microgpt", "shared/model/model",
-        "shared/model/operation_list", "shared/model/ops", "shared/model/optimizer",
-        "shared/train/ops_engine"})
+        "shared/model/activation_plan", "shared/model/batch", "shared/model/microgpt",
+        "shared/model/microgpt_ops", "shared/model/model", "shared/model/ref", "shared/model/operation_list",
+        "shared/model/ops", "shared/model/optimizer", "shared/train/ops_engine"})
     entries.emplace_back(model);
   return entries;
 }

@@ -34,13 +34,13 @@ int most_rows(const GptConfig& config, int max_batch) {
 
 std::size_t slot_bytes(const GptConfig& config, int max_batch) {
   const auto rows = static_cast<std::size_t>(most_rows(config, max_batch));
-  return kStepBytes + (3 * rows + 2 * static_cast<std::size_t>(max_batch)) * sizeof(std::int32_t);
+  return kStepBytes + (4 * rows + 2 * static_cast<std::size_t>(max_batch)) * sizeof(std::int32_t);
 }
 
 class OpsEngine final : public Engine {
  public:
   OpsEngine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch,
-            std::shared_ptr<Communicator> communicator, ModelMaker make_model);
+            std::shared_ptr<Communicator> communicator, ModelMaker maker);
 
   const GptConfig& config() const override { return model_->config(); }
   Dtype dtype() const override { return ops_->dtype(); }
@@ -95,11 +95,11 @@ class OpsEngine final : public Engine {
 };
 
 OpsEngine::OpsEngine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch,
-                     std::shared_ptr<Communicator> communicator, ModelMaker make_model)
+                     std::shared_ptr<Communicator> communicator, ModelMaker maker)
     : ops_(std::move(ops)),
       max_batch_(max_batch),
       communicator_(std::move(communicator)),
-      model_(make_model(config, *ops_, most_rows(config, max_batch))),
+      model_(maker(config, *ops_, most_rows(config, max_batch))),
       staging_(slot_bytes(config, max_batch)) {
   add_slot();
 }
@@ -140,12 +140,19 @@ BatchView OpsEngine::stage(const Batch& batch, std::size_t slot, const StepConst
   append(batch.sequence_n, view.sequence_n);
   append(batch.starts_b, view.starts_b);
   append(batch.lengths_b, view.lengths_b);
+  append(batch.order_n, view.order_n);
   ops_->upload(slots_[slot], staging_.data(), offset);
   return view;
 }
 
 StepKey OpsEngine::key_of(std::span<const Batch> micro_batches, const StepConstants& adam) const {
-  StepKey key{0, 0, 0, static_cast<int>(micro_batches.size()), true, adam.clip > 0.0};
+  StepKey key{0,
+              0,
+              0,
+              static_cast<int>(micro_batches.size()),
+              true,
+              adam.clip > 0.0 || adam.loss_scale != 1.0,
+              adam.loss_scale};
   for (const Batch& batch : micro_batches) {
     key.batch += batch.batch();
     key.rows += batch.rows();
@@ -176,7 +183,7 @@ void OpsEngine::run_micro_batches(bool clips) {
     else
       model_->backward(batch);
   }
-  sum_over_ranks(parameter_count(model_->parameters()), 1);  // the loss, behind the last gradient
+  sum_over_ranks(model_->loss_element(), 1);
   model_->update(views_.front().step, clips);
 }
 
@@ -189,14 +196,16 @@ double OpsEngine::train_step(std::span<const Batch> micro_batches, const StepCon
   for (std::size_t i = 0; i < micro_batches.size(); ++i) {
     StepConstants step = adam;
     step.micro_batch = static_cast<std::int64_t>(i);
+    const Ranks ranks = this->ranks();  // whose micro-batches take turns, see TokenSource
+    step.first_sequence = (step.micro_batch * ranks.ranks + ranks.rank) * micro_batches.front().batch();
     views_.push_back(stage(micro_batches[i], i, &step));
     views_.back().max_length = key.max_length;  // the same launches for every step of this key
     views_.back().full = key.full;
   }
-  scale_ = 1.0 / (static_cast<double>(std::max(key.batch, 1)) * communicator_->ranks());
+  scale_ = adam.loss_scale / (static_cast<double>(std::max(key.batch, 1)) * communicator_->ranks());
   ++updates_;
   ops_->run_step(key, [this, &key] { run_micro_batches(key.clips); });
-  return read_loss();
+  return read_loss() / adam.loss_scale;
 }
 
 double OpsEngine::loss(const Batch& batch) {
@@ -243,7 +252,7 @@ std::vector<double> OpsEngine::logits(std::span<const std::int32_t> tokens) {
   const Batch batch = batch_of(tokens, layout(), config().block_size);
   require_batch(batch);
   model_->forward(stage(batch, 0, nullptr));
-  return read_rows({"logits", "logits"}, batch).values();
+  return read_rows(model_->taps().back(), batch).values();
 }
 
 std::vector<double> OpsEngine::logits_after(std::span<const std::int32_t> tokens, std::size_t first) {
@@ -303,15 +312,18 @@ double OpsEngine::read_loss() const {
 NamedTensor OpsEngine::read_rows(const Tap& tap, const Batch& batch) const {
   const ActivationSpec& spec = model_->plan().find(tap.activation);
   const std::size_t row_bytes = spec.width * size_of(spec.dtype);
+  const std::size_t columns = tap.columns == 0 ? spec.width : static_cast<std::size_t>(tap.columns);
   std::vector<std::byte> raw(static_cast<std::size_t>(batch.rows()) * row_bytes);
   ops_->download(raw.data(), model_->activation(tap.activation).data, raw.size());
   const int rows = std::accumulate(batch.lengths_b.begin(), batch.lengths_b.end(), 0);
-  NamedTensor tensor(tap.name, {rows, static_cast<int>(spec.width)}, spec.dtype);
+  NamedTensor tensor(tap.name, {rows, static_cast<int>(columns)}, spec.dtype);
   auto out = tensor.bytes().begin();
-  for (std::size_t b = 0; b < batch.lengths_b.size(); ++b) {
-    const auto from = raw.begin() + static_cast<std::ptrdiff_t>(batch.starts_b[b] * row_bytes);
-    out = std::copy_n(from, static_cast<std::size_t>(batch.lengths_b[b]) * row_bytes, out);
-  }
+  for (std::size_t b = 0; b < batch.lengths_b.size(); ++b)
+    for (int t = 0; t < batch.lengths_b[b]; ++t) {
+      const auto row = static_cast<std::size_t>(batch.starts_b[b] + t);
+      out = std::copy_n(raw.begin() + static_cast<std::ptrdiff_t>(row * row_bytes),
+                        columns * size_of(spec.dtype), out);
+    }
   return tensor;
 }
 
@@ -387,9 +399,9 @@ Moments OpsEngine::moments() const {
 }  // namespace
 
 std::unique_ptr<Engine> make_ops_engine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch,
-                                        std::shared_ptr<Communicator> communicator, ModelMaker make_model) {
+                                        std::shared_ptr<Communicator> communicator, ModelMaker maker) {
   require(max_batch > 0, "max_batch is {}: it must be 1 or more", max_batch);
-  return std::make_unique<OpsEngine>(config, std::move(ops), max_batch, std::move(communicator), make_model);
+  return std::make_unique<OpsEngine>(config, std::move(ops), max_batch, std::move(communicator), maker);
 }
 
 }  // namespace ladder

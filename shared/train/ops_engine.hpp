@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "shared/device/communicator.hpp"
-#include "shared/model/microgpt.hpp"
+#include "shared/model/model.hpp"
 #include "shared/model/ops.hpp"
 #include "shared/train/engine.hpp"
 
@@ -26,6 +26,6 @@ namespace ladder {
 /// token outside the vocabulary, and MachineError from Ops::allocate when the memory is not there.
 std::unique_ptr<Engine> make_ops_engine(const GptConfig& config, std::unique_ptr<Ops> ops, int max_batch,
                                         std::shared_ptr<Communicator> communicator = single_rank(),
-                                        ModelMaker make_model = make_microgpt);
+                                        ModelMaker maker = make_model);
 
 }  // namespace ladder

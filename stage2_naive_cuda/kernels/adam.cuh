@@ -5,18 +5,27 @@
 
 namespace ladder::LADDER_SIDE::stage2 {
 
-/// clip_factor() of the step, the same for every thread; 1 where there are no squares.
+/// gradient_factor() of the step, the same for every thread; without squares only the loss scale is undone.
 template <class T>
-__device__ T clip_scale(const StepConstants& step, const T* squares) {
-  if (squares == nullptr || step.clip <= 0.0) return T(1);
-  const double factor = step.clip / (sqrt(static_cast<double>(*squares)) + 1e-6);
-  return factor < 1.0 ? static_cast<T>(factor) : T(1);
+__device__ T gradient_scale(const StepConstants& step, const T* squares) {
+  double factor = 1.0;
+  if (squares != nullptr && step.clip > 0.0) {
+    const double norm = sqrt(static_cast<double>(*squares)) / step.loss_scale;
+    factor = step.clip / (norm + 1e-6) < 1.0 ? step.clip / (norm + 1e-6) : 1.0;
+  }
+  return static_cast<T>(factor / step.loss_scale);
 }
 
-// Computes: g = grad min(1, clip / (sqrt(squares) + 1e-6)), or grad where there are no squares;
-//           m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  master *= 1 - lr weight_decay, if it decays;
+/// Whether the scaled gradients have overflowed: then the step is left out.
+template <class T>
+__device__ bool overflowed(const StepConstants& step, const T* squares) {
+  return squares != nullptr && step.loss_scale != 1.0 && !isfinite(*squares);
+}
+
+// Computes: g = grad / loss_scale, times min(1, clip / (its norm + 1e-6)) where there are squares;
+//           m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  master *= 1 - lr weight_decay, from decays_from on;
 //           master -= lr (m / correction1) / (sqrt(v / correction2) + eps);  param = master
-// Shapes:   grad, m, v, master, param: `count` elements, all that decay alike in one launch; squares: one or none
+// Shapes:   grad, m, v, master, param: `count` elements; squares: one or none
 // Map:      one thread owns one parameter with its two moments
 // Traffic:  reads 4 `count` elements (g, m, v, master), writes 3 (m, v, master), one more where
 //           param is a copy
@@ -25,19 +34,19 @@ __device__ T clip_scale(const StepConstants& step, const T* squares) {
 // Differs from the previous rung: the loop is gone; the step's numbers are read from memory, because a
 //           recorded launch keeps its arguments
 template <class T>
-__global__ void adam_kernel(std::size_t count, const StepConstants* step, bool decays, const T* grad,
-                            const T* squares, T* m, T* v, T* master, T* param) {
+__global__ void adam_kernel(std::size_t count, const StepConstants* step, std::size_t decays_from,
+                            const T* grad, const T* squares, T* m, T* v, T* master, T* param) {
   const std::size_t i = line_index();
-  if (i >= count) return;
+  if (i >= count || overflowed(*step, squares)) return;
   // 1 - beta in double: in fp32, 1 - 0.99f has lost five of its digits
   const T keep1 = static_cast<T>(step->beta1), take1 = static_cast<T>(1.0 - step->beta1);
   const T keep2 = static_cast<T>(step->beta2), take2 = static_cast<T>(1.0 - step->beta2);
-  const T g = grad[i] * clip_scale(*step, squares);
+  const T g = grad[i] * gradient_scale(*step, squares);
   m[i] = keep1 * m[i] + take1 * g;
   v[i] = keep2 * v[i] + take2 * g * g;
   const T mean = m[i] / static_cast<T>(step->correction1);
   const T spread = sqrt(v[i] / static_cast<T>(step->correction2)) + static_cast<T>(step->eps);
-  const T kept = decays ? static_cast<T>(1.0 - step->learning_rate * step->weight_decay) : T(1);
+  const T kept = i < decays_from ? T(1) : static_cast<T>(1.0 - step->learning_rate * step->weight_decay);
   const T updated = master[i] * kept - static_cast<T>(step->learning_rate) * mean / spread;
   master[i] = updated;
   if (param != master) param[i] = updated;
@@ -52,7 +61,7 @@ inline Cost naive_cost(const Adam& args) {
 inline void launch_adam(const Adam& args, Stream& stream) {
   with_element_type(args.grad.dtype, [&](auto zero) {
     using T = decltype(zero);
-    launch(stream, line("adam", args.count), adam_kernel<T>, args.count, args.step, args.decays,
+    launch(stream, line("adam", args.count), adam_kernel<T>, args.count, args.step, args.decays_from,
            args.grad.as<T>(), args.squares.as<T>(), args.m.as<T>(), args.v.as<T>(), args.master.as<T>(),
            args.param.as<T>());
   });

@@ -25,8 +25,12 @@ template <class Config>
 Config all_changed(Config config) {
   visit_settings<Config>([&](const auto& row) {
     using Value = typename std::decay_t<decltype(row)>::Value;
-    if constexpr (std::is_arithmetic_v<Value>)
+    if constexpr (std::is_same_v<Value, bool>)
+      config.*row.member = !(config.*row.member);
+    else if constexpr (std::is_arithmetic_v<Value>)
       config.*row.member += static_cast<Value>(7);
+    else if constexpr (is_choice<Value>)
+      config.*row.member = static_cast<Value>(1);
     else
       config.*row.member = Value::bf16;
   });
@@ -45,11 +49,11 @@ std::set<std::string> names() {
 }  // namespace
 
 TEST_CASE("every setting has a row with a name of its own, and every row travels through JSON") {
-  CHECK(names<GptConfig>() ==
-        std::set<std::string>{"vocab_size", "n_layer", "n_embd", "n_head", "n_kv_head", "block_size"});
+  CHECK(names<GptConfig>() == std::set<std::string>{"vocab_size", "n_layer", "n_embd", "n_head", "n_kv_head",
+                                                    "block_size", "architecture", "bias", "gelu", "dropout"});
   CHECK(names<TrainConfig>() == std::set<std::string>{"steps", "schedule_steps", "batch_size", "grad_accum",
-                                                      "learning_rate", "beta1", "beta2", "eps", "clip",
-                                                      "seed", "dtype"});
+                                                      "learning_rate", "beta1", "beta2", "eps",
+                                                      "weight_decay", "clip", "seed", "dtype"});
   const auto model = all_changed(valid_model());
   CHECK(gpt_config_from_json(to_json(model), "f") == model);
   const auto train = all_changed(TrainConfig{});

@@ -123,7 +123,8 @@ TEST_CASE("a NaN that is read reaches the output") {
   const auto ops = make_eigen_ops(Dtype::fp32, 1);
   for (OpCase c : all_cases(Layout::packed, Dtype::fp64)) {
     if (c.op.find("relu") != std::string::npos && c.op.find("backward") != std::string::npos)
-      continue;  // reads where y > 0
+      continue;                                     // reads where y > 0
+    if (c.name().ends_with("overflows")) continue;  // reads nothing: the step is left out
     // In the first element of the first tensor, where no maximum and no sum may swallow it; in all of an
     // embedding table, of which only the tokens' rows are read.
     std::vector<double>& values = c.values.at(c.tensors.front().name);

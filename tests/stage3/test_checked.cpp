@@ -11,6 +11,7 @@
 #include "shared/base/random.hpp"
 #include "shared/check/cases.hpp"
 #include "shared/model/activation_plan.hpp"
+#include "shared/model/microgpt.hpp"
 #include "shared/model/ops_decorators.hpp"
 #include "shared/tile/checks.hpp"
 #include "tests/stage3/device.hpp"

@@ -108,7 +108,7 @@ TEST_CASE("every operation refuses null pointers", "[stage3]") {
   refuses(ResidualForward{1, {}, {}, {}});
   refuses(CrossEntropy{batch, 1, 1, 1.0, true, {}, {}, {}});
   refuses(GradientSquares{1, {}, {}});
-  refuses(Adam{1, nullptr, false, {}, {}, {}, {}, {}, {}});
+  refuses(Adam{1, nullptr, 1, {}, {}, {}, {}, {}, {}});
   refuses(RmsNormLinearForward{1, 1, 1, false, {}, {}, {}, {}, {}});
   refuses(RmsNormLinearBackward{1, 1, 1, {}, {}, {}, {}, {}, {}, {}, {}, {}});
   refuses(LinearResidualForward{1, 1, 1, {}, {}, {}, {}});
