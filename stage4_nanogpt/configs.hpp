@@ -1,13 +1,5 @@
-// The configurations that this stage adds to stage 3's table.
+// The one table of configurations of this stage's own kernels, beside stage 3's. Nothing else here holds a tile size.
 #pragma once
 
-#include "stage3_tiled_kernels/configs.hpp"
-
-namespace ladder::table {
-
-/// Attention with dropout, where the bulk copy engine feeds it.
-constexpr AttentionTiles dropout_attention_tiles(int architecture, int head, AttentionPart part) {
-  return bulk_attention_tiles(architecture, head, part);
-}
-
-}  // namespace ladder::table
+#include "stage4_nanogpt/configs/attention.hpp"
+#include "stage4_nanogpt/configs/rows.hpp"

@@ -19,13 +19,13 @@ static_assert(offsetof(StepConstants, step) == 9 * sizeof(std::int64_t) &&
 struct DropoutLaunch {
   const std::int64_t* step;  ///< StepConstants, from its first number on; null: no dropout
   Word place, threshold;
-  float factor;
+  double factor;
 };
 
 inline DropoutLaunch launch_of(const Dropout& dropout, const StepConstants* step) {
-  if (!dropout) return {nullptr, 0, 0, 1.0F};
+  if (!dropout) return {nullptr, 0, 0, 1.0};
   return {reinterpret_cast<const std::int64_t*>(step), dropout.place(), dropout.threshold(),
-          static_cast<float>(dropout.keep_factor())};
+          dropout.keep_factor()};
 }
 
 /// The key of a step's draws, and the number of its micro-batch's first sequence.
