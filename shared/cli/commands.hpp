@@ -16,6 +16,7 @@ void add_train(CLI::App& app);
 void add_sample(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_parity(CLI::App& app);
+void add_compare(CLI::App& app);
 void add_speedup(CLI::App& app);
 void add_profile(CLI::App& app);
 void add_crossover(CLI::App& app);
