@@ -17,6 +17,7 @@ void add_sample(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_probe(CLI::App& app);
 void add_parity(CLI::App& app);
+void add_compare(CLI::App& app);
 void add_speedup(CLI::App& app);
 void add_profile(CLI::App& app);
 void add_crossover(CLI::App& app);
