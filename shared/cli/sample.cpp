@@ -36,7 +36,7 @@ void validate_flags(SampleFlags& flags) {
   validate(flags.options);
 }
 
-/// The prompt's tokens: as given, or the characters of --prompt. The start token is put before them where it marks
+/// The prompt's tokens: as given, or those of the text of --prompt. The start token is put before them where it marks
 /// the beginning of a text, and stands alone for an empty prompt.
 std::vector<std::int32_t> prompt_tokens(const SampleFlags& flags, const Tokenizer& tokenizer) {
   if (!flags.tokens.empty()) return flags.tokens;
@@ -60,9 +60,9 @@ void run_sample(SampleFlags& flags) {
   Random random(static_cast<std::uint64_t>(flags.seed));
   Json samples = Json::array();
   for (int i = 0; i < flags.count; ++i) {
-    const auto tokens = sample_tokens(*engine, prompt, saved.tokenizer->bos(), flags.options, random);
+    const auto tokens = sample_tokens(*engine, prompt, saved.tokenizer->end(), flags.options, random);
     const std::string start = flags.tokens.empty() ? flags.prompt : saved.tokenizer->decode(flags.tokens);
-    const std::string text = start + saved.tokenizer->decode(tokens);
+    const std::string text = readable_utf8(start + saved.tokenizer->decode(tokens));
     fmt::print("{}\n", text);
     samples.push_back({{"text", text}, {"tokens", tokens}});
   }
