@@ -71,6 +71,17 @@ TEST_CASE("a window depends on seed, step, index and purpose alone") {
   CHECK(first != start(42 + (std::uint64_t{1} << 32), WindowsFor::training, 3, 1));
 }
 
+TEST_CASE("a window with a token beyond the vocabulary is refused, and names its place") {
+  const Ids tokens = {5, 6, 7, 8};
+  const auto draw = [&](int vocab_size, WindowsFor purpose) {
+    return Windows(TokenView(tokens), 3, 1, purpose, "file", vocab_size).draw(0, 0);
+  };
+  CHECK(draw(9, WindowsFor::training).targets == Ids{6, 7, 8});
+  CHECK_THROWS_WITH(draw(8, WindowsFor::training),  // a target, behind the last token
+                    Contains("file: token 8 at position 3") && Contains("trained on") && Contains("0 to 7"));
+  CHECK_THROWS_WITH(draw(5, WindowsFor::held_out), Contains("token 5 at position 0") && Contains("held out"));
+}
+
 TEST_CASE("a stream of one window has one, a shorter one none") {
   const Ids tokens = {5, 6, 7};
   CHECK(Windows(TokenView(tokens), 2, 1, WindowsFor::training, "text", 8).draw(9, 9).targets == Ids{6, 7});
