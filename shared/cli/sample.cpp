@@ -48,7 +48,7 @@ void validate_flags(const SampleFlags& flags) {
   validate(sampling_of(flags, {}));
 }
 
-/// The prompt's tokens: as given, or the characters of --prompt. The start token is put before them where it marks
+/// The prompt's tokens: as given, or those of the text of --prompt. The start token is put before them where it marks
 /// the beginning of a text, and stands alone for an empty prompt.
 std::vector<std::int32_t> prompt_tokens(const SampleFlags& flags, const SavedModel& saved) {
   require_tokens(flags.tokens, saved.model);
@@ -79,8 +79,7 @@ class GrowingText {
 
  private:
   void print(std::size_t bytes) {
-    const std::string_view part = std::string_view(pending_).substr(0, bytes);
-    fmt::print("{}", part);
+    fmt::print("{}", readable_utf8(std::string_view(pending_).substr(0, bytes)));
     std::fflush(stdout);
     pending_.erase(0, bytes);
   }
@@ -95,10 +94,10 @@ Json draw(Engine& engine, const SavedModel& saved, const std::vector<std::int32_
   const Tokenizer& tokenizer = *saved.tokenizer;
   GrowingText text(start);
   const auto tokens =
-      sample_tokens(engine, prompt, tokenizer.bos(), options, random,
+      sample_tokens(engine, prompt, tokenizer.end(), options, random,
                     [&](std::int32_t token) { text.add(tokenizer.decode(std::span(&token, 1))); });
   text.end();
-  return {{"text", start + tokenizer.decode(tokens)}, {"tokens", tokens}};
+  return {{"text", readable_utf8(start + tokenizer.decode(tokens))}, {"tokens", tokens}};
 }
 
 void write_json(const SampleFlags& flags, const Place& place, const SampleOptions& options,

@@ -64,7 +64,7 @@ void require_fresh_folder(const std::string& folder) {
 void load_initial_weights(const std::string& path, Run& run) {
   SavedModel saved = load_model(path);
   require(*saved.tokenizer == run.source->tokenizer(),
-          "--init-weights {}: its characters are not those of the data", path);
+          "--init-weights {}: its tokenizer is not the one of the data", path);
   require(saved.model == run.model, "--init-weights {}: it holds another model ({})", path,
           describe(saved.model));
   run.initial = std::move(saved.parameters);

@@ -130,8 +130,8 @@ std::vector<std::string> sample_texts(Engine& engine, const Tokenizer& tokenizer
   std::vector<std::string> texts;
   texts.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i)
-    texts.push_back(encode_utf8(prompt) +
-                    tokenizer.decode(sample_tokens(engine, start, tokenizer.bos(), options, random)));
+    texts.push_back(encode_utf8(prompt) + readable_utf8(tokenizer.decode(sample_tokens(
+                                              engine, start, tokenizer.end(), options, random))));
   return texts;
 }
 

@@ -45,7 +45,8 @@ std::vector<std::int32_t> sample_tokens(Engine& engine, std::span<const std::int
                                         const SampleOptions& options, Random& random,
                                         const std::function<void(std::int32_t)>& told = {});
 
-/// `count` texts (UTF-8, the prompt included). Document models start from BOS and stop at it.
+/// `count` texts (UTF-8, the prompt included). Document models start from BOS and stop at it. Where a tokenizer of bytes
+/// leaves a character unfinished, U+FFFD stands for it.
 std::vector<std::string> sample_texts(Engine& engine, const Tokenizer& tokenizer, int count,
                                       const SampleOptions& options, Random& random,
                                       std::u32string_view prompt = {});

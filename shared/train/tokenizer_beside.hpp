@@ -8,7 +8,8 @@
 
 namespace ladder {
 
-/// From the folder of the file `weights`; nullptr where none lies there.
+/// GPT-2's vocabulary (bpe_files) from the folder of the file `weights`; nullptr where neither of its files lies there.
+/// Throws what read_bpe_vocabulary throws where one does.
 std::shared_ptr<const Tokenizer> tokenizer_beside(const std::filesystem::path& weights);
 
 }  // namespace ladder

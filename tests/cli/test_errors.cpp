@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tests/support/run_program.hpp"
+#include "tests/support/small_bpe.hpp"
 
 using namespace ladder;
 using Catch::Matchers::Contains;
@@ -41,6 +42,12 @@ void fill(const TemporaryFolder& folder) {
   test::write_text(folder / "one", "x");
   test::write_text(folder / "odd.bin", "abc");
   std::filesystem::create_directories(folder / "taken/val.bin");
+  test::BpeTexts bpe = test::bpe_texts({{"a", "n"}});
+  bpe.write(folder / "bpe");
+  bpe.tokens.resize(bpe.tokens.size() / 2);
+  bpe.write(folder / "cut");
+  std::filesystem::create_directory(folder / "half");
+  test::write_text(folder / "half/merges.txt", bpe.merges);
 }
 
 void check_refused(const Bad& bad) {
@@ -87,6 +94,21 @@ TEST_CASE("texts that cannot be prepared, and token files that cannot be trained
            {{"prepare", "plain", "--out", "new", "--json", "new/meta.json"}, {"new/meta.json", "twice"}},
            {{"prepare", "", "--out", "new"}, {"name a file"}},
            {{"prepare", "plain", "--out", ""}, {"name a folder"}},
+           {{"prepare", "plain", "--print-ids"}, {"--print-ids needs --tokenizer"}},
+           {{"prepare", "plain", "--print-ids", "--tokenizer", "missing"}, {"missing", "no folder"}},
+           {{"prepare", "missing", "--print-ids", "--tokenizer", "bpe"}, {"missing", "No such file"}},
+           {{"prepare", "plain", "--print-ids", "--tokenizer", "bpe", "--out", "new"},
+            {"--out", "--print-ids"}},
+           {{"prepare", "plain", "--out", "new", "--tokenizer", "folder"}, {"folder", "no vocabulary"}},
+           {{"prepare", "plain", "--out", "new", "--tokenizer", "half"}, {"half", "but no vocab.json"}},
+           {{"prepare", "plain", "--out", "new", "--tokenizer", "cut"}, {"cut/vocab.json", "JSON object"}},
+           {{"prepare", "latin", "--out", "new", "--tokenizer", "bpe"}, {"latin", "line 3", "UTF-8"}},
+           {{"prepare", "empty", "--out", "new", "--tokenizer", "bpe"}, {"the file is empty"}},
+           {{"prepare", "missing", "--out", "new", "--tokenizer", "bpe"}, {"missing", "No such file"}},
+           {{"prepare", "one", "--out", "new", "--tokenizer", "bpe"}, {"one", "one character"}},
+           {{"prepare", "plain", "--out", "taken", "--tokenizer", "bpe"}, {"taken/val.bin", "folder"}},
+           {{"prepare", "plain", "--out", "new", "--tokenizer", "bpe", "--json", "bpe/vocab.json"},
+            {"bpe/vocab.json", "replace"}},
            {{"train", "--data", "plain", "--json", "plain"}, {"plain", "replace"}},
            {{"train", "--data", "plain", "--save-weights", "./plain"}, {"plain", "replace"}},
            {{"train", "--json", "new", "--trace", "new"}, {"new", "twice"}},
