@@ -9,8 +9,8 @@
 namespace ladder {
 namespace {
 
-/// The layer a tensor name belongs to: "layer3.attn_wq", "transformer.h.3.ln_1.weight" -> ", layer 3"; empty for the
-/// others.
+/// The layer a tensor name belongs to: "layer3.attn_wq" or "transformer.h.3.ln_1.weight" -> ", layer 3"; empty for
+/// names of no layer.
 std::string layer_of(const std::string& what) {
   for (const std::string prefix : {"layer", "transformer.h."}) {
     const std::size_t at = what.find(prefix);

@@ -104,7 +104,7 @@ TEST_CASE("what does not fit a checkpoint of such tokens is one line and exit co
     CHECK_THAT(outcome.err, Contains(part));
   };
   const std::string weights = "run/checkpoint.safetensors";
-  refused({"sample", "--weights", "run", "--tokens", "276"}, "token 276 is not in the vocabulary");
+  refused({"sample", "--weights", "run", "--tokens", "276"}, "276 is not in the vocabulary");
   refused({"sample", "--weights", "run", "--prompt", "a\xFF"}, "--prompt: line 1 is not UTF-8");
   succeed(folder, {"prepare", "text", "--out", "letters"});
   refused(train({"--data", "letters", "--steps", "1", "--init-weights", weights}),
