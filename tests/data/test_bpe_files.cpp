@@ -161,6 +161,7 @@ TEST_CASE("a header that does not tell the truth is refused") {
   CHECK_THAT(refused(with_header(20240520, 1, -4, tokens)), Contains("announces -4"));
   CHECK_THAT(refused(with_header(20240520, 2, 4, tokens)), Contains("version 2"));
   CHECK_THAT(refused(with_header(20240520, 1, 0, "")), Contains("no tokens"));
+  CHECK_THAT(refused(""), Contains("a.bin: the file is empty"));
   CHECK_THAT(refused(with_header(20240520, 1, 4, tokens).substr(0, 1000)),
              Contains("1000 bytes are too few"));
 }
