@@ -69,6 +69,15 @@ std::u32string decode_utf8(std::string_view bytes, std::string_view source) {
   return text;
 }
 
+std::size_t unfinished_utf8(std::string_view bytes) {
+  for (std::size_t tail = 1; tail <= std::min<std::size_t>(bytes.size(), 3); ++tail) {
+    const auto byte = static_cast<unsigned char>(bytes[bytes.size() - tail]);
+    if ((byte & 0xC0u) == 0x80u) continue;  // not where a character begins
+    return lead_byte(byte).continuation_bytes >= static_cast<int>(tail) ? tail : 0;
+  }
+  return 0;
+}
+
 std::string encode_utf8(char32_t character) {
   const auto tail = [character](int shift) {
     return static_cast<char>(0x80u | ((character >> shift) & 0x3Fu));

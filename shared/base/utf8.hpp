@@ -1,6 +1,7 @@
 // Text as Unicode code points, read the way the original program's interpreter reads it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,9 @@ std::u32string decode_utf8(std::string_view bytes, std::string_view source);
 /// Code points must be valid ones, as decode_utf8 returns them.
 std::string encode_utf8(std::u32string_view text);
 std::string encode_utf8(char32_t character);
+
+/// How many of the last bytes begin a character that they do not end: what must wait for more when a text comes in parts.
+std::size_t unfinished_utf8(std::string_view bytes);
 
 /// What Python's str.isspace() answers for one character; str.strip() removes exactly these from both ends.
 bool is_python_space(char32_t character);

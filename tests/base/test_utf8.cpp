@@ -69,3 +69,12 @@ TEST_CASE("line ends become line feeds") {
   CHECK(universal_newlines(U"a\r\nb\rc\nd\r\r\n\n\r") == U"a\nb\nc\nd\n\n\n\n");
   CHECK(universal_newlines(U"").empty());
 }
+
+TEST_CASE("the begun end of a character is told from whole ones and from bytes that begin none") {
+  const std::string text = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80";  // a, e acute, euro sign, a face
+  const std::vector<std::size_t> unfinished = {0, 0, 1, 0, 1, 2, 0, 1, 2, 3, 0};
+  for (std::size_t i = 0; i <= text.size(); ++i) CHECK(unfinished_utf8(text.substr(0, i)) == unfinished[i]);
+  CHECK(unfinished_utf8("\xA9") == 0);
+  CHECK(unfinished_utf8("a\x80\x80\x80\x80") == 0);
+  CHECK(unfinished_utf8("\xC3\xA9\xA9") == 0);
+}
