@@ -68,9 +68,9 @@ __tile__ void normalize_rows(const T* x_nc, int rows, int channels, int tile, co
   const auto squares = centred_squares<TR, TC>(x_nc, rows, channels, tile, mean, W(1));
   auto rstd = rstd_of(squares, channels);
   if (overflowed(squares))
-    rstd = rescued(
-        rstd, squares,
-        centred_squares<TR, TC>(x_nc, rows, channels, tile, mean, static_cast<W>(kRmsNormRescue)), channels);
+    rstd = rescued(rstd, squares,
+                   centred_squares<TR, TC>(x_nc, rows, channels, tile, mean, static_cast<W>(kRmsNormRescue)),
+                   channels);
   for (int j : ct::irange(0, parts)) {
     const auto normed = (ct::element_cast<W>(x.load_masked(tile, j)) - mean) * rstd;
     const auto scaled = normed * row_part<TC>(weight_c, true, channels, j);
