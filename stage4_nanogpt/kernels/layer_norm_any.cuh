@@ -5,17 +5,13 @@
 // mean's square would spare a walk and lose every digit of a row whose mean is large.
 #pragma once
 
+#include "stage3_tiled_kernels/kernels/rmsnorm_whole.cuh"
 #include "stage4_nanogpt/kernels/row_draws.hpp"
 
 namespace ladder::LADDER_SIDE::stage4 {
 
-/// (squares / channels + 1e-5)^-1/2, as a column.
-template <class Column>
-__tile__ Column rstd_of_variance(Column squares, int channels) {
-  using W = ct::tile_element_t<Column>;
-  return ct::ones<Column>() /
-         ct::sqrt(squares / static_cast<W>(channels) + static_cast<W>(kLayerNormEpsilon));
-}
+// rstd_of, overflowed and rescued are RMSNorm's, with the squares of x - mean for those of x.
+static_assert(kLayerNormEpsilon == kRmsNormEpsilon);
 
 /// x - mean for the columns from `first` on that lie inside the row, 0 behind it.
 template <int TR, int TC, class W>
@@ -43,6 +39,21 @@ __tile__ void store_column(W* data_n, int rows, int tile, ct::tile<W, ct::shape<
   vector<TR>(data_n, rows).store_masked(ct::reshape<ct::shape<TR>>(column), tile);
 }
 
+/// Sum of the squares of `factor` times (x - mean) of TR rows, as a column.
+template <int TR, int TC, class T>
+__tile__ auto centred_squares(const T* x_nc, int rows, int channels, int tile,
+                              ct::tile<Wide<T>, ct::shape<TR, 1>> mean, Wide<T> factor) {
+  using W = Wide<T>;
+  const auto x = matrix<TR, TC>(x_nc, rows, channels);
+  auto squares = ct::zeros<ct::tile<W, ct::shape<TR, TC>>>();
+  for (int j : ct::irange(0, tiles_for(channels, TC))) {
+    const auto part = ct::element_cast<W>(x.load_masked(tile, j));
+    const auto d = centred<TR, TC, W>(part, mean, j * TC, channels) * factor;
+    squares = squares + d * d;
+  }
+  return ct::sum<1>(squares);
+}
+
 /// The work of one block on TR rows.
 template <class T, int TR, int TC>
 __tile__ void normalize_rows(const T* x_nc, int rows, int channels, int tile, const T* weight_c,
@@ -54,12 +65,12 @@ __tile__ void normalize_rows(const T* x_nc, int rows, int channels, int tile, co
   auto sum = ct::zeros<ct::tile<W, ct::shape<TR, TC>>>();
   for (int j : ct::irange(0, parts)) sum = sum + ct::element_cast<W>(x.load_masked(tile, j));
   const auto mean = ct::sum<1>(sum) / static_cast<W>(channels);
-  auto squares = ct::zeros<ct::tile<W, ct::shape<TR, TC>>>();
-  for (int j : ct::irange(0, parts)) {
-    const auto d = centred<TR, TC, W>(ct::element_cast<W>(x.load_masked(tile, j)), mean, j * TC, channels);
-    squares = squares + d * d;
-  }
-  const auto rstd = rstd_of_variance(ct::sum<1>(squares), channels);
+  const auto squares = centred_squares<TR, TC>(x_nc, rows, channels, tile, mean, W(1));
+  auto rstd = rstd_of(squares, channels);
+  if (overflowed(squares))
+    rstd = rescued(rstd, squares,
+                   centred_squares<TR, TC>(x_nc, rows, channels, tile, mean, static_cast<W>(kRmsNormRescue)),
+                   channels);
   for (int j : ct::irange(0, parts)) {
     const auto normed = (ct::element_cast<W>(x.load_masked(tile, j)) - mean) * rstd;
     const auto scaled = normed * row_part<TC>(weight_c, true, channels, j);

@@ -19,13 +19,16 @@ __tile__ auto vector_part(const T* data_c, bool given, int channels) {
   return row_part<kPartWidth<S.row, I>>(data_c, given, channels, kPartIndex<S.row, I>);
 }
 
-/// x - mean of part I; only the last part hangs over the row.
-template <table::NormTiles S, int I, class Part, class Column>
-__tile__ Part centred_part(Part x, Column mean, int channels) {
-  if constexpr (kPartLast<S.row, I>)
-    return centred<S.rows, kPartWidth<S.row, I>>(x, mean, kPartBegin<S.row, I>, channels);
-  else
-    return x - mean;
+/// The squares of `factor` times (x - mean) of part I; only the last part hangs over the row.
+template <table::NormTiles S, int I, class Part, class Column, class W>
+__tile__ Part squares_of_part(Part x, Column mean, W factor, int channels) {
+  if constexpr (kPartLast<S.row, I>) {
+    const auto d = centred<S.rows, kPartWidth<S.row, I>>(x, mean, kPartBegin<S.row, I>, channels) * factor;
+    return d * d;
+  } else {
+    const auto d = (x - mean) * factor;
+    return d * d;
+  }
 }
 
 /// One part of y from the part of x.
@@ -45,9 +48,13 @@ __tile__ void normalize_parts(std::integer_sequence<int, I...> /*parts*/, int ro
                               Wide<T>* rstd_n, X... x) {
   using W = Wide<T>;
   const auto mean = sum_of_parts(ct::element_cast<W>(x)...) / static_cast<W>(channels);
-  const auto squares = sum_of_parts((centred_part<S, I>(ct::element_cast<W>(x), mean, channels) *
-                                     centred_part<S, I>(ct::element_cast<W>(x), mean, channels))...);
-  const auto rstd = rstd_of_variance(squares, channels);
+  const auto squares = sum_of_parts(squares_of_part<S, I>(ct::element_cast<W>(x), mean, W(1), channels)...);
+  auto rstd = rstd_of(squares, channels);
+  if (overflowed(squares))
+    rstd = rescued(rstd, squares,
+                   sum_of_parts(squares_of_part<S, I>(ct::element_cast<W>(x), mean,
+                                                      static_cast<W>(kRmsNormRescue), channels)...),
+                   channels);
   (store_normed_part<T, S, I>(x, mean, rstd, weight_c, bias_c, biased, rows, channels, tile, y_nc), ...);
   store_column<S.rows>(mean_n, rows, tile, mean);
   store_column<S.rows>(rstd_n, rows, tile, rstd);
