@@ -10,6 +10,7 @@
 #include "stage3_tiled_kernels/one_launch/fused_step.hpp"
 #include "stage3_tiled_kernels/one_launch/one_launch.hpp"
 #include "stage3_tiled_kernels/ops_tile.hpp"
+#include "stage4_nanogpt/ops_nano.hpp"
 
 namespace ladder {
 namespace {
@@ -103,6 +104,18 @@ const std::vector<Entry>& entries() {
        nullptr,
        [](const EngineOptions& options) {
          return make_tile_ops(options.dtype, options.device, options.threads);
+       }},
+      {{4,
+        "nanoGPT",
+        "GPT-2 in tiles: LayerNorm, GELU, dropout, bf16 with master weights",
+        "the same tiles train GPT-2: every pass, forward and backward, is a kernel of our own",
+        "stage4_nanogpt",
+        {Dtype::fp32, Dtype::fp64, Dtype::tf32, Dtype::bf16, Dtype::fp16},
+        true,
+        true},
+       nullptr,
+       [](const EngineOptions& options) {
+         return make_nano_ops(options.dtype, options.device, options.threads);
        }},
   };
   return all;

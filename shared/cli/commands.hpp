@@ -15,6 +15,7 @@ void add_prepare(CLI::App& app);
 void add_train(CLI::App& app);
 void add_sample(CLI::App& app);
 void add_logits(CLI::App& app);
+void add_probe(CLI::App& app);
 void add_parity(CLI::App& app);
 void add_speedup(CLI::App& app);
 void add_profile(CLI::App& app);

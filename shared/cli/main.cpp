@@ -28,6 +28,7 @@ const std::vector<Command>& commands() {
       {"train", "train on one stage", add_train},
       {"sample", "generate text from a checkpoint or a safetensors file", add_sample},
       {"logits", "print logits, for comparison with other programs", add_logits},
+      {"probe", "write activations and gradients of a sequence, for other programs", add_probe},
       {"parity", "compare two stages level by level, down to the first value that differs", add_parity},
       {"speedup", "time the interpreter and every stage on the same work", add_speedup},
       {"profile", "time, bytes and FLOPs of each operation of a stage", add_profile},

@@ -5,7 +5,9 @@
 
 namespace ladder {
 
-void compare_kernels(int stage, const EngineOptions& options, ParityReport& report) {
+void compare_kernels(int stage, Architecture architecture, const EngineOptions& options,
+                     ParityReport& report) {
+  (void)architecture;
   if (stage == 0) return;
   const auto ops = make_ops(stage, options);
   const auto add = [&](const cases::CaseResult& result) {

@@ -148,6 +148,12 @@ std::vector<std::string> stage_entries(const std::string& name) {
     return joined(joined(joined(stage3, on_gpu), on_cpu),
                   {"shared/tile", "!shared/tile/pictures", "shared/tile/CMakeLists.txt",
                    "stage3_tiled_kernels/CMakeLists.txt"});
+  if (name == "stage4")
+    return joined(source_set("stage3"), {"stage4_nanogpt", "!stage4_nanogpt/make_ops.cpp",
+                                         "!stage4_nanogpt/ops_nano.hpp", "stage4_nanogpt/CMakeLists.txt"});
+  if (name == "stage4-gpu")
+    return joined(source_set("stage3-gpu"),
+                  {"stage4_nanogpt", "!stage4_nanogpt/make_ops.cpp", "!stage4_nanogpt/ops_nano.hpp"});
   if (name == "stage2-gpu") return joined(joined(stage2, on_gpu), {"!stage2_naive_cuda/ops_simt.cpp"});
   if (name == "stage3-gpu") return joined(joined(stage3, on_gpu), {"shared/tile/grid", "shared/tile/launch"});
   return {};
@@ -194,7 +200,7 @@ std::vector<std::string> source_set(const std::string& name) {
   require(!entries.empty(),
           "unknown source set '{}': valid are interpreter, stage0, stage1, stage2, stage3, stage2-gpu, "
           "stage3-gpu, "
-          "stage3-kernels",
+          "stage3-kernels, stage4, stage4-gpu",
           name);
   for (const char* model :
        {"shared/base/dtype", "shared/base/dtype_convert", "shared/base/tensor", "shared/device/communicator",

@@ -90,6 +90,16 @@ struct CeilDiv {
   }
 };
 
+/// The upper half of the product.
+struct MulHi {
+  template <class E>
+  E operator()(E x, E y) const {
+    using Wider = std::conditional_t<std::is_signed_v<E>, std::int64_t, std::uint64_t>;
+    static_assert(sizeof(E) <= 4, "the CPU model multiplies halves of up to 32 bits");
+    return static_cast<E>(static_cast<Wider>(x) * static_cast<Wider>(y) >> 8 * sizeof(E));
+  }
+};
+
 struct Fma {
   template <class E>
   E operator()(E x, E y, E z) const {

@@ -8,9 +8,6 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
-inline constexpr double kLog2E = 1.4426950408889634;
-inline constexpr double kLn2 = 0.6931471805599453;
-
 // ---- inside kernels ---------------------------------------------------------------------------------------
 
 /// The rows of one sequence: `slot` rows from `start` on, of which the first `length` hold tokens.
@@ -113,16 +110,6 @@ __tile__ KeyTiles visible_keys(int first, int length, bool causal) {
   return {inside * (common / TK), inside * tiles_for(last, TK)};
 }
 
-/// 2^x; in fp32 results below 2^-126 are 0, which spares three instructions a score that would
-/// scale them back and forth.
-template <class Tile>
-__tile__ Tile power_of_two(Tile x) {
-  if constexpr (std::is_same_v<ct::tile_element_t<Tile>, float>)
-    return ct::exp2(x, ct::round_subnormals_to_zero_t{});
-  else
-    return ct::exp2(x);
-}
-
 /// The last key that the queries at positions t see: one number a query, so that a mask is one comparison a score.
 template <class Positions>
 __tile__ auto last_visible_key(Positions t, int length, bool causal) {
@@ -146,6 +133,31 @@ __tile__ QueryTiles seeing_queries(int first, int length, bool causal) {
   const int full = first + TK <= length ? length / TQ : 0;
   return {begin, whole, full > whole ? full : whole, end};
 }
+
+// Where weights may be dropped (stage 4's dropout). A kernel makes one Keep for its sequence, from the arguments behind
+// its own, and of it one for a tile of weights, which it applies to what stands in their place.
+
+/// What keeps every tile as it is.
+struct KeptWhole {
+  template <class Tile>
+  __tile__ Tile operator()(Tile weights) const {
+    return weights;
+  }
+};
+
+/// Drops nothing. Another Keep has the same functions; in_sequence() takes more arguments behind the first.
+struct KeepAll {
+  __tile__ static KeepAll in_sequence(int) { return {}; }
+  /// For TQ queries and TK keys of query head h, from the first of each on: queries by keys, and keys by queries.
+  template <int TQ, int TK>
+  __tile__ KeptWhole by_query(int, int, int) const {
+    return {};
+  }
+  template <int TK, int TQ>
+  __tile__ KeptWhole by_key(int, int, int) const {
+    return {};
+  }
+};
 
 // ---- around launches --------------------------------------------------------------------------------------
 
@@ -241,5 +253,25 @@ constexpr table::AttentionTiles tiles_of(table::AttentionPart part) {
   else
     return table::any_attention_tiles(dtype_of<E>, D, part);
 }
+
+/// How a launch drops weights: not at all. Another type has the same members: names of the launches, the Keep of its
+/// kernels and what that takes, tiles, and whether the bulk copy engine feeds causal kernels only.
+struct DropNothing {
+  static constexpr const char *kForward = "attention_forward", *kBackward = "attention_backward",
+                              *kBackwardQuery = "attention_backward_query",
+                              *kBackwardKeyValue = "attention_backward_key_value";
+  static constexpr bool kBulkIsCausal = false;
+  template <class W>
+  using Keep = KeepAll;
+
+  template <class W, class Body>
+  void with_arguments(Body&& body) const {
+    body();
+  }
+  template <class E, int Architecture, int D, bool Bulk>
+  static constexpr table::AttentionTiles tiles(table::AttentionPart part) {
+    return tiles_of<E, Architecture, D, Bulk>(part);
+  }
+};
 
 }  // namespace ladder::LADDER_SIDE::stage3

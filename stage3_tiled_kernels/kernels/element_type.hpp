@@ -117,6 +117,19 @@ void with_stored_type(Dtype dtype, Body&& body) {
 template <class W>
 inline constexpr W kBelowAll = -std::numeric_limits<W>::infinity();
 
+inline constexpr double kLog2E = 1.4426950408889634;
+inline constexpr double kLn2 = 0.6931471805599453;
+
+/// 2^x; in fp32 results below 2^-126 are 0, which spares three instructions a score that would
+/// scale them back and forth.
+template <class Tile>
+__tile__ Tile power_of_two(Tile x) {
+  if constexpr (std::is_same_v<ct::tile_element_t<Tile>, float>)
+    return ct::exp2(x, ct::round_subnormals_to_zero_t{});
+  else
+    return ct::exp2(x);
+}
+
 /// Tiles of `size` that cover `count` elements.
 __tile__ inline int tiles_for(int count, int size) { return (count + size - 1) / size; }
 

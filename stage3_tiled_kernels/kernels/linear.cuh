@@ -41,11 +41,7 @@ linear_forward_kernel(int rows, int in_channels, int out_channels, const Stored<
   const int first = ct::bid().x, blocks = ct::num_blocks().x;
   for (int tile : ct::irange(first, tile_rows * tile_columns, blocks)) {
     const auto [n, o] = grouped_block<S.group>(tile, tile_rows, tile_columns);
-    auto y = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
-    for (int i : ct::irange(0, tiles_for(in, TK)))
-      y = add_product<S.products>(ct::element_cast<Operand<E>>(x.load_masked(n, i)),
-                                  ct::transpose(ct::element_cast<Operand<E>>(w.load_masked(o, i))), y);
-
+    auto y = product_of_rows<E, S>(x, w, in, n, o);
     if (X.known ? X.scaled : scaled)
       y = y * ct::reshape<ct::shape<TM, 1>>(vector<TM>(rstd_n, rows).load_masked(n));
     if (X.known ? X.relu : relu)
@@ -79,11 +75,7 @@ linear_backward_input_kernel(int rows, int in_channels, int out_channels, const 
   const int first = ct::bid().x, blocks = ct::num_blocks().x;
   for (int tile : ct::irange(first, tile_rows * tile_columns, blocks)) {
     const auto [n, i] = grouped_block<S.group>(tile, tile_rows, tile_columns);
-    auto dx = ct::zeros<ct::tile<Wide<E>, ct::shape<TM, TN>>>();
-    for (int o : ct::irange(0, tiles_for(out, TK)))
-      dx = add_product<S.products>(ct::element_cast<Operand<E>>(dy.load_masked(n, o)),
-                                   ct::element_cast<Operand<E>>(w.load_masked(o, i)), dx);
-
+    auto dx = product_as_it_lies<E, S>(dy, w, out, n, i);
     if (X.known ? X.relu : relu) {
       const auto input = matrix<TM, TN>(promised<Divisor>(relu_ni), rows, in).load_masked(n, i);
       dx = ct::select(ct::element_cast<Wide<E>>(input) > Wide<E>(0), dx,

@@ -31,6 +31,25 @@ __tile__ BlockPlace grouped_block(int number, int tile_rows, int tile_columns) {
   return {first_row + inside % height, inside / height};
 }
 
+/// Tile (n, o) of x_ni W_oi^T, whose factors both lie in rows along the inner dimension, and tile (n, i) of dy_no W_oi.
+/// The views are those of the factors, in the tiles of S.
+template <class E, table::ProductTiles S, class X, class W>
+__tile__ auto product_of_rows(X x, W w, int inner, int n, int o) {
+  auto y = ct::zeros<ct::tile<Wide<E>, ct::shape<S.rows, S.columns>>>();
+  for (int i : ct::irange(0, tiles_for(inner, S.inner)))
+    y = add_product<S.products>(ct::element_cast<Operand<E>>(x.load_masked(n, i)),
+                                ct::transpose(ct::element_cast<Operand<E>>(w.load_masked(o, i))), y);
+  return y;
+}
+template <class E, table::ProductTiles S, class X, class W>
+__tile__ auto product_as_it_lies(X dy, W w, int inner, int n, int i) {
+  auto dx = ct::zeros<ct::tile<Wide<E>, ct::shape<S.rows, S.columns>>>();
+  for (int o : ct::irange(0, tiles_for(inner, S.inner)))
+    dx = add_product<S.products>(ct::element_cast<Operand<E>>(dy.load_masked(n, o)),
+                                 ct::element_cast<Operand<E>>(w.load_masked(o, i)), dx);
+  return dx;
+}
+
 /// Columns of a tile that are stored at once. A result leaves through shared memory: the smaller the piece, the
 /// more of it is left for the factors on their way in.
 template <table::ProductTiles S>

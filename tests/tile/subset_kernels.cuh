@@ -112,6 +112,19 @@ __tile_global__ void subset_integers(const int* a_, const int* b_, int* out) {
   put(out, 19, ct::element_cast<int>(ct::all_of<0>(a > b)));
 }
 
+/// What a counter-based generator of random words is made of; results as the int of the same bits.
+__tile_global__ void subset_words(const int* a_, const int* b_, int* out) {
+  auto a = ct::element_bitcast<std::uint32_t>(square_at(a_) * 0x01234567);
+  auto b = ct::element_bitcast<std::uint32_t>(square_at(b_) * 0x05050505);
+  put(out, 0, ct::element_bitcast<int>(a * b));
+  put(out, 1, ct::element_bitcast<int>(ct::mulhi(a, b)));
+  put(out, 2, ct::element_bitcast<int>(ct::mulhi(a, 0xD2511F53U)));
+  put(out, 3, ct::element_bitcast<int>(a + 0xBB67AE85U));
+  put(out, 4, ct::element_bitcast<int>(a ^ b));
+  put(out, 5, ct::element_cast<int>(a >= b));
+  put(out, 6, ct::mulhi(square_at(a_) * 0x01234567, square_at(b_) * 0x05050505));
+}
+
 /// fp32 to every other type and back, so that the results fit one array.
 __tile_global__ void subset_casts(const float* a_, float* out) {
   auto a = square_at(a_);

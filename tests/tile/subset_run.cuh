@@ -168,6 +168,15 @@ inline void run_integers(SubsetRun& run) {
                              {"ceildiv", 0}, {"&", 0},   {"|", 0},          {"^", 0},      {"<<", 0},
                              {">>", 0},      {"min", 0}, {"max", 0},        {"abs", 0},    {"negate", 0},
                              {"bool", 0},    {"sum", 0}, {"reduce_max", 0}, {"any_of", 0}, {"all_of", 0}});
+  launch(run.stream(), subset_words, {"subset_words", 1}, run.given(first), run.given(second), out);
+  run.collect("uint32", out,
+              {{"*", 0},
+               {"mulhi", 0},
+               {"mulhi of a constant", 0},
+               {"+", 0},
+               {"^", 0},
+               {">=", 0},
+               {"mulhi, signed", 0}});
   int* numbers = run.room<int>(64);
   launch(run.stream(), subset_grid, {"subset_grid", {4, 2, 8}}, numbers);
   run.collect("grid", numbers, {{"bid, num_blocks", 0}});
