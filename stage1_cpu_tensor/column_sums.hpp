@@ -9,12 +9,6 @@
 
 namespace ladder::eigen {
 
-/// The `count` <= 16 numbers at `source`, then zeros.
-template <class T>
-Lane<T> load_columns_of(const T* source, int count) {
-  return count == kLanes ? Lane<T>(Eigen::Map<const Lane<T>>(source)) : load_part(source, count, T(0));
-}
-
 /// sums[k][c] += sum_n terms(n, c0, count)[k] over `columns` channels, 16 at a time: terms() gives Sums lanes for the
 /// channels c0 .. c0 + count - 1. Added in double: a float sum over 16,384 rows would lose three digits. Where sums[k]
 /// is null, its terms are dropped.

@@ -40,8 +40,9 @@ T normal_integral(T x) {
 
 template <class T>
 Lane<T> gelu_of(const Lane<T>& u, Gelu form) {
-  if (form == Gelu::tanh) return u * gelu_gate<T>(u);
-  return u * u.unaryExpr([](T x) { return normal_integral(x); });
+  const Lane<T> factor = u.max(T(-20));  // times what is cut off, further out would not be 0
+  if (form == Gelu::tanh) return factor * gelu_gate<T>(u);
+  return factor * u.unaryExpr([](T x) { return normal_integral(x); });
 }
 
 // With s as above, ds/du = 2 z' s (1 - s) and 2 z' = 2 a (1 + 3 b u^2), so d(u s)/du = s + u 2 z' s (1 - s).
@@ -66,11 +67,6 @@ void for_each_lane(int n, int rows, int column, int columns, int width, const Ch
   for (int row = n; row < n + rows; ++row)
     for (int c = 0; c < columns; c += kLanes)
       change(static_cast<std::ptrdiff_t>(row) * width + column + c, std::min(kLanes, columns - c));
-}
-
-template <class T>
-void store(const Lane<T>& lane, int count, T* to) {
-  Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>>{to, count} = lane.head(count);
 }
 
 /// The product, and then then(n, rows, o, columns) for each block of it.
@@ -98,8 +94,8 @@ void linear_gelu_forward(const LinearGeluForward& a, WorkerPool& pool) {
   const LinearBiasForward linear{a.rows, a.in, a.out, a.x_ni, a.w_oi, a.bias_o, a.before_no};
   product_with_bias<T>(linear, pool, [&](int n, int rows, int o, int columns) {
     for_each_lane(n, rows, o, columns, a.out, [&](std::ptrdiff_t p, int count) {
-      const Lane<T> u = load_columns_of(a.before_no.as<T>() + p, count);
-      store<T>(gelu_of<T>(u, a.gelu), count, a.y_no.as<T>() + p);
+      const Lane<T> u = load_lane(a.before_no.as<T>() + p, count);
+      store_lane<T>(gelu_of<T>(u, a.gelu), count, a.y_no.as<T>() + p);
     });
   });
 }
@@ -113,9 +109,9 @@ void linear_backward_input_gelu(const LinearBackwardInputGelu& a, WorkerPool& po
   for_each_block(pool, a.rows, a.in, a.out, [&](int n, int rows, int i, int columns) {
     dx_ni.block(n, i, rows, columns).noalias() = dy_no.middleRows(n, rows) * w_oi.middleCols(i, columns);
     for_each_lane(n, rows, i, columns, a.in, [&](std::ptrdiff_t p, int count) {
-      const Lane<T> u = load_columns_of(a.before_ni.as<T>() + p, count);
-      const Lane<T> dx = load_columns_of(a.dx_ni.as<T>() + p, count);
-      store<T>(dx * gelu_slope<T>(u, a.gelu), count, a.dx_ni.as<T>() + p);
+      const Lane<T> u = load_lane(a.before_ni.as<T>() + p, count);
+      const Lane<T> dx = load_lane(a.dx_ni.as<T>() + p, count);
+      store_lane<T>(dx * gelu_slope<T>(u, a.gelu), count, a.dx_ni.as<T>() + p);
     });
   });
 }
@@ -125,7 +121,7 @@ template <class T>
 void bias_backward(const BiasBackward& a, WorkerPool& pool) {
   add_column_sums<1, T>(pool, a.rows, a.out, {a.dbias_o.as<T>()}, [&](int n, int c0, int count) {
     const std::ptrdiff_t begin = static_cast<std::ptrdiff_t>(n) * a.out + c0;
-    return std::array<Lane<T>, 1>{load_columns_of(a.dy_no.as<T>() + begin, count)};
+    return std::array<Lane<T>, 1>{load_lane(a.dy_no.as<T>() + begin, count)};
   });
 }
 

@@ -99,8 +99,8 @@ void layer_norm_backward(const LayerNormBackward& a, WorkerPool& pool) {
   add_column_sums<2, T>(pool, a.rows, C, {a.dweight_c.as<T>(), a.dbias_c.as<T>()},
                         [&](int n, int c0, int count) {
                           const std::ptrdiff_t begin = static_cast<std::ptrdiff_t>(n) * C + c0;
-                          const Lane<T> dy = load_columns_of(a.dy_nc.as<T>() + begin, count);
-                          const Lane<T> x = load_columns_of(a.x_nc.as<T>() + begin, count);
+                          const Lane<T> dy = load_lane(a.dy_nc.as<T>() + begin, count);
+                          const Lane<T> x = load_lane(a.x_nc.as<T>() + begin, count);
                           return std::array<Lane<T>, 2>{Lane<T>(dy * ((x - mean_n[n]) * rstd_n[n])), dy};
                         });
 }

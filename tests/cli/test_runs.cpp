@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 #include "shared/base/files.hpp"
@@ -319,4 +320,20 @@ TEST_CASE("a loss that is not finite ends with exit code 1, names the step and w
   CHECK(outcome.code == 1);
   CHECK_THAT(outcome.err, Contains("the loss of step") && Contains("of 300 is") && Contains("--lr"));
   CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("the smallest GPT-2 trains on stage 1, with and without dropout") {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += "abcdefgh "[(i * i + i / 7) % 9];
+  test::write_text(folder / "text.txt", text);
+  for (const char* dropout : {"0", "0.2"}) {
+    succeed(folder, {"train", "--stage", "1", "--preset", "tiny", "--steps", "20", "--data", "text.txt",
+                     "--dropout", dropout, "--trace", "trace.json"});
+    const Json trace = json_of(folder / "trace.json");
+    REQUIRE(trace.at("loss").size() == 20);
+    const double first = trace.at("loss").at(0).get<double>(), last = trace.at("loss").at(19).get<double>();
+    CHECK(first == Approx(std::log(9.0)).epsilon(0.05));  // small weights know nothing: 9 characters, alike
+    CHECK(last < 0.97 * first);
+  }
 }
