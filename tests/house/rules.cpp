@@ -49,11 +49,11 @@ Faults matching_lines(const Files& files, const std::function<bool(const File&)>
 constexpr std::array<const char*, 7> kFields = {
     "Computes", "Shapes", "Map", "Traffic", "FLOPs", "Bound", "Differs from the previous rung"};
 
-/// The lines of the comment that ends directly above `line`, template and attribute
+/// The lines of the comment that ends directly above `line`, template (of several lines, too) and attribute
 /// lines between them passed over.
 std::vector<std::string> comment_above(const std::vector<std::string>& lines, std::size_t line) {
   std::vector<std::string> comment;
-  while (line > 0 && matches(lines[line - 1], R"(^\s*(template|requires|\[\[))")) --line;
+  while (line > 0 && matches(lines[line - 1], R"(^\s*(template|requires|class|\[\[))")) --line;
   while (line > 0 && matches(lines[line - 1], R"(^\s*//)")) comment.insert(comment.begin(), lines[--line]);
   return comment;
 }
