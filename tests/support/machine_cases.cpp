@@ -25,6 +25,9 @@ GptConfig small_config() {
   config.n_embd = 24;
   config.n_head = 3;
   config.block_size = 32;
+  config.architecture = machine_stage().architecture;
+  config.bias = config.architecture == Architecture::gpt2;
+  if (config.bias) config.dropout = 0.1;
   return config;
 }
 

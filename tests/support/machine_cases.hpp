@@ -15,6 +15,7 @@ struct MachineStage {
   MakeDeviceOps make;
   std::vector<std::string> launched;  ///< kernels that a step must launch, among others of the stage
   std::vector<std::string> left_out;  ///< kernels that the stage has but a step must not launch
+  Architecture architecture = Architecture::microgpt;  ///< of the model that it trains
 };
 
 /// Defined by the test that the cases are linked into.
