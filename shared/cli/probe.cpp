@@ -6,8 +6,7 @@
 #include "shared/base/files.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
-#include "shared/cli/settings.hpp"
-#include "shared/train/checkpoint.hpp"
+#include "shared/cli/weights.hpp"
 #include "shared/train/safetensors.hpp"
 
 namespace ladder::cli {
@@ -15,7 +14,8 @@ namespace {
 
 struct ProbeFlags {
   PlaceFlags place;
-  std::string weights, out;
+  WeightsFlags weights;
+  std::string out;
   std::vector<std::int32_t> tokens;
 };
 
@@ -25,9 +25,7 @@ Sequence sequence_of(const std::vector<std::int32_t>& tokens, const GptConfig& m
   require(static_cast<int>(tokens.size()) - 1 <= model.block_size,
           "--tokens: {} were given, this model's block holds {} and the target of the last", tokens.size(),
           model.block_size);
-  for (std::int32_t token : tokens)
-    require(token >= 0 && token < model.vocab_size,
-            "--tokens: {} is not in the vocabulary: valid are 0 to {}", token, model.vocab_size - 1);
+  require_tokens(tokens, model);
   return {{tokens.begin(), tokens.end() - 1}, {tokens.begin() + 1, tokens.end()}};
 }
 
@@ -49,9 +47,9 @@ void write_probe(const std::string& path, const Probe& probe, const Place& place
 
 void run_probe(const ProbeFlags& flags) {
   const Place place = resolve_place(flags.place);
-  require_distinct_outputs({model_file(flags.weights)}, {flags.out});
+  require_distinct_outputs(model_files(flags.weights.path), {flags.out});
   require_writable_file(flags.out);
-  const SavedModel saved = load_model(flags.weights);
+  const SavedModel saved = load_weights(flags.weights.path, flags.weights.shape);
   const Sequence sequence = sequence_of(flags.tokens, saved.model);
   const std::unique_ptr<Engine> engine = make_engine(place.stage, saved.model, place.options);
   engine->load_parameters(saved.parameters);
@@ -67,9 +65,7 @@ void run_probe(const ProbeFlags& flags) {
 
 void add_probe(CLI::App& app) {
   const auto flags = std::make_shared<ProbeFlags>();
-  add_text(app, "--weights", flags->weights, "a checkpoint, its folder, or a safetensors file")
-      .type("FILE")
-      .required();
+  add_weights_flags(app, flags->weights);
   add_numbers(app, "--tokens", flags->tokens,
               "token numbers of one sequence, each the target of the one before: 1,2,3")
       .required();

@@ -14,16 +14,16 @@ namespace {
 constexpr std::chrono::milliseconds kRefresh{100};
 constexpr std::int64_t kLinesPerRun = 20;
 
-std::string hours_minutes_seconds(double seconds) {
-  const auto total = static_cast<std::int64_t>(std::lround(std::min(seconds, 3.6e9)));
-  return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
-}
-
 std::string milliseconds(double ms) {
   return ms < 1000 ? fmt::format("{:.3g}", ms) : fmt::format("{:.0f}", ms);
 }
 
 }  // namespace
+
+std::string hours_minutes_seconds(double seconds) {
+  const auto total = static_cast<std::int64_t>(std::lround(std::min(seconds, 3.6e9)));
+  return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
+}
 
 Progress::Progress(std::int64_t first_step, std::int64_t steps)
     : steps_(steps),

@@ -3,8 +3,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace ladder::cli {
+
+/// "1:02:03".
+std::string hours_minutes_seconds(double seconds);
 
 /// "step 400/1000  loss 2.4031  0.213 ms/step  ETA 0:00:01" on stdout: one line that is rewritten on a terminal (at
 /// most ten times a second), otherwise about twenty lines a run.

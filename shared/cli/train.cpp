@@ -2,6 +2,7 @@
 #include "shared/train/train.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -169,6 +170,25 @@ Session start(const TrainFlags& flags) {
   return session;
 }
 
+/// About what the steps that are left will take, in seconds: those of a pass over one sequence, times the sequences.
+double expected_seconds(const Session& session) {
+  const Run& run = session.run;
+  const Sequence first = run.source->sequence(0, 0);
+  const Batch batch = make_batch(std::span(&first, 1), session.engine->layout(), run.model.block_size);
+  const auto start = std::chrono::steady_clock::now();
+  session.engine->probe(batch);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  const auto steps = run.train.steps - static_cast<std::int64_t>(session.earlier_loss.size());
+  return took.count() * static_cast<double>(steps) * run.train.batch_size * run.train.grad_accum;
+}
+
+/// On the CPU model of a GPU, which is for reading and checking: how long it is going to take.
+void print_expectation(const Session& session) {
+  if (!session.engine->emulated()) return;
+  fmt::print("expects   about {} on the CPU model of a GPU; --stage 1 trains the same model faster\n",
+             hours_minutes_seconds(expected_seconds(session)));
+}
+
 void print_configuration(const Session& session, const TrainFlags& flags) {
   const Run& run = session.run;
   const std::string name = run.data.path.empty() ? "embedded names" : run.data.path;
@@ -188,6 +208,8 @@ void print_configuration(const Session& session, const TrainFlags& flags) {
     fmt::print("saves     every {} steps to {}\n", session.checkpoint_every,
                checkpoint_file(flags.checkpoint).string());
   if (flags.resume) fmt::print("resumes   after step {}\n", session.earlier_loss.size());
+  std::fflush(stdout);
+  print_expectation(session);
   std::fflush(stdout);
   if (!run.source->notice().empty()) fmt::print(stderr, "ladder: notice: {}\n", run.source->notice());
 }

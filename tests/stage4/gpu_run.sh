@@ -1,0 +1,96 @@
+#!/bin/sh
+# Everything that stage 4 proves on a GPU: tests in every type, sanitizers, parity with the stages below and with PyTorch.
+#
+#   tests/stage4/gpu_run.sh BUILD OUT [TEXT]
+#
+# BUILD: a build folder of the `gpu` preset, made here or carried here (see tests/stage3/gpu_run.sh). Needed of it: ladder,
+# tests/stage4/stage4_rows, stage4_products, stage4_model and stage4_machine, tests/tile/test_tile_subset_gpu.
+# OUT: gets tests.log, sanitizer.log, parity.log, pytorch*.json, records.tgz and summary.txt. TEXT: what PyTorch trains
+# on. Run from the repository root: records carry a hash of the sources that lie there. PARTS="tests sanitizer parity
+# pytorch bench" chooses among the parts; `pytorch` needs torch, transformers and safetensors.
+set -u
+[ $# -ge 2 ] || { sed -n '2,11p' "$0"; exit 2; }
+build=$1
+out=$2
+text=${3:-}
+parts=${PARTS:-tests sanitizer parity pytorch bench}
+[ -f shared/model/ops.hpp ] || { echo "gpu_run.sh: start it from the repository root" >&2; exit 2; }
+mkdir -p "$out" || exit 2
+summary=$out/summary.txt
+: >"$summary"
+ladder=$build/ladder
+tests=$build/tests/stage4
+results=tests/bench/results
+mkdir -p "$results"
+
+. tests/support/gpu_steps.sh
+
+export LADDER_DEVICE=gpu
+"$ladder" info >"$out/tests.log" 2>&1
+grep -E 'on a GPU|machine' "$out/tests.log" | tee -a "$summary"
+
+if has tests; then
+  try "$out/tests.log" 120 "tile subset against the CPU model" "$build/tests/tile/test_tile_subset_gpu"
+  for test in stage4_rows stage4_products stage4_model stage4_machine; do try "$out/tests.log" 300 "$test" "$tests/$test"; done
+  grep -E 'largest error|tensors$|^  ' "$out/tests.log" | sort -u >>"$summary"
+fi
+
+# As stage 3's: the leak check is off, and errors that CUDA reports on purpose are no finding.
+if has sanitizer; then
+  # sanitize NAME SECONDS PROGRAM FILTER...
+  sanitize() {
+    what="$tool $1" seconds=$2 program=$tests/$3
+    shift 3
+    if [ "$tool" = racecheck ]; then
+      races "$out/sanitizer.log" "$seconds" "$what" "$program" "$@"
+    else
+      try "$out/sanitizer.log" "$seconds" "$what" compute-sanitizer --tool "$tool" --report-api-errors no --error-exitcode 9 "$program" "$@"
+    fi
+  }
+  for tool in memcheck racecheck initcheck; do
+    for type in fp32 bf16; do  # without and with bulk copies
+      sanitize "rows, $type" 200 stage4_rows "row kernels of every type match plain loops" -c $type
+      sanitize "products, $type" 200 stage4_products "*every type*" -c $type
+    done
+    sanitize "machine" 150 stage4_machine "a recorded step*"
+  done
+  grep -c 'ERROR SUMMARY: 0 errors' "$out/sanitizer.log" | sed 's/$/ sanitizer runs with 0 errors/' | tee -a "$summary"
+fi
+
+if has parity; then
+  try "$out/parity.log" 300 "parity of both texts, every type" "$ladder" parity --from 1 --to 4 --dtype all --steps 100 \
+    --record --name parity-stage4-"$card"
+  try "$out/parity.log" 200 "parity with dropout, every type" "$ladder" parity --from 1 --to 4 --dtype all --preset tiny \
+    --dropout 0.2 --steps 100 --record --name parity-stage4-dropout-"$card"
+  tail -n 30 "$out/parity.log" >>"$summary"
+fi
+
+if has pytorch; then
+  weights=random
+  stream=
+  [ -n "$text" ] && weights=random,trained stream="--text $text"
+  # shellcheck disable=SC2086
+  {
+    try "$out/parity.log" 300 "12 x 768 beside PyTorch" python3 tests/bench/pytorch_parity.py "$ladder" \
+      --weights $weights $stream --out "$out/pytorch-12x768.json"
+    try "$out/parity.log" 120 "2 x 64 beside PyTorch" python3 tests/bench/pytorch_parity.py "$ladder" --model 2x64 \
+      --positions 64 --vocabulary 300 --weights $weights $stream --out "$out/pytorch-2x64.json"
+  }
+  grep -E 'weights, |worst of|FAILED' "$out/parity.log" | tail -n 120 >>"$summary"
+fi
+
+if has bench; then
+  stream=
+  [ -n "$text" ] && stream="--data $text"
+  for type in bf16 fp32; do
+    # shellcheck disable=SC2086
+    try "$out/bench.log" 90 "profile shakespeare_char, $type" "$ladder" profile --stage 4 --device gpu --dtype $type \
+      --preset shakespeare_char $stream --record --name profile-stage4-shakespeare-$type-"$card"
+  done
+  cat "$out/bench.log" >>"$summary"
+fi
+
+(cd "$results" && tar czf - ./*-"$card".json 2>/dev/null) >"$out/records.tgz"
+cat "$summary"
+echo "$failures failed"
+[ "$failures" = 0 ]
