@@ -80,8 +80,8 @@ __tile__ void normalize_rows(const T* x_nc, int rows, int channels, int tile, co
   store_column<TR>(rstd_n, rows, tile, rstd);
 }
 
-// Computes: mean_n = mean_c x;  rstd_n = (mean_c (x - mean)^2 + 1e-5)^-1/2;  y_nc = (x_nc - mean_n) rstd_n weight_c +
-//           bias_c
+// Computes: mean_n = mean_c x;  rstd_n = (mean_c (x - mean)^2 + 1e-5)^-1/2;
+//           y_nc = (x_nc - mean_n) rstd_n weight_c + bias_c
 // Shapes:   x_nc [N, C], weight_c, bias_c (or none) [C] -> y_nc [N, C], mean_n, rstd_n [N]
 // Map:      one block owns every num_blocks-th group of TR rows: static when there are as many blocks as groups
 // Traffic:  reads 3 N C elements, two thirds of them from the cache, writes N C + 2 N
@@ -165,8 +165,7 @@ __tile__ void add_to_partial(W* partial_pc, int blocks, int channels, int block,
 // Computes: dx_nc = dresidual_nc + rstd_n (g - mean_c(g) - xhat mean_c(g xhat)), g = dy weight, xhat = (x - mean) rstd;
 //           dbranch_nc = dropout(dx_nc);  dweight_pc[p], dbias_pc[p] = the sums of dy xhat and of dy over the rows of
 //           block p
-//           With y = xhat weight: dxhat_j/dx_i = rstd ([i = j] - 1/C - xhat_i xhat_j / C), which sum_j g_j turns into the
-//           formula.
+//           With y = xhat weight: dxhat_j/dx_i = rstd ([i = j] - 1/C - xhat_i xhat_j / C), times g_j and summed.
 // Shapes:   dy_nc, x_nc, dresidual_nc (or none) [N, C], weight_c [C], mean_n, rstd_n [N], sequence_n [N], starts_b [B]
 //           -> dx_nc, dbranch_nc (with dropout) [N, C], dweight_pc, dbias_pc (or none) [P, C]
 // Map:      one block owns every num_blocks-th group of TR rows, and row p of the partial sums
