@@ -9,6 +9,7 @@
 #include <string>
 
 #include "shared/tile/checks.hpp"
+#include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "tests/stage4/bulk_cases.hpp"
 #include "tests/stage4/device.hpp"
 
@@ -90,6 +91,24 @@ TEST_CASE("products with bias and GELU and attention with dropout match plain lo
       cases::for_each_case_naive(product_cases(ops->layout(), dtype), *ops, collector.report());
       collector.print(dtype);
       CHECK(collector.compared > 80);
+    }
+  }
+}
+
+TEST_CASE("products and attention of every type match stage 1 in double, in the sizes of models",
+          "[stage4]") {
+  if (skipped()) return;
+  const auto reference = make_eigen_ops(Dtype::fp64, 1);
+  for (const Dtype dtype : kAllDtypes) {
+    if (test_device().is_cpu() && dtype != Dtype::fp32 && dtype != Dtype::bf16) continue;  // seconds each
+    DYNAMIC_SECTION(name_of(dtype)) {
+      const auto ops = stage4_ops(dtype);
+      Collector collector;
+      cases::for_each_case(cases::wide_gpt2_linear_cases(), *ops, *reference, collector.report());
+      cases::for_each_case(cases::wide_dropout_attention_cases(ops->layout()), *ops, *reference,
+                           collector.report());
+      collector.print(dtype);
+      CHECK(collector.compared > 30);
     }
   }
 }
