@@ -24,6 +24,7 @@ template <class T>
 struct Head {
   const T *q, *k, *v;
   std::ptrdiff_t stride, out_stride;
+  int sequence, number;         ///< which it is
   int length, first, head_dim;  ///< `first` keys stand before that of the first query
   bool causal;
   T scale;
@@ -43,6 +44,8 @@ Head<T> head_of(const Args& a, int b, int h) {
           a.v.template as<T>() + key,
           a.row_stride,
           static_cast<std::ptrdiff_t>(a.heads) * a.head_dim,
+          b,
+          h,
           a.batch.lengths_b[b],
           a.batch.first,
           a.head_dim,
@@ -98,33 +101,47 @@ Lane<T> masked_softmax(Lane<T>* p, int keys, int t0, bool causal) {
 /// The weights of a plain call: used as they are.
 struct Plain {
   template <class T>
+  static void mark(const Head<T>&, int /*t0*/, Lane<T>* /*p*/) {}
+  template <class T>
   static const Lane<T>& kept(const Lane<T>& p) {
     return p;
+  }
+  /// The gradient of a score from that of its weight, `dp`.
+  template <class T>
+  static auto dscore(const Lane<T>& p, const Lane<T>& dp, const Lane<T>& delta) {
+    return p * (dp - delta);
   }
 };
 
 /// The weights of a call with dropout: P where they survive, -P where not. `factor` is what survivors are multiplied by.
 template <class T>
 struct Marked {
+  DropoutMask mask;
   T factor;
+
+  void mark(const Head<T>& head, int t0, Lane<T>* p) const {
+    const int keys = head.keys(t0);
+    std::array<Lane<T>, 4> signs;
+    for (int group = 0; group < keys; group += kMaskGroup)
+      for (int s = group; s < std::min(keys, group + kLanes); ++s) {
+        mask.keys(head.sequence, t0, head.number, s, signs);
+        for (int k = 0; k < 4 && s + k * kLanes < keys; ++k)
+          p[s + k * kLanes] *= signs[static_cast<std::size_t>(k)];
+      }
+  }
   Lane<T> kept(const Lane<T>& p) const { return p.max(T(0)) * factor; }
+  Lane<T> dscore(const Lane<T>& p, const Lane<T>& dp, const Lane<T>& delta) const {
+    return kept(p) * dp - p.abs() * delta;
+  }
 };
 
-/// Marks the weights of query positions t0.. in sequence b that dropout drops.
 template <class T>
-void mark_dropped(const DropoutMask& mask, int b, int t0, int h, int keys, Lane<T>* p) {
-  std::array<Lane<T>, 4> signs;
-  for (int group = 0; group < keys; group += kMaskGroup)
-    for (int s = group; s < std::min(keys, group + kLanes); ++s) {
-      mask.keys(b, t0, h, s, signs);
-      for (int k = 0; k < 4 && s + k * kLanes < keys; ++k)
-        p[s + k * kLanes] *= signs[static_cast<std::size_t>(k)];
-    }
+Marked<T> marked_by(const Dropout& dropout, const BatchView& batch) {
+  return {DropoutMask(dropout, *batch.step), static_cast<T>(dropout.keep_factor())};
 }
 
-/// Scores of query positions t0.., softmax.
-template <class T>
-void weigh_block(const Head<T>& head, int t0, Lane<T>* p, T* lse) {
+template <class T, class Weights>
+void forward_block(const Head<T>& head, const Weights& weights, int t0, Lane<T>* p, T* out, T* lse) {
   const int keys = head.keys(t0), queries = head.queries(t0);
   Lane<T> columns[kChunk];
   for (int s = 0; s < keys; ++s) p[s].setZero();
@@ -136,11 +153,7 @@ void weigh_block(const Head<T>& head, int t0, Lane<T>* p, T* lse) {
   }
   const Lane<T> sums = masked_softmax(p, keys, head.first + t0, head.causal);
   for (int i = 0; i < queries; ++i) lse[t0 + i] = sums[i];
-}
-
-template <class T, class Weights>
-void mix_block(const Head<T>& head, int t0, const Lane<T>* p, const Weights& weights, T* out) {
-  const int keys = head.keys(t0), queries = head.queries(t0);
+  weights.mark(head, t0, p);
   for (int d = 0; d < head.head_dim; ++d) {
     Lane<T> mix = Lane<T>::Zero();
     for (int s = 0; s < keys; ++s) mix += weights.kept(p[s]) * head.v[s * head.stride + d];
@@ -190,14 +203,15 @@ void probability_gradients(const Head<T>& head, const HeadGradients<T>& g, int t
 }
 
 /// What one tile of scores adds to dq, dk and dv; dscore are the gradients of q_t . k_s.
-template <class T>
-void add_tile(const Head<T>& head, const HeadGradients<T>& g, int t0, int s0, int keys, const Lane<T>* p,
-              const Lane<T>* dscore) {
+template <class T, class Weights>
+void add_tile(const Head<T>& head, const HeadGradients<T>& g, const Weights& weights, int t0, int s0,
+              int keys, const Lane<T>* p, const Lane<T>* dscore) {
   const int queries = head.queries(t0);
   for (int s = 0; s < keys; ++s) {
     const int first = head.causal ? std::max(0, s0 + s - t0) : 0;
     const std::ptrdiff_t key = (s0 + s) * head.stride;
-    add_rows(head.head_dim, p[s], first, queries, g.dout + t0 * head.out_stride, head.out_stride, g.dv + key);
+    add_rows(head.head_dim, weights.kept(p[s]), first, queries, g.dout + t0 * head.out_stride,
+             head.out_stride, g.dv + key);
     add_rows(head.head_dim, dscore[s], first, queries, head.q + t0 * head.stride, head.stride, g.dk + key);
   }
   for (int d = 0; d < head.head_dim; ++d) {
@@ -213,30 +227,11 @@ void add_tile(const Head<T>& head, const HeadGradients<T>& g, int t0, int s0, in
 /// Two passes over the key positions, because every dscore needs the whole delta. dout . out
 /// would give delta in one, but loses digits where the softmax is sharp. Short sequences are one
 /// tile, whose dP is still there.
-template <class T>
-void backward_block(const Head<T>& head, const HeadGradients<T>& g, int t0, const Lane<T>* p, Plain) {
+template <class T, class Weights>
+void backward_block(const Head<T>& head, const HeadGradients<T>& g, const Weights& weights, int t0,
+                    const Lane<T>* p) {
   const int all = head.keys(t0);
   Lane<T> dp[kChunk], delta = Lane<T>::Zero();
-  for (int s0 = 0; s0 < all; s0 += kChunk) {
-    const int keys = std::min(kChunk, all - s0);
-    probability_gradients(head, g, t0, s0, keys, dp);
-    for (int s = 0; s < keys; ++s) delta += p[s0 + s] * dp[s];
-  }
-  for (int s0 = 0; s0 < all; s0 += kChunk) {
-    const int keys = std::min(kChunk, all - s0);
-    if (all > kChunk) probability_gradients(head, g, t0, s0, keys, dp);
-    for (int s = 0; s < keys; ++s) dp[s] = p[s0 + s] * (dp[s] - delta) * head.scale;
-    add_tile(head, g, t0, s0, keys, p + s0, dp);
-  }
-}
-
-/// The same with dropout's multipliers m: out_t = sum_s m_ts P_ts v_s, so the gradient of P is m dP, dP = dout . v,
-/// and dv takes m P. What is marked is -P, so |p| is P and kept(p) is m P.
-template <class T>
-void backward_block(const Head<T>& head, const HeadGradients<T>& g, int t0, const Lane<T>* p,
-                    const Marked<T>& weights) {
-  const int all = head.keys(t0);
-  Lane<T> dp[kChunk], kept[kChunk], delta = Lane<T>::Zero();
   for (int s0 = 0; s0 < all; s0 += kChunk) {
     const int keys = std::min(kChunk, all - s0);
     probability_gradients(head, g, t0, s0, keys, dp);
@@ -245,11 +240,8 @@ void backward_block(const Head<T>& head, const HeadGradients<T>& g, int t0, cons
   for (int s0 = 0; s0 < all; s0 += kChunk) {
     const int keys = std::min(kChunk, all - s0);
     if (all > kChunk) probability_gradients(head, g, t0, s0, keys, dp);
-    for (int s = 0; s < keys; ++s) {
-      kept[s] = weights.kept(p[s0 + s]);
-      dp[s] = (kept[s] * dp[s] - p[s0 + s].abs() * delta) * head.scale;
-    }
-    add_tile(head, g, t0, s0, keys, kept, dp);
+    for (int s = 0; s < keys; ++s) dp[s] = weights.dscore(p[s0 + s], dp[s], delta) * head.scale;
+    add_tile(head, g, weights, t0, s0, keys, p + s0, dp);
   }
 }
 
@@ -278,9 +270,8 @@ void for_each_piece(const Args& a, WorkerPool& pool, const Work& work) {
     pool.for_each(pieces, piece);
 }
 
-/// mix(head, b, h, t0, p, out) makes the result of 16 query positions out of their weights.
-template <class T, class Mix>
-void forward_heads(const AttentionForward& a, WorkerPool& pool, const Mix& mix) {
+template <class T, class Weights>
+void forward_heads(const AttentionForward& a, WorkerPool& pool, const Weights& weights) {
   const std::ptrdiff_t C = static_cast<std::ptrdiff_t>(a.heads) * a.head_dim, N = a.batch.rows;
   for_each_padding_row(a.batch, [&](std::ptrdiff_t n) {
     clear_rows(a.out_nc.as<T>() + n * C, C, 1, static_cast<int>(C));
@@ -293,11 +284,8 @@ void forward_heads(const AttentionForward& a, WorkerPool& pool, const Mix& mix) 
       const Head<T> head = head_of<T>(a, b, h);
       T* out = a.out_nc.as<T>() + start * C + h * a.head_dim;
       T* lse = a.lse_hn.as<T>() + h * N + start;
-      for (int t0 = 0; t0 < head.length; t0 += kLanes) {
-        Lane<T>* p = probabilities<T>(a, b, h, t0);
-        weigh_block(head, t0, p, lse);
-        mix(head, b, h, t0, p, out);
-      }
+      for (int t0 = 0; t0 < head.length; t0 += kLanes)
+        forward_block(head, weights, t0, probabilities<T>(a, b, h, t0), out, lse);
     }
   });
 }
@@ -308,6 +296,7 @@ void forward_heads(const AttentionForward& a, WorkerPool& pool, const Mix& mix) 
 //   dscore_ts = P_ts (dP_ts - delta_t), delta_t = sum_s P_ts dP_ts.
 // score_ts = q_t . k_s / sqrt(D) then gives
 //   dq_t = sum_s dscore_ts k_s / sqrt(D) and dk_s = sum_t dscore_ts q_t / sqrt(D).
+// With dropout's multipliers m, out_t = sum_s m_ts P_ts v_s: m P stands for P in dv, m dP for dP.
 template <class T, class Weights>
 void backward_heads(const AttentionBackward& a, WorkerPool& pool, const Weights& weights) {
   const std::ptrdiff_t C = static_cast<std::ptrdiff_t>(a.heads) * a.head_dim, stride = a.row_stride;
@@ -329,7 +318,7 @@ void backward_heads(const AttentionBackward& a, WorkerPool& pool, const Weights&
       const HeadGradients<T> g{a.dout_nc.as<T>() + mixed, a.dq.as<T>() + start * stride + h * a.head_dim, dk,
                                dv};
       for (int t0 = 0; t0 < head.length; t0 += kLanes)
-        backward_block(head, g, t0, probabilities<T>(a, b, h, t0), weights);
+        backward_block(head, g, weights, t0, probabilities<T>(a, b, h, t0));
     }
   });
 }
@@ -345,9 +334,7 @@ std::size_t attention_scratch_bytes(int rows, int heads, int max_length) {
 
 template <class T>
 void attention_forward(const AttentionForward& a, WorkerPool& pool) {
-  forward_heads<T>(a, pool, [](const Head<T>& head, int, int, int t0, const Lane<T>* p, T* out) {
-    mix_block(head, t0, p, Plain{}, out);
-  });
+  forward_heads<T>(a, pool, Plain{});
 }
 
 template <class T>
@@ -357,17 +344,12 @@ void attention_backward(const AttentionBackward& a, WorkerPool& pool) {
 
 template <class T>
 void dropout_attention_forward(const DropoutAttentionForward& a, WorkerPool& pool) {
-  const DropoutMask mask(a.dropout, *a.plain.batch.step);
-  const Marked<T> weights{static_cast<T>(a.dropout.keep_factor())};
-  forward_heads<T>(a.plain, pool, [&](const Head<T>& head, int b, int h, int t0, Lane<T>* p, T* out) {
-    mark_dropped(mask, b, t0, h, head.keys(t0), p);
-    mix_block(head, t0, p, weights, out);
-  });
+  forward_heads<T>(a.plain, pool, marked_by<T>(a.dropout, a.plain.batch));
 }
 
 template <class T>
 void dropout_attention_backward(const DropoutAttentionBackward& a, WorkerPool& pool) {
-  backward_heads<T>(a.plain, pool, Marked<T>{static_cast<T>(a.dropout.keep_factor())});
+  backward_heads<T>(a.plain, pool, marked_by<T>(a.dropout, a.plain.batch));
 }
 
 #define LADDER_INSTANTIATE(T)                                                              \

@@ -71,6 +71,10 @@ TEST_CASE("a step allocates nothing") {
     CHECK(allocations_of_later_steps(model_of(2, 64, 4, 2, 16), names, dtype, 1) == 0);
     const Batch windows = cases::random_batch({64, 64, 50}, 27, 64, Layout::packed);
     CHECK(allocations_of_later_steps(model_of(1, 384, 6, 0, 64), windows, dtype, 2) == 0);
+    GptConfig gpt2 = testing::gpt2_of(2, 192, 6, 2, 64);
+    gpt2.bias = true;
+    gpt2.dropout = 0.2;
+    CHECK(allocations_of_later_steps(gpt2, windows, dtype, 2) == 0);
   }
 }
 
