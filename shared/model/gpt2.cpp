@@ -28,7 +28,9 @@ class Gpt2 final : public Model {
         dweights_(bind_weights<Grad>(
             config.n_layer,
             [this](const std::string& name, bool must) { return must || has(name) ? grad(name) : Grad{}; })),
-        acts_(bind_activations(*this)) {}
+        acts_(bind_activations(*this)) {
+    for (int i = 0; i < config.n_layer; ++i) prefixes_.push_back(layer_name(i) + ".");
+  }
 
   void forward(const BatchView& batch, LogitRows rows) override;
   void loss(const BatchView& batch, double scale, bool with_gradient) override;
@@ -54,6 +56,8 @@ class Gpt2 final : public Model {
   Weights<Param> weights_;
   Weights<Grad> dweights_;
   Activations acts_;
+  std::vector<std::string>
+      prefixes_;  ///< of each layer's parameters; made once, since a step allocates nothing
 };
 
 // The operations' arguments follow the order of their structs: sizes, inputs, outputs.
@@ -215,7 +219,7 @@ void Gpt2::backward(const BatchView& batch, const GradientsReady& ready) {
   tell(ready, {"transformer.ln_f."});
   for (int i = config().n_layer - 1; i >= 0; --i) {
     backward_layer(batch, i, dx_nc, dnext_nc);
-    tell(ready, {layer_name(i) + "."});
+    tell(ready, {prefixes_[static_cast<std::size_t>(i)]});
   }
   const Dropout drop = dropout(batch, 0, DropoutSite::embedding);
   if (drop) ops().run(ApplyDropout{batch, C, drop, dx_nc, dx_nc});
