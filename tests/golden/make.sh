@@ -26,6 +26,8 @@ names=shared/data/names.txt
 golden tests/golden/embedded_l1_c16_h4_t16.json $names --seed 42 --steps 100
 golden tests/golden/embedded_l2_c16_h4_t16.json $names --seed 1 --steps 50 --n-layer 2 --temperature 0.8
 golden tests/golden/embedded_l1_c24_h3_t8.json $names --seed 7 --steps 50 --n-embd 24 --n-head 3 --block-size 8
+# A GPT-2 of 27,360 parameters, trained: what untrained weights hide, these show.
+./ladder train --stage 1 --preset tiny --steps 2000 --lr 3e-3 --samples 0 --save-weights tests/golden/gpt2/trained_tiny.safetensors
 [ $# -eq 0 ] && exit 0
 golden tests/golden/names_l1_c16_h4_t16.json "$1" --seed 42 --steps 1000
 golden tests/golden/names_l2_c16_h4_t16.json "$1" --seed 1 --steps 100 --n-layer 2

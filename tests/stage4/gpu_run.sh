@@ -4,7 +4,7 @@
 #   tests/stage4/gpu_run.sh BUILD OUT [TEXT]
 #
 # BUILD: a build folder of the `gpu` preset, made here or carried here (see tests/stage3/gpu_run.sh). Needed of it: ladder,
-# tests/stage4/stage4_rows, stage4_products, stage4_model and stage4_machine, tests/tile/test_tile_subset_gpu.
+# tests/stage4/stage4_rows, _products, _model, _trained and _machine, tests/tile/test_tile_subset_gpu.
 # OUT: gets tests.log, sanitizer.log, parity.log, pytorch*.json, records.tgz and summary.txt. TEXT: what PyTorch trains
 # on. Run from the repository root: records carry a hash of the sources that lie there. PARTS="tests sanitizer parity
 # pytorch bench" chooses among the parts; `pytorch` needs torch, transformers and safetensors.
@@ -31,8 +31,8 @@ grep -E 'on a GPU|machine' "$out/tests.log" | tee -a "$summary"
 
 if has tests; then
   try "$out/tests.log" 120 "tile subset against the CPU model" "$build/tests/tile/test_tile_subset_gpu"
-  for test in stage4_rows stage4_products stage4_model stage4_machine; do try "$out/tests.log" 300 "$test" "$tests/$test"; done
-  grep -E 'largest error|tensors$|^  ' "$out/tests.log" | sort -u >>"$summary"
+  for test in stage4_rows stage4_products stage4_model stage4_trained stage4_machine; do try "$out/tests.log" 300 "$test" "$tests/$test"; done
+  grep -E 'largest error|tensors$|^  |greedy' "$out/tests.log" | sort -u >>"$summary"
 fi
 
 # As stage 3's: the leak check is off, and errors that CUDA reports on purpose are no finding.
