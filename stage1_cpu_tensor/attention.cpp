@@ -3,10 +3,14 @@
 // Scores, softmax and mix of one head then need no horizontal sum: maximum and sum over key positions s run
 // from vector to vector, and a key or value element is one broadcast number. Probabilities stay in scratch
 // for the backward pass, as P[s][lane] for each (sequence, head, block of 16 query positions).
+//
+// Dropout marks them there: a weight that is dropped is kept as -P. So the backward pass, which needs both P and the
+// mask, draws nothing and cannot draw another mask.
 #include <algorithm>
 #include <cmath>
 
 #include "shared/base/checked_size.hpp"
+#include "stage1_cpu_tensor/dropout_mask.hpp"
 #include "stage1_cpu_tensor/kernels.hpp"
 #include "stage1_cpu_tensor/lanes.hpp"
 
@@ -91,8 +95,36 @@ Lane<T> masked_softmax(Lane<T>* p, int keys, int t0, bool causal) {
   return maximum + sum.log();
 }
 
+/// The weights of a plain call: used as they are.
+struct Plain {
+  template <class T>
+  static const Lane<T>& kept(const Lane<T>& p) {
+    return p;
+  }
+};
+
+/// The weights of a call with dropout: P where they survive, -P where not. `factor` is what survivors are multiplied by.
 template <class T>
-void forward_block(const Head<T>& head, int t0, Lane<T>* p, T* out, T* lse) {
+struct Marked {
+  T factor;
+  Lane<T> kept(const Lane<T>& p) const { return p.max(T(0)) * factor; }
+};
+
+/// Marks the weights of query positions t0.. in sequence b that dropout drops.
+template <class T>
+void mark_dropped(const DropoutMask& mask, int b, int t0, int h, int keys, Lane<T>* p) {
+  std::array<Lane<T>, 4> signs;
+  for (int group = 0; group < keys; group += kMaskGroup)
+    for (int s = group; s < std::min(keys, group + kLanes); ++s) {
+      mask.keys(b, t0, h, s, signs);
+      for (int k = 0; k < 4 && s + k * kLanes < keys; ++k)
+        p[s + k * kLanes] *= signs[static_cast<std::size_t>(k)];
+    }
+}
+
+/// Scores of query positions t0.., softmax.
+template <class T>
+void weigh_block(const Head<T>& head, int t0, Lane<T>* p, T* lse) {
   const int keys = head.keys(t0), queries = head.queries(t0);
   Lane<T> columns[kChunk];
   for (int s = 0; s < keys; ++s) p[s].setZero();
@@ -104,9 +136,14 @@ void forward_block(const Head<T>& head, int t0, Lane<T>* p, T* out, T* lse) {
   }
   const Lane<T> sums = masked_softmax(p, keys, head.first + t0, head.causal);
   for (int i = 0; i < queries; ++i) lse[t0 + i] = sums[i];
+}
+
+template <class T, class Weights>
+void mix_block(const Head<T>& head, int t0, const Lane<T>* p, const Weights& weights, T* out) {
+  const int keys = head.keys(t0), queries = head.queries(t0);
   for (int d = 0; d < head.head_dim; ++d) {
     Lane<T> mix = Lane<T>::Zero();
-    for (int s = 0; s < keys; ++s) mix += p[s] * head.v[s * head.stride + d];
+    for (int s = 0; s < keys; ++s) mix += weights.kept(p[s]) * head.v[s * head.stride + d];
     for (int i = 0; i < queries; ++i) out[(t0 + i) * head.out_stride + d] = mix[i];
   }
 }
@@ -177,7 +214,7 @@ void add_tile(const Head<T>& head, const HeadGradients<T>& g, int t0, int s0, in
 /// would give delta in one, but loses digits where the softmax is sharp. Short sequences are one
 /// tile, whose dP is still there.
 template <class T>
-void backward_block(const Head<T>& head, const HeadGradients<T>& g, int t0, const Lane<T>* p) {
+void backward_block(const Head<T>& head, const HeadGradients<T>& g, int t0, const Lane<T>* p, Plain) {
   const int all = head.keys(t0);
   Lane<T> dp[kChunk], delta = Lane<T>::Zero();
   for (int s0 = 0; s0 < all; s0 += kChunk) {
@@ -190,6 +227,29 @@ void backward_block(const Head<T>& head, const HeadGradients<T>& g, int t0, cons
     if (all > kChunk) probability_gradients(head, g, t0, s0, keys, dp);
     for (int s = 0; s < keys; ++s) dp[s] = p[s0 + s] * (dp[s] - delta) * head.scale;
     add_tile(head, g, t0, s0, keys, p + s0, dp);
+  }
+}
+
+/// The same with dropout's multipliers m: out_t = sum_s m_ts P_ts v_s, so the gradient of P is m dP, dP = dout . v,
+/// and dv takes m P. What is marked is -P, so |p| is P and kept(p) is m P.
+template <class T>
+void backward_block(const Head<T>& head, const HeadGradients<T>& g, int t0, const Lane<T>* p,
+                    const Marked<T>& weights) {
+  const int all = head.keys(t0);
+  Lane<T> dp[kChunk], kept[kChunk], delta = Lane<T>::Zero();
+  for (int s0 = 0; s0 < all; s0 += kChunk) {
+    const int keys = std::min(kChunk, all - s0);
+    probability_gradients(head, g, t0, s0, keys, dp);
+    for (int s = 0; s < keys; ++s) delta += weights.kept(p[s0 + s]) * dp[s];
+  }
+  for (int s0 = 0; s0 < all; s0 += kChunk) {
+    const int keys = std::min(kChunk, all - s0);
+    if (all > kChunk) probability_gradients(head, g, t0, s0, keys, dp);
+    for (int s = 0; s < keys; ++s) {
+      kept[s] = weights.kept(p[s0 + s]);
+      dp[s] = (kept[s] * dp[s] - p[s0 + s].abs() * delta) * head.scale;
+    }
+    add_tile(head, g, t0, s0, keys, kept, dp);
   }
 }
 
@@ -218,17 +278,9 @@ void for_each_piece(const Args& a, WorkerPool& pool, const Work& work) {
     pool.for_each(pieces, piece);
 }
 
-}  // namespace
-
-template <class T>
-std::size_t attention_scratch_bytes(int rows, int heads, int max_length) {
-  return checked_product({sizeof(T), static_cast<std::size_t>(rows), static_cast<std::size_t>(heads),
-                          static_cast<std::size_t>(round_up_to_lanes(max_length))},
-                         "attention's probabilities");
-}
-
-template <class T>
-void attention_forward(const AttentionForward& a, WorkerPool& pool) {
+/// mix(head, b, h, t0, p, out) makes the result of 16 query positions out of their weights.
+template <class T, class Mix>
+void forward_heads(const AttentionForward& a, WorkerPool& pool, const Mix& mix) {
   const std::ptrdiff_t C = static_cast<std::ptrdiff_t>(a.heads) * a.head_dim, N = a.batch.rows;
   for_each_padding_row(a.batch, [&](std::ptrdiff_t n) {
     clear_rows(a.out_nc.as<T>() + n * C, C, 1, static_cast<int>(C));
@@ -241,8 +293,11 @@ void attention_forward(const AttentionForward& a, WorkerPool& pool) {
       const Head<T> head = head_of<T>(a, b, h);
       T* out = a.out_nc.as<T>() + start * C + h * a.head_dim;
       T* lse = a.lse_hn.as<T>() + h * N + start;
-      for (int t0 = 0; t0 < head.length; t0 += kLanes)
-        forward_block(head, t0, probabilities<T>(a, b, h, t0), out, lse);
+      for (int t0 = 0; t0 < head.length; t0 += kLanes) {
+        Lane<T>* p = probabilities<T>(a, b, h, t0);
+        weigh_block(head, t0, p, lse);
+        mix(head, b, h, t0, p, out);
+      }
     }
   });
 }
@@ -253,8 +308,8 @@ void attention_forward(const AttentionForward& a, WorkerPool& pool) {
 //   dscore_ts = P_ts (dP_ts - delta_t), delta_t = sum_s P_ts dP_ts.
 // score_ts = q_t . k_s / sqrt(D) then gives
 //   dq_t = sum_s dscore_ts k_s / sqrt(D) and dk_s = sum_t dscore_ts q_t / sqrt(D).
-template <class T>
-void attention_backward(const AttentionBackward& a, WorkerPool& pool) {
+template <class T, class Weights>
+void backward_heads(const AttentionBackward& a, WorkerPool& pool, const Weights& weights) {
   const std::ptrdiff_t C = static_cast<std::ptrdiff_t>(a.heads) * a.head_dim, stride = a.row_stride;
   for_each_padding_row(a.batch, [&](std::ptrdiff_t n) {
     clear_rows(a.dq.as<T>() + n * stride, stride, 1, static_cast<int>(C));
@@ -274,15 +329,53 @@ void attention_backward(const AttentionBackward& a, WorkerPool& pool) {
       const HeadGradients<T> g{a.dout_nc.as<T>() + mixed, a.dq.as<T>() + start * stride + h * a.head_dim, dk,
                                dv};
       for (int t0 = 0; t0 < head.length; t0 += kLanes)
-        backward_block(head, g, t0, probabilities<T>(a, b, h, t0));
+        backward_block(head, g, t0, probabilities<T>(a, b, h, t0), weights);
     }
   });
 }
 
-#define LADDER_INSTANTIATE(T)                                               \
-  template std::size_t attention_scratch_bytes<T>(int, int, int);           \
-  template void attention_forward<T>(const AttentionForward&, WorkerPool&); \
-  template void attention_backward<T>(const AttentionBackward&, WorkerPool&);
+}  // namespace
+
+template <class T>
+std::size_t attention_scratch_bytes(int rows, int heads, int max_length) {
+  return checked_product({sizeof(T), static_cast<std::size_t>(rows), static_cast<std::size_t>(heads),
+                          static_cast<std::size_t>(round_up_to_lanes(max_length))},
+                         "attention's probabilities");
+}
+
+template <class T>
+void attention_forward(const AttentionForward& a, WorkerPool& pool) {
+  forward_heads<T>(a, pool, [](const Head<T>& head, int, int, int t0, const Lane<T>* p, T* out) {
+    mix_block(head, t0, p, Plain{}, out);
+  });
+}
+
+template <class T>
+void attention_backward(const AttentionBackward& a, WorkerPool& pool) {
+  backward_heads<T>(a, pool, Plain{});
+}
+
+template <class T>
+void dropout_attention_forward(const DropoutAttentionForward& a, WorkerPool& pool) {
+  const DropoutMask mask(a.dropout, *a.plain.batch.step);
+  const Marked<T> weights{static_cast<T>(a.dropout.keep_factor())};
+  forward_heads<T>(a.plain, pool, [&](const Head<T>& head, int b, int h, int t0, Lane<T>* p, T* out) {
+    mark_dropped(mask, b, t0, h, head.keys(t0), p);
+    mix_block(head, t0, p, weights, out);
+  });
+}
+
+template <class T>
+void dropout_attention_backward(const DropoutAttentionBackward& a, WorkerPool& pool) {
+  backward_heads<T>(a.plain, pool, Marked<T>{static_cast<T>(a.dropout.keep_factor())});
+}
+
+#define LADDER_INSTANTIATE(T)                                                              \
+  template std::size_t attention_scratch_bytes<T>(int, int, int);                          \
+  template void attention_forward<T>(const AttentionForward&, WorkerPool&);                \
+  template void attention_backward<T>(const AttentionBackward&, WorkerPool&);              \
+  template void dropout_attention_forward<T>(const DropoutAttentionForward&, WorkerPool&); \
+  template void dropout_attention_backward<T>(const DropoutAttentionBackward&, WorkerPool&);
 LADDER_INSTANTIATE(float)
 LADDER_INSTANTIATE(double)
 

@@ -22,6 +22,10 @@ template <class T>
 void attention_forward(const AttentionForward& a, WorkerPool& pool);
 template <class T>
 void attention_backward(const AttentionBackward& a, WorkerPool& pool);
+template <class T>
+void dropout_attention_forward(const DropoutAttentionForward& a, WorkerPool& pool);
+template <class T>
+void dropout_attention_backward(const DropoutAttentionBackward& a, WorkerPool& pool);
 
 // elementwise.cpp
 template <class T>
@@ -46,5 +50,27 @@ template <class T>
 void gradient_squares(const GradientSquares& a);
 template <class T>
 void adam(const Adam& a);
+
+// gpt2_norm.cpp
+template <class T>
+void layer_norm_forward(const LayerNormForward& a, WorkerPool& pool);
+template <class T>
+void layer_norm_backward(const LayerNormBackward& a, WorkerPool& pool);
+template <class T>
+void residual_layer_norm_forward(const ResidualLayerNormForward& a, WorkerPool& pool);
+
+// gpt2_linear.cpp
+template <class T>
+void linear_bias_forward(const LinearBiasForward& a, WorkerPool& pool);
+template <class T>
+void linear_gelu_forward(const LinearGeluForward& a, WorkerPool& pool);
+template <class T>
+void linear_backward_input_gelu(const LinearBackwardInputGelu& a, WorkerPool& pool);
+template <class T>
+void bias_backward(const BiasBackward& a, WorkerPool& pool);
+
+// dropout.cpp
+template <class T>
+void apply_dropout(const ApplyDropout& a, WorkerPool& pool);
 
 }  // namespace ladder::eigen

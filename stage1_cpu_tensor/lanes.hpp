@@ -24,6 +24,18 @@ Lane<T> load_part(const T* source, int count, T padding) {
   return lane;
 }
 
+/// The `count` <= 16 numbers at `source`, then zeros.
+template <class T>
+Lane<T> load_lane(const T* source, int count) {
+  return count == kLanes ? Lane<T>(Eigen::Map<const Lane<T>>(source)) : load_part(source, count, T(0));
+}
+
+/// The first `count` <= 16 numbers of `lane`, to `to`.
+template <class T>
+void store_lane(const Lane<T>& lane, int count, T* to) {
+  Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>>{to, count} = lane.head(count);
+}
+
 /// mask[j][i] = 1 where i >= j, else 0. Multiplying by it is what Eigen turns into one instruction; select()
 /// is not.
 template <class T>

@@ -1,36 +1,9 @@
 // The three products of a linear layer: Eigen's own, cut into pieces for the cores where they are large.
-#include <algorithm>
-
+#include "stage1_cpu_tensor/blocks.hpp"
 #include "stage1_cpu_tensor/kernels.hpp"
 #include "stage1_cpu_tensor/maps.hpp"
 
 namespace ladder::eigen {
-namespace {
-
-/// Calls work(row, rows, column, columns) for blocks that cover the [rows, columns] result of a product of
-/// `depth`. The cut depends on the shape alone, never on the number of threads: Eigen adds in an order that
-/// depends on where a block begins, so the same blocks give the same bits. Cuts run across the longer side,
-/// whose operand each block then reads its own part of. A wake-up of the pool costs some 10 us, which is 1
-/// MFLOP: smaller products stay whole.
-template <class Work>
-void for_each_block(WorkerPool& pool, int rows, int columns, int depth, const Work& work) {
-  constexpr double kBlockFlops = 4e6;
-  constexpr int kLeast = 48;  // rows of the register block of Eigen's kernel
-  const double flops = 2.0 * rows * columns * depth;
-  const int longer = std::max(rows, columns);
-  const int wanted = std::clamp(static_cast<int>(flops / kBlockFlops), 1, std::max(1, longer / kLeast));
-  const int size = (longer / wanted + kLeast - 1) / kLeast * kLeast;
-  const int pieces = size == 0 ? 0 : (longer + size - 1) / size;
-  pool.for_each(pieces, [&](int i) {
-    const int begin = i * size, count = std::min(size, longer - begin);
-    if (rows >= columns)
-      work(begin, count, 0, columns);
-    else
-      work(0, rows, begin, count);
-  });
-}
-
-}  // namespace
 
 template <class T>
 void linear_forward(const LinearForward& a, WorkerPool& pool) {

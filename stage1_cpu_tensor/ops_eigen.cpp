@@ -76,6 +76,16 @@ class EigenOps final : public Ops {
     const eigen::FlushDenormals flush;  // also under a decorator, which goes around run_step
     eigen::adam<T>(a);
   }
+  void run(const LayerNormForward& a) override { eigen::layer_norm_forward<T>(a, pool_); }
+  void run(const LayerNormBackward& a) override { eigen::layer_norm_backward<T>(a, pool_); }
+  void run(const LinearBiasForward& a) override { eigen::linear_bias_forward<T>(a, pool_); }
+  void run(const LinearGeluForward& a) override { eigen::linear_gelu_forward<T>(a, pool_); }
+  void run(const LinearBackwardInputGelu& a) override { eigen::linear_backward_input_gelu<T>(a, pool_); }
+  void run(const BiasBackward& a) override { eigen::bias_backward<T>(a, pool_); }
+  void run(const ApplyDropout& a) override { eigen::apply_dropout<T>(a, pool_); }
+  void run(const DropoutAttentionForward& a) override { eigen::dropout_attention_forward<T>(a, pool_); }
+  void run(const DropoutAttentionBackward& a) override { eigen::dropout_attention_backward<T>(a, pool_); }
+  void run(const ResidualLayerNormForward& a) override { eigen::residual_layer_norm_forward<T>(a, pool_); }
 
  private:
   static void copy(void* destination, const void* source, std::size_t bytes) {

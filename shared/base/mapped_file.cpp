@@ -40,6 +40,10 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   bytes_ = {static_cast<const std::byte*>(memory), size};
 }
 
+void MappedFile::expect_small_pieces() const {
+  ::posix_madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), POSIX_MADV_RANDOM);
+}
+
 MappedFile::~MappedFile() { ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size()); }
 
 }  // namespace ladder

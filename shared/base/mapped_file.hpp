@@ -19,6 +19,9 @@ class MappedFile {
 
   /// Begins at a multiple of the page size, so that a cast to a wider type is aligned.
   std::span<const std::byte> bytes() const { return bytes_; }
+  /// To be called where small pieces from all over a large file will be looked at: the system then reads these alone,
+  /// and not what lies around each of them.
+  void expect_small_pieces() const;
 
  private:
   std::span<const std::byte> bytes_;

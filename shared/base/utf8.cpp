@@ -52,6 +52,30 @@ std::size_t line_number(std::string_view before) {
   return line;
 }
 
+[[noreturn]] void refuse(std::string_view bytes, std::size_t position, std::string_view source) {
+  throw InputError(fmt::format(
+      "{}: line {} is not UTF-8 (byte 0x{:02x} at offset {}): convert the file to UTF-8", source,
+      line_number(bytes.substr(0, position)), static_cast<unsigned char>(bytes[position]), position));
+}
+
+/// How many of the first bytes, which are no character, some character could begin with; 1 where none could.
+std::size_t broken_length(std::string_view bytes) {
+  const auto first = static_cast<unsigned char>(bytes[0]);
+  const LeadByte lead = lead_byte(first);
+  if (lead.continuation_bytes <= 0 || first < 0xC2 || first > 0xF4) return 1;
+  // What may stand second keeps out overlong forms, surrogates and everything above U+10FFFF.
+  unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  std::size_t length = 1;
+  while (length <= static_cast<std::size_t>(lead.continuation_bytes) && length < bytes.size()) {
+    const auto byte = static_cast<unsigned char>(bytes[length]);
+    if (byte < low || byte > high) break;
+    low = 0x80, high = 0xBF;
+    ++length;
+  }
+  return length;
+}
+
 }  // namespace
 
 std::u32string decode_utf8(std::string_view bytes, std::string_view source) {
@@ -59,14 +83,47 @@ std::u32string decode_utf8(std::string_view bytes, std::string_view source) {
   text.reserve(bytes.size());
   for (std::size_t position = 0; position < bytes.size();) {
     char32_t character = 0;
-    if (!decode_one(bytes, position, character)) {
-      throw InputError(fmt::format(
-          "{}: line {} is not UTF-8 (byte 0x{:02x} at offset {}): convert the file to UTF-8", source,
-          line_number(bytes.substr(0, position)), static_cast<unsigned char>(bytes[position]), position));
-    }
+    if (!decode_one(bytes, position, character)) refuse(bytes, position, source);
     text.push_back(character);
   }
   return text;
+}
+
+std::size_t unfinished_utf8(std::string_view bytes) {
+  for (std::size_t tail = 1; tail <= std::min<std::size_t>(bytes.size(), 3); ++tail) {
+    const auto byte = static_cast<unsigned char>(bytes[bytes.size() - tail]);
+    if ((byte & 0xC0u) == 0x80u) continue;  // not where a character begins
+    return lead_byte(byte).continuation_bytes >= static_cast<int>(tail) ? tail : 0;
+  }
+  return 0;
+}
+
+std::size_t valid_utf8_length(std::string_view bytes) {
+  std::size_t position = 0;
+  char32_t character = 0;
+  while (position < bytes.size() && decode_one(bytes, position, character)) {
+  }
+  return position;
+}
+
+std::size_t count_utf8(std::string_view bytes, std::string_view source) {
+  std::size_t count = 0;
+  char32_t character = 0;
+  for (std::size_t position = 0; position < bytes.size(); ++count)
+    if (!decode_one(bytes, position, character)) refuse(bytes, position, source);
+  return count;
+}
+
+std::string readable_utf8(std::string_view bytes) {
+  std::string text;
+  for (;;) {
+    const std::size_t valid = valid_utf8_length(bytes);
+    text += bytes.substr(0, valid);
+    bytes.remove_prefix(valid);
+    if (bytes.empty()) return text;
+    text += encode_utf8(U'\uFFFD');
+    bytes.remove_prefix(broken_length(bytes));
+  }
 }
 
 std::string encode_utf8(char32_t character) {

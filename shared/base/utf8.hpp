@@ -1,6 +1,7 @@
 // Text as Unicode code points, read the way the original program's interpreter reads it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,9 +12,20 @@ namespace ladder {
 /// character). Throws InputError naming `source` and the line, counted from 1, of the first byte that is none.
 std::u32string decode_utf8(std::string_view bytes, std::string_view source);
 
+/// How many of the first bytes are strict UTF-8: all of them, or those before the first byte that is none.
+std::size_t valid_utf8_length(std::string_view bytes);
+/// The same without the text: how many characters `bytes` are. Throws what decode_utf8 throws.
+std::size_t count_utf8(std::string_view bytes, std::string_view source);
+/// With U+FFFD in place of everything that is not UTF-8, one for each byte, or for the bytes that a character was begun
+/// with and not ended.
+std::string readable_utf8(std::string_view bytes);
+
 /// Code points must be valid ones, as decode_utf8 returns them.
 std::string encode_utf8(std::u32string_view text);
 std::string encode_utf8(char32_t character);
+
+/// How many of the last bytes begin a character that they do not end: what must wait for more when a text comes in parts.
+std::size_t unfinished_utf8(std::string_view bytes);
 
 /// What Python's str.isspace() answers for one character; str.strip() removes exactly these from both ends.
 bool is_python_space(char32_t character);

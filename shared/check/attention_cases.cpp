@@ -1,8 +1,8 @@
-// Cases of attention: grouped heads, causal or not, lengths 0 and 1, sharp scores.
+// Cases of attention: grouped heads, causal or not, lengths 0 and 1, sharp scores, dropout.
 #include <algorithm>
 
 #include "shared/check/cases.hpp"
-#include "shared/check/naive_reference.hpp"
+#include "shared/check/gpt2_reference.hpp"
 
 namespace ladder::cases {
 namespace {
@@ -13,6 +13,8 @@ struct Shape {
   std::string name;
   double scale;   ///< of queries and keys: 100 gives scores of 1e4
   int first = 0;  ///< rows of earlier positions in front of the batch's, for keys and values
+  Dropout dropout = {};
+  StepConstants step = {};
 
   std::size_t packed() const { return cells(a.stride()) + static_cast<std::size_t>(first * a.stride()); }
   std::size_t mixed() const { return cells(a.heads * a.head_dim); }
@@ -40,6 +42,15 @@ Args common(const Shape& s, const Bound& t) {
   return args;
 }
 
+void run_forward(const Shape& s, Ops& ops, const Bound& t) {
+  const auto plain = common<AttentionForward>(s, t);
+  s.dropout ? ops.run(DropoutAttentionForward{plain, s.dropout}) : ops.run(plain);
+}
+
+naive::Multiplier multiplier_of(const Shape& s) {
+  return s.dropout ? naive::attention_dropout(s.dropout, s.step) : naive::Multiplier{};
+}
+
 std::vector<double> packed_values(const Shape& s) {
   std::vector<double> qkv = random_values("qkv" + s.name, s.packed());
   for (std::size_t i = 0; i < qkv.size(); ++i)
@@ -49,7 +60,8 @@ std::vector<double> packed_values(const Shape& s) {
 
 OpCase forward(const Shape& s) {
   OpCase c;
-  c.op = "attention_forward";
+  c.op = s.dropout ? "dropout_attention_forward" : "attention_forward";
+  if (s.dropout) c.step_constants = s.step;
   c.shape = s.name;
   c.batch = s.batch;
   c.first = s.first;
@@ -58,10 +70,14 @@ OpCase forward(const Shape& s) {
   add(c, Role::activation, Use::input, "qkv", packed_values(s));
   add(c, Role::activation, Use::output, "out", std::vector<double>(s.mixed()));
   add(c, Role::statistic, Use::output, "lse", std::vector<double>(s.cells(s.a.heads)));
-  c.run = [s](Ops& ops, const Bound& t) { ops.run(common<AttentionForward>(s, t)); };
+  c.run = [s](Ops& ops, const Bound& t) { run_forward(s, ops, t); };
   c.with_terms = {"out"};
-  c.rounded_terms = [s](Values& t) { naive::attention_terms(s.batch, s.a, t.at("qkv"), t.at("out")); };
-  c.naive = [s](Values& t) { naive::attention(s.batch, s.a, t.at("qkv"), t.at("out"), t.at("lse")); };
+  c.rounded_terms = [s](Values& t) {
+    naive::attention_terms(s.batch, s.a, t.at("qkv"), t.at("out"), multiplier_of(s));
+  };
+  c.naive = [s](Values& t) {
+    naive::attention(s.batch, s.a, t.at("qkv"), t.at("out"), t.at("lse"), multiplier_of(s));
+  };
   return c;
 }
 
@@ -108,7 +124,8 @@ OpCase low_scores(const std::vector<int>& lengths, const naive::AttentionShape& 
 /// Runs the forward pass first: what it leaves in `out`, `lse` and scratch is the stage's own business.
 OpCase backward(const Shape& s) {
   OpCase c;
-  c.op = "attention_backward";
+  c.op = s.dropout ? "dropout_attention_backward" : "attention_backward";
+  if (s.dropout) c.step_constants = s.step;
   c.shape = s.name;
   c.batch = s.batch;
   c.scratch_heads = s.a.heads;
@@ -119,20 +136,20 @@ OpCase backward(const Shape& s) {
   add(c, Role::statistic, Use::work, "lse", std::vector<double>(s.cells(s.a.heads)));
   add(c, Role::activation, Use::output, "dqkv", std::vector<double>(s.packed()));
   c.run = [s](Ops& ops, const Bound& t) {
-    ops.run(common<AttentionForward>(s, t));
+    run_forward(s, ops, t);
     auto args = common<AttentionBackward>(s, t);
     args.dout_nc = t.act("dout");
     args.dq = t.act("dqkv").at(static_cast<std::size_t>(s.a.q(0)));
     args.dk = t.act("dqkv").at(static_cast<std::size_t>(s.a.k(0)));
     args.dv = t.act("dqkv").at(static_cast<std::size_t>(s.a.v(0)));
-    ops.run(args);
+    s.dropout ? ops.run(DropoutAttentionBackward{args, s.dropout}) : ops.run(args);
   };
   c.naive = [s](Values& t) {
-    naive::attention_backward(s.batch, s.a, t.at("qkv"), t.at("dout"), t.at("dqkv"));
+    naive::attention_backward(s.batch, s.a, t.at("qkv"), t.at("dout"), t.at("dqkv"), multiplier_of(s));
   };
   c.with_terms = {"dqkv"};
   c.rounded_terms = [s](Values& t) {
-    naive::attention_backward_terms(s.batch, s.a, t.at("qkv"), t.at("dout"), t.at("dqkv"));
+    naive::attention_backward_terms(s.batch, s.a, t.at("qkv"), t.at("dout"), t.at("dqkv"), multiplier_of(s));
   };
   if (s.scale > 1) return c;  // a softmax this sharp has no usable differences
   c.forward = std::make_shared<OpCase>(forward(s));
@@ -168,6 +185,51 @@ std::vector<OpCase> attention_cases(Layout layout) {
     cases.push_back(low_scores({7, 0, 1, 17}, {4, 4, 4, causal}, layout));
     cases.push_back(low_scores({17, 3}, {4, 2, 16, causal}, layout));
   }
+  return cases;
+}
+
+namespace {
+
+/// Forward and backward with dropout in layer `layer`. Heads all have their own keys and values, or share them.
+void add_with_dropout(std::vector<OpCase>& cases, const Batch& batch, const naive::AttentionShape& a,
+                      double probability, int layer, const StepConstants& step, double scale = 1) {
+  const std::string name =
+      fmt::format("B={} T={} H={} K={} D={}{}{} dropout {} layer {} {}", batch.batch(), batch.max_length,
+                  a.heads, a.kv_heads, a.head_dim, a.causal ? " causal" : "", scale > 1 ? " sharp" : "",
+                  probability, layer, step_name(step));
+  const Shape s{batch, a, name, scale, 0, {probability, layer, DropoutSite::attention}, step};
+  cases.push_back(forward(s));
+  cases.push_back(backward(s));
+}
+
+}  // namespace
+
+std::vector<OpCase> dropout_attention_cases(Layout layout) {
+  std::vector<OpCase> cases;
+  const auto both = [&](const std::vector<int>& lengths, int T, const naive::AttentionShape& a, double p,
+                        int layer, const StepConstants& step, double scale = 1) {
+    add_with_dropout(cases, random_batch(lengths, 27, T, layout), a, p, layer, step, scale);
+  };
+  both({7, 0, 1, 16}, 16, {4, 4, 4, true}, 0.2, 0, dropout_step(0, 42, 0));
+  both({17, 3}, 17, {3, 1, 11, true}, 0.5, 3, dropout_step(1, 42, 6));
+  both({1}, 1, {1, 1, 1, true}, 0.5, 0, dropout_step(2, 42, 0));
+  both({5, 17, 0, 2}, 17, {4, 2, 8, false}, 0.2, 11, dropout_step(70000, 4294967295, 4));
+  both({9, 4}, 16, {2, 2, 16, true}, 0.2, 1, dropout_step(3, 7, 0), 100);
+  both({40, 33}, 40, {2, 1, 8, true}, 0.2, 2, dropout_step(4, 1, 1000000));
+  both({70, 13, 64}, 70, {2, 2, 16, true}, 0.2, 1, dropout_step(5, 1, 3));
+  return cases;
+}
+
+std::vector<OpCase> wide_dropout_attention_cases(Layout layout) {
+  std::vector<OpCase> cases;
+  int layer = 0;
+  for (const auto& [lengths, T] :
+       {std::pair{std::vector<int>{127, 64}, 127}, {{256, 0, 13}, 256}, {{257, 1}, 257}, {{1024}, 1024}})
+    for (const auto& [heads, kv_heads] : {std::pair{2, 2}, {4, 2}, {3, 1}})
+      for (const int head_dim : {16, 64})
+        if (T < 1024 || (heads == 2 && head_dim == 16))
+          add_with_dropout(cases, random_batch(lengths, 27, T, layout), {heads, kv_heads, head_dim, true},
+                           heads == 2 ? 0.2 : 0.5, layer++, dropout_step(17, 42, 12));
   return cases;
 }
 

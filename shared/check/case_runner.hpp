@@ -37,12 +37,12 @@ class Runner {
  public:
   Runner(const OpCase& c, Ops& ops, const Values& values) : case_(c), ops_(ops) {
     for (const TensorSpec& tensor : c.tensors) place(tensor, values.at(tensor.name));
-    if (c.batch) place_batch(*c.batch);
     if (c.step_constants) {
       void* step = ops.allocate(sizeof(StepConstants));
       ops.upload(step, &*c.step_constants, sizeof(StepConstants));
       bound_.step_constants = static_cast<const StepConstants*>(step);
     }
+    if (c.batch) place_batch(*c.batch);
     if (c.scratch_heads > 0) {
       const std::size_t bytes = ops.attention_scratch_bytes(c.first + c.batch->rows(), c.scratch_heads,
                                                             c.first + c.batch->max_length);
@@ -135,7 +135,9 @@ class Runner {
     bound_.batch.sequence_n = integers(batch.sequence_n);
     bound_.batch.starts_b = integers(batch.starts_b);
     bound_.batch.lengths_b = integers(batch.lengths_b);
+    bound_.batch.order_n = integers(batch.order_n);
     bound_.batch.first = case_.first;
+    bound_.batch.step = bound_.step_constants;
   }
 
   const OpCase& case_;

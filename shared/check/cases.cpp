@@ -46,14 +46,46 @@ Batch random_batch(const std::vector<int>& lengths, int vocabulary, int block_si
   return make_batch(sequences, layout, block_size);
 }
 
-std::vector<OpCase> all_cases(Layout layout, Dtype dtype) {
+namespace {
+
+std::vector<OpCase> joined(std::initializer_list<std::vector<OpCase>> families) {
   std::vector<OpCase> all;
-  for (std::vector<OpCase> family :
-       {linear_cases(), norm_cases(), elementwise_cases(), embedding_cases(layout), attention_cases(layout),
-        loss_cases(layout), adam_cases(), fused_cases()})
-    std::ranges::copy_if(family, std::back_inserter(all),
-                         [&](const OpCase& c) { return !c.beyond_fp16 || dtype != Dtype::fp16; });
+  for (const std::vector<OpCase>& family : families) std::ranges::copy(family, std::back_inserter(all));
   return all;
+}
+
+}  // namespace
+
+std::vector<OpCase> in_reach_of(Dtype dtype, std::vector<OpCase> cases) {
+  if (dtype == Dtype::fp16) std::erase_if(cases, [](const OpCase& c) { return c.beyond_fp16; });
+  return cases;
+}
+
+std::vector<OpCase> all_cases(Layout layout, Dtype dtype) {
+  return in_reach_of(dtype,
+                     joined({linear_cases(), norm_cases(), elementwise_cases(), embedding_cases(layout),
+                             attention_cases(layout), loss_cases(layout), adam_cases(), fused_cases()}));
+}
+
+std::vector<OpCase> gpt2_cases(Layout layout) {
+  return joined({gpt2_norm_cases(layout), gpt2_linear_cases(), dropout_cases(layout),
+                 dropout_attention_cases(layout), large_embedding_cases(layout)});
+}
+
+std::vector<OpCase> wide_gpt2_cases(Layout layout) {
+  return joined(
+      {wide_gpt2_norm_cases(layout), wide_gpt2_linear_cases(), wide_dropout_attention_cases(layout)});
+}
+
+StepConstants dropout_step(std::int64_t step, std::int64_t seed, std::int64_t first_sequence) {
+  StepConstants constants = step_constants(TrainConfig{}, step);
+  constants.seed = seed;
+  constants.first_sequence = first_sequence;
+  return constants;
+}
+
+std::string step_name(const StepConstants& step) {
+  return fmt::format("step {} seed {} from sequence {}", step.step, step.seed, step.first_sequence);
 }
 
 std::string CaseResult::describe() const {
@@ -175,10 +207,10 @@ void compare_case(const OpCase& c, const Values& got, const Values& want, Dtype 
   }
 }
 
-void for_each_case(Ops& candidate, Ops& reference, const Report& report) {
+void for_each_case(const std::vector<OpCase>& cases, Ops& candidate, Ops& reference, const Report& report) {
   require(reference.dtype() == Dtype::fp64, "the reference computes in {}: it must be fp64",
           name_of(reference.dtype()));
-  for (const OpCase& c : all_cases(candidate.layout(), candidate.dtype())) {
+  for (const OpCase& c : in_reach_of(candidate.dtype(), cases)) {
     const Values inputs = rounded_values(c, candidate.dtype());
     std::string damage, reference_damage;
     const Values want = run_case(c, reference, inputs, reference_damage);
@@ -187,8 +219,8 @@ void for_each_case(Ops& candidate, Ops& reference, const Report& report) {
   }
 }
 
-void for_each_case_naive(Ops& candidate, const Report& report) {
-  for (const OpCase& c : all_cases(candidate.layout(), candidate.dtype())) {
+void for_each_case_naive(const std::vector<OpCase>& cases, Ops& candidate, const Report& report) {
+  for (const OpCase& c : in_reach_of(candidate.dtype(), cases)) {
     const Values inputs = rounded_values(c, candidate.dtype());
     Values want = inputs;
     c.naive(want);
@@ -196,6 +228,14 @@ void for_each_case_naive(Ops& candidate, const Report& report) {
     const Values got = run_case(c, candidate, inputs, damage);
     compare_case(c, got, want, candidate.dtype(), damage, report);
   }
+}
+
+void for_each_case(Ops& candidate, Ops& reference, const Report& report) {
+  for_each_case(all_cases(candidate.layout(), candidate.dtype()), candidate, reference, report);
+}
+
+void for_each_case_naive(Ops& candidate, const Report& report) {
+  for_each_case_naive(all_cases(candidate.layout(), candidate.dtype()), candidate, report);
 }
 
 std::function<void()> prepared_case(const OpCase& c, Ops& ops) {

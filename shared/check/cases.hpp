@@ -115,6 +115,29 @@ std::vector<OpCase> fused_cases();
 /// All of them, without those whose values `dtype` does not reach.
 std::vector<OpCase> all_cases(Layout layout, Dtype dtype);
 
+/// What GPT-2 needs besides; not part of all_cases(), for stages that do without.
+std::vector<OpCase> gpt2_norm_cases(Layout layout);
+std::vector<OpCase> gpt2_linear_cases();
+std::vector<OpCase> dropout_cases(Layout layout);
+std::vector<OpCase> dropout_attention_cases(Layout layout);
+/// A vocabulary of several thousands, most rows of one token.
+std::vector<OpCase> large_embedding_cases(Layout layout);
+/// All of these.
+std::vector<OpCase> gpt2_cases(Layout layout);
+
+/// The same operations in the sizes that models have: for GPUs and compiled loops, not for the CPU models of a GPU.
+std::vector<OpCase> wide_gpt2_norm_cases(Layout layout);
+std::vector<OpCase> wide_gpt2_linear_cases();
+std::vector<OpCase> wide_dropout_attention_cases(Layout layout);
+std::vector<OpCase> wide_gpt2_cases(Layout layout);
+
+/// `cases` without those whose values `dtype` does not reach.
+std::vector<OpCase> in_reach_of(Dtype dtype, std::vector<OpCase> cases);
+
+/// The numbers of a step that dropout draws from.
+StepConstants dropout_step(std::int64_t step, std::int64_t seed, std::int64_t first_sequence);
+std::string step_name(const StepConstants& step);
+
 /// One compared tensor. `damage` names a broken sentinel or a changed input; empty when there is none.
 struct CaseResult {
   std::string name, tensor;
@@ -155,9 +178,15 @@ void for_each_case(Ops& candidate, Ops& reference, const Report& report);
 /// The same against the plain loops.
 void for_each_case_naive(Ops& candidate, const Report& report);
 
+/// The same with the cases given, as far as the candidate's type reaches.
+void for_each_case(const std::vector<OpCase>& cases, Ops& candidate, Ops& reference, const Report& report);
+void for_each_case_naive(const std::vector<OpCase>& cases, Ops& candidate, const Report& report);
+
 /// Mode gradient check: every backward case's gradients against central differences of its forward case, on
 /// an fp64 Ops; at most `samples` elements of each input.
 void for_each_gradient(Ops& fp64, std::size_t samples, const Report& report);
+void for_each_gradient(const std::vector<OpCase>& cases, Ops& fp64, std::size_t samples,
+                       const Report& report);
 
 /// Mode benchmark: a case in the memory of `ops`, ready to be called again and again.
 std::function<void()> prepared_case(const OpCase& c, Ops& ops);

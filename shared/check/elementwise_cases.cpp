@@ -298,6 +298,21 @@ std::vector<OpCase> embedding_cases(Layout layout) {
   return cases;
 }
 
+std::vector<OpCase> large_embedding_cases(Layout layout) {
+  Batch batch = random_batch({150, 0, 150}, 5000, 150, layout);
+  std::vector<Sequence> sequences(batch.lengths_b.size());
+  for (std::size_t b = 0; b < sequences.size(); ++b)
+    for (int t = 0; t < batch.lengths_b[b]; ++t) {
+      // one token on two of three rows, and the last of the vocabulary
+      const std::int32_t drawn = batch.tokens_n[static_cast<std::size_t>(batch.starts_b[b] + t)];
+      sequences[b].tokens.push_back(t % 3 != 0 ? 4321 : t == 99 ? 4999 : drawn);
+    }
+  for (Sequence& sequence : sequences) sequence.targets = sequence.tokens;
+  batch = make_batch(sequences, layout, 150);
+  const EmbeddingShape s{batch, 16, 5000, 150, "B=3 C=16 T=150 V=5000, most rows one token"};
+  return {embedding_forward(s), embedding_backward(s)};
+}
+
 std::vector<OpCase> adam_cases() {
   // Clipped to less than the norm (about sqrt(count / 3)), and not, since it is more; decaying at a rate that shows.
   return {adam(1, 0),

@@ -31,16 +31,24 @@ Tensor attention_row(const AttentionShape& s, const Tensor& qkv, int start, int 
   return p;
 }
 
-/// One query position's share: out = sum_u p_u v_u, dp_u = dout . v_u, dscore_u =
+/// The multipliers of one query position's weights.
+Tensor multipliers_of(const Multiplier& multiplier, int b, int t, int h, std::size_t keys) {
+  Tensor m(keys, 1.0);
+  for (std::size_t u = 0; multiplier && u < keys; ++u) m[u] = multiplier(b, t, h, static_cast<int>(u));
+  return m;
+}
+
+/// One query position's share: out = sum_u m_u p_u v_u, dp_u = m_u dout . v_u, dscore_u =
 /// sum_w dp_w p_w ([w = u] - p_u).
 void attention_backward_row(const AttentionShape& s, const Tensor& qkv, const Tensor& dout, int start,
-                            int length, int h, int t, Tensor& dqkv) {
+                            int length, int h, int t, const Multiplier& multiplier, int b, Tensor& dqkv) {
   const Tensor p = attention_row(s, qkv, start, length, h, t, nullptr);
+  const Tensor m = multipliers_of(multiplier, b, t, h, p.size());
   const int C = s.heads * s.head_dim, P = s.stride(), n = start + t;
   Tensor dp(p.size(), 0.0);
   for (std::size_t u = 0; u < p.size(); ++u)
     for (int d = 0; d < s.head_dim; ++d) {
-      const double g = dout[at(n, C, h * s.head_dim + d)];
+      const double g = m[u] * dout[at(n, C, h * s.head_dim + d)];
       dp[u] += g * qkv[at(start + static_cast<int>(u), P, s.v(h) + d)];
       dqkv[at(start + static_cast<int>(u), P, s.v(h) + d)] += p[u] * g;
     }
@@ -48,17 +56,19 @@ void attention_backward_row(const AttentionShape& s, const Tensor& qkv, const Te
     double dscore = 0;
     for (std::size_t w = 0; w < p.size(); ++w) dscore += dp[w] * p[w] * ((w == u ? 1.0 : 0.0) - p[u]);
     for (int d = 0; d < s.head_dim; ++d) {
-      const int m = start + static_cast<int>(u);
-      dqkv[at(n, P, s.q(h) + d)] += dscore * qkv[at(m, P, s.k(h) + d)] / std::sqrt(s.head_dim);
-      dqkv[at(m, P, s.k(h) + d)] += dscore * qkv[at(n, P, s.q(h) + d)] / std::sqrt(s.head_dim);
+      const int key = start + static_cast<int>(u);
+      dqkv[at(n, P, s.q(h) + d)] += dscore * qkv[at(key, P, s.k(h) + d)] / std::sqrt(s.head_dim);
+      dqkv[at(key, P, s.k(h) + d)] += dscore * qkv[at(n, P, s.q(h) + d)] / std::sqrt(s.head_dim);
     }
   }
 }
 
 /// One query position's share of attention_backward_terms.
 void attention_backward_terms_row(const AttentionShape& s, const Tensor& qkv, const Tensor& dout, int start,
-                                  int length, int h, int t, Tensor& terms) {
+                                  int length, int h, int t, const Multiplier& multiplier, int b,
+                                  Tensor& terms) {
   const Tensor p = attention_row(s, qkv, start, length, h, t, nullptr);
+  const Tensor m = multipliers_of(multiplier, b, t, h, p.size());
   const int C = s.heads * s.head_dim, P = s.stride(), n = start + t;
   const auto D = static_cast<std::size_t>(s.head_dim);
   Tensor dp(p.size(), 0.0), out(D, 0.0), out_terms(D, 0.0);
@@ -66,9 +76,9 @@ void attention_backward_terms_row(const AttentionShape& s, const Tensor& qkv, co
   for (std::size_t u = 0; u < p.size(); ++u) {
     for (int d = 0; d < s.head_dim; ++d) {
       const double v = qkv[at(start + static_cast<int>(u), P, s.v(h) + d)];
-      dp[u] += dout[at(n, C, h * s.head_dim + d)] * v;
-      out[at(d, 1, 0)] += p[u] * v;
-      out_terms[at(d, 1, 0)] += p[u] * std::abs(v);
+      dp[u] += m[u] * dout[at(n, C, h * s.head_dim + d)] * v;
+      out[at(d, 1, 0)] += m[u] * p[u] * v;
+      out_terms[at(d, 1, 0)] += m[u] * p[u] * std::abs(v);
     }
     delta += p[u] * dp[u];
   }
@@ -76,12 +86,12 @@ void attention_backward_terms_row(const AttentionShape& s, const Tensor& qkv, co
     delta_terms +=
         std::abs(dout[at(n, C, h * s.head_dim + d)]) * (std::abs(out[at(d, 1, 0)]) + out_terms[at(d, 1, 0)]);
   for (std::size_t u = 0; u < p.size(); ++u) {
-    const int m = start + static_cast<int>(u);
+    const int key = start + static_cast<int>(u);
     const double dscore = p[u] * (std::abs(dp[u] - delta) + delta_terms) / std::sqrt(s.head_dim);
     for (int d = 0; d < s.head_dim; ++d) {
-      terms[at(m, P, s.v(h) + d)] += p[u] * std::abs(dout[at(n, C, h * s.head_dim + d)]);
-      terms[at(n, P, s.q(h) + d)] += dscore * std::abs(qkv[at(m, P, s.k(h) + d)]);
-      terms[at(m, P, s.k(h) + d)] += dscore * std::abs(qkv[at(n, P, s.q(h) + d)]);
+      terms[at(key, P, s.v(h) + d)] += m[u] * p[u] * std::abs(dout[at(n, C, h * s.head_dim + d)]);
+      terms[at(n, P, s.q(h) + d)] += dscore * std::abs(qkv[at(key, P, s.k(h) + d)]);
+      terms[at(key, P, s.k(h) + d)] += dscore * std::abs(qkv[at(n, P, s.q(h) + d)]);
     }
   }
 }
@@ -152,7 +162,8 @@ void embedding_backward(const Batch& batch, int C, const Tensor& dx, Tensor& dwt
     }
 }
 
-void attention(const Batch& batch, const AttentionShape& s, const Tensor& qkv, Tensor& out, Tensor& lse) {
+void attention(const Batch& batch, const AttentionShape& s, const Tensor& qkv, Tensor& out, Tensor& lse,
+               const Multiplier& multiplier) {
   const int C = s.heads * s.head_dim, N = batch.rows();
   std::fill(out.begin(), out.end(), 0.0);
   std::fill(lse.begin(), lse.end(), kMaskValue);
@@ -162,31 +173,34 @@ void attention(const Batch& batch, const AttentionShape& s, const Tensor& qkv, T
         const int n = batch.starts_b[b] + t;
         const Tensor p =
             attention_row(s, qkv, batch.starts_b[b], batch.lengths_b[b], h, t, &lse[at(h, N, n)]);
+        const Tensor m = multipliers_of(multiplier, static_cast<int>(b), t, h, p.size());
         for (int d = 0; d < s.head_dim; ++d)
           for (std::size_t u = 0; u < p.size(); ++u)
             out[at(n, C, h * s.head_dim + d)] +=
-                p[u] * qkv[at(batch.starts_b[b] + static_cast<int>(u), s.stride(), s.v(h) + d)];
+                m[u] * p[u] * qkv[at(batch.starts_b[b] + static_cast<int>(u), s.stride(), s.v(h) + d)];
       }
 }
 
 void attention_backward(const Batch& batch, const AttentionShape& s, const Tensor& qkv, const Tensor& dout,
-                        Tensor& dqkv) {
+                        Tensor& dqkv, const Multiplier& multiplier) {
   std::fill(dqkv.begin(), dqkv.end(), 0.0);
   for (std::size_t b = 0; b < batch.lengths_b.size(); ++b)
     for (int h = 0; h < s.heads; ++h)
       for (int t = 0; t < batch.lengths_b[b]; ++t)
-        attention_backward_row(s, qkv, dout, batch.starts_b[b], batch.lengths_b[b], h, t, dqkv);
+        attention_backward_row(s, qkv, dout, batch.starts_b[b], batch.lengths_b[b], h, t, multiplier,
+                               static_cast<int>(b), dqkv);
 }
 
-void attention_terms(const Batch& batch, const AttentionShape& s, const Tensor& qkv, Tensor& terms) {
+void attention_terms(const Batch& batch, const AttentionShape& s, const Tensor& qkv, Tensor& terms,
+                     const Multiplier& multiplier) {
   Tensor sizes = qkv, lse(at(s.heads, batch.rows(), 0));
   for (std::size_t i = 0; i < sizes.size(); ++i)
     if (static_cast<int>(i % at(1, s.stride(), 0)) >= s.v(0)) sizes[i] = std::abs(sizes[i]);
-  attention(batch, s, sizes, terms, lse);
+  attention(batch, s, sizes, terms, lse, multiplier);
 }
 
 void attention_backward_terms(const Batch& batch, const AttentionShape& s, const Tensor& qkv,
-                              const Tensor& dout, Tensor& terms) {
+                              const Tensor& dout, Tensor& terms, const Multiplier& multiplier) {
   std::fill(terms.begin(), terms.end(), 0.0);
   const int group = s.heads / s.kv_heads;
   std::vector<std::thread> threads;
@@ -195,7 +209,8 @@ void attention_backward_terms(const Batch& batch, const AttentionShape& s, const
       threads.emplace_back([&, b, kv] {
         for (int h = kv * group; h < (kv + 1) * group; ++h)
           for (int t = 0; t < batch.lengths_b[b]; ++t)
-            attention_backward_terms_row(s, qkv, dout, batch.starts_b[b], batch.lengths_b[b], h, t, terms);
+            attention_backward_terms_row(s, qkv, dout, batch.starts_b[b], batch.lengths_b[b], h, t,
+                                         multiplier, static_cast<int>(b), terms);
       });
   for (std::thread& thread : threads) thread.join();
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "shared/model/batch.hpp"
@@ -49,20 +50,25 @@ struct AttentionShape {
   int v(int h) const { return k(h) + kv_heads * head_dim; }
 };
 
-void attention(const Batch& batch, const AttentionShape& s, const Tensor& qkv, Tensor& out, Tensor& lse);
+/// What the weight of sequence b, query position t, head h, key u is multiplied by; none: 1.
+using Multiplier = std::function<double(int b, int t, int h, int u)>;
+
+void attention(const Batch& batch, const AttentionShape& s, const Tensor& qkv, Tensor& out, Tensor& lse,
+               const Multiplier& multiplier = {});
 
 void attention_backward(const Batch& batch, const AttentionShape& s, const Tensor& qkv, const Tensor& dout,
-                        Tensor& dqkv);
+                        Tensor& dqkv, const Multiplier& multiplier = {});
 
-/// For every element of out = sum p v, the sum of |p v|: a stage with narrow operands rounds each p once.
-void attention_terms(const Batch& batch, const AttentionShape& s, const Tensor& qkv, Tensor& terms);
+/// For every element of out = sum m p v, the sum of |m p v|: a stage with narrow operands rounds each p once.
+void attention_terms(const Batch& batch, const AttentionShape& s, const Tensor& qkv, Tensor& terms,
+                     const Multiplier& multiplier = {});
 
 /// For every element of dqkv, the sum of the absolute values that a stage with narrow operands may round once
 /// on the way to it: p in dv = sum p dout; dscore = p (dp - delta) in dq and dk; and inside delta = dout . out both
 /// `out` as it is stored and each p of out = sum p v. A rounding of each by at most u moves the element, to first
 /// order, by at most u times this sum. The key/value heads of a sequence write to different elements: a thread each.
 void attention_backward_terms(const Batch& batch, const AttentionShape& s, const Tensor& qkv,
-                              const Tensor& dout, Tensor& terms);
+                              const Tensor& dout, Tensor& terms, const Multiplier& multiplier = {});
 
 /// loss_n and loss from the first V of `columns` logits a row; then logits become their gradient if asked, those behind
 /// the vocabulary 0.

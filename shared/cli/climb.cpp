@@ -29,6 +29,9 @@ struct ClimbFlags {
   bool record = false;
 };
 
+/// Steps of GPT-2's section, which shows that both texts agree; a run of its own trains it at length.
+constexpr std::int64_t kGpt2Steps = 30;
+
 /// One rung on its way up.
 struct Climber {
   Rung rung;
@@ -39,9 +42,15 @@ struct Climber {
   std::vector<std::string> samples;
 };
 
+/// A model and the stages that train it.
+struct Climb {
+  Run run;
+  std::vector<Climber> climbers;
+};
+
 std::vector<Climber> make_climbers(const Run& run, Device device) {
   std::vector<Climber> climbers;
-  for (const Rung& rung : rungs(device)) {
+  for (const Rung& rung : rungs(device, 0, run.model.architecture)) {
     Climber& climber = climbers.emplace_back();
     climber.rung = rung;
     climber.parity.upper = rung.side.name;
@@ -113,7 +122,9 @@ std::vector<ChainRow> race(const ClimbFlags& flags, const RunSettings& settings,
   chain.rounds = flags.rounds;
   chain.interpreter_rounds = 1;
   chain.device = flags.device;
-  return run_chain(chain, rungs(chain.device, 0), flags.interpreter_steps > 0,
+  const bool microgpt = settings.model.architecture == Architecture::microgpt;
+  return run_chain(chain, rungs(chain.device, 0, settings.model.architecture),
+                   microgpt && flags.interpreter_steps > 0,
                    [&](const std::string& text) { status.show(text); });
 }
 
@@ -146,14 +157,19 @@ std::vector<RecordRow> parity_rows(const std::vector<Climber>& climbers, const s
   return rows;
 }
 
-Report report_of(const std::vector<Climber>& climbers, const Run& run, Device device) {
-  Report report;
-  report.date = utc_now();
-  report.machine = this_machine(device);
-  report.build = this_build();
-  report.work = fmt::format("{} Training: {}. Data: {}.", describe(run.model) + ".", describe(run.train),
-                            run.source->describe());
-  for (const Climber& climber : climbers) {
+std::string model_name(const Run& run) {
+  return run.model.architecture == Architecture::gpt2 ? "GPT-2" : "microGPT";
+}
+
+/// Adds what is to be told of one model.
+void add_model(const Climb& climb, Cells parity, Report& report) {
+  const Run& run = climb.run;
+  ReportModel model{model_name(run),
+                    fmt::format("{} Training: {}. Data: {}.", describe(run.model) + ".", describe(run.train),
+                                run.source->describe()),
+                    std::move(parity),
+                    {}};
+  for (const Climber& climber : climb.climbers) {
     if (!climber.engine) {
       report.notes.push_back(climber.rung.side.name + " was not run: " + climber.not_run);
       continue;
@@ -163,12 +179,12 @@ Report report_of(const std::vector<Climber>& climbers, const Run& run, Device de
     ReportCurve curve{climber.rung.side.name,    climber.loss, {}, 0.0, climber.samples,
                       climber.engine->emulated()};
     if (climber.rung.below >= 0) {
-      curve.below = climbers[static_cast<std::size_t>(climber.rung.below)].loss;
+      curve.below = climb.climbers[static_cast<std::size_t>(climber.rung.below)].loss;
       curve.limit = find_tolerance("losses", climber.rung.side.dtype).limit();
     }
-    report.curves.push_back(std::move(curve));
+    model.curves.push_back(std::move(curve));
   }
-  return report;
+  report.models.push_back(std::move(model));
 }
 
 void print_samples(const std::vector<Climber>& climbers) {
@@ -181,22 +197,30 @@ void print_samples(const std::vector<Climber>& climbers) {
   }
 }
 
-Json json_of(const Report& report, const std::vector<Climber>& climbers,
-             const std::vector<RecordRow>& parity) {
-  Json json = {{"format", "ladder-climb/1"},
-               {"work", report.work},
-               {"date", report.date},
-               {"machine", to_json(report.machine)},
-               {"build", to_json(report.build)},
-               {"passed", report.passed}};
+Json json_of(const std::vector<Climber>& climbers, const std::vector<RecordRow>& parity) {
+  Json json = Json::object();
   for (const RecordRow& row : parity) json["parity"].push_back({{"name", row.name}, {"values", row.values}});
-  for (const RecordRow& row : report.rows)
-    json["speedup"].push_back({{"name", row.name}, {"values", row.values}});
   for (const Climber& climber : climbers)
     json["stages"].push_back({{"name", climber.rung.side.name},
                               {"not_run", climber.not_run},
                               {"loss", climber.loss},
                               {"samples", climber.samples}});
+  return json;
+}
+
+Json json_of(const Report& report, const std::vector<Climb>& climbs,
+             const std::vector<std::vector<RecordRow>>& parity) {
+  Json json = {
+      {"format", "ladder-climb/2"},     {"date", report.date},     {"machine", to_json(report.machine)},
+      {"build", to_json(report.build)}, {"passed", report.passed}, {"models", Json::array()}};
+  for (std::size_t i = 0; i < climbs.size(); ++i) {
+    Json model = json_of(climbs[i].climbers, parity[i]);
+    model["name"] = report.models[i].name;
+    model["work"] = report.models[i].work;
+    json["models"].push_back(std::move(model));
+  }
+  for (const RecordRow& row : report.rows)
+    json["speedup"].push_back({{"name", row.name}, {"values", row.values}});
   return json;
 }
 
@@ -228,44 +252,78 @@ void record_curves(const std::vector<Climber>& climbers, const Run& run, const C
   fmt::print("recorded  {}\n", path.string());
 }
 
-void run_climb(const ClimbFlags& flags) {
+/// The runs to climb with: that of the flags, and where they name no model, a small GPT-2.
+std::vector<RunSettings> settings_of(const RunFlags& flags) {
+  std::vector<RunSettings> all = {resolve_run(flags)};
+  require(all.front().train.steps > 0, "--steps is {}: it must be 1 or more", all.front().train.steps);
+  if (!flags.preset.empty() || flags.model.flags.contains("--model")) return all;
+  RunFlags gpt2;
+  gpt2.preset = "tiny";
+  gpt2.data = flags.data;
+  RunSettings tiny = resolve_run(gpt2);
+  tiny.train.steps = std::min(kGpt2Steps, all.front().train.steps);
+  tiny.train.seed = all.front().train.seed;
+  all.push_back(std::move(tiny));
+  return all;
+}
+
+void print_work(const Run& run) {
+  fmt::print("model     {}\ntraining  {}\ndata      {}: {}\ntokens    step 0 has hash {}\n",
+             describe(run.model), describe(run.train),
+             run.data.path.empty() ? "embedded names" : run.data.path, run.source->describe(),
+             hex64(run.source->token_hash()));
+  std::fflush(stdout);
+  if (!run.source->notice().empty()) fmt::print(stderr, "ladder: notice: {}\n", run.source->notice());
+}
+
+void require_files(const ClimbFlags& flags) {
   require(flags.rounds > 0, "--rounds is {}: it must be 1 or more", flags.rounds);
   require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more",
           flags.interpreter_steps);
   require_distinct_outputs(data_files(flags.run.data), {flags.report, flags.json});
   require_writable_file(flags.report);
   require_writable_file(flags.json);
-  const RunSettings settings = resolve_run(flags.run);
-  require(settings.train.steps > 0, "--steps is {}: it must be 1 or more", settings.train.steps);
-  const Run run = prepare_run(settings.model, settings.train, settings.data);
-  fmt::print("model     {}\ntraining  {}\ndata      {}: {}\ntokens    step 0 has hash {}\n",
-             describe(run.model), describe(run.train),
-             run.data.path.empty() ? "embedded names" : run.data.path, run.source->describe(),
-             hex64(run.source->token_hash()));
+}
+
+void print_tables(const Report& report, const std::vector<Climb>& climbs, std::int64_t steps) {
+  for (const ReportModel& model : report.models)
+    fmt::print("Parity of {}: largest difference from the stage below, of the limit for it\n{}\n", model.name,
+               text_table(model.parity));
+  fmt::print("Speed: the same {} steps on every stage, in turns\n{}\n", steps, text_table(report.speedup));
+  print_samples(climbs.front().climbers);
+  for (const std::string& note : report.notes) fmt::print("note      {}\n", note);
+}
+
+void run_climb(const ClimbFlags& flags) {
+  require_files(flags);
+  const std::vector<RunSettings> settings = settings_of(flags.run);
+  std::vector<Climb> climbs;
+  for (const RunSettings& one : settings) {
+    climbs.push_back({prepare_run(one.model, one.train, one.data), {}});
+    print_work(climbs.back().run);
+  }
   fmt::print("machine   {}\nbuild     {}\n\n", describe(this_machine(flags.device)), describe(this_build()));
   std::fflush(stdout);
-  if (!run.source->notice().empty()) fmt::print(stderr, "ladder: notice: {}\n", run.source->notice());
 
   Status status;
-  const std::vector<Climber> climbers = climb_all(run, flags.device, status);
-  const std::vector<ChainRow> chain = race(flags, settings, status);
+  for (Climb& climb : climbs) climb.climbers = climb_all(climb.run, flags.device, status);
+  const std::vector<ChainRow> chain = race(flags, settings.front(), status);
   status.show("");
-  Report report = report_of(climbers, run, flags.device);
-  const std::vector<RecordRow> parity = parity_rows(climbers, chain, report.passed);
+  Report report{utc_now(), this_machine(flags.device), this_build(), true, {}, {}, {}, {}};
+  std::vector<std::vector<RecordRow>> parity;
+  for (const Climb& climb : climbs) {
+    const bool first = &climb == &climbs.front();
+    parity.push_back(parity_rows(climb.climbers, first ? chain : std::vector<ChainRow>(), report.passed));
+    add_model(climb, parity_cells(parity.back()), report);
+  }
   for (const ChainRow& row : chain) report.passed = report.passed && (!row.not_run.empty() || row.proven);
   report.rows = record_rows(chain, false);
-  report.parity = parity_cells(parity);
   report.speedup = speedup_cells(report.rows);
-  fmt::print("Parity: largest difference from the stage below, of the limit for it\n{}\n",
-             text_table(report.parity));
-  fmt::print("Speed: the same {} steps on every stage, in turns\n{}\n", race_steps(flags),
-             text_table(report.speedup));
-  print_samples(climbers);
-  for (const std::string& note : report.notes) fmt::print("note      {}\n", note);
-  if (!flags.json.empty()) write_file(flags.json, json_of(report, climbers, parity).dump(1) + "\n");
+  print_tables(report, climbs, race_steps(flags));
+  if (!flags.json.empty()) write_file(flags.json, json_of(report, climbs, parity).dump(1) + "\n");
   write_file(flags.report, html_of(report));
   fmt::print("\nreport    {}\n", flags.report);
-  if (flags.record && report.passed) record_curves(climbers, run, flags);
+  if (flags.record && report.passed) record_curves(climbs.front().climbers, climbs.front().run, flags);
   if (!report.passed) throw CheckError("a stage differs from the one below it: the parity table names it");
 }
 

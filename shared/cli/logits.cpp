@@ -6,30 +6,28 @@
 #include "shared/base/json.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
-#include "shared/cli/settings.hpp"
-#include "shared/train/checkpoint.hpp"
+#include "shared/cli/weights.hpp"
 
 namespace ladder::cli {
 namespace {
 
 struct LogitsFlags {
   PlaceFlags place;
-  std::string weights, json;
+  WeightsFlags weights;
+  std::string json;
   std::vector<std::int32_t> tokens;
 };
 
 void run_logits(const LogitsFlags& flags) {
   const Place place = resolve_place(flags.place);
-  require_distinct_outputs({model_file(flags.weights)}, {flags.json});
+  require_distinct_outputs(model_files(flags.weights.path), {flags.json});
   require_writable_file(flags.json);
-  const SavedModel saved = load_model(flags.weights);
+  const SavedModel saved = load_weights(flags.weights.path, flags.weights.shape);
   const int vocabulary = saved.model.vocab_size;
   require(static_cast<int>(flags.tokens.size()) <= saved.model.block_size,
           "--tokens: {} were given, this model's block holds {}", flags.tokens.size(),
           saved.model.block_size);
-  for (std::int32_t token : flags.tokens)
-    require(token >= 0 && token < vocabulary, "--tokens: {} is not in the vocabulary: valid are 0 to {}",
-            token, vocabulary - 1);
+  require_tokens(flags.tokens, saved.model);
   const std::unique_ptr<Engine> engine = make_engine(place.stage, saved.model, place.options);
   engine->load_parameters(saved.parameters);
   const std::vector<double> logits = engine->logits(flags.tokens);
@@ -55,10 +53,7 @@ void run_logits(const LogitsFlags& flags) {
 
 void add_logits(CLI::App& app) {
   const auto flags = std::make_shared<LogitsFlags>();
-  add_text(app, "--weights", flags->weights,
-           "a checkpoint, its folder, or a safetensors file of ladder train")
-      .type("FILE")
-      .required();
+  add_weights_flags(app, flags->weights);
   add_numbers(app, "--tokens", flags->tokens, "token numbers of one sequence: 1,2,3").required();
   add_place_flags(app, flags->place);
   add_text(app, "--json", flags->json, "write them as JSON").type("FILE");

@@ -49,11 +49,19 @@ std::string sources_of(int lower, int upper, const ParityFlags& flags) {
   return first == second ? first : first + "+" + second;
 }
 
-std::vector<Pair> pairs_of(const ParityFlags& flags) {
+/// The types that --dtype names: one, or all of the higher stage.
+std::vector<Dtype> dtypes_of(const ParityFlags& flags, int lower, int upper) {
+  if (flags.dtype == "all") return find_stage(upper).dtypes;
+  if (!flags.dtype.empty()) return {parse_dtype(flags.dtype)};
+  return {lower == upper ? find_stage(upper).dtypes.front() : reference_dtype(upper)};
+}
+
+/// What is compared of a model of this architecture.
+std::vector<Pair> pairs_of(const ParityFlags& flags, Architecture architecture) {
   std::vector<Pair> pairs;
   if (!flags.from && !flags.to) {
     require(flags.dtype.empty(), "--dtype needs --from and --to: the whole chain has types of its own");
-    const std::vector<Rung> chain = rungs(flags.device, flags.threads);
+    const std::vector<Rung> chain = rungs(flags.device, flags.threads, architecture);
     for (const Rung& rung : chain)
       if (rung.below >= 0) {
         const Rung& below = chain[static_cast<std::size_t>(rung.below)];
@@ -63,13 +71,23 @@ std::vector<Pair> pairs_of(const ParityFlags& flags) {
   }
   require(flags.from && flags.to, "--from and --to go together: name the two stages to compare");
   const int lower = std::min(*flags.from, *flags.to), upper = std::max(*flags.from, *flags.to);
-  const Dtype dtype = flags.dtype.empty()
-                          ? (lower == upper ? find_stage(upper).dtypes.front() : reference_dtype(upper))
-                          : parse_dtype(flags.dtype);
-  pairs.push_back({upper, side_of(upper, dtype, flags.device, flags.threads),
-                   side_of(lower, reference_dtype(lower), flags.device, flags.threads),
-                   sources_of(lower, upper, flags)});
+  for (const Dtype dtype : dtypes_of(flags, lower, upper))
+    pairs.push_back({upper, side_of(upper, dtype, flags.device, flags.threads),
+                     side_of(lower, reference_dtype(lower), flags.device, flags.threads),
+                     sources_of(lower, upper, flags)});
   return pairs;
+}
+
+/// The runs to compare on: that of the flags or, where they name no model, one of each text that the stages run.
+std::vector<RunSettings> works_of(const ParityFlags& flags) {
+  std::vector<RunSettings> works = {resolve_run(flags.run)};
+  const bool named = !flags.run.preset.empty() || flags.run.model.flags.contains("--model");
+  const auto runs_gpt2 = [](const std::optional<int>& stage) { return !stage || find_stage(*stage).gpt2; };
+  if (named || !runs_gpt2(flags.from) || !runs_gpt2(flags.to)) return works;
+  RunFlags gpt2 = flags.run;
+  gpt2.preset = "tiny";
+  works.push_back(resolve_run(gpt2));
+  return works;
 }
 
 /// Stage 0 against the interpreter: the losses of the first steps and the samples after them, bit for bit.
@@ -101,12 +119,13 @@ struct Outcome {
   }
 };
 
-Outcome compare_all(const ParityFlags& flags, const Run& run, Status& status) {
+void compare_work(const ParityFlags& flags, const Run& run, Status& status, Outcome& outcome) {
   const ParityLevels levels = ParityLevels::parse(flags.level);
-  const std::vector<Pair> pairs = pairs_of(flags);  // first: a GPU that is not there is told before any work
-  Outcome outcome;
+  const Architecture architecture = run.model.architecture;
+  const bool gpt2 = architecture == Architecture::gpt2;
+  const std::vector<Pair> pairs = pairs_of(flags, architecture);
   std::string not_run;
-  if (!flags.from && levels.loss && flags.interpreter_steps > 0) {
+  if (!gpt2 && !flags.from && levels.loss && flags.interpreter_steps > 0) {
     status.show("stage 0 against the interpreter");
     if (const auto report = against_interpreter(run, flags.interpreter_steps, not_run))
       outcome.add(*report, 0, "stage0", flags);
@@ -119,14 +138,14 @@ Outcome compare_all(const ParityFlags& flags, const Run& run, Status& status) {
     if (levels.block || levels.model || levels.loss)
       report = compare_sides(pair.upper, pair.lower, run, levels);
     if (levels.kernel)
-      compare_kernels(pair.upper_stage,
+      compare_kernels(pair.upper_stage, architecture,
                       {pair.upper.dtype, 1, device_of(pair.upper_stage, flags.device), flags.threads},
                       report);
     require(!report.findings.empty(), "nothing to compare: stage {} has no operations on tensors",
             pair.upper_stage);
+    if (gpt2) report.upper.insert(0, "GPT-2, ");
     outcome.add(std::move(report), pair.upper_stage, pair.sources, flags);
   }
-  return outcome;
 }
 
 void write_json(const ParityFlags& flags, const Outcome& outcome) {
@@ -156,13 +175,19 @@ void run_parity(const ParityFlags& flags) {
           flags.interpreter_steps);
   require_distinct_outputs(data_files(flags.run.data), {flags.json});
   require_writable_file(flags.json);
-  const RunSettings settings = resolve_run(flags.run);
-  const Run run = prepare_run(settings.model, settings.train, settings.data);
-  const std::string work = fmt::format("{}; {}", describe(run.model), describe(run.train));
-  fmt::print("model     {}\ntraining  {}\ndata      {}: {}\n\n", describe(run.model), describe(run.train),
-             run.data.path.empty() ? "embedded names" : run.data.path, run.source->describe());
+  const std::vector<RunSettings> works = works_of(flags);
+  std::vector<Run> runs;
+  std::string work;
+  for (const RunSettings& settings : works) {
+    const Run& run = runs.emplace_back(prepare_run(settings.model, settings.train, settings.data));
+    work += fmt::format("{}{}; {}", work.empty() ? "" : "; ", describe(run.model), describe(run.train));
+    fmt::print("model     {}\ntraining  {}\ndata      {}: {}\n\n", describe(run.model), describe(run.train),
+               run.data.path.empty() ? "embedded names" : run.data.path, run.source->describe());
+  }
+  pairs_of(flags, runs.front().model.architecture);  // a GPU that is not there is told before any work
   Status status;
-  const Outcome outcome = compare_all(flags, run, status);
+  Outcome outcome;
+  for (const Run& run : runs) compare_work(flags, run, status, outcome);
   status.show("");
   for (const ParityReport& report : outcome.reports) fmt::print("{}", text_of(report));
   fmt::print("\n{}", text_table(parity_cells(outcome.rows)));
@@ -189,7 +214,10 @@ void add_parity(CLI::App& app) {
   add_number(app, "--from", flags->from,
              "one stage (default: the whole chain, each rung against the one below)");
   add_number(app, "--to", flags->to, "the other stage; the higher one is under test");
-  add_choice(app, "--dtype", flags->dtype, dtype_names(), "what the higher stage computes in");
+  std::vector<std::string> dtypes = dtype_names();
+  dtypes.emplace_back("all");
+  add_choice(app, "--dtype", flags->dtype, dtypes,
+             "what the higher stage computes in; all: each type it has");
   add_device(app, flags->device);
   add_number(app, "--threads", flags->threads, "CPU threads (default 0: all cores)");
   add_number(app, "--interpreter-steps", flags->interpreter_steps,

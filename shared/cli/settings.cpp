@@ -135,6 +135,10 @@ void add_setting_flags(CLI::App& app, RunFlags& flags, const std::set<std::strin
   add_flags(app, flags.train, &only);
 }
 
+void add_setting_flags(CLI::App& app, Given<GptConfig>& model, const std::set<std::string_view>& only) {
+  add_flags(app, model, &only);
+}
+
 template <class Config>
 std::string Given<Config>::words() const {
   std::string words;

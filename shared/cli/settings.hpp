@@ -77,6 +77,7 @@ void add_data_flag(CLI::App& app, std::string& path);
 void add_run_flags(CLI::App& app, RunFlags& flags);
 /// Of the settings, those with these flags.
 void add_setting_flags(CLI::App& app, RunFlags& flags, const std::set<std::string_view>& only);
+void add_setting_flags(CLI::App& app, Given<GptConfig>& model, const std::set<std::string_view>& only);
 
 struct RunSettings {
   std::string preset;  ///< "" for a resumed run

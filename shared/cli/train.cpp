@@ -31,7 +31,7 @@ struct TrainFlags {
   PlaceFlags place;
   RunFlags run;
   std::optional<int> samples;
-  SampleOptions sampling;
+  std::optional<double> temperature;
   std::string trace, json, checkpoint, save_weights, init_weights;
   std::optional<std::int64_t> checkpoint_every;
   std::string variant;
@@ -48,6 +48,7 @@ struct Session {
   std::vector<double> earlier_loss;
   std::int64_t checkpoint_every = 0;  ///< 0: none
   int samples = 0;
+  SampleOptions sampling;
 };
 
 // ---- before the first step -----------------------------------------------------------------------------------
@@ -63,7 +64,7 @@ void require_fresh_folder(const std::string& folder) {
 void load_initial_weights(const std::string& path, Run& run) {
   SavedModel saved = load_model(path);
   require(*saved.tokenizer == run.source->tokenizer(),
-          "--init-weights {}: its characters are not those of the data", path);
+          "--init-weights {}: its tokenizer is not the one of the data", path);
   require(saved.model == run.model, "--init-weights {}: it holds another model ({})", path,
           describe(saved.model));
   run.initial = std::move(saved.parameters);
@@ -141,19 +142,24 @@ Session start_resumed(const TrainFlags& flags) {
 /// Neither what the run reads nor another of its outputs may be replaced by an output.
 void require_own_outputs(const Session& session, const TrainFlags& flags) {
   std::vector<fs::path> inputs = data_files(session.run.data.path);
-  if (!flags.init_weights.empty()) inputs.push_back(model_file(flags.init_weights));
+  if (!flags.init_weights.empty())
+    for (fs::path& file : model_files(flags.init_weights)) inputs.push_back(std::move(file));
   std::vector<fs::path> outputs = {flags.trace, flags.json, flags.save_weights};
   if (!flags.checkpoint.empty()) outputs.push_back(checkpoint_file(flags.checkpoint));
   require_distinct_outputs(inputs, outputs);
 }
 
 Session start(const TrainFlags& flags) {
-  validate(flags.sampling);
   require(flags.samples.value_or(0) >= 0, "--samples is {}: it must be 0 or more", flags.samples.value_or(0));
   require(flags.checkpoint_every.value_or(1) > 0, "--checkpoint-every is {}: it must be 1 or more",
           flags.checkpoint_every.value_or(1));
   require(!flags.checkpoint_every || !flags.checkpoint.empty(), "--checkpoint-every needs --checkpoint DIR");
+  SampleOptions sampling;
+  sampling.temperature = flags.temperature.value_or(sampling.temperature);
+  validate(sampling);
   Session session = flags.resume ? start_resumed(flags) : start_fresh(flags);
+  session.sampling = default_sampling(session.run.model);
+  if (flags.temperature) session.sampling.temperature = *flags.temperature;
   const bool stream = session.run.data.character_stream;
   session.samples = flags.samples.value_or(stream ? 0 : 5);
   const std::int64_t tenth = std::max<std::int64_t>(1, session.run.train.steps / 10);
@@ -275,7 +281,7 @@ void write_reports(const Session& session, const TrainFlags& flags, const TrainR
   Json machine = to_json(this_machine(session.place.options.device));
   machine["build"] = to_json(this_build());
   Json config = configuration_json(session);
-  config["temperature"] = flags.sampling.temperature;
+  config["temperature"] = session.sampling.temperature;
   if (!flags.trace.empty())
     write_trace(flags.trace, {config, machine, result.loss, result.ms, result.samples, Json::array()});
   if (flags.json.empty()) return;
@@ -300,7 +306,7 @@ void run_train(const TrainFlags& flags) {
                {session.run.model, session.run.source->shared_tokenizer(), session.engine->parameters()},
                Precision::of(session.place.options.dtype).master);
   result.samples =
-      sample_texts(*session.engine, tokenizer, session.samples, flags.sampling, session.run.random);
+      sample_texts(*session.engine, tokenizer, session.samples, session.sampling, session.run.random);
   print_summary(session, result);
   write_reports(session, flags, result);
 }
@@ -326,7 +332,7 @@ void add_train(CLI::App& app) {
   add_run_flags(app, flags->run);
   add_number(app, "--samples", flags->samples,
              "texts to generate after training (default 5; 0 for character streams)");
-  add_number(app, "--temperature", flags->sampling.temperature, "of those texts (default 0.5)");
+  add_number(app, "--temperature", flags->temperature, "of those texts (default 0.5, of GPT-2 0.8)");
   add_text(app, "--trace", flags->trace, "write a ladder-trace/1 file: losses, times, samples").type("FILE");
   add_text(app, "--json", flags->json, "write a summary as JSON").type("FILE");
   add_text(app, "--save-weights", flags->save_weights, "write the trained weights as safetensors")

@@ -100,10 +100,10 @@ StreamSource::StreamSource(TokenStream stream, const GptConfig& model, const Tra
     : TokenSource(stream.tokenizer, model, train),
       stream_(std::move(stream)),
       training_(stream_.training, block_size_, static_cast<std::uint64_t>(train.seed), WindowsFor::training,
-                stream_.name) {
+                stream_.name, tokenizer_->vocab_size()) {
   if (!stream_.held_out.empty())
     held_out_.emplace(stream_.held_out, block_size_, static_cast<std::uint64_t>(train.seed),
-                      WindowsFor::held_out, stream_.name);
+                      WindowsFor::held_out, stream_.name, tokenizer_->vocab_size());
 }
 
 Sequence StreamSource::sequence_of(std::int64_t s, int index, int) const { return training_.draw(s, index); }

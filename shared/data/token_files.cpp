@@ -1,54 +1,28 @@
 #include "shared/data/token_files.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
 #include <optional>
 #include <utility>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
-#include "shared/base/hash.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/json_member.hpp"
-#include "shared/base/mapped_file.hpp"
+#include "shared/data/token_file.hpp"
 
 namespace ladder {
 namespace {
 
 namespace fs = std::filesystem;
 
-static_assert(std::endian::native == std::endian::little, "token files are read as they lie on the disk");
-
-constexpr int kMostTokens = 0x10000;  // that two bytes can number
-
-// ---- the tokens ----------------------------------------------------------------------------------------------
-
-struct TokenFile {
-  std::string name;
-  std::shared_ptr<const MappedFile> bytes;
-  TokenView tokens;
-};
-
-TokenFile map_tokens(const fs::path& path) {
-  TokenFile file{path.string(), std::make_shared<MappedFile>(path), {}};
-  const auto bytes = file.bytes->bytes();
-  require(bytes.size() % 2 == 0,
-          "{}: {} bytes are no whole number of tokens: it must hold raw uint16, two bytes a token", file.name,
-          bytes.size());
-  file.tokens = std::span(reinterpret_cast<const std::uint16_t*>(bytes.data()), bytes.size() / 2);
-  return file;
-}
-
-/// One pass over a file: adds its tokens to `hash`, returns the largest. Throws InputError naming the first one that is
-/// not below `vocab_size`.
-int look_through(const TokenFile& file, int vocab_size, Hash64& hash) {
+/// The largest token of a file. Throws InputError naming the first one that is not below `vocab_size`.
+int largest_token(const TokenFile& file, int vocab_size) {
   int largest = 0;
   std::size_t position = 0;
   file.tokens.for_each([&](std::int32_t token) {
-    require(token < vocab_size, "{}: token {} at position {} is not in the vocabulary of meta.json, 0 to {}",
-            file.name, token, position, vocab_size - 1);
-    hash.add_short(static_cast<std::uint16_t>(token));
+    require(token < vocab_size, "{}: token {} at position {} is not in the vocabulary, 0 to {}", file.name,
+            token, position, vocab_size - 1);
     largest = std::max(largest, token);
     ++position;
   });
@@ -65,15 +39,10 @@ std::optional<std::size_t> index_in(std::string_view text, std::size_t end) {
   return whole && value < end ? std::optional(value) : std::nullopt;
 }
 
-std::shared_ptr<const Tokenizer> tokenizer_of_meta(const fs::path& path) {
-  const std::string name = path.string();
-  const Json json = Json::try_parse(read_file(path));
-  require(json.is_object(), "{}: is not a JSON object", name);
-  const int vocab_size = member_of<int>(json, "vocab_size", name);
+std::shared_ptr<const Tokenizer> characters_of_meta(const Json& json, int vocab_size,
+                                                    const std::string& name) {
   const Json table = member_of<Json>(json, "itos", name);
-  require(vocab_size > 0 && vocab_size <= kMostTokens && table.is_object(),
-          "{}: vocab_size is {}, from 1 to {} are valid, and itos must name a character for each", name,
-          vocab_size, kMostTokens);
+  require(table.is_object(), "{}: itos must name a character for each token", name);
   const auto size = static_cast<std::size_t>(vocab_size);
   require(table.size() == size, "{}: itos names {} characters, vocab_size is {}", name, table.size(), size);
   std::u32string characters(size, U'\0');
@@ -86,6 +55,20 @@ std::shared_ptr<const Tokenizer> tokenizer_of_meta(const fs::path& path) {
   }
   return naming_source(name,
                        [&] { return std::make_shared<CharacterTokenizer>(characters, /*with_bos=*/false); });
+}
+
+std::shared_ptr<const Tokenizer> tokenizer_of_meta(const fs::path& path) {
+  const std::string name = path.string();
+  const Json json = Json::try_parse(read_file(path));
+  require(json.is_object(), "{}: is not a JSON object", name);
+  const int vocab_size = member_of<int>(json, "vocab_size", name);
+  require(vocab_size > 0 && vocab_size <= kMostTokens, "{}: vocab_size is {}, from 1 to {} are valid", name,
+          vocab_size, kMostTokens);
+  if (!json.contains("merges")) return characters_of_meta(json, vocab_size, name);
+  std::shared_ptr<const Tokenizer> tokenizer = tokenizer_from_json(json, name);
+  require(tokenizer->vocab_size() == vocab_size, "{}: its vocabulary has {} tokens, vocab_size is {}", name,
+          tokenizer->vocab_size(), vocab_size);
+  return tokenizer;
 }
 
 const CharacterTokenizer& characters_of(const TokenStream& stream) {
@@ -127,15 +110,20 @@ fs::path training_file(const std::string& path) {
 }
 
 void write_tokens(AtomicFile& file, const TokenView& tokens) {
-  std::string bytes;
-  tokens.for_each([&](std::int32_t token) {
-    bytes.push_back(static_cast<char>(token & 0xff));
-    bytes.push_back(static_cast<char>(token >> 8));
-    if (bytes.size() < std::size_t{1} << 16) return;
-    file.write(bytes);
-    bytes.clear();
-  });
-  file.write(bytes);
+  TokenWriter writer(file);
+  tokens.for_each([&](std::int32_t token) { writer.append(token); });
+  writer.flush();
+}
+
+/// The vocabulary's size where no meta.json says it. A header says that it is GPT-2's. Of raw tokens the largest would
+/// tell; where they are not read whole, GPT-2's is what such files mostly have, and windows find any token beyond it.
+int size_without_meta(const std::vector<TokenFile>& files, bool read_whole) {
+  const bool header = std::ranges::any_of(files, &TokenFile::has_header);
+  int largest = 0;
+  if (read_whole)
+    for (const TokenFile& file : files)
+      largest = std::max(largest, largest_token(file, header ? kGpt2Vocabulary : kMostTokens));
+  return header || !read_whole ? kGpt2Vocabulary : largest + 1;
 }
 
 }  // namespace
@@ -166,26 +154,30 @@ TokenStream read_token_files(const std::string& path) {
   const bool has_held_out = fs::exists(held_out, ignored), has_text = fs::exists(meta, ignored);
   TokenStream stream;
   stream.name = path;
-  if (has_text) stream.tokenizer = tokenizer_of_meta(meta);
-  std::vector<TokenFile> files = {map_tokens(train)};
-  if (has_held_out) files.push_back(map_tokens(held_out));
-  Hash64 hash;
-  int largest = 0;
-  for (const TokenFile& file : files)
-    largest =
-        std::max(largest, look_through(file, has_text ? stream.tokenizer->vocab_size() : kMostTokens, hash));
-  stream.hash = hash.value();
+  std::vector<TokenFile> files = {map_token_file(train)};
+  if (has_held_out) files.push_back(map_token_file(held_out));
   stream.training = files.front().tokens;
   if (has_held_out) stream.held_out = files.back().tokens;
-  stream.description =
-      fmt::format("a stream of {} tokens, {}", stream.training.size() + stream.held_out.size(),
-                  has_held_out ? fmt::format("the last {} held out", stream.held_out.size())
-                               : "none held out: there is no val.bin beside it");
-  if (!has_text) {
-    stream.tokenizer = std::make_shared<NumberTokenizer>(largest + 1);
-    stream.notice =
-        fmt::format("there is no {}: the tokens have no text, samples are their numbers", meta.string());
+  const std::size_t size = stream.training.size() + stream.held_out.size();
+  const bool read_whole = size <= kReadWhole;
+  if (!read_whole)
+    for (const TokenFile& file : files) file.bytes->expect_small_pieces();
+  if (has_text) {
+    stream.tokenizer = tokenizer_of_meta(meta);
+    if (read_whole)
+      for (const TokenFile& file : files) largest_token(file, stream.tokenizer->vocab_size());
+  } else {
+    const int vocab_size = size_without_meta(files, read_whole);
+    stream.tokenizer = std::make_shared<NumberTokenizer>(vocab_size);
+    stream.notice = fmt::format(
+        "there is no {}: the tokens have no text, samples are their numbers, and the vocabulary is taken to "
+        "be {}",
+        meta.string(), vocab_size);
   }
+  stream.hash = stream_hash(stream.training, stream.held_out);
+  stream.description = fmt::format("a stream of {} tokens, {}", size,
+                                   has_held_out ? fmt::format("the last {} held out", stream.held_out.size())
+                                                : "none held out: there is no val.bin beside it");
   stream.storage = std::make_shared<std::vector<TokenFile>>(std::move(files));
   return stream;
 }

@@ -1,8 +1,10 @@
 // Token files, as nanoGPT writes and reads them: a folder with
-//   train.bin   what is trained on: raw little-endian uint16, one a token
+//   train.bin   what is trained on: uint16, raw or behind a header (token_file.hpp)
 //   val.bin     the same of what is held out; may be missing
-//   meta.json   the text of the tokens: nanoGPT's meta.pkl as JSON, {"vocab_size": 65, "itos": {"0": "\n", ...},
-//               "stoi": {"\n": 0, ...}}; may be missing, the tokens then have no text
+//   meta.json   the text of the tokens; may be missing, they then have none. Of characters nanoGPT's meta.pkl as JSON,
+//               {"vocab_size": 65, "itos": {"0": "\n", ...}, "stoi": {"\n": 0, ...}}; of a byte-level vocabulary all of
+//               it, {"vocab_size": 50257, "tokens": ["!", ...], "merges": ["\u0120 t", ...]}, so that neither the
+//               folder nor a checkpoint made from it needs the vocabulary's own files
 #pragma once
 
 #include <filesystem>
@@ -22,9 +24,10 @@ std::vector<std::filesystem::path> token_files_in(const std::filesystem::path& f
 /// The files that a run reads which is given `path` as its data: token files, or a text.
 std::vector<std::filesystem::path> data_files(const std::string& path);
 
-/// `path` is the folder, or the file to train on, beside which the other two then lie. The files are mapped and read
-/// once from end to end, for their hash and for tokens outside the vocabulary. Throws InputError naming the file when
-/// one is missing (train.bin), empty, not of whole tokens, or holds a token that meta.json does not know.
+/// `path` is the folder, or the file to train on, beside which the other two then lie. The files are mapped. Up to
+/// kReadWhole tokens are looked through for one outside the vocabulary; of more, each window is when it is drawn
+/// (windows.hpp), so that files of any size open at once. Throws InputError naming the file when one is missing
+/// (train.bin), empty, not of whole tokens, or holds such a token.
 TokenStream read_token_files(const std::string& path);
 
 /// Throws InputError where `path` names token files: documents are lines of a text, and tokens have none.

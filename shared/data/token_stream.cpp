@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "shared/base/error.hpp"
+#include "shared/base/hash.hpp"
 #include "shared/data/text.hpp"
 #include "shared/data/token_files.hpp"
 
@@ -19,7 +20,29 @@ std::shared_ptr<const OwnedTokens> encoded(const std::u32string& text, const Tok
   return tokens;
 }
 
+/// 64 stretches of 4,096 tokens, some hundred pages of a file.
+void add_stretches(const TokenView& tokens, Hash64& hash) {
+  constexpr std::size_t kStretches = 64, kLength = 4096;
+  hash.add(std::uint64_t{tokens.size()});
+  if (tokens.size() <= kStretches * kLength) return tokens.add_to(hash);
+  const std::size_t last = tokens.size() - kLength;
+  for (std::size_t i = 0; i < kStretches; ++i)
+    tokens.part(last / (kStretches - 1) * i + last % (kStretches - 1) * i / (kStretches - 1), kLength)
+        .add_to(hash);
+}
+
 }  // namespace
+
+std::uint64_t stream_hash(const TokenView& training, const TokenView& held_out) {
+  Hash64 hash;
+  for (const TokenView& part : {training, held_out}) {
+    if (training.size() + held_out.size() <= kReadWhole)
+      part.add_to(hash);
+    else
+      add_stretches(part, hash);
+  }
+  return hash.value();
+}
 
 TokenStream stream_of_text(const std::u32string& text, const std::string& name) {
   TokenStream stream;
@@ -31,9 +54,7 @@ TokenStream stream_of_text(const std::u32string& text, const std::string& name) 
   const std::size_t training = all.size() * 9 / 10;
   stream.training = all.part(0, training);
   stream.held_out = all.part(training, all.size() - training);
-  Hash64 hash;
-  all.add_to(hash);
-  stream.hash = hash.value();
+  stream.hash = stream_hash(stream.training, stream.held_out);
   stream.name = name;
   stream.description =
       fmt::format("a stream of {} characters, the last {} held out", all.size(), all.size() - training);

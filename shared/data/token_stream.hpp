@@ -15,11 +15,18 @@ struct TokenStream {
   /// Keeps what the views look at: a mapped file, or tokens made from a text.
   std::shared_ptr<const void> storage;
   TokenView training, held_out;  ///< held_out may be empty
-  std::uint64_t hash = 0;        ///< of all tokens, those to train on first, however they are stored
+  std::uint64_t hash = 0;        ///< stream_hash() of the two parts, however they are stored
   std::string name;              ///< what messages call it
   std::string description;       ///< one clause: how many, how many of them held out
   std::string notice;            ///< a sentence for stderr where something is missing; or empty
 };
+
+/// A stream of more tokens is not read from end to end before a run, so that the largest files start like small ones.
+constexpr std::size_t kReadWhole = std::size_t{1} << 22;
+
+/// By this a resumed run knows its data: the hash of all tokens, those to train on first. Of more than kReadWhole, the
+/// hash of how many there are and of stretches from all over them, the first and the last tokens included.
+std::uint64_t stream_hash(const TokenView& training, const TokenView& held_out);
 
 /// The characters of `text`: the first nine tenths to train on, the rest held out, as nanoGPT divides it.
 TokenStream stream_of_text(const std::u32string& text, const std::string& name);

@@ -49,7 +49,16 @@ class TokenView {
   }
   /// Adds every token as eight bytes; how they are stored does not matter.
   void add_to(Hash64& hash) const {
-    for_each([&](std::int32_t token) { hash.add(static_cast<std::uint64_t>(token)); });
+    std::visit(
+        [&](auto tokens) {
+          for (const auto token : tokens) {
+            if constexpr (sizeof token == 2)
+              hash.add_short(token);
+            else
+              hash.add(static_cast<std::uint64_t>(token));
+          }
+        },
+        tokens_);
   }
 
  private:

@@ -6,6 +6,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/json_member.hpp"
+#include "shared/data/bpe.hpp"
 
 namespace ladder {
 
@@ -18,6 +19,7 @@ std::shared_ptr<const Tokenizer> tokenizer_from_json(const Json& json, const std
     const int vocab_size = member_of<int>(json, "numbers", source);
     return naming_source(source, [&] { return std::make_shared<NumberTokenizer>(vocab_size); });
   }
+  if (json.contains("merges")) return std::make_shared<BpeTokenizer>(bpe_vocabulary_from_json(json, source));
   const std::u32string characters = decode_utf8(member_of<std::string>(json, "characters", source), source);
   const bool bos = member_of<bool>(json, "bos", source);
   return naming_source(source, [&] { return std::make_shared<CharacterTokenizer>(characters, bos); });

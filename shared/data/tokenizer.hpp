@@ -1,4 +1,4 @@
-// Text to token numbers and back: what every tokenizer can do, and the two that there are.
+// Text to token numbers and back: what every tokenizer can do, and the two simple ones; bpe.hpp has GPT-2's.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +23,17 @@ class Tokenizer {
   /// The token that stands before and after every document, or -1 where there is none.
   virtual int bos() const = 0;
   bool has_bos() const { return bos() >= 0; }
-  /// What a text that has no prompt starts from: BOS; without one a line break, or else the first token.
+  /// The token at which a generated text is complete, or -1 where there is none.
+  virtual int end() const { return bos(); }
+  /// What a text that has no prompt starts from: BOS; without one the end of the text before it, a line break, or else
+  /// the first token.
   virtual std::int32_t start_token() const = 0;
 
   /// Throws InputError naming the first part of the text that no token stands for.
   virtual std::vector<std::int32_t> encode(std::u32string_view text) const = 0;
-  /// UTF-8. Throws InputError for a number that is no token.
+  /// UTF-8, but for a tokenizer of bytes: there a token may end in the middle of a character, and a model may never end
+  /// it, so what people are to read goes through readable_utf8() when all tokens are decoded. Throws InputError for a
+  /// number that is no token.
   virtual std::string decode(std::span<const std::int32_t> tokens) const = 0;
 
   /// All there is to know about it: what files keep, and what tokenizer_from_json reads.

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
+#include <string>
 
 #include "shared/data/token_view.hpp"
 
@@ -17,8 +17,11 @@ enum class WindowsFor : std::uint32_t { training = 0, held_out = 1 };
 class Windows {
  public:
   /// `tokens` must outlive this. Throws InputError naming `source` when they are fewer than block_size + 1.
-  Windows(TokenView tokens, int block_size, std::uint64_t seed, WindowsFor purpose, std::string_view source);
+  Windows(TokenView tokens, int block_size, std::uint64_t seed, WindowsFor purpose, std::string source,
+          int vocab_size);
 
+  /// Throws InputError naming `source` and the place of a token that is not below `vocab_size`: large files are not
+  /// looked through before.
   Sequence draw(std::int64_t step, int index) const;
 
  private:
@@ -26,6 +29,8 @@ class Windows {
   std::size_t block_size_;
   std::uint64_t seed_;
   WindowsFor purpose_;
+  std::string source_;
+  int vocab_size_;
 };
 
 }  // namespace ladder

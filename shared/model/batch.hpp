@@ -10,12 +10,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
-namespace ladder {
+#include "shared/model/optimizer.hpp"
 
-struct StepConstants;
+namespace ladder {
 
 /// What an operation sees of a batch: sizes, and pointers in the memory of the stage that runs it.
 struct BatchView {
@@ -41,6 +42,8 @@ struct BatchView {
 struct Batch {
   int max_length = 0;
   std::vector<std::int32_t> tokens_n, targets_n, sequence_n, starts_b, lengths_b, order_n;
+  /// Of a probe: it is as in this training step, with its dropout. A step's own batches get theirs from the engine.
+  std::optional<StepConstants> step = std::nullopt;
 
   int batch() const { return static_cast<int>(lengths_b.size()); }
   int rows() const { return static_cast<int>(tokens_n.size()); }

@@ -33,6 +33,13 @@ TrainConfig gpt2_train(int batch_size) {
   return train;
 }
 
+TrainConfig tiny_train() {
+  TrainConfig train = gpt2_train(8);
+  train.learning_rate = 1e-3;
+  train.steps = 100;
+  return train;
+}
+
 GptConfig shakespeare() {
   GptConfig model = gpt2_shape(6, 6, 384, 256);
   model.bias = false;
@@ -68,7 +75,7 @@ std::vector<Preset> build_presets() {
                   false),
       make_preset("micro-batch", "1 layer, width 64, 64 documents a step", wide, batch64, false),
       make_preset("tiny", "GPT-2 for tests: 2 layers, width 32, 32 positions", gpt2_shape(2, 2, 32, 32),
-                  gpt2_train(8), true),
+                  tiny_train(), true),
       make_preset("shakespeare_char",
                   "nanoGPT's: 6 layers, width 384, 256 positions, dropout 0.2, characters", shakespeare(),
                   shakespeare_train(), true),

@@ -151,8 +151,8 @@ void Gpt2::attention_backward(const BatchView& batch, int layer) {
 }
 
 /// From the gradient dx_nc of layer `layer`'s result to that of its input, in dx_nc again. acts_.dbranch_nc holds the
-/// gradient of the MLP's branch where dropout makes it another than dx_nc, before for this layer, afterwards for the one
-/// below.
+/// gradient of the MLP's branch where dropout makes it another than dx_nc: before, that of this layer, afterwards that
+/// of the one below.
 void Gpt2::backward_layer(const BatchView& batch, int layer, Act& dx_nc, Act& dnext_nc) {
   const int N = batch.rows, C = config().n_embd, F = 4 * C, P = config().qkv_dim();
   const auto& w = weights_.layers[static_cast<std::size_t>(layer)];

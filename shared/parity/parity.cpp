@@ -15,9 +15,11 @@ namespace {
 
 constexpr int kSamples = 20;
 
-/// What a probe looks at: the first micro-batch of a step.
+/// What a probe looks at: the first micro-batch of a step, with the step's dropout where the model has any.
 Batch probe_batch(const Run& run, const Engine& engine, std::int64_t step) {
-  return run.source->step(step, engine.layout()).front();
+  Batch batch = run.source->step(step, engine.layout()).front();
+  if (run.model.dropout > 0.0) batch.step = step_constants(run.train, step);
+  return batch;
 }
 
 Finding make_finding(std::string level, std::string what, std::int64_t step, std::vector<int> shape,
@@ -87,24 +89,41 @@ Side side_of(int stage, Dtype dtype, Device device, int threads, const Variant* 
           row};
 }
 
-std::vector<Rung> rungs(Device device, int threads) {
-  std::vector<Rung> chain;
-  int double_rung = -1;  // what every later stage is compared with
-  for (const StageInfo& stage : stages()) {
-    if (stage.number == 0) chain.push_back({0, side_of(0, Dtype::fp64, device, threads), -1});
-    if (stage.number == 1) {
-      chain.push_back({1, side_of(1, Dtype::fp64, device, threads), static_cast<int>(chain.size()) - 1});
-      double_rung = static_cast<int>(chain.size()) - 1;
-      chain.push_back({1, side_of(1, Dtype::fp32, device, threads), double_rung});
-    }
-    if (stage.number >= 2)
-      chain.push_back(
-          {stage.number, side_of(stage.number, stage.dtypes.front(), device, threads), double_rung});
-    // The type that tensor cores are for; on the CPU model, which rounds number by number, it would only cost time.
-    const bool narrow = std::count(stage.dtypes.begin(), stage.dtypes.end(), Dtype::bf16) > 0;
-    if (narrow && runs_on_gpu(device))
-      chain.push_back({stage.number, side_of(stage.number, Dtype::bf16, device, threads), double_rung});
+namespace {
+
+/// The rungs of one stage: what each is compared with is found among those `before`.
+void add_rungs(const StageInfo& stage, Device device, int threads, Architecture architecture,
+               std::vector<Rung>& before) {
+  const auto find = [&](int number, Dtype dtype) {
+    for (std::size_t i = 0; i < before.size(); ++i)
+      if (before[i].stage == number && before[i].side.dtype == dtype) return static_cast<int>(i);
+    return -1;
+  };
+  const auto add = [&](Dtype dtype, int below) {
+    before.push_back({stage.number, side_of(stage.number, dtype, device, threads), below});
+  };
+  if (stage.number == 0) return add(Dtype::fp64, -1);
+  if (stage.number == 1) {
+    add(Dtype::fp64, find(0, Dtype::fp64));
+    return add(Dtype::fp32, find(1, Dtype::fp64));
   }
+  const auto add_on_gpu_stage = [&](Dtype dtype) {
+    const bool above_stage3 = stage.number == 4 && architecture == Architecture::microgpt;
+    add(dtype, above_stage3 ? find(3, dtype) : find(1, Dtype::fp64));
+  };
+  add_on_gpu_stage(stage.dtypes.front());
+  // The type that tensor cores are for; on the CPU model, which rounds number by number, it would only cost time.
+  const bool narrow = std::count(stage.dtypes.begin(), stage.dtypes.end(), Dtype::bf16) > 0;
+  if (narrow && runs_on_gpu(device)) add_on_gpu_stage(Dtype::bf16);
+}
+
+}  // namespace
+
+std::vector<Rung> rungs(Device device, int threads, Architecture architecture) {
+  std::vector<Rung> chain;
+  for (const StageInfo& stage : stages())
+    if (architecture == Architecture::microgpt || stage.gpt2)
+      add_rungs(stage, device, threads, architecture, chain);
   return chain;
 }
 

@@ -48,9 +48,11 @@ struct Rung {
   int below = -1;
 };
 
-/// Stage 0; stage 1 in fp64 against it; stage 1 in fp32 against fp64; every later stage in its default type against
-/// stage 1 fp64, and on a usable GPU also in bf16 where it has that.
-std::vector<Rung> rungs(Device device = Device::automatic, int threads = 0);
+/// MicroGPT's: stage 0; stage 1 in fp64 against it; stage 1 in fp32 against fp64; stages 2 and 3 in their default type
+/// against stage 1 fp64, and on a usable GPU also in bf16 where they have that; stage 4 in the same types against
+/// stage 3. GPT-2's: the stages that run it, each against stage 1 fp64.
+std::vector<Rung> rungs(Device device = Device::automatic, int threads = 0,
+                        Architecture architecture = Architecture::microgpt);
 
 /// Zeros, in the shapes of the model's parameters.
 Moments zero_moments(const GptConfig& config);

@@ -30,21 +30,27 @@ void compare_lists(const TensorList& upper, const TensorList& lower, const std::
                              compare(upper.at(i).values(), lower[i].values(), row)});
 }
 
-/// What Adam makes of `before` with moments m and v, in double.
+/// What AdamW makes of `before` with moments m and v, in double.
 std::vector<double> updated(const std::vector<double>& before, const std::vector<double>& m,
-                            const std::vector<double>& v, const StepConstants& adam) {
+                            const std::vector<double>& v, bool decays, const StepConstants& adam) {
+  const double kept = decays ? 1.0 - adam.learning_rate * adam.weight_decay : 1.0;
   std::vector<double> after(before.size());
   for (std::size_t i = 0; i < before.size(); ++i)
-    after[i] = before[i] - adam.learning_rate * (m[i] / adam.correction1) /
-                               (std::sqrt(v[i] / adam.correction2) + adam.eps);
+    after[i] = before[i] * kept - adam.learning_rate * (m[i] / adam.correction1) /
+                                      (std::sqrt(v[i] / adam.correction2) + adam.eps);
   return after;
 }
 
 /// The gradient of the step's loss in double: a probe's is of the mean over its own sequences.
-std::vector<std::vector<double>> gradient_of(Engine& engine, const std::vector<Batch>& micro_batches) {
+std::vector<std::vector<double>> gradient_of(Engine& engine, std::vector<Batch> micro_batches,
+                                             const StepConstants& adam) {
   double sequences = 0.0;
-  for (const Batch& batch : micro_batches) sequences += batch.batch();
   std::vector<std::vector<double>> sum;
+  for (Batch& batch : micro_batches) {
+    batch.step = adam;
+    batch.step->first_sequence = static_cast<std::int64_t>(sequences);
+    sequences += batch.batch();
+  }
   for (const Batch& batch : micro_batches) {
     const TensorList part = engine.probe(batch).gradients;
     sum.resize(part.size());
@@ -59,7 +65,7 @@ std::vector<std::vector<double>> gradient_of(Engine& engine, const std::vector<B
 
 /// What AdamW makes of the engine's moments with its own gradients of this step, in double.
 Moments next_moments(Engine& engine, const std::vector<Batch>& micro_batches, const StepConstants& adam) {
-  const std::vector<std::vector<double>> gradient = gradient_of(engine, micro_batches);
+  const std::vector<std::vector<double>> gradient = gradient_of(engine, micro_batches, adam);
   double squares = 0.0;
   for (const std::vector<double>& part : gradient)
     squares = std::inner_product(part.begin(), part.end(), part.begin(), squares);
@@ -86,9 +92,10 @@ void compare_update(const TensorList& before, Engine& upper, const StepConstants
   const Moments moments = upper.moments();
   const TensorList after = upper.parameters();
   const Tolerance& row = find_tolerance("update", upper.dtype());
+  const ParameterSpecs specs = parameter_specs(upper.config());
   for (std::size_t i = 0; i < after.size(); ++i) {
     const std::vector<double> want =
-        updated(before[i].values(), moments.m[i].values(), moments.v[i].values(), adam);
+        updated(before[i].values(), moments.m[i].values(), moments.v[i].values(), specs[i].decays, adam);
     part.findings.push_back({"step", "update of " + after[i].name, step, after[i].shape, row.what,
                              row.limit(), compare(after[i].values(), want, row)});
   }

@@ -9,12 +9,16 @@
 namespace ladder {
 namespace {
 
-/// The layer a tensor name belongs to: "layer3.attn_wq" -> ", layer 3"; empty for the others.
+/// The layer a tensor name belongs to: "layer3.attn_wq" or "transformer.h.3.ln_1.weight" -> ", layer 3"; empty for
+/// names of no layer.
 std::string layer_of(const std::string& what) {
-  const std::size_t at = what.find("layer");
-  if (at == std::string::npos) return {};
-  const std::size_t dot = what.find('.', at);
-  return dot == std::string::npos ? std::string() : ", layer " + what.substr(at + 5, dot - at - 5);
+  for (const std::string prefix : {"layer", "transformer.h."}) {
+    const std::size_t at = what.find(prefix);
+    if (at == std::string::npos) continue;
+    const std::size_t number = at + prefix.size(), dot = what.find('.', number);
+    if (dot != std::string::npos) return ", layer " + what.substr(number, dot - number);
+  }
+  return {};
 }
 
 std::string place_in(const std::vector<int>& shape, std::size_t index) {

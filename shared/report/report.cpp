@@ -20,7 +20,7 @@ constexpr const char* kStyle = R"css(
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--back); color: var(--text); font: 16px/1.55 system-ui, sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.2rem 4rem; }
-h1 { font-size: 1.7rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
+h1 { font-size: 1.7rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; } h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
 p { margin: .4rem 0; } .soft { color: var(--soft); font-size: .92rem; }
 .good { color: var(--good); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
 .card { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: 1rem; margin: .8rem 0; overflow-x: auto; }
@@ -50,22 +50,22 @@ std::string html_table(const Cells& cells) {
 std::string card(const std::string& inside) { return "<div class='card'>\n" + inside + "</div>\n"; }
 
 /// All curves lie on top of each other when the stages agree, so each is drawn with dashes further apart in phase.
-std::string loss_plot(const Report& report) {
+std::string loss_plot(const ReportModel& model) {
   std::vector<PlotLine> lines;
   const int window = 25;
-  if (!report.curves.empty()) lines.push_back({"", report.curves.front().loss, 0, true, false});
-  for (std::size_t i = 0; i < report.curves.size(); ++i)
-    lines.push_back({report.curves[i].name, smoothed(report.curves[i].loss, window), static_cast<int>(i % 6),
+  if (!model.curves.empty()) lines.push_back({"", model.curves.front().loss, 0, true, false});
+  for (std::size_t i = 0; i < model.curves.size(); ++i)
+    lines.push_back({model.curves[i].name, smoothed(model.curves[i].loss, window), static_cast<int>(i % 6),
                      false, i > 0});
   return line_plot(
       lines, {fmt::format("Loss of every stage, mean over {} steps; faint: single steps", window), "step",
               "cross-entropy (nats)", false, 0.0});
 }
 
-std::string difference_plot(const Report& report) {
+std::string difference_plot(const ReportModel& model) {
   std::vector<PlotLine> lines;
-  for (std::size_t i = 0; i < report.curves.size(); ++i) {
-    const ReportCurve& curve = report.curves[i];
+  for (std::size_t i = 0; i < model.curves.size(); ++i) {
+    const ReportCurve& curve = model.curves[i];
     if (curve.below.size() != curve.loss.size() || curve.loss.empty()) continue;
     PlotLine line{curve.name, {}, static_cast<int>(i % 6), false, false};
     for (std::size_t s = 0; s < curve.loss.size(); ++s)
@@ -91,17 +91,27 @@ std::string bars(const Report& report) {
   return all.empty() ? std::string() : card(bar_chart(all, "Time per document, logarithmic"));
 }
 
-std::string samples(const Report& report) {
-  if (report.curves.empty() || report.curves.front().samples.empty()) return {};
-  const std::vector<std::string>& first = report.curves.front().samples;
+std::string samples(const ReportModel& model) {
+  if (model.curves.empty() || model.curves.front().samples.empty()) return {};
+  const std::vector<std::string>& first = model.curves.front().samples;
   std::string html =
-      "<h2>Samples</h2>\n<p class='soft'>Drawn after training by " + html_escaped(report.curves.front().name);
-  for (std::size_t i = 1; i < report.curves.size(); ++i)
-    html += fmt::format("; {}: {}", html_escaped(report.curves[i].name),
-                        report.curves[i].samples == first ? "the same" : "<span class='bad'>others</span>");
+      "<h3>Samples</h3>\n<p class='soft'>Drawn after training by " + html_escaped(model.curves.front().name);
+  for (std::size_t i = 1; i < model.curves.size(); ++i)
+    html += fmt::format("; {}: {}", html_escaped(model.curves[i].name),
+                        model.curves[i].samples == first ? "the same" : "<span class='bad'>others</span>");
   html += ".</p>\n<div class='card'><ul class='names'>\n";
   for (const std::string& text : first) html += "<li>" + html_escaped(text) + "</li>\n";
   return html + "</ul></div>\n";
+}
+
+/// What the stages made of one model: curves, parity, samples.
+std::string section(const ReportModel& model) {
+  return "<h2>" + html_escaped(model.name) + "</h2>\n<p>" + html_escaped(model.work) + "</p>\n" +
+         card(loss_plot(model)) + difference_plot(model) +
+         "<h3>Parity</h3>\n<p class='soft'>Largest difference of the limit for it, each stage against the "
+         "one "
+         "below.</p>\n" +
+         html_table(model.parity) + samples(model);
 }
 
 }  // namespace
@@ -112,22 +122,19 @@ std::string html_of(const Report& report) {
       "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
       "<meta name='color-scheme' content='light dark'>\n<title>ladder climb</title>\n<style>";
   html += std::string(kStyle) + "</style></head>\n<body><main>\n<h1>One GPT, climbed stage by stage</h1>\n";
-  html += "<p>" + html_escaped(report.work) + "</p>\n<p>";
+  html += "<p>";
   html += report.passed
               ? "<span class='good'>Every stage agrees with the one below it.</span>"
               : "<span class='bad'>A stage differs from the one below it: see the parity table.</span>";
   html += "</p>\n<p class='soft'>" + html_escaped(describe(report.machine)) + "<br>" +
           html_escaped(describe(report.build)) + "<br>" + html_escaped(report.date) + "</p>\n";
-  html += "<h2>Loss</h2>\n" + card(loss_plot(report)) + difference_plot(report);
+  for (const ReportModel& model : report.models) html += section(model);
+  html += "<h2>Speed of the first model</h2>\n";
   html +=
-      "<h2>Parity</h2>\n<p class='soft'>Largest difference of the limit for it, each stage against the one "
-      "below.</p>\n" +
-      html_table(report.parity);
-  html +=
-      "<h2>Speed</h2>\n<p class='soft'>The same steps on the same data, taken in turns; medians. A time is "
-      "printed only "
-      "where the parity of that run passed.</p>\n" +
-      html_table(report.speedup) + bars(report) + samples(report);
+      "<p class='soft'>The same steps on the same data, taken in turns; medians. A time is printed only "
+      "where the "
+      "parity of that run passed.</p>\n" +
+      html_table(report.speedup) + bars(report);
   if (!report.notes.empty()) {
     html += "<h2>Notes</h2>\n";
     for (const std::string& note : report.notes) html += "<p>" + html_escaped(note) + "</p>\n";

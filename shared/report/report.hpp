@@ -20,14 +20,21 @@ struct ReportCurve {
   bool emulated = false;
 };
 
-struct Report {
+/// One model that the stages have trained.
+struct ReportModel {
+  std::string name;  ///< "microGPT"
   std::string work;  ///< model, data and run, in a sentence
+  Cells parity;
+  std::vector<ReportCurve> curves;
+};
+
+struct Report {
   std::string date;
   Machine machine;
   Build build;
   bool passed = true;
-  Cells parity, speedup;
-  std::vector<ReportCurve> curves;
+  std::vector<ReportModel> models;
+  Cells speedup;                ///< of the first model
   std::vector<RecordRow> rows;  ///< of the speedup, for the bars
   std::vector<std::string> notes;
 };

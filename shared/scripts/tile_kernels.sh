@@ -26,6 +26,9 @@ flags="-std=c++20 -O3 -DFMT_USE_CONSTEXPR=1 -DFMT_HEADER_ONLY"
 compile_one() {
   name=$(basename "$4" .cu)
   case $4 in
+    stage4_*) name=stage4_$name ;;  # launch_*.cubin are stage 3's, whose record tile_resources.sh makes
+  esac
+  case $4 in
     stage2_* | shared/device/*) kind="-cubin -DLADDER_CUDA_ARCHITECTURES=\"sm_$3\"" ;;
     *) kind="-enable-tile -tilecubin -DLADDER_TILE_ARCHITECTURES=$3" ;;
   esac
@@ -46,7 +49,7 @@ compile_one() {
   used=$(whole_seconds "$children")
   echo "$used" >"$result.seconds"
   if [ "$outcome" = 0 ]; then word=ok; else word=FAILED; fi
-  printf 'sm_%-4s %-18s %4d s of processor, %4d s passed  %s\n' "$3" "$name" "$used" $(($(date +%s) - began)) "$word"
+  printf 'sm_%-4s %-23s %4d s of processor, %4d s passed  %s\n' "$3" "$name" "$used" $(($(date +%s) - began)) "$word"
   [ "$outcome" = 0 ] || { head -n 20 "$result.log"; return 1; }
 }
 
@@ -58,6 +61,7 @@ dearness() {
     */launch_attention.cu) guess=70 ;;
     */launch_one_launch.cu | */launch_fused_step.cu) guess=40 ;;
     */launch_linear.cu) guess=25 ;;
+    *stage4_nanogpt/launch_rows.cu) guess=55 ;;
     *) guess=10 ;;
   esac
   if [ "$1" = "$whole" ]; then echo $((guess * 5 / 2)); else echo "$guess"; fi
@@ -66,7 +70,7 @@ dearness() {
 # Every compilation: of each tile kernel one an architecture, and those for the card that runs them: the tile subset's
 # program, which is a test's, stage 2's kernels, and the device's own.
 list_compilations() {
-  (cd "$root" && find stage3_tiled_kernels -name '*.cu' | sort) |
+  (cd "$root" && find stage3_tiled_kernels stage4_nanogpt -name '*.cu' | sort) |
     while IFS= read -r file; do
       for architecture in $architectures; do echo "$architecture $file"; done
     done

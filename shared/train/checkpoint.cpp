@@ -9,7 +9,9 @@
 #include "shared/base/hash.hpp"
 #include "shared/base/json_member.hpp"
 #include "shared/model/config_json.hpp"
+#include "shared/train/gpt2_weights.hpp"
 #include "shared/train/safetensors.hpp"
+#include "shared/train/tokenizer_beside.hpp"
 
 namespace ladder {
 namespace {
@@ -21,16 +23,16 @@ constexpr const char* kWeightsFormat = "ladder-weights/1";
 constexpr const char* kFirstMoment = "adam_m.";
 constexpr const char* kSecondMoment = "adam_v.";
 
-const std::string& metadata_value(const Safetensors& file, const char* key, const std::string& name) {
-  const auto found = file.metadata.find(key);
-  require(found != file.metadata.end(), "{}: its metadata have no '{}': not written by this program", name,
-          key);
+const std::string& metadata_value(const SafetensorsFile& file, const char* key) {
+  const auto found = file.metadata().find(key);
+  require(found != file.metadata().end(), "{}: its metadata have no '{}': not written by this program",
+          file.name(), key);
   return found->second;
 }
 
-Json metadata_json(const Safetensors& file, const char* key, const std::string& name) {
-  Json json = Json::try_parse(metadata_value(file, key, name));
-  require(json.is_object(), "{}: its metadata '{}' are not a JSON object", name, key);
+Json metadata_json(const SafetensorsFile& file, const char* key) {
+  Json json = Json::try_parse(metadata_value(file, key));
+  require(json.is_object(), "{}: its metadata '{}' are not a JSON object", file.name(), key);
   return json;
 }
 
@@ -80,19 +82,25 @@ void read_run(const Json& json, const std::string& name, Checkpoint& checkpoint)
 // ---- tensors -------------------------------------------------------------------------------------------------
 
 /// The parameters of `model` among the tensors of a file, in their order, under names that begin with `prefix`.
-TensorList take_parameters(Safetensors& file, const GptConfig& model, const std::string& prefix,
-                           const std::string& name) {
-  std::map<std::string, NamedTensor*> by_name;
-  for (NamedTensor& tensor : file.tensors) by_name[tensor.name] = &tensor;
+TensorList copy_parameters(const SafetensorsFile& file, const GptConfig& model, const std::string& prefix) {
+  std::map<std::string_view, const TensorView*> by_name;
+  for (const TensorView& tensor : file.tensors()) by_name[tensor.name] = &tensor;
+  const ParameterSpecs specs = parameter_specs(model);
+  std::vector<const TensorView*> found;
+  std::size_t bytes = 0;
+  for (const ParameterSpec& spec : specs) {
+    const auto tensor = by_name.find(prefix + spec.name);
+    require(tensor != by_name.end(), "{}: the tensor '{}{}' is missing", file.name(), prefix, spec.name);
+    found.push_back(tensor->second);
+    require(found.back()->shape == spec.shape, "{}: the tensor '{}' has another shape than the model's [{}]",
+            file.name(), found.back()->name, extents_of(spec.shape));
+    bytes += found.back()->bytes.size();
+  }
+  require_memory(bytes, file.name());
   TensorList result;
-  for (const ParameterSpec& spec : parameter_specs(model)) {
-    const auto found = by_name.find(prefix + spec.name);
-    require(found != by_name.end(), "{}: the tensor '{}{}' is missing", name, prefix, spec.name);
-    NamedTensor& tensor = *found->second;
-    require(tensor.shape == spec.shape, "{}: the tensor '{}' has another shape than the model's [{}]", name,
-            tensor.name, extents_of(spec.shape));
-    result.push_back(std::move(tensor));
-    result.back().name = spec.name;
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    result.push_back(file.copy(*found[i]));
+    result.back().name = specs[i].name;
   }
   return result;
 }
@@ -102,20 +110,48 @@ void append_stored(std::vector<StoredTensor>& stored, const TensorList& tensors,
   for (const NamedTensor& tensor : tensors) stored.push_back({prefix + tensor.name, &tensor, dtype});
 }
 
-GptConfig model_of(const Safetensors& file, const std::string& name) {
-  const GptConfig model = gpt_config_from_json(metadata_json(file, "model", name), name);
-  naming_source(name, [&] { validate(model); });
+GptConfig model_of(const SafetensorsFile& file) {
+  const GptConfig model = gpt_config_from_json(metadata_json(file, "model"), file.name());
+  naming_source(file.name(), [&] { validate(model); });
   return model;
 }
 
-SavedModel saved_model_of(Safetensors& file, const std::string& name) {
+SavedModel saved_model_of(const SafetensorsFile& file) {
   SavedModel saved{
-      model_of(file, name), tokenizer_from_json(metadata_json(file, "tokenizer", name), name), {}};
+      model_of(file), tokenizer_from_json(metadata_json(file, "tokenizer"), file.name()), {}, {}};
   require(saved.tokenizer->vocab_size() == saved.model.vocab_size,
-          "{}: its tokenizer has {} tokens, its model {}", name, saved.tokenizer->vocab_size(),
+          "{}: its tokenizer has {} tokens, its model {}", file.name(), saved.tokenizer->vocab_size(),
           saved.model.vocab_size);
-  saved.parameters = take_parameters(file, saved.model, "", name);
+  saved.parameters = copy_parameters(file, saved.model, "");
   return saved;
+}
+
+// ---- GPT-2's weights from other programs ---------------------------------------------------------------------
+
+constexpr int kPaddedTo = 128;  ///< vocabularies are rounded up to a multiple of at most this
+
+fs::path hf_config_beside(const fs::path& weights) { return weights.parent_path() / "config.json"; }
+
+std::shared_ptr<const Tokenizer> tokenizer_of_gpt2(const SafetensorsFile& file, int vocab_size) {
+  std::shared_ptr<const Tokenizer> tokenizer;
+  if (file.metadata().contains("tokenizer"))
+    tokenizer = tokenizer_from_json(metadata_json(file, "tokenizer"), file.name());
+  else
+    tokenizer = tokenizer_beside(file.name());
+  if (tokenizer == nullptr) return std::make_shared<NumberTokenizer>(vocab_size);
+  const int tokens = tokenizer->vocab_size();
+  require(tokens <= vocab_size && vocab_size - tokens < kPaddedTo,
+          "{}: its tokenizer has {} tokens, its model {}", file.name(), tokens, vocab_size);
+  return tokenizer;
+}
+
+SavedModel gpt2_model_of(const SafetensorsFile& file, const Gpt2Settings& given) {
+  const fs::path config = hf_config_beside(file.name());
+  std::error_code ignored;
+  const Gpt2Settings beside = fs::exists(config, ignored) ? read_hf_config(config) : Gpt2Settings{};
+  Gpt2Weights weights = read_gpt2_weights(file, over(given, beside));
+  return {weights.model, tokenizer_of_gpt2(file, weights.model.vocab_size), std::move(weights.parameters),
+          std::move(weights.assumed)};
 }
 
 }  // namespace
@@ -157,22 +193,21 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   std::error_code ignored;
   require(fs::exists(path, ignored), "{}: there is no checkpoint: give the folder that --checkpoint named",
           name);
-  Safetensors file = read_safetensors(path);
-  require(metadata_value(file, "format", name) == kCheckpointFormat, "{}: its format is '{}', not {}", name,
-          file.metadata["format"], kCheckpointFormat);
+  const SafetensorsFile file(path);
+  const std::string& format = metadata_value(file, "format");
+  require(format == kCheckpointFormat, "{}: its format is '{}', not {}", name, format, kCheckpointFormat);
   Checkpoint checkpoint;
-  const Json run = metadata_json(file, "run", name);
+  const Json run = metadata_json(file, "run");
   read_run(run, name, checkpoint);
-  SavedModel saved = saved_model_of(file, name);
+  SavedModel saved = saved_model_of(file);
   checkpoint.model = saved.model;
   checkpoint.tokenizer = std::move(saved.tokenizer);
   checkpoint.parameters = std::move(saved.parameters);
-  checkpoint.moments.m = take_parameters(file, checkpoint.model, kFirstMoment, name);
-  checkpoint.moments.v = take_parameters(file, checkpoint.model, kSecondMoment, name);
-  const auto loss =
-      std::find_if(file.tensors.begin(), file.tensors.end(), [](auto& t) { return t.name == "loss"; });
-  require(loss != file.tensors.end(), "{}: the tensor 'loss' is missing", name);
-  checkpoint.loss = loss->values();
+  checkpoint.moments.m = copy_parameters(file, checkpoint.model, kFirstMoment);
+  checkpoint.moments.v = copy_parameters(file, checkpoint.model, kSecondMoment);
+  const TensorView* loss = file.find("loss");
+  require(loss != nullptr, "{}: the tensor 'loss' is missing", name);
+  checkpoint.loss = file.copy(*loss).values();
   require(member_of<std::int64_t>(run, "step", name) == checkpoint.steps_done(),
           "{}: it holds {} losses for {} steps", name, checkpoint.loss.size(),
           member_of<std::int64_t>(run, "step", name));
@@ -190,13 +225,25 @@ void require_same_data(const Checkpoint& checkpoint, const Run& run, const fs::p
 
 fs::path model_file(const fs::path& path) {
   std::error_code ignored;
-  return fs::is_directory(path, ignored) ? checkpoint_file(path) : path;
+  if (!fs::is_directory(path, ignored)) return path;
+  const fs::path own = checkpoint_file(path), other = path / "model.safetensors";
+  return !fs::exists(own, ignored) && fs::exists(other, ignored) ? other : own;
 }
 
-SavedModel load_model(const fs::path& path) {
-  const fs::path file_path = model_file(path);
-  Safetensors file = read_safetensors(file_path);
-  return saved_model_of(file, file_path.string());
+std::vector<fs::path> model_files(const fs::path& path) {
+  const fs::path file = model_file(path);
+  return {file, hf_config_beside(file)};
+}
+
+SavedModel load_model(const fs::path& path, const Gpt2Settings& given) {
+  const SafetensorsFile file(model_file(path));
+  if (!file.metadata().contains("model") && has_gpt2_names(file)) return gpt2_model_of(file, given);
+  SavedModel saved = saved_model_of(file);
+  require(given == Gpt2Settings{},
+          "{}: it says itself what model it holds: leave out --n-layer, --n-head, --n-embd, --block-size, "
+          "--bias, --gelu",
+          file.name());
+  return saved;
 }
 
 void save_model(const fs::path& path, const SavedModel& saved, Dtype dtype) {

@@ -11,6 +11,7 @@
 #include "shared/base/random.hpp"
 #include "shared/data/tokenizer.hpp"
 #include "shared/train/engine.hpp"
+#include "shared/train/hf_config.hpp"
 #include "shared/train/run.hpp"
 
 namespace ladder {
@@ -54,16 +55,23 @@ void require_same_data(const Checkpoint& checkpoint, const Run& run, const std::
 /// A model without its training state: what sampling needs.
 struct SavedModel {
   GptConfig model;
-  std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const Tokenizer> tokenizer;  ///< of at most as many tokens as the model has
   TensorList parameters;
+  std::vector<std::string> assumed = {};  ///< what the file does not say of itself, see Gpt2Weights
 };
 
-/// The file that load_model reads for `path`: in a checkpoint's folder its only one, otherwise `path` itself.
+/// The file that load_model reads for `path`: in a folder its checkpoint, or else model.safetensors; `path` where that
+/// is a file.
 std::filesystem::path model_file(const std::filesystem::path& path);
+/// All files that load_model looks at for `path`: none of them may be replaced meanwhile.
+std::vector<std::filesystem::path> model_files(const std::filesystem::path& path);
 
-/// From a checkpoint file, a checkpoint's folder, or a file written by save_model.
+/// From a checkpoint file, a file written by save_model, GPT-2's weights as Hugging Face or nanoGPT name them
+/// (gpt2_weights.hpp), or a folder with one of these. `given` goes before what a config.json beside GPT-2's weights
+/// says, and that before what their shapes say. Their tokenizer is the one in the file's metadata, or beside the file,
+/// or else one of numbers; up to 127 tokens of the model, which round its vocabulary up, may have none.
 /// Throws InputError naming the file and what is missing.
-SavedModel load_model(const std::filesystem::path& path);
+SavedModel load_model(const std::filesystem::path& path, const Gpt2Settings& given = {});
 
 /// Plain safetensors with the model's shape and characters as metadata. `dtype` is fp64 or fp32.
 void save_model(const std::filesystem::path& path, const SavedModel& saved, Dtype dtype);

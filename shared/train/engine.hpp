@@ -86,7 +86,7 @@ class Engine {
   /// The same loss without gradients or update.
   virtual double loss(const Batch& batch) = 0;
 
-  /// Forward and backward of one batch without an update; see Probe.
+  /// Forward and backward of one batch without an update, with the dropout of batch.step where it has one; see Probe.
   virtual Probe probe(const Batch& batch) = 0;
 
   /// The same, with gradients along the branches that another stage took at its ReLUs, given by its Probe::hidden

@@ -219,7 +219,7 @@ double OpsEngine::loss(const Batch& batch) {
 
 Probe OpsEngine::probe_along(const Batch& batch, const TensorList& hidden) {
   require_batch(batch);
-  const BatchView view = stage(batch, 0, nullptr);
+  const BatchView view = stage(batch, 0, batch.step ? &*batch.step : nullptr);
   Probe probe;
   model_->begin_step();
   model_->forward(view);

@@ -4,14 +4,17 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <limits>
+#include <optional>
 #include <span>
+#include <system_error>
 #include <vector>
 
-#include "shared/base/dtype_convert.hpp"
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
+#include "shared/device/cpu_runtime.hpp"
 
 namespace ladder {
 namespace {
@@ -24,11 +27,35 @@ constexpr std::uint64_t kLongestHeader = 100'000'000;  // the format's own limit
 
 /// A tensor's entry in the header, checked.
 struct Entry {
-  std::string name;
-  Dtype dtype;
+  std::string name, stored;
   std::vector<int> shape;
-  std::uint64_t count, begin, end;
+  std::uint64_t begin, end;
 };
+
+/// The format's words for types: those that this program reads, and the size of all.
+struct StoredType {
+  std::string_view name;
+  std::uint64_t bytes;
+  std::optional<Dtype> dtype = {};
+};
+constexpr StoredType kStoredTypes[] = {{"F64", 8, Dtype::fp64},
+                                       {"F32", 4, Dtype::fp32},
+                                       {"F16", 2, Dtype::fp16},
+                                       {"BF16", 2, Dtype::bf16},
+                                       {"I64", 8},
+                                       {"U64", 8},
+                                       {"I32", 4},
+                                       {"U32", 4},
+                                       {"I16", 2},
+                                       {"U16", 2},
+                                       {"I8", 1},
+                                       {"U8", 1},
+                                       {"BOOL", 1}};
+
+const StoredType* find_type(std::string_view name) {
+  const auto found = std::ranges::find(kStoredTypes, name, &StoredType::name);
+  return found == std::end(kStoredTypes) ? nullptr : found;
+}
 
 /// Parses the header; a name that occurs twice in one object is an error, which plain parsing would swallow.
 Json parse_header(std::string_view text, const std::string& file) {
@@ -40,15 +67,10 @@ Json parse_header(std::string_view text, const std::string& file) {
   return header;
 }
 
-Dtype stored_dtype(const Json& entry, const std::string& file, const std::string& name) {
+std::string stored_type(const Json& entry, const std::string& file, const std::string& name) {
   const Json* stored = entry.find("dtype");
-  const std::string type = stored != nullptr && stored->is_string() ? stored->get<std::string>() : "none";
-  if (type == "F64") return Dtype::fp64;
-  if (type == "F32") return Dtype::fp32;
-  if (type == "F16") return Dtype::fp16;
-  if (type == "BF16") return Dtype::bf16;
-  throw InputError(
-      fmt::format("{}: tensor '{}' has dtype {}: valid are F64, F32, F16, BF16", file, name, type));
+  require(stored != nullptr && stored->is_string(), "{}: tensor '{}' has no dtype", file, name);
+  return stored->get<std::string>();
 }
 
 /// The product of the shape, or an error where it does not fit.
@@ -79,8 +101,8 @@ std::vector<int> stored_shape(const Json& entry, const std::string& file, const 
 Entry checked_entry(const std::string& name, const Json& entry, std::uint64_t data_bytes,
                     const std::string& file) {
   require(entry.is_object(), "{}: tensor '{}' has no description", file, name);
-  Entry result{name, stored_dtype(entry, file, name), stored_shape(entry, file, name), 0, 0, 0};
-  result.count = element_count(result.shape, file, name);
+  Entry result{name, stored_type(entry, file, name), stored_shape(entry, file, name), 0, 0};
+  const std::uint64_t count = element_count(result.shape, file, name);
   const Json offsets = entry.value("data_offsets", Json());
   const bool is_pair =
       offsets.is_array() && offsets.size() == 2 && offsets[0].is_whole() && offsets[1].is_whole();
@@ -91,9 +113,10 @@ Entry checked_entry(const std::string& name, const Json& entry, std::uint64_t da
           "{}: tensor '{}' lies at bytes {} to {}, outside the {} bytes of data: the file is truncated or "
           "damaged",
           file, name, result.begin, result.end, data_bytes);
-  require(result.end - result.begin == result.count * size_of(result.dtype),
+  const StoredType* type = find_type(result.stored);
+  require(type == nullptr || result.end - result.begin == count * type->bytes,
           "{}: tensor '{}' has {} bytes, but its shape and dtype need {}", file, name,
-          result.end - result.begin, result.count * size_of(result.dtype));
+          result.end - result.begin, count * (type == nullptr ? 0 : type->bytes));
   return result;
 }
 
@@ -126,11 +149,13 @@ Metadata checked_metadata(const Json& header, const std::string& file) {
   return metadata;
 }
 
-NamedTensor decoded(const Entry& entry, std::string_view data) {
-  NamedTensor tensor(entry.name, entry.shape, entry.dtype);
-  std::ranges::copy(std::as_bytes(std::span(data.substr(entry.begin, tensor.bytes().size()))),
-                    tensor.bytes().begin());
-  return tensor;
+/// Before it is mapped: an empty file has no bytes that could be.
+const std::filesystem::path& require_not_empty(const std::filesystem::path& path) {
+  std::error_code missing;
+  const bool empty = std::filesystem::is_regular_file(path, missing) &&
+                     std::filesystem::file_size(path, missing) == 0 && !missing;
+  require(!empty, "{}: not a safetensors file: 0 bytes are too few", path.string());
+  return path;
 }
 
 std::string header_text(std::span<const StoredTensor> tensors, const Metadata& metadata) {
@@ -164,24 +189,56 @@ void write_values(AtomicFile& file, const StoredTensor& stored) {
 
 }  // namespace
 
-Safetensors read_safetensors(const std::filesystem::path& path) {
-  const std::string file = path.string();
-  const std::string bytes = read_file(path);
-  require(bytes.size() >= kPrefixBytes, "{}: not a safetensors file: {} bytes are too few", file,
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : name_(path.string()), file_(require_not_empty(path)) {
+  const std::span<const std::byte> bytes = file_.bytes();
+  require(bytes.size() >= kPrefixBytes, "{}: not a safetensors file: {} bytes are too few", name_,
           bytes.size());
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), kPrefixBytes);
   require(
       header_bytes <= kLongestHeader && header_bytes <= bytes.size() - kPrefixBytes,
       "{}: not a safetensors file, or truncated: it announces a header of {} bytes and has {} bytes in all",
-      file, header_bytes, bytes.size());
-  const std::string_view after_prefix = std::string_view(bytes).substr(kPrefixBytes);
-  const Json header = parse_header(after_prefix.substr(0, header_bytes), file);
-  const std::string_view data = after_prefix.substr(header_bytes);
-  Safetensors result;
-  result.metadata = checked_metadata(header, file);
-  for (const Entry& entry : checked_entries(header, data.size(), file))
-    result.tensors.push_back(decoded(entry, data));
+      name_, header_bytes, bytes.size());
+  const auto text = bytes.subspan(kPrefixBytes, header_bytes);
+  const Json header = parse_header({reinterpret_cast<const char*>(text.data()), text.size()}, name_);
+  const auto data = bytes.subspan(kPrefixBytes + header_bytes);
+  metadata_ = checked_metadata(header, name_);
+  for (Entry& entry : checked_entries(header, data.size(), name_))
+    tensors_.push_back({std::move(entry.name), std::move(entry.stored), std::move(entry.shape),
+                        data.subspan(entry.begin, entry.end - entry.begin)});
+}
+
+const TensorView* SafetensorsFile::find(std::string_view tensor) const {
+  const auto found = std::ranges::find(tensors_, tensor, &TensorView::name);
+  return found == tensors_.end() ? nullptr : &*found;
+}
+
+Dtype SafetensorsFile::dtype_of(const TensorView& tensor) const {
+  const StoredType* type = find_type(tensor.stored);
+  require(type != nullptr && type->dtype.has_value(),
+          "{}: tensor '{}' has dtype {}: valid are F64, F32, F16, BF16", name_, tensor.name, tensor.stored);
+  return *type->dtype;
+}
+
+NamedTensor SafetensorsFile::copy(const TensorView& tensor) const {
+  NamedTensor copied(tensor.name, tensor.shape, dtype_of(tensor));
+  std::ranges::copy(tensor.bytes, copied.bytes().begin());
+  return copied;
+}
+
+void require_memory(std::size_t bytes, const std::string& file) {
+  const std::size_t available = on_cpu::available_bytes();
+  if (available == 0 || bytes <= available) return;
+  throw MachineError(fmt::format("{}: out of memory: its tensors have {:.1f} MiB, {:.1f} MiB are available",
+                                 file, static_cast<double>(bytes) / 0x1p20,
+                                 static_cast<double>(available) / 0x1p20));
+}
+
+Safetensors read_safetensors(const std::filesystem::path& path) {
+  const SafetensorsFile file(path);
+  Safetensors result{{}, file.metadata()};
+  for (const TensorView& tensor : file.tensors()) result.tensors.push_back(file.copy(tensor));
   return result;
 }
 

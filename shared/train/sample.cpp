@@ -43,9 +43,19 @@ class SlidingContext {
 
 }  // namespace
 
+SampleOptions default_sampling(const GptConfig& model) {
+  SampleOptions options;
+  if (model.architecture == Architecture::gpt2) {
+    options.temperature = 0.8;
+    options.top_k = 200;
+  }
+  return options;
+}
+
 void validate(const SampleOptions& options) {
-  require(std::isfinite(options.temperature) && options.temperature > 0,
-          "--temperature is {}: it must be a positive number (or use --greedy)", options.temperature);
+  require(std::isfinite(options.temperature) && options.temperature >= 0,
+          "--temperature is {}: it must be a positive number, or 0 for the most likely token always",
+          options.temperature);
   require(options.top_k >= 0, "--top-k is {}: it must be 1 or more", options.top_k);
   require(options.max_tokens >= 0, "--max-tokens is {}: it must be 1 or more", options.max_tokens);
 }
@@ -65,11 +75,14 @@ std::vector<double> softmax_probabilities(std::span<const double> logits, double
   return values;
 }
 
-int sample_token(std::span<const double> logits, const SampleOptions& options, Random& random) {
+int sample_token(std::span<const double> all_logits, const SampleOptions& options, Random& random) {
+  const auto vocabulary = static_cast<std::size_t>(options.vocabulary);
+  const auto logits =
+      vocabulary > 0 && vocabulary < all_logits.size() ? all_logits.first(vocabulary) : all_logits;
   for (std::size_t v = 0; v < logits.size(); ++v)
     if (!std::isfinite(logits[v]))
       throw CheckError(fmt::format("the logit of token {} is {}: the weights are not usable", v, logits[v]));
-  if (options.greedy)
+  if (options.greedy || options.temperature == 0)
     return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   const std::vector<std::size_t> kept = largest_indices(logits, options.top_k);
   std::vector<double> kept_logits(kept.size());
@@ -79,17 +92,19 @@ int sample_token(std::span<const double> logits, const SampleOptions& options, R
 }
 
 std::vector<std::int32_t> sample_tokens(Engine& engine, std::span<const std::int32_t> prompt, int stop_token,
-                                        const SampleOptions& options, Random& random) {
+                                        const SampleOptions& options, Random& random,
+                                        const std::function<void(std::int32_t)>& told) {
   validate(options);
   const int block_size = engine.config().block_size;
   const int prompt_size = static_cast<int>(prompt.size());
+  const bool is_cropped = engine.config().architecture == Architecture::gpt2;
   require(prompt_size > 0, "sampling needs at least one token to start from");
-  require(prompt_size <= block_size, "the prompt has {} tokens: this model's block holds {}", prompt.size(),
-          block_size);
+  require(prompt_size <= block_size || is_cropped, "the prompt has {} tokens: this model's block holds {}",
+          prompt.size(), block_size);
   for (std::int32_t token : prompt)
     require(token >= 0 && token < engine.config().vocab_size,
             "token {} is not in the vocabulary: valid are 0 to {}", token, engine.config().vocab_size - 1);
-  const int limit = options.max_tokens > 0 ? options.max_tokens : block_size - prompt_size + 1;
+  const int limit = options.max_tokens > 0 ? options.max_tokens : std::max(1, block_size - prompt_size + 1);
 
   SlidingContext context(engine);
   std::vector<std::int32_t> result;
@@ -98,6 +113,7 @@ std::vector<std::int32_t> sample_tokens(Engine& engine, std::span<const std::int
     const std::int32_t token = sample_token(context.next(fed), options, random);
     if (token == stop_token) break;
     result.push_back(token);
+    if (told) told(token);
     fed = std::span(result).last(1);
   }
   return result;
@@ -114,8 +130,8 @@ std::vector<std::string> sample_texts(Engine& engine, const Tokenizer& tokenizer
   std::vector<std::string> texts;
   texts.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i)
-    texts.push_back(encode_utf8(prompt) +
-                    tokenizer.decode(sample_tokens(engine, start, tokenizer.bos(), options, random)));
+    texts.push_back(encode_utf8(prompt) + readable_utf8(tokenizer.decode(sample_tokens(
+                                              engine, start, tokenizer.end(), options, random))));
   return texts;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,11 +14,17 @@
 namespace ladder {
 
 struct SampleOptions {
-  double temperature = 0.5;
-  int top_k = 0;        ///< draw from the k largest logits only; 0: from all
+  double temperature = 0.5;  ///< 0: greedy
+  int top_k = 0;             ///< draw from the k largest logits only; 0: from all
   bool greedy = false;  ///< always the largest logit (the first of equals); draws nothing from the generator
   int max_tokens = 0;   ///< new tokens; 0: as many as fit into the block
+  int vocabulary =
+      0;  ///< draw from the tokens below this one; 0: from all, also those that round a vocabulary up
 };
+
+/// What a model is sampled with unless told otherwise: microGPT at temperature 0.5, GPT-2 at 0.8 from the 200 largest
+/// logits, as nanoGPT.
+SampleOptions default_sampling(const GptConfig& model);
 
 /// Throws InputError naming the first setting that is out of range.
 void validate(const SampleOptions& options);
@@ -27,15 +34,19 @@ void validate(const SampleOptions& options);
 std::vector<double> softmax_probabilities(std::span<const double> logits, double temperature);
 
 /// One token drawn from one position's logits.
-int sample_token(std::span<const double> logits, const SampleOptions& options, Random& random);
+int sample_token(std::span<const double> all_logits, const SampleOptions& options, Random& random);
 
 /// Continues `prompt`, which must not be empty, until `stop_token` (not part of the result; -1: none) or max_tokens.
 /// Documents fill the block at most. With more tokens asked for than fit, the window slides: each further token sees
-/// the last block_size ones. The prompt is not part of the result. Throws InputError for tokens outside the vocabulary.
+/// the last block_size ones, and so does what follows a prompt of GPT-2 that is longer. The prompt is not part of the
+/// result. `told`, if any, is called with each token of the result as soon as it is drawn. Throws InputError for tokens
+/// outside the vocabulary.
 std::vector<std::int32_t> sample_tokens(Engine& engine, std::span<const std::int32_t> prompt, int stop_token,
-                                        const SampleOptions& options, Random& random);
+                                        const SampleOptions& options, Random& random,
+                                        const std::function<void(std::int32_t)>& told = {});
 
-/// `count` texts (UTF-8, the prompt included). Document models start from BOS and stop at it.
+/// `count` texts (UTF-8, the prompt included). Document models start from BOS and stop at it. Where a tokenizer of bytes
+/// leaves a character unfinished, U+FFFD stands for it.
 std::vector<std::string> sample_texts(Engine& engine, const Tokenizer& tokenizer, int count,
                                       const SampleOptions& options, Random& random,
                                       std::u32string_view prompt = {});

@@ -18,7 +18,7 @@ struct LayerNormRow {
 inline constexpr NormTiles kLayerNorm384{8, {128, 3, 0}, 4, 4, true, false, true};
 inline constexpr NormTiles kLayerNorm768{8, {256, 3, 0}, 8, 3, true, false, true};
 inline constexpr NormTiles kLayerNormBackward384{8, {128, 3, 0}, 4, 3, true, false, true};
-inline constexpr NormTiles kLayerNormBackward768{8, {256, 3, 0}, 8, 2, true, false, true};
+inline constexpr NormTiles kLayerNormBackward768{4, {256, 3, 0}, 8, 2, true, false, true};
 
 /// A launcher takes the first row whose parts hold the width; none: the kernels for any width.
 inline constexpr std::array kLayerNorms = {
@@ -27,7 +27,7 @@ inline constexpr std::array kLayerNorms = {
 };
 
 /// Rows x channels of a tile of LayerNorm for any width, and of dropout.
-inline constexpr int kLayerNormRows = 8, kLayerNormChannels = 128;
+inline constexpr int kLayerNormRows = 8, kLayerNormChannels = 128, kLayerNormOccupancy = 4;
 inline constexpr int kDropoutRows = 8, kDropoutChannels = 128;
 
 /// Sums over rows: the tile that a block walks down with, and blocks of a multiprocessor. kSumParts: partial sums of a

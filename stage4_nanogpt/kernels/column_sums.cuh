@@ -48,8 +48,8 @@ __tile_global__ void column_totals_kernel(int parts, int columns, const W* __res
 template <class W>
 void launch_column_totals(Stream& stream, int parts, int columns, const W* partial_pc, W* gradient_c) {
   constexpr int TP = table::kSumParts, TC = table::kSumColumns;
-  launch(stream, column_totals_kernel<W, TP, TC>, {"column_totals", {blocks_for(columns, TC)}}, parts, columns,
-         partial_pc, gradient_c);
+  launch(stream, column_totals_kernel<W, TP, TC>, {"column_totals", {blocks_for(columns, TC)}}, parts,
+         columns, partial_pc, gradient_c);
 }
 
 /// Blocks that share the rows of each tile of columns: so many that they fill the card once.
@@ -60,12 +60,6 @@ inline unsigned sum_parts(int rows, int columns) {
   return groups < most ? groups : most > 0 ? most : 1;
 }
 
-inline Cost cost(const BiasBackward& args) {
-  const double elements = 1.0 * args.rows * args.out;
-  return {.bytes = elements * size_of(args.dy_no.dtype) + 2.0 * args.out * size_of(args.dbias_o.dtype),
-          .flops = elements};
-}
-
 inline void launch_bias_backward(const BiasBackward& args, Stream& stream) {
   require_pointers("bias_backward", {pointer("dy_no", args.dy_no), pointer("dbias_o", args.dbias_o)});
   constexpr int TR = table::kSumRows, TC = table::kSumColumns;
@@ -74,8 +68,8 @@ inline void launch_bias_backward(const BiasBackward& args, Stream& stream) {
     using W = Wide<T>;
     const unsigned parts = sum_parts(args.rows, args.out);
     W* partial_po = static_cast<W*>(stream.workspace(parts * static_cast<std::size_t>(args.out) * sizeof(W)));
-    launch(stream, column_sums_kernel<T, TR, TC>, {"column_sums", {blocks_for(args.out, TC), parts}}, args.rows,
-           args.out, args.dy_no.as<T>(), partial_po);
+    launch(stream, column_sums_kernel<T, TR, TC>, {"column_sums", {blocks_for(args.out, TC), parts}},
+           args.rows, args.out, args.dy_no.as<T>(), partial_po);
     launch_column_totals<W>(stream, static_cast<int>(parts), args.out, partial_po, args.dbias_o.as<W>());
   });
 }

@@ -24,11 +24,6 @@ __tile_global__ void dropout_kernel(int rows, int channels, const std::int32_t* 
   matrix<TR, TC>(y_nc, rows, channels).store_masked(ct::element_cast<T>(y), tile, part);
 }
 
-inline Cost cost(const ApplyDropout& args) {
-  const double elements = 1.0 * args.batch.rows * args.channels;
-  return {.bytes = 2 * elements * size_of(args.x_nc.dtype) + 8.0 * args.batch.rows, .flops = elements};
-}
-
 inline void launch_apply_dropout(const ApplyDropout& args, Stream& stream) {
   require_pointers("apply_dropout", {pointer("x_nc", args.x_nc), pointer("y_nc", args.y_nc)});
   require(static_cast<bool>(args.dropout), "apply_dropout: the probability is 0");
@@ -38,8 +33,8 @@ inline void launch_apply_dropout(const ApplyDropout& args, Stream& stream) {
     using T = typename decltype(type)::type;
     launch(stream, dropout_kernel<T, TR, TC>,
            {"dropout", {blocks_for(args.batch.rows, TR), blocks_for(args.channels, TC)}}, args.batch.rows,
-           args.channels, args.batch.sequence_n, args.batch.starts_b, draws.step, draws.place, draws.threshold,
-           static_cast<Wide<T>>(draws.factor), args.x_nc.as<T>(), args.y_nc.as<T>());
+           args.channels, args.batch.sequence_n, args.batch.starts_b, draws.step, draws.place,
+           draws.threshold, static_cast<Wide<T>>(draws.factor), args.x_nc.as<T>(), args.y_nc.as<T>());
   });
 }
 

@@ -5,17 +5,13 @@
 // mean's square would spare a walk and lose every digit of a row whose mean is large.
 #pragma once
 
+#include "stage3_tiled_kernels/kernels/rmsnorm_whole.cuh"
 #include "stage4_nanogpt/kernels/row_draws.hpp"
 
 namespace ladder::LADDER_SIDE::stage4 {
 
-/// (squares / channels + 1e-5)^-1/2, as a column.
-template <class Column>
-__tile__ Column rstd_of_variance(Column squares, int channels) {
-  using W = ct::tile_element_t<Column>;
-  return ct::ones<Column>() /
-         ct::sqrt(squares / static_cast<W>(channels) + static_cast<W>(kLayerNormEpsilon));
-}
+// rstd_of, overflowed and rescued are RMSNorm's, with the squares of x - mean for those of x.
+static_assert(kLayerNormEpsilon == kRmsNormEpsilon);
 
 /// x - mean for the columns from `first` on that lie inside the row, 0 behind it.
 template <int TR, int TC, class W>
@@ -43,10 +39,25 @@ __tile__ void store_column(W* data_n, int rows, int tile, ct::tile<W, ct::shape<
   vector<TR>(data_n, rows).store_masked(ct::reshape<ct::shape<TR>>(column), tile);
 }
 
+/// Sum of the squares of `factor` times (x - mean) of TR rows, as a column.
+template <int TR, int TC, class T>
+__tile__ auto centred_squares(const T* x_nc, int rows, int channels, int tile,
+                              ct::tile<Wide<T>, ct::shape<TR, 1>> mean, Wide<T> factor) {
+  using W = Wide<T>;
+  const auto x = matrix<TR, TC>(x_nc, rows, channels);
+  auto squares = ct::zeros<ct::tile<W, ct::shape<TR, TC>>>();
+  for (int j : ct::irange(0, tiles_for(channels, TC))) {
+    const auto part = ct::element_cast<W>(x.load_masked(tile, j));
+    const auto d = centred<TR, TC, W>(part, mean, j * TC, channels) * factor;
+    squares = squares + d * d;
+  }
+  return ct::sum<1>(squares);
+}
+
 /// The work of one block on TR rows.
 template <class T, int TR, int TC>
-__tile__ void normalize_rows(const T* x_nc, int rows, int channels, int tile, const T* weight_c, const T* bias_c,
-                             bool biased, T* y_nc, Wide<T>* mean_n, Wide<T>* rstd_n) {
+__tile__ void normalize_rows(const T* x_nc, int rows, int channels, int tile, const T* weight_c,
+                             const T* bias_c, bool biased, T* y_nc, Wide<T>* mean_n, Wide<T>* rstd_n) {
   using W = Wide<T>;
   const auto x = matrix<TR, TC>(x_nc, rows, channels);
   const auto y = matrix<TR, TC>(y_nc, rows, channels);
@@ -54,12 +65,12 @@ __tile__ void normalize_rows(const T* x_nc, int rows, int channels, int tile, co
   auto sum = ct::zeros<ct::tile<W, ct::shape<TR, TC>>>();
   for (int j : ct::irange(0, parts)) sum = sum + ct::element_cast<W>(x.load_masked(tile, j));
   const auto mean = ct::sum<1>(sum) / static_cast<W>(channels);
-  auto squares = ct::zeros<ct::tile<W, ct::shape<TR, TC>>>();
-  for (int j : ct::irange(0, parts)) {
-    const auto d = centred<TR, TC, W>(ct::element_cast<W>(x.load_masked(tile, j)), mean, j * TC, channels);
-    squares = squares + d * d;
-  }
-  const auto rstd = rstd_of_variance(ct::sum<1>(squares), channels);
+  const auto squares = centred_squares<TR, TC>(x_nc, rows, channels, tile, mean, W(1));
+  auto rstd = rstd_of(squares, channels);
+  if (overflowed(squares))
+    rstd = rescued(rstd, squares,
+                   centred_squares<TR, TC>(x_nc, rows, channels, tile, mean, static_cast<W>(kRmsNormRescue)),
+                   channels);
   for (int j : ct::irange(0, parts)) {
     const auto normed = (ct::element_cast<W>(x.load_masked(tile, j)) - mean) * rstd;
     const auto scaled = normed * row_part<TC>(weight_c, true, channels, j);
@@ -69,8 +80,8 @@ __tile__ void normalize_rows(const T* x_nc, int rows, int channels, int tile, co
   store_column<TR>(rstd_n, rows, tile, rstd);
 }
 
-// Computes: mean_n = mean_c x;  rstd_n = (mean_c (x - mean)^2 + 1e-5)^-1/2;  y_nc = (x_nc - mean_n) rstd_n weight_c +
-//           bias_c
+// Computes: mean_n = mean_c x;  rstd_n = (mean_c (x - mean)^2 + 1e-5)^-1/2;
+//           y_nc = (x_nc - mean_n) rstd_n weight_c + bias_c
 // Shapes:   x_nc [N, C], weight_c, bias_c (or none) [C] -> y_nc [N, C], mean_n, rstd_n [N]
 // Map:      one block owns every num_blocks-th group of TR rows: static when there are as many blocks as groups
 // Traffic:  reads 3 N C elements, two thirds of them from the cache, writes N C + 2 N
@@ -80,8 +91,8 @@ __tile__ void normalize_rows(const T* x_nc, int rows, int channels, int tile, co
 template <class T, int TR, int TC>
 __tile_global__ void layer_norm_forward_kernel(int rows, int channels, const T* __restrict__ x_nc,
                                                const T* __restrict__ weight_c, const T* __restrict__ bias_c,
-                                               bool biased, T* __restrict__ y_nc, Wide<T>* __restrict__ mean_n,
-                                               Wide<T>* __restrict__ rstd_n) {
+                                               bool biased, T* __restrict__ y_nc,
+                                               Wide<T>* __restrict__ mean_n, Wide<T>* __restrict__ rstd_n) {
   const int first = ct::bid().x, blocks = ct::num_blocks().x;
   for (int tile : ct::irange(first, tiles_for(rows, TR), blocks))
     normalize_rows<T, TR, TC>(x_nc, rows, channels, tile, weight_c, bias_c, biased, y_nc, mean_n, rstd_n);
@@ -100,8 +111,8 @@ __tile_global__ void residual_layer_norm_forward_kernel(
     int rows, int channels, const T* __restrict__ residual_nc, const T* __restrict__ branch_nc,
     const std::int32_t* __restrict__ sequence_n, const std::int32_t* __restrict__ starts_b,
     const std::int64_t* __restrict__ step, bool drops, Word place, Word threshold, Wide<T> factor,
-    const T* __restrict__ weight_c, const T* __restrict__ bias_c, bool biased, T* sum_nc, T* __restrict__ y_nc,
-    Wide<T>* __restrict__ mean_n, Wide<T>* __restrict__ rstd_n) {
+    const T* __restrict__ weight_c, const T* __restrict__ bias_c, bool biased, T* sum_nc,
+    T* __restrict__ y_nc, Wide<T>* __restrict__ mean_n, Wide<T>* __restrict__ rstd_n) {
   using W = Wide<T>;
   const int first = ct::bid().x, blocks = ct::num_blocks().x;
   const auto residual = matrix<TR, TC>(residual_nc, rows, channels);
@@ -113,7 +124,8 @@ __tile_global__ void residual_layer_norm_forward_kernel(
       if (drops)
         added = dropped<TR, TC>(added, row_draws<TR>(rows, tile, sequence_n, starts_b, step), j * TC, place,
                                 threshold, factor);
-      sum.store_masked(ct::element_cast<T>(ct::element_cast<W>(residual.load_masked(tile, j)) + added), tile, j);
+      sum.store_masked(ct::element_cast<T>(ct::element_cast<W>(residual.load_masked(tile, j)) + added), tile,
+                       j);
     }
     normalize_rows<T, TR, TC>(sum_nc, rows, channels, tile, weight_c, bias_c, biased, y_nc, mean_n, rstd_n);
   }
@@ -126,8 +138,8 @@ struct NormPulls {
 };
 
 template <class T, int TR, int TC, class Column>
-__tile__ NormPulls<Column> norm_pulls(const T* dy_nc, const T* x_nc, const T* weight_c, int rows, int channels, int tile,
-                                      Column mean, Column rstd) {
+__tile__ NormPulls<Column> norm_pulls(const T* dy_nc, const T* x_nc, const T* weight_c, int rows,
+                                      int channels, int tile, Column mean, Column rstd) {
   using W = Wide<T>;
   const auto dy = matrix<TR, TC>(dy_nc, rows, channels);
   const auto x = matrix<TR, TC>(x_nc, rows, channels);
@@ -142,7 +154,8 @@ __tile__ NormPulls<Column> norm_pulls(const T* dy_nc, const T* x_nc, const T* we
 
 /// Adds the column sums of a tile to those that the block has left in its row of `partial_pc`, or begins them.
 template <int TC, class W, class Part>
-__tile__ void add_to_partial(W* partial_pc, int blocks, int channels, int block, int j, bool begins, Part part) {
+__tile__ void add_to_partial(W* partial_pc, int blocks, int channels, int block, int j, bool begins,
+                             Part part) {
   const auto partial = matrix<1, TC>(partial_pc, blocks, channels);
   auto sum = ct::sum<0>(part);
   if (!begins) sum = sum + partial.load_masked(block, j);
@@ -152,14 +165,13 @@ __tile__ void add_to_partial(W* partial_pc, int blocks, int channels, int block,
 // Computes: dx_nc = dresidual_nc + rstd_n (g - mean_c(g) - xhat mean_c(g xhat)), g = dy weight, xhat = (x - mean) rstd;
 //           dbranch_nc = dropout(dx_nc);  dweight_pc[p], dbias_pc[p] = the sums of dy xhat and of dy over the rows of
 //           block p
-//           With y = xhat weight: dxhat_j/dx_i = rstd ([i = j] - 1/C - xhat_i xhat_j / C), which sum_j g_j turns into the
-//           formula.
+//           With y = xhat weight: dxhat_j/dx_i = rstd ([i = j] - 1/C - xhat_i xhat_j / C), times g_j and summed.
 // Shapes:   dy_nc, x_nc, dresidual_nc (or none) [N, C], weight_c [C], mean_n, rstd_n [N], sequence_n [N], starts_b [B]
 //           -> dx_nc, dbranch_nc (with dropout) [N, C], dweight_pc, dbias_pc (or none) [P, C]
 // Map:      one block owns every num_blocks-th group of TR rows, and row p of the partial sums
 // Traffic:  reads 4 N C elements, half of them from the cache, N C more with a residual, writes N C, N C more with
 //           dropout; reads and writes 2 C partial sums for every TR rows, in the cache
-// FLOPs:    16 N C
+// FLOPs:    14 N C
 // Bound:    memory
 // Differs from the previous rung: it is new: RMSNorm has no weights
 template <class T, int TR, int TC>

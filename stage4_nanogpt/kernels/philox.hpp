@@ -81,8 +81,7 @@ __tile__ auto counter_words(int first) {
   using G = WordGroups<Indices>;
   const auto group = ct::reshape<ct::shape<G::kGroups, 1>>(ct::iota<ct::tile<int, ct::shape<G::kGroups>>>());
   const auto lane = ct::reshape<ct::shape<1, G::kLanes>>(ct::iota<ct::tile<int, ct::shape<G::kLanes>>>());
-  return ct::reshape<Shape>(
-      ct::element_cast<Word>((group + first / 64) * 16 + (lane + first % 16)));
+  return ct::reshape<Shape>(ct::element_cast<Word>((group + first / 64) * 16 + (lane + first % 16)));
 }
 
 /// The words of Indices elements from `first` on out of the four of their counters, side by side along dimension Dim.
@@ -128,8 +127,7 @@ __tile__ ct::tile<bool, ct::shape<TR, TC>> kept(Sequence sequence, Position posi
 /// are words [1, TR] or [1, 1].
 template <int TC, int TR, class Sequence, class Position>
 __tile__ ct::tile<bool, ct::shape<TC, TR>> kept_transposed(Sequence sequence, Position position, int first,
-                                                           Word place, Word seed, Word step,
-                                                           Word threshold) {
+                                                           Word place, Word seed, Word step, Word threshold) {
   using G = WordGroups<TC>;
   using Counters = ct::tile<Word, ct::shape<G::kGroups, G::kLanes, 1>>;
   const auto position_3 = ct::reshape<ct::shape<1, 1, TR>>(ct::broadcast<ct::shape<1, TR>>(position));

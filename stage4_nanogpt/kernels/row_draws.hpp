@@ -23,14 +23,16 @@ __tile__ RowDraws<TR> row_draws(int rows, int tile, const std::int32_t* sequence
   const auto b = ct::load_masked(sequence_n + n, n < rows, -1);
   const auto real = b >= 0;
   const auto t = n - ct::load_masked(starts_b + b, real, 0);
-  return {real, ct::element_cast<Word>(b) + key.first_sequence, ct::element_cast<Word>(t), key.seed, key.step};
+  return {real, ct::element_cast<Word>(b) + key.first_sequence, ct::element_cast<Word>(t), key.seed,
+          key.step};
 }
 
 /// x times `factor` where channel first + c of the row survives, else 0; rows of no sequence get 0.
 template <int TR, int TC, class W>
-__tile__ ct::tile<W, ct::shape<TR, TC>> dropped(ct::tile<W, ct::shape<TR, TC>> x, RowDraws<TR> draws, int first,
-                                                Word place, Word threshold, W factor) {
-  const auto keep = kept<TR, TC>(draws.sequence, draws.position, first, place, draws.seed, draws.step, threshold);
+__tile__ ct::tile<W, ct::shape<TR, TC>> dropped(ct::tile<W, ct::shape<TR, TC>> x, RowDraws<TR> draws,
+                                                int first, Word place, Word threshold, W factor) {
+  const auto keep =
+      kept<TR, TC>(draws.sequence, draws.position, first, place, draws.seed, draws.step, threshold);
   return ct::select(keep && draws.real, x * factor, ct::zeros<ct::tile<W, ct::shape<TR, TC>>>());
 }
 

@@ -47,6 +47,24 @@ TEST_CASE("the error names source, line, byte and offset") {
   CHECK_THROWS_WITH(decode_utf8("one\r\ntwo\r\xFF", "f"), Contains("line 3"));
 }
 
+TEST_CASE("what is valid at the beginning is counted, and what is not is replaced") {
+  CHECK(valid_utf8_length("") == 0);
+  CHECK(valid_utf8_length("ab\xC3\xA9") == 4);
+  CHECK(valid_utf8_length("ab\xC3") == 2);
+  CHECK(count_utf8("a\xC3\xA9\xE6\x97\xA5", "text") == 3);
+  CHECK_THROWS_WITH(count_utf8("a\nb\xFF", "text"), Contains("text: line 2 is not UTF-8"));
+  const std::string mark = "\xEF\xBF\xBD";
+  CHECK(readable_utf8("a\xC3\xA9") == "a\xC3\xA9");
+  CHECK(readable_utf8("a\xFF\xFE z") == "a" + mark + mark + " z");
+  CHECK(readable_utf8("\xE6\x97") == mark);  // a character begun and not ended
+  CHECK(readable_utf8("\xF0\x9F\x98x") == mark + "x");
+  CHECK(readable_utf8("\xE6\xE6\x97") == mark + mark);
+  CHECK(readable_utf8("\xC0\x80") == mark + mark);  // overlong: no character begins so
+  CHECK(readable_utf8("\xE0\x80\x80") == mark + mark + mark);
+  CHECK(readable_utf8("\xED\xA0\x80") == mark + mark + mark);  // half a surrogate pair
+  CHECK(readable_utf8("\xF4\x90\x80\x80") == mark + mark + mark + mark);
+}
+
 TEST_CASE("strip removes exactly Python's white space") {
   std::u32string spaces = {0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0x85, 0xA0, 0x20};
   for (char32_t c = 0x09; c <= 0x0D; ++c) spaces.push_back(c);
@@ -68,4 +86,13 @@ TEST_CASE("a zero-width space, a byte order mark and NUL are not white space") {
 TEST_CASE("line ends become line feeds") {
   CHECK(universal_newlines(U"a\r\nb\rc\nd\r\r\n\n\r") == U"a\nb\nc\nd\n\n\n\n");
   CHECK(universal_newlines(U"").empty());
+}
+
+TEST_CASE("the begun end of a character is told from whole ones and from bytes that begin none") {
+  const std::string text = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80";  // a, e acute, euro sign, a face
+  const std::vector<std::size_t> unfinished = {0, 0, 1, 0, 1, 2, 0, 1, 2, 3, 0};
+  for (std::size_t i = 0; i <= text.size(); ++i) CHECK(unfinished_utf8(text.substr(0, i)) == unfinished[i]);
+  CHECK(unfinished_utf8("\xA9") == 0);
+  CHECK(unfinished_utf8("a\x80\x80\x80\x80") == 0);
+  CHECK(unfinished_utf8("\xC3\xA9\xA9") == 0);
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tests/support/run_program.hpp"
+#include "tests/support/small_bpe.hpp"
 
 using namespace ladder;
 using Catch::Matchers::Contains;
@@ -41,6 +42,12 @@ void fill(const TemporaryFolder& folder) {
   test::write_text(folder / "one", "x");
   test::write_text(folder / "odd.bin", "abc");
   std::filesystem::create_directories(folder / "taken/val.bin");
+  test::BpeTexts bpe = test::bpe_texts({{"a", "n"}});
+  bpe.write(folder / "bpe");
+  bpe.tokens.resize(bpe.tokens.size() / 2);
+  bpe.write(folder / "cut");
+  std::filesystem::create_directory(folder / "half");
+  test::write_text(folder / "half/merges.txt", bpe.merges);
 }
 
 void check_refused(const Bad& bad) {
@@ -87,6 +94,21 @@ TEST_CASE("texts that cannot be prepared, and token files that cannot be trained
            {{"prepare", "plain", "--out", "new", "--json", "new/meta.json"}, {"new/meta.json", "twice"}},
            {{"prepare", "", "--out", "new"}, {"name a file"}},
            {{"prepare", "plain", "--out", ""}, {"name a folder"}},
+           {{"prepare", "plain", "--print-ids"}, {"--print-ids needs --tokenizer"}},
+           {{"prepare", "plain", "--print-ids", "--tokenizer", "missing"}, {"missing", "no folder"}},
+           {{"prepare", "missing", "--print-ids", "--tokenizer", "bpe"}, {"missing", "No such file"}},
+           {{"prepare", "plain", "--print-ids", "--tokenizer", "bpe", "--out", "new"},
+            {"--out", "--print-ids"}},
+           {{"prepare", "plain", "--out", "new", "--tokenizer", "folder"}, {"folder", "no vocabulary"}},
+           {{"prepare", "plain", "--out", "new", "--tokenizer", "half"}, {"half", "but no vocab.json"}},
+           {{"prepare", "plain", "--out", "new", "--tokenizer", "cut"}, {"cut/vocab.json", "JSON object"}},
+           {{"prepare", "latin", "--out", "new", "--tokenizer", "bpe"}, {"latin", "line 3", "UTF-8"}},
+           {{"prepare", "empty", "--out", "new", "--tokenizer", "bpe"}, {"the file is empty"}},
+           {{"prepare", "missing", "--out", "new", "--tokenizer", "bpe"}, {"missing", "No such file"}},
+           {{"prepare", "one", "--out", "new", "--tokenizer", "bpe"}, {"one", "one character"}},
+           {{"prepare", "plain", "--out", "taken", "--tokenizer", "bpe"}, {"taken/val.bin", "folder"}},
+           {{"prepare", "plain", "--out", "new", "--tokenizer", "bpe", "--json", "bpe/vocab.json"},
+            {"bpe/vocab.json", "replace"}},
            {{"train", "--data", "plain", "--json", "plain"}, {"plain", "replace"}},
            {{"train", "--data", "plain", "--save-weights", "./plain"}, {"plain", "replace"}},
            {{"train", "--json", "new", "--trace", "new"}, {"new", "twice"}},
@@ -143,7 +165,7 @@ TEST_CASE("training settings out of range") {
            {{"train", "--seed", "123456789012345678901234567890"},
             {"--seed", "123456789012345678901234567890"}},
            {{"train", "--samples", "-1"}, {"--samples is -1"}},
-           {{"train", "--temperature", "0"}, {"--temperature is 0"}},
+           {{"train", "--temperature", "-1"}, {"--temperature is -1"}},
            {{"train", "--temperature", "nan"}, {"--temperature is nan"}},
            {{"train", "--threads", "-1"}, {"--threads is -1"}},
            {{"train", "--checkpoint-every", "5"}, {"--checkpoint"}},
@@ -214,11 +236,22 @@ TEST_CASE("weights and checkpoints that are none") {
            {{"sample", "--weights", "missing"}, {"missing"}},
            {{"sample", "--weights", "plain"}, {"plain", "safetensors"}},
            {{"sample", "--weights", "folder"}, {"folder/checkpoint.safetensors"}},
-           {{"sample", "--weights", "plain", "--temperature", "0"}, {"--temperature"}},
+           {{"sample", "--weights", "plain", "--temperature", "-0.1"}, {"--temperature is -0.1"}},
+           {{"sample", "--weights", "plain", "--top-k", "-3"}, {"--top-k is -3"}},
+           {{"sample", "--weights", "plain", "--max-tokens", "-1"}, {"--max-tokens is -1"}},
            {{"sample", "--weights", "plain", "--top-k", "0"}, {"--top-k"}},
            {{"sample", "--weights", "plain", "--num-samples", "0"}, {"--num-samples"}},
            {{"sample", "--weights", "plain", "--prompt", "a", "--tokens", "1"}, {"--prompt"}},
            {{"logits", "--weights", "plain"}, {"--tokens"}},
+           {{"compare"}, {"files"}},
+           {{"compare", "plain"}, {"plain", "safetensors"}},
+           {{"compare", "missing"}, {"missing", "No such file"}},
+           {{"compare", "plain", "--json", "plain"}, {"plain", "replace"}},
+           {{"compare", "plain", "--with", "tensorflow"}, {"--with", "pytorch"}},
+           {{"compare", "plain", "--samples", "-1"}, {"--samples is -1"}},
+           {{"compare", "plain", "--max-tokens", "0"}, {"--max-tokens is 0"}},
+           {{"compare", "plain", "--temperature", "-1"}, {"--temperature is -1"}},
+           {{"compare", "plain", "--top-k", "0"}, {"--top-k is 0"}},
        })
     check_refused(bad);
 }

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 #include "shared/base/files.hpp"
@@ -37,7 +38,7 @@ void refuses_to_replace(const TemporaryFolder& folder, const char* file,
 TEST_CASE("help names every subcommand and exits with 0") {
   const TemporaryFolder folder;
   const test::Outcome help = succeed(folder, {"--help"});
-  for (const char* name : {"climb", "prepare", "train", "sample", "logits", "parity", "speedup", "profile",
+  for (const char* name : {"climb", "prepare", "train", "sample", "logits", "probe", "parity", "speedup", "profile",
                            "graph", "tile-trace", "info"}) {
     CHECK_THAT(help.out, Contains(name));
     CHECK_THAT(succeed(folder, {name, "--help"}).out, Contains(std::string("ladder ") + name));
@@ -308,7 +309,7 @@ TEST_CASE("weights of another model or alphabet are not taken to start from") {
   const auto other_text = test::run_program(
       folder.path(), {"train", "--init-weights", "w.safetensors", "--data", "text", "--steps", "1"});
   CHECK(other_text.code == 2);
-  CHECK_THAT(other_text.err, Contains("characters"));
+  CHECK_THAT(other_text.err, Contains("tokenizer"));
 }
 
 TEST_CASE("a loss that is not finite ends with exit code 1, names the step and writes no weights") {
@@ -319,4 +320,20 @@ TEST_CASE("a loss that is not finite ends with exit code 1, names the step and w
   CHECK(outcome.code == 1);
   CHECK_THAT(outcome.err, Contains("the loss of step") && Contains("of 300 is") && Contains("--lr"));
   CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("the smallest GPT-2 trains on stage 1, with and without dropout") {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += "abcdefgh "[(i * i + i / 7) % 9];
+  test::write_text(folder / "text.txt", text);
+  for (const char* dropout : {"0", "0.2"}) {
+    succeed(folder, {"train", "--stage", "1", "--preset", "tiny", "--steps", "20", "--data", "text.txt",
+                     "--dropout", dropout, "--trace", "trace.json"});
+    const Json trace = json_of(folder / "trace.json");
+    REQUIRE(trace.at("loss").size() == 20);
+    const double first = trace.at("loss").at(0).get<double>(), last = trace.at("loss").at(19).get<double>();
+    CHECK(first == Approx(std::log(9.0)).epsilon(0.05));  // small weights know nothing: 9 characters, alike
+    CHECK(last < 0.97 * first);
+  }
 }

@@ -59,7 +59,7 @@ TEST_CASE("a window depends on seed, step, index and purpose alone") {
   Ids tokens(1000);
   for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<std::int32_t>(i);
   const auto start = [&](std::uint64_t seed, WindowsFor purpose, std::int64_t step, int index) {
-    return Windows(TokenView(tokens), 4, seed, purpose, "text").draw(step, index).tokens.front();
+    return Windows(TokenView(tokens), 4, seed, purpose, "text", 1000).draw(step, index).tokens.front();
   };
   const auto first = start(42, WindowsFor::training, 3, 1);
   CHECK(first == start(42, WindowsFor::training, 3, 1));
@@ -71,9 +71,20 @@ TEST_CASE("a window depends on seed, step, index and purpose alone") {
   CHECK(first != start(42 + (std::uint64_t{1} << 32), WindowsFor::training, 3, 1));
 }
 
+TEST_CASE("a window with a token beyond the vocabulary is refused, and names its place") {
+  const Ids tokens = {5, 6, 7, 8};
+  const auto draw = [&](int vocab_size, WindowsFor purpose) {
+    return Windows(TokenView(tokens), 3, 1, purpose, "file", vocab_size).draw(0, 0);
+  };
+  CHECK(draw(9, WindowsFor::training).targets == Ids{6, 7, 8});
+  CHECK_THROWS_WITH(draw(8, WindowsFor::training),  // a target, behind the last token
+                    Contains("file: token 8 at position 3") && Contains("trained on") && Contains("0 to 7"));
+  CHECK_THROWS_WITH(draw(5, WindowsFor::held_out), Contains("token 5 at position 0") && Contains("held out"));
+}
+
 TEST_CASE("a stream of one window has one, a shorter one none") {
   const Ids tokens = {5, 6, 7};
-  CHECK(Windows(TokenView(tokens), 2, 1, WindowsFor::training, "text").draw(9, 9).targets == Ids{6, 7});
-  CHECK_THROWS_WITH(Windows(TokenView(tokens), 3, 1, WindowsFor::training, "text"),
+  CHECK(Windows(TokenView(tokens), 2, 1, WindowsFor::training, "text", 8).draw(9, 9).targets == Ids{6, 7});
+  CHECK_THROWS_WITH(Windows(TokenView(tokens), 3, 1, WindowsFor::training, "text", 8),
                     Contains("text: 3 tokens") && Contains("--block-size 3") && Contains("4 tokens"));
 }

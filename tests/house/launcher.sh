@@ -37,7 +37,7 @@ case "\$*" in *install*) ;; *) exit 0 ;; esac
 [ "\$DEBIAN_FRONTEND" = noninteractive ] || exit 9
 if read -r line; then exit 9; fi
 for tool in "$machine"/shop/*; do cp "\$tool" "$machine/bin/"; done
-for header in Eigen/Core catch2/catch.hpp CLI/CLI.hpp fmt/core.h nlohmann/json.hpp; do
+for header in Eigen/Core catch2/catch.hpp CLI/CLI.hpp fmt/core.h nlohmann/json.hpp ./pcre2.h; do
   mkdir -p "$machine/include/\${header%/*}"; : >"$machine/include/\$header"
 done
 END

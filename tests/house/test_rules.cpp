@@ -184,6 +184,7 @@ TEST_CASE("dear headers: each is found where it is not needed, and named with it
            {"nlohmann/json.hpp", "shared/base/json_text.cpp", "shared/base/json.hpp"},
            {"nlohmann/json_fwd.hpp", "shared/base/json_text.cpp", "tests/base/test_json.cpp"},
            {"CLI/CLI.hpp", "shared/cli/options.cpp", "shared/cli/info.cpp"},
+           {"pcre2.h", "shared/data/gpt2_pattern.cpp", "shared/data/bpe.cpp"},
            {"Eigen/Core", "stage1_cpu_tensor/maps.hpp", "shared/check/cases.hpp"},
            {"regex", "tests/house/rules.cpp", "shared/report/tables.cpp"},
            {"fmt/format.h", "shared/report/svg_plot.cpp", "shared/base/error.hpp"},

@@ -76,7 +76,7 @@ TEST_CASE("stage 3 follows stage 1 in double in every type, at every level") {
   for (const Dtype dtype : find_stage(3).dtypes) {
     const Side side = side_of(3, dtype, Device::cpu);
     ParityReport report = compare_sides(side, side_of(1, Dtype::fp64), micro_run(100), kAll);
-    compare_kernels(3, {dtype, 1, Device::cpu, 0}, report);
+    compare_kernels(3, Architecture::microgpt, {dtype, 1, Device::cpu, 0}, report);
     INFO(text_of(report));
     CHECK(report.passed());
     for (const char* level : {"kernel", "block", "model", "loss"}) CHECK(report.worst(level) != nullptr);
@@ -87,13 +87,13 @@ TEST_CASE("stage 3 follows stage 1 in double in every type, at every level") {
 TEST_CASE("the kernel level compares every operation of stage 1") {
   for (Dtype dtype : {Dtype::fp64, Dtype::fp32}) {
     ParityReport report;
-    compare_kernels(1, {dtype, 1, Device::automatic, 1}, report);
+    compare_kernels(1, Architecture::microgpt, {dtype, 1, Device::automatic, 1}, report);
     INFO(text_of(report));
     CHECK(report.passed());
     CHECK(report.findings.size() > 100);
   }
   ParityReport nothing;
-  compare_kernels(0, {Dtype::fp64, 1, Device::automatic, 1}, nothing);
+  compare_kernels(0, Architecture::microgpt, {Dtype::fp64, 1, Device::automatic, 1}, nothing);
   CHECK(nothing.findings.empty());
   CHECK_FALSE(nothing.passed());  // a report that compared nothing proves nothing
 }
@@ -106,7 +106,18 @@ TEST_CASE("the chain proves every rung against one below it") {
   for (std::size_t i = 1; i < chain.size(); ++i) {
     CHECK(chain[i].below >= 0);
     CHECK(chain[i].below < static_cast<int>(i));
-    if (chain[i].stage >= 2)
-      CHECK(chain[static_cast<std::size_t>(chain[i].below)].side.name == "stage 1 fp64");
+    const std::string below = chain[static_cast<std::size_t>(chain[i].below)].side.name;
+    if (chain[i].stage == 2 || chain[i].stage == 3) CHECK(below == "stage 1 fp64");
+    if (chain[i].stage == 4) CHECK(below == "stage 3 " + std::string(name_of(chain[i].side.dtype)));
   }
+}
+
+TEST_CASE("GPT-2's chain has the stages that run it, each against stage 1 in double") {
+  const std::vector<Rung> chain = rungs(Device::cpu, 0, Architecture::gpt2);
+  REQUIRE(chain.size() == 3);
+  CHECK(chain[0].side.name == "stage 1 fp64");
+  CHECK(chain[0].below == -1);
+  CHECK(chain[1].side.name == "stage 1 fp32");
+  CHECK(chain[2].side.name == "stage 4 fp32");
+  for (std::size_t i = 1; i < chain.size(); ++i) CHECK(chain[i].below == 0);
 }

@@ -141,7 +141,7 @@ TEST_CASE("times of several records stand side by side, of stages that ran on th
 TEST_CASE("the ladder puts each stage on the machine that it is made for") {
   const Record cpu = cpu_record(), gpu = gpu_record("speedup-small-h1", "2026-01-02T00:00:00Z");
   const Cells cells = ladder_cells_of(cpu, gpu, LADDER_SOURCE_DIR);
-  REQUIRE(cells.size() == 6);
+  REQUIRE(cells.size() == 7);
   CHECK(cells[0][2] == "on a CPU: 4,192 parameters");
   CHECK(cells[2][2] == "fp64: 100 us, **2,000 × as fast as the interpreter**");
   CHECK(cells[3][2] == "fp32: 10.0 us, **10.0 × as fast as stage 0**");

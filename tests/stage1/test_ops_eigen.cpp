@@ -7,33 +7,12 @@
 #include "shared/check/cases.hpp"
 #include "shared/check/tolerances.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
+#include "tests/stage1/tally.hpp"
 #include "tests/support/padded_view.hpp"
 
 using namespace ladder;
 using namespace ladder::cases;
-
-namespace {
-
-/// Counts, and reports each failure on its own.
-struct Tally {
-  int compared = 0;
-  double worst = 0;
-  std::string where;
-
-  Report report() {
-    return [this](const CaseResult& result) {
-      ++compared;
-      if (result.comparison.max_error > worst) {
-        worst = result.comparison.max_error;
-        where = result.name + ", " + result.tensor;
-      }
-      INFO(result.describe());
-      CHECK(result.passed());
-    };
-  }
-};
-
-}  // namespace
+using ladder::stage1_tests::Tally;
 
 TEST_CASE("eigen in fp64 agrees with plain loops") {
   const auto ops = make_eigen_ops(Dtype::fp64, 2);

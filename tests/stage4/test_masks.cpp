@@ -54,7 +54,9 @@ void check_masks() {
   for (int t = 0; t < kPositions; ++t)
     for (int c = 0; c < kIndices; ++c) {
       const std::int32_t want = survives(dropout, step, 1, t, kHead, c) ? 1 : 0;
-      const auto at = [](int row, int columns, int column) { return static_cast<std::size_t>(row * columns + column); };
+      const auto at = [](int row, int columns, int column) {
+        return static_cast<std::size_t>(row * columns + column);
+      };
       if (mask[at(t, kIndices, c)] != want || transposed[at(c, kPositions, t)] != want) ++wrong;
       dropped += 1 - want;
     }

@@ -28,6 +28,13 @@ inline GptConfig model_of(int layers, int width, int heads, int kv_heads, int bl
   return config;
 }
 
+/// GPT-2 of 27 tokens, without biases and dropout: its logits have 32 columns.
+inline GptConfig gpt2_of(int layers, int width, int heads, int kv_heads, int block_size) {
+  GptConfig config = model_of(layers, width, heads, kv_heads, block_size);
+  config.architecture = Architecture::gpt2;
+  return config;
+}
+
 /// Every parameter random, up to `largest` in absolute value: none is zero, so each has a say in the loss.
 inline TensorList random_parameters(const GptConfig& config, double largest) {
   TensorList tensors;

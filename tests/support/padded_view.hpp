@@ -6,7 +6,7 @@
 namespace ladder::cases {
 
 /// `inner` must outlive it.
-class PaddedView final : public PassesOn<PaddedView, Ops, Operations> {
+class PaddedView final : public PassesOn<PaddedView, Ops, AllOperations> {
  public:
   explicit PaddedView(Ops& inner) : inner_(inner) {}
   std::string name() const override { return "padded"; }

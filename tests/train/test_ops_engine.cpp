@@ -272,43 +272,55 @@ Ended train_rank(const Run& run, int stage, Dtype dtype, std::shared_ptr<Communi
 
 }  // namespace
 
-TEST_CASE("several ranks train as one does that sees all their sequences", "[ranks]") {
+namespace {
+
+/// Trains with three ranks and with one that sees all their sequences; how often gradients were told of in a step.
+std::size_t check_ranks(const GptConfig& model, int stage, Dtype dtype, double limit) {
+  INFO("stage " << stage << " " << name_of(dtype) << " " << name_of(model.architecture));
+  constexpr int kRanks = 3;
   TrainConfig train;
   train.steps = 6;
   train.batch_size = 2;
   train.grad_accum = 2;
   train.clip = 0.5;  // of the norm over all ranks: the sum comes first
-  const Run parts = prepare_run({}, train, {});
-  constexpr int kRanks = 3;
+  const Run parts = prepare_run(model, train, {});
   train.grad_accum = 2 * kRanks;
-  const Run whole = prepare_run({}, train, {});
-  for (const auto& [stage, dtype, limit] :
-       {std::tuple{1, Dtype::fp64, 1e-12}, {2, Dtype::fp64, 1e-12}, {3, Dtype::fp32, 1e-5}}) {
-    INFO("stage " << stage << " " << name_of(dtype));
-    Meeting meeting(kRanks);
-    std::array<Ended, kRanks> ended;
-    std::vector<std::shared_ptr<ThreadRank>> ranks;
-    std::vector<std::thread> threads;
-    for (int r = 0; r < kRanks; ++r) ranks.push_back(std::make_shared<ThreadRank>(meeting, r, kRanks));
-    for (int r = 0; r < kRanks; ++r)
-      threads.emplace_back([&, r, s = stage, d = dtype] {
-        ended[static_cast<std::size_t>(r)] = train_rank(parts, s, d, ranks[static_cast<std::size_t>(r)]);
-      });
-    for (std::thread& thread : threads) thread.join();
-    const Ended one = train_rank(whole, stage, dtype, single_rank());
-    for (const Ended& rank : ended) {
-      CHECK(compare(rank.loss, one.loss, limit).passed());
-      CHECK(rank.loss == ended[0].loss);
-      for (std::size_t t = 0; t < one.parameters.size(); ++t) {
-        CHECK(compare(rank.parameters[t].values(), one.parameters[t].values(), limit * 10).passed());
-        CHECK(
-            compare(rank.parameters[t].values(), ended[0].parameters[t].values(), 0.0, Rule::bits).passed());
-      }
+  const Run whole = prepare_run(model, train, {});
+  Meeting meeting(kRanks);
+  std::array<Ended, kRanks> ended;
+  std::vector<std::shared_ptr<ThreadRank>> ranks;
+  std::vector<std::thread> threads;
+  for (int r = 0; r < kRanks; ++r) ranks.push_back(std::make_shared<ThreadRank>(meeting, r, kRanks));
+  for (std::size_t r = 0; r < kRanks; ++r)
+    threads.emplace_back([&, r] { ended[r] = train_rank(parts, stage, dtype, ranks[r]); });
+  for (std::thread& thread : threads) thread.join();
+  const Ended one = train_rank(whole, stage, dtype, single_rank());
+  for (const Ended& rank : ended) {
+    CHECK(compare(rank.loss, one.loss, limit).passed());
+    CHECK(rank.loss == ended[0].loss);
+    for (std::size_t t = 0; t < one.parameters.size(); ++t) {
+      CHECK(compare(rank.parameters[t].values(), one.parameters[t].values(), limit * 10).passed());
+      CHECK(compare(rank.parameters[t].values(), ended[0].parameters[t].values(), 0.0, Rule::bits).passed());
     }
-    // One layer: its part, the head and the embeddings, then the loss; each once a step, not once a micro-batch.
-    CHECK(ranks[0]->parts_told.size() == 4 * 6);
-    CHECK(ranks[0]->parts_told[3] == 1);
   }
+  const std::vector<std::size_t>& told = ranks[0]->parts_told;
+  CHECK(told.size() % 6 == 0);
+  CHECK(told[told.size() / 6 - 1] == 1);  // the loss, at the end of each step
+  return told.size() / 6;
+}
+
+}  // namespace
+
+TEST_CASE("several ranks train as one does that sees all their sequences", "[ranks]") {
+  // One layer: its part, the head and the embeddings, then the loss; each once a step, not once a micro-batch.
+  for (const auto& [stage, dtype, limit] :
+       {std::tuple{1, Dtype::fp64, 1e-12}, {2, Dtype::fp64, 1e-12}, {3, Dtype::fp32, 1e-5}})
+    CHECK(check_ranks({}, stage, dtype, limit) == 4);
+  // Dropout draws by a sequence's number among those of all ranks.
+  GptConfig gpt2;
+  gpt2.architecture = Architecture::gpt2;
+  gpt2.dropout = 0.2;
+  CHECK(check_ranks(gpt2, 1, Dtype::fp64, 1e-12) == 5);
 }
 
 TEST_CASE("what trains alone says so", "[ranks]") {

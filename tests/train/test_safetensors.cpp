@@ -195,3 +195,24 @@ TEST_CASE("only fp32 and fp64 are written, and nothing is left of a refused writ
   CHECK_THROWS_AS(write_safetensors(folder / "f", stored, {}), InputError);
   CHECK(std::filesystem::is_empty(folder.path()));
 }
+
+TEST_CASE("a mapped file shows its tensors, also those of types that cannot be read") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "f", file_of(R"({"mask":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]},)"
+                                         R"("w":{"dtype":"F16","shape":[1],"data_offsets":[2,4]}})",
+                                         std::string("\1\1\x00\x3C", 4)));
+  const SafetensorsFile file(folder / "f");
+  REQUIRE(file.tensors().size() == 2);
+  REQUIRE(file.find("w") != nullptr);
+  CHECK(file.find("v") == nullptr);
+  CHECK(file.copy(*file.find("w")).values() == std::vector<double>{1.0});
+  CHECK(file.find("mask")->bytes.size() == 2);
+  CHECK_THROWS_WITH(file.copy(*file.find("mask")), Contains("'mask' has dtype BOOL"));
+  CHECK_THROWS_WITH(read_safetensors(folder / "f"), Contains("'mask' has dtype BOOL"));
+  refused(file_of(R"({"mask":{"dtype":"BOOL","shape":[2],"data_offsets":[0,1]}})", "x"), "need 2");
+}
+
+TEST_CASE("memory that is not there is told before it is taken") {
+  CHECK_NOTHROW(require_memory(1, "f"));
+  CHECK_THROWS_AS(require_memory(std::numeric_limits<std::size_t>::max() / 2, "f"), MachineError);
+}

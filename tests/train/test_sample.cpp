@@ -44,9 +44,10 @@ const std::vector<Vector>& vectors() {
 /// An engine whose logits are a fixed function of the last token, and which records what it was fed.
 class FakeEngine final : public Engine {
  public:
-  explicit FakeEngine(int vocabulary, int block_size) {
+  explicit FakeEngine(int vocabulary, int block_size, Architecture architecture = Architecture::microgpt) {
     config_.vocab_size = vocabulary;
     config_.block_size = block_size;
+    config_.architecture = architecture;
   }
   const GptConfig& config() const override { return config_; }
   Dtype dtype() const override { return Dtype::fp64; }
@@ -148,6 +149,35 @@ TEST_CASE("top-k as large as the vocabulary changes nothing") {
     CHECK(sample_token(vectors()[3].logits, plain, a) == sample_token(vectors()[3].logits, all, b));
 }
 
+TEST_CASE("temperature 0 is greedy and draws nothing") {
+  Random random(1), untouched(1);
+  SampleOptions cold;
+  cold.temperature = 0.0;
+  CHECK(sample_token(std::vector{0.5, 2.0, 2.0, -1.0}, cold, random) == 1);
+  CHECK(random.random() == untouched.random());
+  CHECK_NOTHROW(validate(cold));
+}
+
+TEST_CASE("tokens that only round a vocabulary up are never drawn") {
+  Random random(1);
+  SampleOptions options = greedy();
+  options.vocabulary = 3;
+  const std::vector<double> logits = {0.5, 2.0, 1.0, 9.0};
+  CHECK(sample_token(logits, options, random) == 1);
+  options.greedy = false;
+  options.temperature = 100.0;
+  for (int i = 0; i < 100; ++i) CHECK(sample_token(logits, options, random) < 3);
+}
+
+TEST_CASE("each model is sampled in its own way") {
+  GptConfig model;
+  CHECK(default_sampling(model).temperature == 0.5);
+  CHECK(default_sampling(model).top_k == 0);
+  model.architecture = Architecture::gpt2;
+  CHECK(default_sampling(model).temperature == 0.8);
+  CHECK(default_sampling(model).top_k == 200);
+}
+
 TEST_CASE("logits that are not finite are a failure, not a token") {
   Random random(1);
   for (double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()})
@@ -157,7 +187,7 @@ TEST_CASE("logits that are not finite are a failure, not a token") {
 
 TEST_CASE("settings out of range are refused by name") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  for (double t : {0.0, -1.0, nan, std::numeric_limits<double>::infinity()}) {
+  for (double t : {-0.1, -1.0, nan, std::numeric_limits<double>::infinity()}) {
     SampleOptions options;
     options.temperature = t;
     CHECK_THROWS_WITH(validate(options), Contains("--temperature"));
@@ -193,6 +223,31 @@ TEST_CASE("beyond the block the window slides") {
   const auto tokens = sample_tokens(engine, prompt, -1, greedy(10), random);
   CHECK(tokens == std::vector<std::int32_t>{1, 2, 3, 4, 5, 6, 0, 1, 2, 3});
   CHECK(engine.seen.back() == std::vector<std::int32_t>{6, 0, 1, 2});
+}
+
+TEST_CASE("GPT-2 sees the end of a prompt that is longer than its block, as in nanoGPT") {
+  FakeEngine engine(7, 4, Architecture::gpt2);
+  Random random(1);
+  const std::vector<std::int32_t> prompt = {5, 6, 0, 1, 2, 3};
+  CHECK(sample_tokens(engine, prompt, -1, greedy(2), random) == std::vector<std::int32_t>{4, 5});
+  REQUIRE(engine.seen.size() == 2);
+  CHECK(engine.seen[0] == std::vector<std::int32_t>{0, 1, 2, 3});
+  CHECK(engine.seen[1] == std::vector<std::int32_t>{1, 2, 3, 4});
+  CHECK(sample_tokens(engine, prompt, -1, greedy(), random).size() == 1);
+}
+
+TEST_CASE("each token is told as soon as it is drawn, the stop is not") {
+  FakeEngine engine(5, 8);
+  Random random(1);
+  std::vector<std::int32_t> told;
+  std::vector<std::size_t> fed;
+  const auto tokens =
+      sample_tokens(engine, std::vector<std::int32_t>{4}, 4, greedy(), random, [&](std::int32_t token) {
+        told.push_back(token);
+        fed.push_back(engine.seen.size());
+      });
+  CHECK(told == tokens);
+  CHECK(fed == std::vector<std::size_t>{1, 2, 3, 4});
 }
 
 TEST_CASE("prompts that the model cannot take are refused") {

@@ -1,0 +1,47 @@
+#include "shared/parity/pytorch.hpp"
+
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/json_member.hpp"
+#include "shared/base/process.hpp"
+#include "shared/base/temporary_folder.hpp"
+#include "shared/model/config_json.hpp"
+
+namespace ladder {
+
+void require_pytorch() {
+  if (output_of("python3 -c 'import torch, transformers, safetensors; print(1)'") == "1") return;
+  throw MachineError(
+      "--with pytorch: python3 does not find torch, transformers and safetensors: python3 -m pip install "
+      "torch "
+      "transformers safetensors");
+}
+
+PytorchAnswer ask_pytorch(const std::filesystem::path& weights, const GptConfig& model,
+                          const std::vector<std::int32_t>& prompt, int max_tokens,
+                          const std::vector<std::int32_t>& tokens) {
+  const TemporaryFolder folder;
+  const Json request = {{"weights", std::filesystem::absolute(weights).string()},
+                        {"model", to_json(model)},
+                        {"tokens", tokens},
+                        {"prompt", prompt},
+                        {"max_tokens", max_tokens}};
+  write_file(folder / "gpt2_pytorch.py", pytorch_script);
+  write_file(folder / "request.json", request.dump());
+  const std::string said = output_of(fmt::format(
+      "python3 {} {} {}", shell_quoted((folder / "gpt2_pytorch.py").string()),
+      shell_quoted((folder / "request.json").string()), shell_quoted((folder / "answer.json").string())));
+  if (said != "done")
+    throw MachineError(
+        fmt::format("--with pytorch: {}", said.empty() ? std::string("python3 ended with an error") : said));
+  const std::string source = "the answer of PyTorch";
+  const Json json = Json::try_parse(read_file(folder / "answer.json"));
+  PytorchAnswer answer{member_of<std::string>(json, "version", source),
+                       {},
+                       member_of<std::vector<std::int32_t>>(json, "greedy", source)};
+  for (const Json& row : member_of<Json>(json, "logits", source))
+    for (const Json& logit : row) answer.logits.push_back(logit.get<double>());
+  return answer;
+}
+
+}  // namespace ladder

@@ -1,0 +1,26 @@
+// What is fuzzed: the readers of files that come from elsewhere. A target reads bytes that may be anything. It returns,
+// or throws nothing but what the program turns into one line: anything else is a finding.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ladder::fuzz {
+
+struct Target {
+  const char* name;
+  void (*read)(std::string_view bytes);  ///< throws std::logic_error for an answer that is wrong
+  std::vector<std::string> (*seeds)();   ///< files of our own to start from: good ones and near misses
+};
+
+/// token_file: train.bin, and behind kMetaMark, where that occurs, its meta.json.
+extern const Target token_file;
+inline constexpr std::string_view kMetaMark = "\nmeta.json\n";
+/// bpe: "E" and a text to be encoded with a good vocabulary; otherwise the two files of a vocabulary and a text, with a
+/// byte 0 between them.
+extern const Target bpe;
+/// safetensors: the whole file.
+extern const Target safetensors;
+
+}  // namespace ladder::fuzz
