@@ -4,14 +4,14 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <deque>
 #include <map>
 #include <string>
 
-#include "shared/tile/checks.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "tests/stage4/bulk_cases.hpp"
 #include "tests/stage4/device.hpp"
+#include "tests/support/checked.hpp"
+#include "tests/support/collector.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
@@ -40,45 +40,6 @@ std::vector<cases::OpCase> awkward_cases(Layout layout, Dtype dtype) {
   return cases::in_reach_of(dtype, std::move(all));
 }
 
-/// Checks each result and keeps the largest error of each operation's tensor.
-struct Collector {
-  std::map<std::string, double> worst;
-  int compared = 0;
-
-  cases::Report report() {
-    return [this](const cases::CaseResult& result) {
-      INFO(result.describe());
-      CHECK(result.passed());
-      ++compared;
-      double& largest = worst[result.name.substr(0, result.name.find(' ')) + " " + result.tensor];
-      if (!(result.comparison.max_error <= largest)) largest = result.comparison.max_error;
-    };
-  }
-  void print(Dtype dtype) const {
-    std::printf("%s: %d tensors\n", std::string(name_of(dtype)).c_str(), compared);
-    for (const auto& [operation, error] : worst) std::printf("  %-40s %.2e\n", operation.c_str(), error);
-  }
-};
-
-/// Buffers by name, for as long as this lives.
-class Names {
- public:
-  void add(const cases::TensorSpec& tensor, const void* data, std::size_t count, Dtype dtype) {
-    if (count == 0) return;
-    const bool given = tensor.use == cases::Use::input || tensor.use == cases::Use::update;
-    const auto contents = given ? tile::Contents::written : tile::Contents::unwritten;
-    if (size_of(dtype) == 2)
-      buffers_.emplace_back(tensor.name, static_cast<const std::uint16_t*>(data), count, contents);
-    else if (size_of(dtype) == 4)
-      buffers_.emplace_back(tensor.name, static_cast<const std::uint32_t*>(data), count, contents);
-    else
-      buffers_.emplace_back(tensor.name, static_cast<const std::uint64_t*>(data), count, contents);
-  }
-
- private:
-  std::deque<tile::Buffer> buffers_;
-};
-
 }  // namespace
 
 TEST_CASE("products with bias and GELU and attention with dropout match plain loops in every type",
@@ -89,7 +50,7 @@ TEST_CASE("products with bias and GELU and attention with dropout match plain lo
       const auto ops = stage4_ops(dtype);
       Collector collector;
       cases::for_each_case_naive(product_cases(ops->layout(), dtype), *ops, collector.report());
-      collector.print(dtype);
+      collector.print(dtype, "awkward shapes");
       CHECK(collector.compared > 80);
     }
   }
@@ -107,7 +68,7 @@ TEST_CASE("products and attention of every type match stage 1 in double, in the 
       cases::for_each_case(cases::wide_gpt2_linear_cases(), *ops, *reference, collector.report());
       cases::for_each_case(cases::wide_dropout_attention_cases(ops->layout()), *ops, *reference,
                            collector.report());
-      collector.print(dtype);
+      collector.print(dtype, "sizes of models");
       CHECK(collector.compared > 30);
     }
   }
@@ -145,15 +106,7 @@ TEST_CASE("they pass checked mode", "[stage4]") {
   const tile::Checks checks;
   for (const Dtype dtype : kAllDtypes) {
     for (const cases::OpCase& c : product_cases(Layout::padded, dtype)) {
-      const auto ops = stage4_ops(dtype, 1);
-      Names names;
-      const auto placed = [&](const cases::TensorSpec& tensor, const void* data, std::size_t count,
-                              Dtype type) { names.add(tensor, data, count, type); };
-      std::string damage;
-      INFO(c.name() << " in " << name_of(dtype));
-      CHECK_NOTHROW(
-          cases::run_case(c, *ops, cases::rounded_values(c, dtype), damage, cases::How::as_called, placed));
-      CHECK(damage.empty());
+      run_checked(make_nano_ops, c, dtype);
     }
   }
 }

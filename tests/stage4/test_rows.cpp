@@ -5,16 +5,16 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <deque>
 #include <iterator>
 #include <map>
 #include <set>
 #include <string>
 
-#include "shared/tile/checks.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "tests/stage4/device.hpp"
 #include "tests/stage4/row_cases.hpp"
+#include "tests/support/checked.hpp"
+#include "tests/support/collector.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
@@ -33,45 +33,6 @@ std::vector<cases::OpCase> row_cases(Layout layout, Dtype dtype) {
   return cases::in_reach_of(dtype, std::move(all));
 }
 
-/// Checks each result and keeps the largest error of each operation's tensor.
-struct Collector {
-  std::map<std::string, double> worst;
-  int compared = 0;
-
-  cases::Report report() {
-    return [this](const cases::CaseResult& result) {
-      INFO(result.describe());
-      CHECK(result.passed());
-      ++compared;
-      double& largest = worst[result.name.substr(0, result.name.find(' ')) + " " + result.tensor];
-      if (!(result.comparison.max_error <= largest)) largest = result.comparison.max_error;
-    };
-  }
-  void print(Dtype dtype, const char* title) const {
-    std::printf("%s %s: %d tensors\n", std::string(name_of(dtype)).c_str(), title, compared);
-    for (const auto& [operation, error] : worst) std::printf("  %-40s %.2e\n", operation.c_str(), error);
-  }
-};
-
-/// Buffers by name, for as long as this lives.
-class Names {
- public:
-  void add(const cases::TensorSpec& tensor, const void* data, std::size_t count, Dtype dtype) {
-    if (count == 0) return;
-    const bool given = tensor.use == cases::Use::input || tensor.use == cases::Use::update;
-    const auto contents = given ? tile::Contents::written : tile::Contents::unwritten;
-    if (size_of(dtype) == 2)
-      buffers_.emplace_back(tensor.name, static_cast<const std::uint16_t*>(data), count, contents);
-    else if (size_of(dtype) == 4)
-      buffers_.emplace_back(tensor.name, static_cast<const std::uint32_t*>(data), count, contents);
-    else
-      buffers_.emplace_back(tensor.name, static_cast<const std::uint64_t*>(data), count, contents);
-  }
-
- private:
-  std::deque<tile::Buffer> buffers_;
-};
-
 /// The kernels of launch_rows.cu that a type has.
 std::set<std::string> row_kernels(Dtype dtype) {
   std::set<std::string> names = {"stage4.layer_norm_forward",
@@ -86,20 +47,6 @@ std::set<std::string> row_kernels(Dtype dtype) {
     names.insert({"stage4.layer_norm_forward_whole", "stage4.residual_layer_norm_forward_whole",
                   "stage4.layer_norm_backward_whole"});
   return names;
-}
-
-void run_checked(const cases::OpCase& c, Dtype dtype, std::set<std::string>& kernels) {
-  const auto ops = stage4_ops(dtype, 1);
-  Names names;
-  const auto placed = [&](const cases::TensorSpec& tensor, const void* data, std::size_t count, Dtype type) {
-    names.add(tensor, data, count, type);
-  };
-  std::string damage;
-  INFO(c.name() << " in " << name_of(dtype));
-  CHECK_NOTHROW(
-      cases::run_case(c, *ops, cases::rounded_values(c, dtype), damage, cases::How::as_called, placed));
-  CHECK(damage.empty());
-  for (const std::string& kernel : ops->kernels_launched()) kernels.insert(kernel);
 }
 
 }  // namespace
@@ -180,11 +127,13 @@ TEST_CASE("row kernels pass checked mode", "[stage4]") {
   const tile::Checks checks;
   for (const Dtype dtype : kAllDtypes) {
     std::set<std::string> kernels;
-    for (const cases::OpCase& c : row_cases(Layout::padded, dtype)) run_checked(c, dtype, kernels);
+    for (const cases::OpCase& c : row_cases(Layout::padded, dtype))
+      for (const std::string& kernel : run_checked(make_nano_ops, c, dtype)) kernels.insert(kernel);
     // grids whose blocks walk through the rows
     if (dtype == Dtype::fp32 || dtype == Dtype::bf16)
       for (const cases::OpCase& c : cases::wide_gpt2_norm_cases(Layout::padded))
-        if (c.batch || c.shape.starts_with("N=257 C=48")) run_checked(c, dtype, kernels);
+        if (c.batch || c.shape.starts_with("N=257 C=48"))
+          for (const std::string& kernel : run_checked(make_nano_ops, c, dtype)) kernels.insert(kernel);
     for (const std::string& kernel : row_kernels(dtype)) {
       INFO(kernel << " in " << name_of(dtype));
       CHECK(kernels.count(kernel) == 1);
