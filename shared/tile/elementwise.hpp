@@ -108,7 +108,7 @@ requires arithmetic_tile_convertible<A, B> arithmetic_tile_conversion_t<A, B> ce
                                                                                       const B& b) {
   return detail::arithmetic<arithmetic_tile_conversion_t<A, B>, detail::CeilDiv>("ceildiv", a, b);
 }
-/// The upper half of the bits of the product.
+/// The upper half of the bits of the product, of signed numbers as of unsigned ones.
 template <integral_tile A, integral_tile B>
 requires arithmetic_tile_convertible<A, B> arithmetic_tile_conversion_t<A, B> mulhi(const A& a, const B& b) {
   return detail::arithmetic<arithmetic_tile_conversion_t<A, B>, detail::MulHi>("mulhi", a, b);

@@ -90,13 +90,15 @@ struct CeilDiv {
   }
 };
 
-/// The upper half of the product.
+/// The upper half of the product of the bits as unsigned numbers, which is what a GPU makes of signed ones, too (seen on
+/// an H100).
 struct MulHi {
   template <class E>
   E operator()(E x, E y) const {
-    using Wider = std::conditional_t<std::is_signed_v<E>, std::int64_t, std::uint64_t>;
+    using Bits = std::make_unsigned_t<E>;
     static_assert(sizeof(E) <= 4, "the CPU model multiplies halves of up to 32 bits");
-    return static_cast<E>(static_cast<Wider>(x) * static_cast<Wider>(y) >> 8 * sizeof(E));
+    const auto product = std::uint64_t{static_cast<Bits>(x)} * std::uint64_t{static_cast<Bits>(y)};
+    return static_cast<E>(product >> 8 * sizeof(E));
   }
 };
 

@@ -67,8 +67,9 @@ TEST_CASE("trained weights: blocks, logits and gradients match stage 1 in double
   }
 }
 
-TEST_CASE("trained weights: greedy text is the same token by token, in 16 bits as far as rounding lets it",
-          "[stage4]") {
+TEST_CASE(
+    "trained weights: greedy text is the same token by token, in narrow types as far as rounding lets it",
+    "[stage4]") {
   if (skipped()) return;
   const SavedModel saved = trained();
   for (const Dtype dtype : kAllDtypes) {
@@ -91,7 +92,7 @@ TEST_CASE("trained weights: greedy text is the same token by token, in 16 bits a
       if (std::ranges::max_element(got) - got.begin() != choice) {
         INFO(name_of(dtype) << " parts at token " << same << ": the two largest logits are " << lead(want)
                             << " apart, the error is " << error);
-        CHECK(size_of(Precision::of(dtype).activation) == 2);
+        CHECK((dtype != Dtype::fp64 && dtype != Dtype::fp32));
         CHECK(lead(want) <= 2 * error);
         break;
       }

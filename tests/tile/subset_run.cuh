@@ -176,7 +176,7 @@ inline void run_integers(SubsetRun& run) {
                {"+", 0},
                {"^", 0},
                {">=", 0},
-               {"mulhi, signed", 0}});
+               {"mulhi of int32", 0}});
   int* numbers = run.room<int>(64);
   launch(run.stream(), subset_grid, {"subset_grid", {4, 2, 8}}, numbers);
   run.collect("grid", numbers, {{"bid, num_blocks", 0}});
