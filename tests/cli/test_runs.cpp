@@ -38,8 +38,8 @@ void refuses_to_replace(const TemporaryFolder& folder, const char* file,
 TEST_CASE("help names every subcommand and exits with 0") {
   const TemporaryFolder folder;
   const test::Outcome help = succeed(folder, {"--help"});
-  for (const char* name : {"climb", "prepare", "train", "sample", "logits", "probe", "parity", "speedup", "profile",
-                           "graph", "tile-trace", "info"}) {
+  for (const char* name : {"climb", "prepare", "train", "sample", "logits", "probe", "parity", "speedup",
+                           "profile", "graph", "tile-trace", "info"}) {
     CHECK_THAT(help.out, Contains(name));
     CHECK_THAT(succeed(folder, {name, "--help"}).out, Contains(std::string("ladder ") + name));
   }
@@ -158,6 +158,14 @@ TEST_CASE("a record of a profile names every flag that decides its work, and no 
         "./ladder profile --stage 0 --n-embd 8 --batch-size 2 --data words --steps 2 --record");
   CHECK(command({"--decode", "--dtype", "fp64", "--threads", "1", "--preset", "micro", "--steps", "1"}) ==
         "./ladder profile --stage 1 --decode --dtype fp64 --threads 1 --preset micro --steps 1 --record");
+}
+
+TEST_CASE("a climb races no more steps than it trains") {
+  const TemporaryFolder folder;
+  const test::Outcome outcome =
+      succeed(folder, {"climb", "--steps", "3", "--rounds", "1", "--json", "c.json"});
+  CHECK_THAT(outcome.out, Contains("the same 3 steps"));
+  CHECK(json_of(folder / "c.json").at("passed") == true);
 }
 
 TEST_CASE("every stage trains on the same tokens, and the flags override the preset") {
