@@ -106,9 +106,9 @@ std::vector<Climber> climb_all(const Run& run, Device device, Status& status) {
   return climbers;
 }
 
-/// Steps of one round: the interpreter's, if it takes part.
-std::int64_t race_steps(const ClimbFlags& flags) {
-  return flags.interpreter_steps > 0 ? flags.interpreter_steps : 30;
+/// Steps of one round: the interpreter's, if it takes part, and no more than were trained, with which they are compared.
+std::int64_t race_steps(const ClimbFlags& flags, std::int64_t trained) {
+  return std::min(flags.interpreter_steps > 0 ? flags.interpreter_steps : 30, trained);
 }
 
 std::vector<ChainRow> race(const ClimbFlags& flags, const RunSettings& settings, Status& status) {
@@ -117,7 +117,7 @@ std::vector<ChainRow> race(const ClimbFlags& flags, const RunSettings& settings,
   chain.train = settings.train;
   chain.data = settings.data;
   const std::int64_t own = std::int64_t{settings.train.batch_size} * settings.train.grad_accum;
-  chain.documents = race_steps(flags) * own;
+  chain.documents = race_steps(flags, settings.train.steps) * own;
   chain.batch = 0;
   chain.rounds = flags.rounds;
   chain.interpreter_rounds = 1;
@@ -319,7 +319,7 @@ void run_climb(const ClimbFlags& flags) {
   for (const ChainRow& row : chain) report.passed = report.passed && (!row.not_run.empty() || row.proven);
   report.rows = record_rows(chain, false);
   report.speedup = speedup_cells(report.rows);
-  print_tables(report, climbs, race_steps(flags));
+  print_tables(report, climbs, race_steps(flags, settings.front().train.steps));
   if (!flags.json.empty()) write_file(flags.json, json_of(report, climbs, parity).dump(1) + "\n");
   write_file(flags.report, html_of(report));
   fmt::print("\nreport    {}\n", flags.report);

@@ -143,8 +143,15 @@ template <class Config>
 std::string Given<Config>::words() const {
   std::string words;
   visit_settings<Config>([&](const auto& row) {
-    if constexpr (std::is_arithmetic_v<typename std::decay_t<decltype(row)>::Value>)
-      if (flags.contains(row.flag)) words += fmt::format(" {} {}", row.flag, values.*row.member);
+    if (!flags.contains(row.flag)) return;
+    using Value = typename std::decay_t<decltype(row)>::Value;
+    const Value& value = values.*row.member;
+    if constexpr (std::is_same_v<Value, bool>)
+      words += fmt::format(" {} {}", row.flag, value ? 1 : 0);
+    else if constexpr (std::is_arithmetic_v<Value>)
+      words += fmt::format(" {} {}", row.flag, value);
+    else if constexpr (is_choice<Value>)
+      words += fmt::format(" {} {}", row.flag, name_of(value));
   });
   return words;
 }

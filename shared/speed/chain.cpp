@@ -229,8 +229,8 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector
   return rows;
 }
 
-std::vector<Rung> racing_rungs(Device device, int threads) {
-  std::vector<Rung> chain = rungs(device, threads);
+std::vector<Rung> racing_rungs(Device device, int threads, Architecture architecture) {
+  std::vector<Rung> chain = rungs(device, threads, architecture);
   std::vector<Rung> variants;
   for (const StageInfo& stage : stages()) {
     const auto plain = std::find_if(chain.begin(), chain.end(),
@@ -247,7 +247,9 @@ std::vector<Rung> racing_rungs(Device device, int threads) {
 
 std::vector<ChainRow> run_chain(const ChainSettings& settings,
                                 const std::function<void(const std::string&)>& progress) {
-  return run_chain(settings, racing_rungs(settings.device, settings.threads), true, progress);
+  const Architecture architecture = settings.model.architecture;
+  return run_chain(settings, racing_rungs(settings.device, settings.threads, architecture),
+                   architecture == Architecture::microgpt, progress);
 }
 
 std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashes) {

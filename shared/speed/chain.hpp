@@ -53,7 +53,8 @@ struct ChainRow {
 };
 
 /// The rungs of parity.hpp, and behind them the stages' variants that are raced.
-std::vector<Rung> racing_rungs(Device device = Device::automatic, int threads = 0);
+std::vector<Rung> racing_rungs(Device device = Device::automatic, int threads = 0,
+                               Architecture architecture = Architecture::microgpt);
 
 /// Runs and compares the whole chain. `progress` hears what is being done.
 std::vector<ChainRow> run_chain(const ChainSettings& settings,

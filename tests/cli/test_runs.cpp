@@ -160,6 +160,14 @@ TEST_CASE("a record of a profile names every flag that decides its work, and no 
         "./ladder profile --stage 1 --decode --dtype fp64 --threads 1 --preset micro --steps 1 --record");
 }
 
+TEST_CASE("a climb races no more steps than it trains") {
+  const TemporaryFolder folder;
+  const test::Outcome outcome =
+      succeed(folder, {"climb", "--steps", "3", "--rounds", "1", "--json", "c.json"});
+  CHECK_THAT(outcome.out, Contains("the same 3 steps"));
+  CHECK(json_of(folder / "c.json").at("passed") == true);
+}
+
 TEST_CASE("every stage trains on the same tokens, and the flags override the preset") {
   const TemporaryFolder folder;
   std::vector<Json> traces;

@@ -96,6 +96,20 @@ TEST_CASE("every form of a stage is compared with the stage below, in proof and 
   CHECK(records[1].values.at("variant") == "");
 }
 
+TEST_CASE("GPT-2's stage 4 races only as proven against stage 1") {
+  const Preset& preset = find_preset("tiny");
+  ChainSettings settings = tiny();
+  settings.model = preset.model;
+  settings.train = preset.train;
+  settings.data.character_stream = true;
+  settings.device = Device::cpu;
+  settings.rounds = 1;
+  const std::vector<ChainRow> rows = run_chain(settings);
+  REQUIRE(rows.back().stage == 4);
+  CHECK(rows.back().compared_with == "stage 1 fp64");
+  CHECK(rows.back().parity.want_size > 0);
+}
+
 TEST_CASE("a model that no tile holds leaves the fused step out and says why") {
   ChainSettings settings = tiny();
   settings.documents = 1;
