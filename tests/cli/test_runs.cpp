@@ -38,8 +38,8 @@ void refuses_to_replace(const TemporaryFolder& folder, const char* file,
 TEST_CASE("help names every subcommand and exits with 0") {
   const TemporaryFolder folder;
   const test::Outcome help = succeed(folder, {"--help"});
-  for (const char* name : {"climb", "prepare", "train", "sample", "logits", "probe", "parity", "speedup", "profile",
-                           "graph", "tile-trace", "info"}) {
+  for (const char* name : {"climb", "prepare", "train", "sample", "logits", "probe", "parity", "speedup",
+                           "profile", "graph", "tile-trace", "info"}) {
     CHECK_THAT(help.out, Contains(name));
     CHECK_THAT(succeed(folder, {name, "--help"}).out, Contains(std::string("ladder ") + name));
   }
