@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "shared/base/checked_size.hpp"
+#include "shared/device/cpu_runtime.hpp"
 #include "stage1_cpu_tensor/flush_denormals.hpp"
 #include "stage1_cpu_tensor/kernels.hpp"
 
@@ -37,8 +38,12 @@ class EigenOps final : public Ops {
     constexpr std::size_t alignment = 256;
     const std::size_t size =
         checked_round_up(std::max<std::size_t>(bytes, 1), alignment, "a block of memory");
-    void* memory = std::aligned_alloc(alignment, size);
-    if (memory == nullptr) throw MachineError(fmt::format("out of memory: asked for {} bytes", bytes));
+    const std::size_t available =
+        on_cpu::available_bytes();  // the system promises more, and ends whoever takes it
+    void* memory = available != 0 && size > available ? nullptr : std::aligned_alloc(alignment, size);
+    if (memory == nullptr)
+      throw MachineError(
+          fmt::format("out of memory: asked for {} bytes, {} are available", bytes, available));
     blocks_.emplace_back(memory);
     std::memset(memory, 0, size);
     return memory;

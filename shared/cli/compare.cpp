@@ -52,11 +52,11 @@ Dtype widest(const StageInfo& stage) {
 }
 
 /// The lower side is --from in its widest type, the upper one --to in --dtype. Unless they are named: stage 1, and the
-/// highest stage that runs the model.
+/// highest stage that runs the model here; one that would be emulated, which may take hours, must be asked for.
 std::pair<Side, Side> sides_of(const CompareFlags& flags, const GptConfig& model) {
   int highest = 1;
   for (const StageInfo& stage : stages())
-    if (runs(stage, model)) highest = stage.number;
+    if (runs(stage, model) && (!stage.gpu || runs_on_gpu(flags.device))) highest = stage.number;
   const int upper = flags.to.value_or(std::max(highest, flags.from.value_or(0)));
   const StageInfo& lower_stage = find_stage(flags.from.value_or(std::min(1, upper)));
   const StageInfo& upper_stage = find_stage(upper);
@@ -208,7 +208,8 @@ void add_compare(CLI::App& app) {
       .required();
   add_shape_flags(app, flags->shape);
   add_number(app, "--from", flags->from, "the reference: a stage, in its widest type (default 1)");
-  add_number(app, "--to", flags->to, "the stage under test (default: the highest that runs the model)");
+  add_number(app, "--to", flags->to,
+             "the stage under test (default: the highest that runs the model, unless it would be emulated)");
   add_choice(app, "--dtype", flags->dtype, dtype_names(), "what the stage under test computes in");
   add_device(app, flags->device);
   add_number(app, "--threads", flags->threads, "CPU threads (default 0: all cores)");

@@ -5,6 +5,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/random.hpp"
+#include "shared/base/utf8.hpp"
 
 namespace ladder {
 namespace {
@@ -28,8 +29,8 @@ std::vector<std::string> samples_of(Engine& engine, const Tokenizer& tokenizer, 
   Random random(options.seed);
   std::vector<std::string> texts;
   for (int i = 0; i < options.samples; ++i)
-    texts.push_back(
-        tokenizer.decode(sample_tokens(engine, options.prompt, tokenizer.bos(), sampling, random)));
+    texts.push_back(readable_utf8(
+        tokenizer.decode(sample_tokens(engine, options.prompt, tokenizer.end(), sampling, random))));
   return texts;
 }
 

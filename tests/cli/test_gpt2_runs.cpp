@@ -1,0 +1,139 @@
+// GPT-2's weights from other programs, through the program: sampling, logits, comparing, and nanoGPT's export.
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+
+#include "shared/base/json.hpp"
+#include "shared/base/process.hpp"
+#include "tests/support/gpt2_files.hpp"
+
+using namespace ladder;
+using namespace ladder::testing;
+using Catch::Matchers::Contains;
+
+namespace {
+
+std::string golden(const std::string& name) { return LADDER_SOURCE_DIR "/tests/golden/gpt2/" + name; }
+
+test::Outcome succeed(const TemporaryFolder& folder, const std::vector<std::string>& arguments) {
+  const test::Outcome outcome = test::run_program(folder.path(), arguments);
+  INFO(arguments[0] << " stderr: " << outcome.err);
+  CHECK(outcome.code == 0);
+  return outcome;
+}
+
+Json json_of(const std::filesystem::path& path) { return Json::try_parse(test::text_of(path)); }
+
+/// A program `python3` of our own in front of all others, for as long as this lives.
+class FakePython {
+ public:
+  FakePython(const TemporaryFolder& folder, const std::string& script) {
+    std::filesystem::create_directory(folder / "bin");
+    test::write_text(folder / "bin/python3", "#!/bin/sh\n" + script);
+    std::filesystem::permissions(folder / "bin/python3", std::filesystem::perms::owner_all);
+    setenv("PATH", ((folder / "bin").string() + ":" + before_).c_str(), 1);
+  }
+  FakePython(const FakePython&) = delete;
+  FakePython& operator=(const FakePython&) = delete;
+  ~FakePython() { setenv("PATH", before_.c_str(), 1); }
+
+ private:
+  std::string before_ = getenv("PATH") == nullptr ? "" : getenv("PATH");
+};
+
+}  // namespace
+
+TEST_CASE("greedy text of weights without a tokenizer is tokens, as other programs want them") {
+  const TemporaryFolder folder;
+  for (const char* name : {"hf", "nanogpt"}) {
+    const Json want = json_of(golden(name) + "/golden.json");
+    const auto outcome = succeed(folder, {"sample", "--weights", golden(name), "--tokens", "3,28,0,11,11",
+                                          "--greedy", "--max-tokens", "32", "--json", "s.json"});
+    CHECK(json_of(folder / "s.json")["tokens"] == want["greedy"]);
+    CHECK(outcome.err.empty());
+    CHECK_THAT(outcome.out, Catch::Matchers::StartsWith("3 28 0 11 11 "));
+    succeed(folder, {"sample", "--weights", golden(name) + "/model.safetensors", "--tokens", "3,28,0,11,11",
+                     "--temperature", "0", "--max-tokens", "32", "--json", "t.json"});
+    CHECK(json_of(folder / "t.json")["tokens"] == want["greedy"]);
+  }
+}
+
+TEST_CASE("GPT-2 is sampled at 0.8 from 200, several texts one after the other, the same for the same seed") {
+  const TemporaryFolder folder;
+  const auto sample = [&](std::vector<std::string> more) {
+    std::vector<std::string> call = {"sample",       "--weights", golden("hf"), "--tokens", "1",
+                                     "--max-tokens", "40",        "--json",     "s.json"};
+    call.insert(call.end(), more.begin(), more.end());
+    return succeed(folder, call).out;
+  };
+  const std::string three = sample({"--num-samples", "3"});
+  const Json json = json_of(folder / "s.json");
+  CHECK(json["temperature"].get<double>() == 0.8);
+  CHECK(json["top_k"].get<int>() == 200);
+  CHECK(json["samples"].size() == 3);
+  CHECK(std::count(three.begin(), three.end(), '\n') == 3);
+  CHECK(sample({"--num-samples", "3"}) == three);
+  CHECK(sample({"--num-samples", "3", "--seed", "7"}) != three);
+  CHECK(three.starts_with(sample({})));
+  CHECK(sample({"--top-k", "1"}) == sample({"--greedy"}));
+  CHECK(test::run_program(folder.path(), {"sample", "--weights", golden("hf"), "--prompt", "text"}).code ==
+        2);
+  CHECK(test::run_program(folder.path(), {"sample", "--weights", golden("hf"), "--tokens", "29"}).code == 2);
+}
+
+TEST_CASE("logits of GPT-2's weights are written for other programs") {
+  const TemporaryFolder folder;
+  succeed(folder, {"logits", "--weights", golden("hf"), "--tokens", "1,2,3", "--stage", "1", "--dtype",
+                   "fp32", "--json", "l.json"});
+  const Json logits = json_of(folder / "l.json")["logits"];
+  REQUIRE(logits.size() == 3);
+  for (const Json& row : logits) CHECK(row.size() == 29);
+  CHECK(test::run_program(folder.path(), {"logits", "--weights", golden("hf"), "--tokens", "1,29"}).code ==
+        2);
+}
+
+TEST_CASE("what a file does not say is assumed aloud, on stderr") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "w", file_bytes(as_nanogpt(gpt2_parameters(small_gpt2()))));
+  const auto outcome = succeed(folder, {"sample", "--weights", "w", "--n-head", "2", "--max-tokens", "2"});
+  CHECK_THAT(outcome.err, Contains("erf") && Contains("--gelu"));
+}
+
+TEST_CASE("several files are compared in turn, and what differs ends with exit code 1") {
+  const TemporaryFolder folder;
+  const auto outcome = succeed(folder, {"compare", golden("hf"), golden("nanogpt"), "--to", "1", "--tokens",
+                                        "3,28", "--json", "c.json"});
+  CHECK_THAT(outcome.out, Contains("hf: 2 layers") && Contains("nanogpt: 1 layer") && Contains("passed") &&
+                              Contains("50 tokens identical"));
+  const Json files = json_of(folder / "c.json")["files"];
+  REQUIRE(files.size() == 2);
+  for (const Json& file : files) {
+    CHECK(file["greedy"]["identical"].get<bool>());
+    CHECK(file["report"]["passed"].get<bool>());
+    CHECK(file["samples"]["upper"] == file["samples"]["lower"]);
+  }
+  const FakePython liar(folder,
+                        "case $1 in -c) echo 1;; *) echo '{\"version\": \"liar\", \"logits\": [[0]], "
+                        "\"greedy\": [3]}' >\"$3\"; echo done;; esac\n");
+  const auto differs = test::run_program(
+      folder.path(), {"compare", golden("hf"), "--to", "1", "--tokens", "3,28", "--with", "pytorch"});
+  CHECK(differs.code == 1);
+  CHECK_THAT(differs.err, Contains("liar") && Contains("logits"));
+}
+
+TEST_CASE("without PyTorch comparing with it is one line and exit code 3") {
+  const TemporaryFolder folder;
+  {
+    const FakePython without(folder, "exit 1\n");
+    const auto outcome = test::run_program(folder.path(), {"compare", golden("hf"), "--with", "pytorch"});
+    CHECK(outcome.code == 3);
+    CHECK(outcome.out.empty());
+    CHECK_THAT(outcome.err, Contains("torch, transformers and safetensors") && Contains("pip install"));
+  }
+  const TemporaryFolder second;
+  const FakePython fails(second, "case $1 in -c) echo 1;; *) echo 'KeyError: wte';; esac\n");
+  const auto outcome =
+      test::run_program(second.path(), {"compare", golden("hf"), "--to", "1", "--with", "pytorch"});
+  CHECK(outcome.code == 3);
+  CHECK_THAT(outcome.err, Contains("KeyError: wte"));
+}

@@ -1,0 +1,103 @@
+// ladder compare's walk: equal sides pass, and a side that is wrong is found where it is wrong.
+#include <catch2/catch.hpp>
+
+#include "shared/parity/model_walk.hpp"
+#include "shared/train/engine_decorator.hpp"
+#include "tests/support/gpt2_files.hpp"
+
+using namespace ladder;
+using namespace ladder::testing;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// Another value in one element of one activation.
+class Wrong final : public EngineDecorator {
+ public:
+  Wrong(std::unique_ptr<Engine> engine, std::string tensor)
+      : EngineDecorator(std::move(engine)), tensor_(std::move(tensor)) {}
+  double train_step(std::span<const Batch> batches, const StepConstants& adam) override {
+    return engine().train_step(batches, adam);
+  }
+  Probe probe(const Batch& batch) override {
+    Probe probe = engine().probe(batch);
+    for (NamedTensor& activation : probe.activations)
+      if (activation.name == tensor_) activation.set(9, activation[9] + 0.125);
+    return probe;
+  }
+
+ private:
+  std::string tensor_;
+};
+
+SavedModel saved_gpt2() {
+  const GptConfig config = small_gpt2();
+  return {config, std::make_shared<NumberTokenizer>(config.vocab_size), gpt2_parameters(config)};
+}
+
+Side wrong_side(const std::string& tensor) {
+  Side side = side_of(1, Dtype::fp32);
+  side.make = [tensor, make = side.make](const GptConfig& config, int max_batch) -> std::unique_ptr<Engine> {
+    return std::make_unique<Wrong>(make(config, max_batch), tensor);
+  };
+  return side;
+}
+
+WalkOptions options_of(std::vector<std::int32_t> prompt) {
+  WalkOptions options;
+  options.prompt = std::move(prompt);
+  options.max_tokens = 10;
+  options.samples = 2;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("two types of one stage pass on GPT-2, over the end of the block") {
+  const ModelWalk walk =
+      walk_model(side_of(1, Dtype::fp32), side_of(1, Dtype::fp64), saved_gpt2(), options_of({1, 2, 3}));
+  INFO(text_of(walk.report));
+  CHECK(walk.passed());
+  CHECK(walk.greedy.identical());
+  CHECK(walk.greedy.lower.size() == 13);
+  CHECK(walk.tokens.size() == 6);  // the block
+  CHECK(walk.upper_samples.size() == 2);
+  CHECK(walk.upper_samples == walk.lower_samples);
+  CHECK(describe(walk.greedy, 3) == "10 tokens identical");
+}
+
+TEST_CASE("the first block that differs is named") {
+  for (const char* tensor : {"layer0.attn", "layer1.mlp", "logits"}) {
+    const ModelWalk walk =
+        walk_model(wrong_side(tensor), side_of(1, Dtype::fp64), saved_gpt2(), options_of({1, 2, 3}));
+    CHECK(!walk.passed());
+    REQUIRE(walk.report.divergence() != nullptr);
+    CHECK(walk.report.divergence()->what == tensor);
+  }
+}
+
+TEST_CASE("greedy texts that part say where") {
+  const GreedyPair pair{{1, 2, 3, 4}, {1, 2, 5, 4}}, shorter{{1, 2}, {1, 2, 5}};
+  CHECK(!pair.identical());
+  CHECK(pair.same() == 2);
+  CHECK(describe(pair, 1) == "token 2 differs: got 3, want 5");
+  CHECK(describe(shorter, 1) == "token 2 differs: got nothing, want 5");
+}
+
+TEST_CASE("another program's logits and text are held to the same limits") {
+  const SavedModel saved = saved_gpt2();
+  const Side side = side_of(1, Dtype::fp32);
+  const std::vector<std::int32_t> tokens = {1, 2, 3};
+  const auto engine = side_of(1, Dtype::fp64).make(saved.model, 1);
+  engine->load_parameters(saved.parameters);
+  PytorchAnswer answer{"PyTorch", engine->logits(tokens), {1, 2, 3, 4}};
+  const GreedyPair same{{1, 2, 3, 4}, answer.greedy}, other{{1, 2, 3, 5}, answer.greedy};
+  CHECK(compare_with_pytorch(side, saved, answer, tokens, same).passed());
+  const ParityReport parted = compare_with_pytorch(side, saved, answer, tokens, other);
+  CHECK(!parted.passed());
+  CHECK_THAT(parted.divergence()->describe(), Contains("greedy text"));
+  answer.logits[7] += 0.01;
+  const ParityReport wrong = compare_with_pytorch(side, saved, answer, tokens, same);
+  CHECK(!wrong.passed());
+  CHECK(wrong.divergence()->what == "logits");
+}
