@@ -124,9 +124,7 @@ std::vector<double> dropped_weights(const Batch& batch, const Dropout& dropout, 
   BatchView view = batch.view();
   view.step = &step;
   const auto N = static_cast<std::size_t>(batch.rows()), T = static_cast<std::size_t>(batch.max_length);
-  std::vector<double> scratch(ops->attention_scratch_bytes(batch.rows(), 2, batch.max_length) / 8 + 64);
-  const auto aligned =
-      reinterpret_cast<void*>((reinterpret_cast<std::uintptr_t>(scratch.data()) + 255) / 256 * 256);
+  void* scratch = ops->allocate(ops->attention_scratch_bytes(batch.rows(), 2, batch.max_length));
   std::vector<double> weights(2 * N * T), qkv(4 * N, 0.0), out(2 * N), lse(2 * N);
   for (std::size_t u = 0; u < T; ++u) {
     for (std::size_t b = 0; b < batch.lengths_b.size(); ++b)
@@ -145,7 +143,7 @@ std::vector<double> dropped_weights(const Batch& batch, const Dropout& dropout, 
                                       packed.at(3),
                                       {out.data(), Dtype::fp64},
                                       {lse.data(), Dtype::fp64},
-                                      aligned},
+                                      scratch},
                                      dropout});
     for (std::size_t i = 0; i < 2 * N; ++i) weights[i * T + u] = out[i] == 0.0 ? 0.0 : kKeep;
   }
@@ -165,12 +163,13 @@ TEST_CASE("a mask is that of the formula, bit by bit") {
   for (int n = 0; n < batch.rows(); ++n) {
     const int b = batch.sequence_n[static_cast<std::size_t>(n)],
               t = n - batch.starts_b[static_cast<std::size_t>(b)];
+    const auto row = static_cast<std::size_t>(n);
     for (int c = 0; c < 150; ++c)
-      wrong +=
-          ones[static_cast<std::size_t>(n * 150 + c)] != (survives(dropout, step, b, t, 0, c) ? kKeep : 0.0);
+      wrong += ones[row * 150 + static_cast<std::size_t>(c)] !=
+               (survives(dropout, step, b, t, 0, c) ? kKeep : 0.0);
     for (int h = 0; h < 2; ++h)
       for (int u = 0; u < batch.lengths_b[static_cast<std::size_t>(b)]; ++u)
-        wrong += weights[static_cast<std::size_t>((n * 2 + h) * 70 + u)] !=
+        wrong += weights[(row * 2 + static_cast<std::size_t>(h)) * 70 + static_cast<std::size_t>(u)] !=
                  (survives(of_weights, step, b, t, h, u) ? kKeep : 0.0);
   }
   CHECK(wrong == 0);
