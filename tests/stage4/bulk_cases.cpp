@@ -173,10 +173,14 @@ std::vector<OpCase> bulk_dropout_attention_cases(int head_dim, Layout layout) {
   const auto batch = [&](const std::vector<int>& lengths) {
     return cases::random_batch(lengths, 27, lengths[0], layout);
   };
+  const auto attention = [&](const std::vector<int>& lengths, const naive::AttentionShape& shape,
+                             double probability, int layer) {
+    return dropout_attention({batch(lengths), shape, {probability, layer, DropoutSite::attention}, step});
+  };
   return {
-      dropout_attention({batch({256, 256}), {2, 2, head_dim, true}, {0.2, 3, DropoutSite::attention}, step}),
-      dropout_attention({batch({128}), {4, 2, head_dim, true}, {0.5, 0, DropoutSite::attention}, step}),
-      dropout_attention({batch({128}), {2, 1, head_dim, false}, {0.2, 1, DropoutSite::attention}, step})};
+      attention({256, 256}, {2, 2, head_dim, true}, 0.2, 3), attention({128}, {4, 2, head_dim, true}, 0.5, 0),
+      attention({128}, {2, 1, head_dim, false}, 0.2, 1),
+      attention({130, 61}, {2, 1, head_dim, true}, 0.2, 2)};  // uneven: the general kernels of this head size
 }
 
 }  // namespace ladder::testing
