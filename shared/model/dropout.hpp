@@ -34,7 +34,7 @@ struct Dropout {
   /// An element survives where its word is not below this. Below 2^32 for every probability below 1 - 2^-33.
   std::uint32_t threshold() const { return static_cast<std::uint32_t>(std::llround(probability * 0x1p32)); }
   /// The last word of the counter for elements of no head.
-  std::uint32_t place() const {
+  constexpr std::uint32_t place() const {
     return (static_cast<std::uint32_t>(layer) * 4U + static_cast<std::uint32_t>(site)) << 15U;
   }
 };
@@ -47,10 +47,7 @@ inline constexpr int kMostDropoutLayers = 1 << 15;
 constexpr std::uint32_t dropout_word(const Dropout& dropout, std::uint32_t seed, std::uint32_t step,
                                      std::uint32_t sequence, std::uint32_t position, std::uint32_t head,
                                      std::uint32_t index) {
-  const std::uint32_t place =
-      ((static_cast<std::uint32_t>(dropout.layer) * 4U + static_cast<std::uint32_t>(dropout.site)) << 15U) +
-      head;
-  return philox4x32({index / 64U * 16U + index % 16U, position, sequence, place},
+  return philox4x32({index / 64U * 16U + index % 16U, position, sequence, dropout.place() + head},
                     {seed, step})[index % 64U / 16U];
 }
 

@@ -149,7 +149,7 @@ class MicroGpt final : public Model {
   Activations acts_;
 };
 
-// The operations' arguments follow the order of their structs in ops.hpp: sizes, inputs, outputs.
+// The operations' arguments follow the order of their structs in microgpt_ops.hpp: sizes, inputs, outputs.
 
 void MicroGpt::forward(const BatchView& batch, LogitRows rows) {
   const int N = batch.rows, C = config().n_embd, F = 4 * C, P = config().qkv_dim(), V = config().vocab_size;

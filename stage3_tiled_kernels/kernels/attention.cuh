@@ -46,7 +46,7 @@ __tile__ void online_softmax(ct::tile<Wide<E>, ct::shape<TQ, TK>> score_qk,
 // Differs from the previous rung: nothing of size N x T is in memory, and one launch does it all. Causal: compiled for
 //           it, which spares heads of 64 4% of the time; otherwise `causal` says whether it is
 template <class E, table::AttentionTiles S, int D, bool Bulk, bool Causal, class Keep = KeepAll,
-          class... Word>
+          class... KeepArguments>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
 attention_forward_kernel(int batch, int rows, int slot_rows, int first_key, int heads, int kv_heads,
                          int group_inverse, int head_dim, bool causal, int row_stride,
@@ -54,7 +54,7 @@ attention_forward_kernel(int batch, int rows, int slot_rows, int first_key, int 
                          const std::int32_t* __restrict__ lengths_b, const Stored<E>* __restrict__ q_np,
                          const Stored<E>* __restrict__ k_np, const Stored<E>* __restrict__ v_np,
                          Wide<E> scale2, Stored<E>* __restrict__ out_nc, Wide<E>* __restrict__ lse_hn,
-                         Word... keep_arguments) {
+                         KeepArguments... keep_arguments) {
   constexpr int TQ = S.queries, TK = S.keys;
   const bool is_causal = Causal || causal;
   using W = Wide<E>;
@@ -146,7 +146,7 @@ __tile__ void add_query_tile(ct::tile<Wide<E>, ct::shape<TK, TQ>> p_kq,
 // FLOPs:    8 D a pair
 // Bound:    the tensor cores
 // Differs from the previous rung: the scores are made again instead of read
-template <class E, table::AttentionTiles S, int D, bool Bulk, class Keep = KeepAll, class... Word>
+template <class E, table::AttentionTiles S, int D, bool Bulk, class Keep = KeepAll, class... KeepArguments>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
 attention_backward_key_value_kernel(int batch, int rows, int slot_rows, int heads, int kv_heads, int group,
                                     int head_dim, bool causal, int row_stride,
@@ -156,7 +156,7 @@ attention_backward_key_value_kernel(int batch, int rows, int slot_rows, int head
                                     const Stored<E>* __restrict__ v_np, const Stored<E>* __restrict__ dout_nc,
                                     const Wide<E>* __restrict__ lse2_hn, const Wide<E>* __restrict__ delta_hn,
                                     Wide<E> scale, Wide<E> scale2, Stored<E>* __restrict__ dk_np,
-                                    Stored<E>* __restrict__ dv_np, Word... keep_arguments) {
+                                    Stored<E>* __restrict__ dv_np, KeepArguments... keep_arguments) {
   constexpr int TQ = S.queries, TK = S.keys;
   using W = Wide<E>;
   using Scores = ct::tile<W, ct::shape<TK, TQ>>;
@@ -237,7 +237,7 @@ __tile__ void add_key_tile(ct::tile<Wide<E>, ct::shape<TQ, TK>> p_qk,
 // FLOPs:    6 D a pair, 2 D a query
 // Bound:    the tensor cores
 // Differs from the previous rung: the scores are made again instead of read
-template <class E, table::AttentionTiles S, int D, bool Bulk, class Keep = KeepAll, class... Word>
+template <class E, table::AttentionTiles S, int D, bool Bulk, class Keep = KeepAll, class... KeepArguments>
 [[using cutile: hint(0, num_worker_warps_per_cta = S.warps, occupancy = S.occupancy)]] __tile_global__ void
 attention_backward_query_kernel(int batch, int rows, int slot_rows, int heads, int kv_heads,
                                 int group_inverse, int head_dim, bool causal, int row_stride,
@@ -248,7 +248,7 @@ attention_backward_query_kernel(int batch, int rows, int slot_rows, int heads, i
                                 const Stored<E>* __restrict__ dout_nc, const Wide<E>* __restrict__ lse_hn,
                                 Wide<E> scale, Wide<E> scale2, Wide<E>* __restrict__ lse2_hn,
                                 Wide<E>* __restrict__ delta_hn, Stored<E>* __restrict__ dq_np,
-                                Word... keep_arguments) {
+                                KeepArguments... keep_arguments) {
   constexpr int TQ = S.queries, TK = S.keys;
   using W = Wide<E>;
   using Scores = ct::tile<W, ct::shape<TQ, TK>>;

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the goldens of stage 0 anew with the interpreter baseline: run it only when the embedded names change.
+# Makes the goldens anew: stage 0's with the interpreter baseline, the trained GPT-2 with stage 1. Run it only when the
+# embedded names change.
 # Full-precision losses (repr of the doubles) and samples; times and machine are left out.
 # usage: tests/golden/make.sh [NAMES_TXT]   with the public names.txt, also the two traces on it
 set -eu

@@ -4,10 +4,8 @@
 #include <catch2/catch.hpp>
 
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <limits>
-#include <map>
 #include <set>
 #include <string>
 
@@ -18,31 +16,12 @@
 #include "tests/stage3/block_cases.hpp"
 #include "tests/stage3/device.hpp"
 #include "tests/stage3/wide_cases.hpp"
+#include "tests/support/collector.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
 
 namespace {
-
-/// Checks each result and keeps the largest error of each operation.
-struct Collector {
-  std::map<std::string, double> worst;
-  int compared = 0;
-
-  cases::Report report() {
-    return [this](const cases::CaseResult& result) {
-      INFO(result.describe());
-      CHECK(result.passed());
-      ++compared;
-      double& largest = worst[result.name.substr(0, result.name.find(' ')) + " " + result.tensor];
-      if (!(result.comparison.max_error <= largest)) largest = result.comparison.max_error;
-    };
-  }
-  void print(Dtype dtype, const char* title) const {
-    std::printf("%s %s: %d tensors\n", std::string(name_of(dtype)).c_str(), title, compared);
-    for (const auto& [operation, error] : worst) std::printf("  %-40s %.2e\n", operation.c_str(), error);
-  }
-};
 
 /// Runs a case on both and compares.
 void check_case(const cases::OpCase& c, Ops& ops, Ops& reference, Collector& collector) {
