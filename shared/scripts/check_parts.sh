@@ -51,11 +51,16 @@ whole_clang() {
   build_preset clang "$build-clang" all && ctest_in "$build-clang" -j "$jobs" -LE "$not_quick"
 }
 
+# Under the address sanitizer no two variables share a place on the stack: a block of the widest tile kernels, which hold
+# their tiles there, takes several times the usual 8 MiB. Threads get the same.
+deep_stack() { ulimit -s 65536 2>/dev/null || :; }
+
 # At least nine tenths of the quick cases run under the sanitizers too; the label no_sanitizer marks
 # executables that cannot.
 whole_sanitizers() {
   quick=$(quick_cases) || { note "how many cases the quick tests have is not known: they failed"; return 1; }
   compiler=$cxx
+  deep_stack
   build_preset sanitize "$build-sanitize" all || return 3
   ctest_in "$build-sanitize" -j "$jobs" -LE "$not_sanitized" || return 1
   these=$(cases_in "$build-sanitize/Testing/Temporary/LastTest.log")

@@ -80,6 +80,7 @@ share_clang() {
 
 share_sanitizers() {
   compiler=$cxx
+  deep_stack
   share_programs sanitizers sanitize "$not_sanitized" 2
 }
 

@@ -1,6 +1,8 @@
 // Dropout masks as tiles: Philox4x32-10 on words, drawn as model/dropout.hpp says.
 #pragma once
 
+#include <algorithm>
+
 #include "shared/model/dropout.hpp"
 #include "stage3_tiled_kernels/kernels/element_type.hpp"
 
@@ -70,7 +72,7 @@ __tile__ auto philox(FourWords<A, B, C, D> counter, Word key_0, Word key_1) {
 /// How the words of Indices neighbouring elements are drawn: Groups times 64, or a part of a group.
 template <int Indices>
 struct WordGroups {
-  static constexpr int kLanes = Indices < 16 ? Indices : 16;       ///< counters side by side
+  static constexpr int kLanes = std::min(Indices, 16);             ///< counters side by side
   static constexpr int kGroups = Indices < 64 ? 1 : Indices / 64;  ///< of 16 counters
 };
 

@@ -55,7 +55,8 @@ void check_masks() {
     for (int c = 0; c < kIndices; ++c) {
       const std::int32_t want = survives(dropout, step, 1, t, kHead, c) ? 1 : 0;
       const auto at = [](int row, int columns, int column) {
-        return static_cast<std::size_t>(row * columns + column);
+        return static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) +
+               static_cast<std::size_t>(column);
       };
       if (mask[at(t, kIndices, c)] != want || transposed[at(c, kPositions, t)] != want) ++wrong;
       dropped += 1 - want;
