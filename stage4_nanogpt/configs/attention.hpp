@@ -5,12 +5,14 @@
 
 namespace ladder::table {
 
-/// Stage 3's, but for what a draw's words need of registers. sm_90, static, by the compiler's report: the forward kernel
-/// with stage 3's tiles would spill, and the one that owns queries does not compile with three blocks a multiprocessor.
+/// Stage 3's, but for what a draw's words need of registers. sm_90: the forward kernel with stage 3's tiles would spill, by
+/// the compiler's report. The kernel that owns queries never ends once two blocks shall fit a multiprocessor: eight of
+/// eight tiles that asked for it hung on Hopper (toolkit 13.5), none of the seven that did not.
 constexpr AttentionTiles dropout_attention_tiles(int architecture, int head, AttentionPart part) {
   if (architecture == 90 && part == AttentionPart::forward)
     return head == 64 ? AttentionTiles{64, 64, 4, 3, 2, 5} : AttentionTiles{64, 64, 4, 2};
-  if (architecture == 90 && part == AttentionPart::query) return {64, 64, 4, head == 64 ? 2 : 1};
+  if (architecture == 90 && part == AttentionPart::query)
+    return head == 64 ? AttentionTiles{128, 64, 8, 1, 1, 1} : AttentionTiles{64, 64, 4, 1};
   return bulk_attention_tiles(architecture, head, part);
 }
 

@@ -7,9 +7,10 @@
 # tests/stage4/stage4_rows, _products, _model, _trained and _machine, tests/tile/test_tile_subset_gpu.
 # OUT: gets tests.log, sanitizer.log, parity.log, pytorch*.json, records.tgz and summary.txt. TEXT: what PyTorch trains
 # on. Run from the repository root: records carry a hash of the sources that lie there. PARTS="tests sanitizer parity
-# pytorch bench" chooses among the parts; `pytorch` needs torch, transformers and safetensors.
+# pytorch bench" chooses among the parts; `pytorch` needs torch, transformers and safetensors. TOOLS="memcheck racecheck
+# initcheck" chooses among the sanitizers, which may run beside each other, each with its own OUT.
 set -u
-[ $# -ge 2 ] || { sed -n '2,11p' "$0"; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,12p' "$0"; exit 2; }
 build=$1
 out=$2
 text=${3:-}
@@ -47,7 +48,7 @@ if has sanitizer; then
       try "$out/sanitizer.log" "$seconds" "$what" compute-sanitizer --tool "$tool" --report-api-errors no --error-exitcode 9 "$program" "$@"
     fi
   }
-  for tool in memcheck racecheck initcheck; do
+  for tool in ${TOOLS:-memcheck racecheck initcheck}; do
     for type in fp32 bf16; do  # without and with bulk copies
       sanitize "rows, $type" 200 stage4_rows "row kernels of every type match plain loops" -c $type
       sanitize "products, $type" 200 stage4_products "*every type*" -c $type
