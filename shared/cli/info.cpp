@@ -9,7 +9,7 @@
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/device/gpu.hpp"
-#include "shared/records/machine.hpp"
+#include "shared/records/records.hpp"
 #include "shared/stages.hpp"
 
 namespace ladder::cli {
@@ -72,8 +72,11 @@ void print(const Json& gpus) {
   if (gpus.empty()) fmt::print("gpu      none: {}\n", gpu_report(0).reason);
 }
 
-void run_info(const std::string& path) {
+/// `sources`: a source set whose hash goes into the file, empty for none: programs beside this one write records too.
+void run_info(const std::string& path, const std::string& sources) {
+  require(sources.empty() || !path.empty(), "--sources goes into a file: add --json FILE");
   require_writable_file(path);
+  const std::string hash = sources.empty() ? "" : source_hash(sources);
   Json stages_json = Json::array();
   for (const StageInfo& stage : stages()) {
     const Json json = stage_json(stage);
@@ -91,15 +94,18 @@ void run_info(const std::string& path) {
   if (path.empty()) return;
   Json json = {
       {"stages", stages_json}, {"gpus", gpus}, {"machine", to_json(machine)}, {"build", to_json(build)}};
+  if (!sources.empty()) json["sources"] = Json{{"set", sources}, {"hash", hash}};
   write_file(path, sorted(std::move(json)).dump(1) + "\n");
 }
 
 }  // namespace
 
 void add_info(CLI::App& app) {
-  const auto path = std::make_shared<std::string>();
+  const auto path = std::make_shared<std::string>(), sources = std::make_shared<std::string>();
   add_text(app, "--json", *path, "write the same as JSON").type("FILE");
-  set_action(app, [path] { run_info(*path); });
+  add_text(app, "--sources", *sources, "with --json: the hash of a source set too, as records carry it")
+      .type("SET");
+  set_action(app, [path, sources] { run_info(*path, *sources); });
 }
 
 }  // namespace ladder::cli

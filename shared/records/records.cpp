@@ -188,6 +188,7 @@ std::vector<std::string> source_set(const std::string& name) {
   }
   if (name == "interpreter") return {"shared/baseline/microgpt.py"};
   if (name == "stage0") return {"stage0_scalar_autograd"};
+  if (name == "gpt2") return {"shared/model/gpt2", "shared/model/gpt2_ops"};
   if (name == "stage3-kernels")
     return {"stage3_tiled_kernels/kernels",
             "stage3_tiled_kernels/configs",
@@ -200,7 +201,7 @@ std::vector<std::string> source_set(const std::string& name) {
   require(!entries.empty(),
           "unknown source set '{}': valid are interpreter, stage0, stage1, stage2, stage3, stage2-gpu, "
           "stage3-gpu, "
-          "stage3-kernels, stage4, stage4-gpu",
+          "stage3-kernels, stage4, stage4-gpu, gpt2",
           name);
   for (const char* model :
        {"shared/base/dtype", "shared/base/dtype_convert", "shared/base/tensor", "shared/device/communicator",

@@ -1,30 +1,36 @@
 """GPT-2 on a stage of the ladder against PyTorch, from the same weights: blocks, logits, gradients, greedy text.
 
-    python3 tests/bench/pytorch_parity.py build/ladder [--model 12x768] [--weights random,trained] [--out FILE.json]
+    python3 tests/bench/pytorch_parity.py build/ladder [--model 12x768] [--weights random,trained] [--out RECORD.json]
 
-Needs PyTorch, transformers and safetensors, which the product itself does not. For every element type T the reference is
-PyTorch in fp64 from the weights as T rounds them. The error of a tensor is the norm of its difference over the norm of the
-reference. The ladder passes where its error is within the limit of the type: in fp64 and fp32 the checker's rule,
-|e| <= tol (|ref| + rms(ref)) for every element; in tf32, bf16 and fp16 at most 1.25 times the error that PyTorch itself
-makes in that type on the same machine. Greedy text must be the same token by token; in 16 bits only until the two
-largest logits of the reference lie nearer to each other than the error measured there.
+Needs PyTorch, transformers and safetensors, which the product itself does not. For every element type T the reference
+is PyTorch in fp64, with eager attention, from the weights as T rounds them. The error of a tensor is the norm of its
+difference over the norm of the reference. The ladder passes where its error is within the limit of the type: in fp64
+and fp32 the checker's rule, |e| <= tol (|ref| + rms(ref)) for every element; in tf32, bf16 and fp16 at most 1.25 times
+the error that PyTorch itself makes in that type on the same machine, with the attention that nanoGPT runs. The loss, a
+single number, goes by the checker's rule in every type. Greedy text must be the same token by token; in 16 bits only
+until the two largest logits of the reference lie nearer to each other than the error measured there.
+
+--out writes a run record, named after the file; `ladder tables` makes a table of those in tests/bench/results.
 
 Exit codes: 0 all passed, 1 something did not, 2 bad usage, 3 a module or a GPU is missing.
 """
 import argparse
+import datetime
 import json
 import math
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 
-RATIO = 1.25  # of PyTorch's own error, in types of less than 24 bits
-TOLERANCE = {"fp64": 1e-10, "fp32": 1e-4}
+from pytorch_judgement import DTYPES, TOLERANCE, lines_of, outcome_of, record_of, write_record
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 GREEDY_TOKENS = 50
 
 
-def arguments():
+def make_parser():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ladder", type=pathlib.Path, help="the program")
     parser.add_argument("--stage", type=int, default=4)
@@ -35,11 +41,44 @@ def arguments():
     parser.add_argument("--weights", default="random", help="random, trained, or both with a comma between")
     parser.add_argument("--train-steps", type=int, default=300, help="of PyTorch, for trained weights")
     parser.add_argument("--text", type=pathlib.Path, help="what trained weights are trained on, as bytes")
-    parser.add_argument("--dtypes", default="fp64,fp32,tf32,bf16,fp16")
-    parser.add_argument("--out", type=pathlib.Path, help="a JSON file for the results")
-    options = parser.parse_args()
+    parser.add_argument("--dtypes", help=f"default: {','.join(DTYPES)}, on the CPU without tf32, which PyTorch lacks there")
+    parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa",
+                        help="of the PyTorch that is compared with: sdpa is what nanoGPT runs")
+    parser.add_argument("--out", type=pathlib.Path, help="a JSON file for the run record")
+    return parser
+
+
+def types_of(options):
+    if options.dtypes:
+        return options.dtypes.split(",")
+    return [name for name in DTYPES if options.device == "gpu" or name != "tf32"]
+
+
+def problem_with(options):
+    """What is wrong with the call, in one line; empty where nothing is."""
+    kinds, dtypes = options.weights.split(","), types_of(options)
     if not options.ladder.is_file():
-        parser.error(f"{options.ladder}: no such program")
+        return f"{options.ladder}: no such program"
+    if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", options.model):
+        return f"--model {options.model}: is not LAYERSxWIDTH, such as 12x768"
+    if unknown := [name for name in kinds if name not in ("random", "trained")]:
+        return f"--weights {unknown[0]}: valid are random and trained"
+    if unknown := [name for name in dtypes if name not in DTYPES]:
+        return f"--dtypes {unknown[0]}: valid are {', '.join(DTYPES)}"
+    if options.device == "cpu" and "tf32" in dtypes:
+        return "--dtypes tf32: PyTorch computes in fp32 there on the CPU: leave it out"
+    if "trained" in kinds and (options.text is None or not options.text.is_file()):
+        return "trained weights need --text FILE"
+    if options.out and not options.out.parent.is_dir():
+        return f"--out {options.out}: there is no such folder"
+    return ""
+
+
+def arguments():
+    options = make_parser().parse_args()
+    if problem := problem_with(options):
+        print(f"pytorch_parity: {problem}", file=sys.stderr)
+        sys.exit(2)
     return options
 
 
@@ -55,15 +94,18 @@ TYPES = {"fp64": torch.float64, "fp32": torch.float32, "tf32": torch.float32, "b
          "fp16": torch.float16}
 
 
-def make_model(options):
-    """A GPT-2 with weights that hide nothing: biases and norms are random too."""
+def config_of(options, attention="eager"):
     layers, width = (int(part) for part in options.model.split("x"))
     heads = width // 64 if width % 64 == 0 else 2
-    config = transformers.GPT2Config(
+    return transformers.GPT2Config(
         vocab_size=options.vocabulary, n_positions=options.positions, n_embd=width, n_layer=layers, n_head=heads,
-        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, attn_implementation="eager")
+        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, attn_implementation=attention)
+
+
+def make_model(options):
+    """A GPT-2 with weights that hide nothing: biases and norms are random too."""
     torch.manual_seed(42)
-    model = transformers.GPT2LMHeadModel(config)
+    model = transformers.GPT2LMHeadModel(config_of(options))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 1:
@@ -122,7 +164,9 @@ def probe_torch(model, tokens, device):
 
 
 def run_ladder(options, words):
-    done = subprocess.run([str(options.ladder), *words], capture_output=True, text=True, check=False)
+    program = str(options.ladder.resolve())
+    # In the folder of the sources, which a program that was carried to this machine looks for where it is started.
+    done = subprocess.run([program, *words], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"pytorch_parity: ladder {' '.join(words[:6])} ...: {done.stderr.strip()}")
 
@@ -160,46 +204,63 @@ def greedy_torch(model, prompt, device):
     return tokens, gaps
 
 
+def norm_error(got, want):
+    return ((got - want).norm() / (want.norm() + 1e-300)).item()
+
+
 def scaled_error(got, want):
     """The largest |e| / (|ref| + rms(ref))."""
-    if not torch.isfinite(got).all():
-        return math.inf
     rms = want.pow(2).mean().sqrt()
     return ((got - want).abs() / (want.abs() + rms + 1e-300)).max().item()
 
 
-def norm_error(got, want):
-    if not torch.isfinite(got).all():
-        return math.inf
-    return ((got - want).norm() / (want.norm() + 1e-300)).item()
+def largest_difference(got, want):
+    return (got - want).abs().max().item()
 
 
-def rounded(model, dtype):
+def measured(measure, got, want):
+    """Infinity for a result that is not finite, which no limit lets pass."""
+    value = measure(got, want)
+    return value if torch.isfinite(got).all() and math.isfinite(value) else math.inf
+
+
+def rounded(model, dtype, options, attention="eager"):
     """The model with the weights as the type rounds them, to be cast to the type or to fp64."""
-    copy = transformers.GPT2LMHeadModel(model.config).eval()
+    copy = transformers.GPT2LMHeadModel(config_of(options, attention)).eval()
     copy.load_state_dict(model.state_dict())
     return copy.to(TYPES[dtype]) if dtype in ("bf16", "fp16") else copy
 
 
-def compare_dtype(model, weights, tokens, dtype, options, device, folder):
+def probe_rivals(model, tokens, dtype, options, device):
+    """PyTorch itself in the type, by the name of its attention. In fp64 it would be the reference again: none."""
+    if dtype == "fp64":
+        return {}
     torch.backends.cuda.matmul.allow_tf32 = dtype == "tf32"
     torch.backends.cudnn.allow_tf32 = dtype == "tf32"
-    copy = rounded(model, dtype)
-    rival = probe_torch(copy if dtype != "fp64" else copy.double(), tokens, device)
-    reference_model = copy.double()
+    return {attention: probe_torch(rounded(model, dtype, options, attention), tokens, device)
+            for attention in {options.attention, "eager"}}
+
+
+def tensor_row(name, want, own, rivals, options):
+    row = {"tensor": name, "error": measured(norm_error, own[name], want),
+           "scaled": measured(scaled_error, own[name], want),
+           "difference": measured(largest_difference, own[name], want)}
+    if rivals:
+        rival = rivals[options.attention][name]
+        row.update(pytorch=measured(norm_error, rival, want), pytorch_scaled=measured(scaled_error, rival, want),
+                   pytorch_eager=measured(norm_error, rivals["eager"][name], want))
+    return row
+
+
+def compare_dtype(model, weights, tokens, dtype, options, device, folder):
+    rivals = probe_rivals(model, tokens, dtype, options, device)
+    reference_model = rounded(model, dtype, options).double()
     reference = probe_torch(reference_model, tokens, device)
     own = probe_ladder(options, weights, tokens, dtype, folder)
-    rows, passed = [], True
-    for name, want in reference.items():
-        row = {"tensor": name, "error": norm_error(own[name], want), "pytorch": norm_error(rival[name], want),
-               "largest": scaled_error(own[name], want), "pytorch_largest": scaled_error(rival[name], want)}
-        row["passed"] = (row["largest"] <= TOLERANCE[dtype] if dtype in TOLERANCE
-                         else row["error"] <= RATIO * row["pytorch"])
-        passed = passed and row["passed"]
-        rows.append(row)
+    rows = [tensor_row(name, want, own, rivals, options) for name, want in reference.items()]
     greedy = compare_greedy(reference_model, weights, tokens[:8], dtype, options, device, folder,
                             own["activation.logits"], reference["activation.logits"])
-    return {"dtype": dtype, "rows": rows, "greedy": greedy, "passed": passed and greedy["passed"]}
+    return outcome_of(rows, dtype, greedy)
 
 
 def compare_greedy(reference_model, weights, prompt, dtype, options, device, folder, own_logits, want_logits):
@@ -213,24 +274,74 @@ def compare_greedy(reference_model, weights, prompt, dtype, options, device, fol
     return {"same": same, "of": GREEDY_TOKENS, "passed": same == GREEDY_TOKENS or excused, "excused": excused}
 
 
-def summary(kind, outcome):
-    worst = {}
-    for row in outcome["rows"]:
-        group = row["tensor"].split(".")[0] if row["tensor"] != "activation.logits" else "logits"
-        ratio = row["error"] / max(row["pytorch"], 1e-300)
-        best = worst.get(group)
-        if best is None or ratio > best["ratio"]:
-            worst[group] = {"ratio": ratio, **row}
-    print(f"{kind} weights, {outcome['dtype']}: {'passed' if outcome['passed'] else 'FAILED'}, greedy "
-          f"{outcome['greedy']['same']} of {outcome['greedy']['of']}")
-    for group, row in worst.items():
-        print(f"  {group:<10} worst of PyTorch's error x {row['ratio']:.3f}: {row['error']:.3g} against "
-              f"{row['pytorch']:.3g} ({row['tensor']}); largest element {row['largest']:.3g} against "
-              f"{row['pytorch_largest']:.3g}")
-    for row in outcome["rows"]:
-        if not row["passed"]:
-            print(f"  FAILED {row['tensor']}: {row['error']:.3g}, PyTorch {row['pytorch']:.3g}")
-    sys.stdout.flush()
+def prepared(kind, options, device):
+    """A model with weights of a kind, and the tokens that it reads."""
+    model = make_model(options).eval()
+    if kind == "trained":
+        model = train(model, options, device)
+        return model, list(options.text.read_bytes()[1000:1001 + options.positions])
+    generator = torch.Generator().manual_seed(7)
+    return model, torch.randint(options.vocabulary, (options.positions + 1,), generator=generator).tolist()
+
+
+def compare_weights(kind, options, device):
+    """An outcome a type."""
+    model, tokens = prepared(kind, options, device)
+    outcomes = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        save_file({key: value.contiguous().clone() for key, value in model.state_dict().items()
+                   if key != "lm_head.weight"}, folder / "model.safetensors")
+        (folder / "config.json").write_text(model.config.to_json_string())
+        for dtype in types_of(options):
+            outcome = compare_dtype(model, folder / "model.safetensors", tokens, dtype, options, device, folder)
+            outcomes.append({"weights": kind, **outcome})
+            print("\n".join(lines_of(kind, outcome)), flush=True)
+    return outcomes
+
+
+def command_of(options):
+    """The call, with files by their names alone: where they lie is this machine's business."""
+    words = ["python3 tests/bench/pytorch_parity.py build/ladder"]
+    for name, value in vars(options).items():
+        if name not in ("ladder", "out") and value != make_parser().get_default(name):
+            shown = value.name if isinstance(value, pathlib.Path) else value
+            words.append(f"--{name.replace('_', '-')} {shown}")
+    return " ".join(words)
+
+
+def work_of(options):
+    config, kinds = config_of(options), options.weights.split(",")
+    weights = ["random weights"] if "random" in kinds else []
+    if "trained" in kinds:
+        weights.append(f"weights that PyTorch trained in fp32 for {options.train_steps} steps")
+    return (f"GPT-2 of {config.n_layer} layers, width {config.n_embd}, {config.n_head} heads, {options.positions} "
+            f"positions, {options.vocabulary} tokens; {' and '.join(weights)}; beside PyTorch {torch.__version__} "
+            f"({options.attention} attention), transformers {transformers.__version__}")
+
+
+def facts_of(options):
+    """What the program says of the machine, of its build, and of the sources that the figures depend on."""
+    sources = f"stage{options.stage}{'-gpu' if options.device == 'gpu' and options.stage >= 2 else ''}+gpt2"
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "info.json"
+        run_ladder(options, ["info", "--sources", sources, "--json", str(path)])
+        facts = json.loads(path.read_text())
+    if options.device == "cpu":
+        facts["machine"].pop("gpu", None)  # it had no part in this
+    return facts
+
+
+def record(outcomes, options):
+    layers, width = options.model.split("x")
+    shared = {"model": f"{layers} x {width}", "emulated": options.device == "cpu" and options.stage >= 2,
+              "attention": options.attention, "torch": torch.__version__, "transformers": transformers.__version__}
+    rows = [(f"{layers} x {width}, {outcome['weights']} weights, {outcome['dtype']}", {**shared, **outcome})
+            for outcome in outcomes]
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    write_record(options.out, record_of(options.out.stem, command_of(options), work_of(options), now,
+                                        facts_of(options), rows))
+    print(f"recorded {options.out}")
 
 
 def main():
@@ -239,33 +350,10 @@ def main():
         print("pytorch_parity: no GPU here: add --device cpu", file=sys.stderr)
         return 3
     device = "cuda" if options.device == "gpu" else "cpu"
-    results = {"model": options.model, "positions": options.positions, "vocabulary": options.vocabulary,
-               "torch": torch.__version__, "transformers": transformers.__version__,
-               "device": torch.cuda.get_device_name() if device == "cuda" else "cpu", "outcomes": []}
-    for kind in options.weights.split(","):
-        model = make_model(options).eval()
-        if kind == "trained":
-            if options.text is None:
-                print("pytorch_parity: trained weights need --text FILE", file=sys.stderr)
-                return 2
-            model = train(model, options, device)
-            tokens = list(options.text.read_bytes()[1000:1001 + options.positions])
-        else:
-            generator = torch.Generator().manual_seed(7)
-            tokens = torch.randint(options.vocabulary, (options.positions + 1,), generator=generator).tolist()
-        with tempfile.TemporaryDirectory() as name:
-            folder = pathlib.Path(name)
-            save_file({key: value.contiguous().clone() for key, value in model.state_dict().items()
-                       if key != "lm_head.weight"}, folder / "model.safetensors")
-            (folder / "config.json").write_text(model.config.to_json_string())
-            for dtype in options.dtypes.split(","):
-                outcome = compare_dtype(model, folder / "model.safetensors", tokens, dtype, options, device, folder)
-                outcome["weights"] = kind
-                summary(kind, outcome)
-                results["outcomes"].append(outcome)
+    outcomes = [outcome for kind in options.weights.split(",") for outcome in compare_weights(kind, options, device)]
     if options.out:
-        options.out.write_text(json.dumps(results, indent=1) + "\n")
-    return 0 if all(outcome["passed"] for outcome in results["outcomes"]) else 1
+        record(outcomes, options)
+    return 0 if all(outcome["passed"] for outcome in outcomes) else 1
 
 
 if __name__ == "__main__":
