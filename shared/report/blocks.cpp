@@ -8,6 +8,7 @@
 #include "shared/records/find_record.hpp"
 #include "shared/report/evidence.hpp"
 #include "shared/report/front_page.hpp"
+#include "shared/report/pytorch_table.hpp"
 #include "shared/report/tables.hpp"
 #include "shared/spak/item_table.hpp"
 #include "shared/spak/ladder_tables.hpp"
@@ -41,13 +42,15 @@ std::vector<std::string> split(std::string_view text, char separator) {
 /// {"model", "data"}.
 struct Words {
   std::vector<std::string> records, arguments;
+  bool may_lack = false;  ///< records that are not there are null, and no fault
 };
 
 std::vector<const Record*> records_of(const Words& words, const Records& records, const fs::path& folder) {
   std::vector<const Record*> found;
   for (const std::string& name : words.records) {
     found.push_back(find_record(name, records, folder));
-    require(found.back() != nullptr, "there is no record '{}' in {}", name, records_folder(folder).string());
+    require(found.back() != nullptr || words.may_lack, "there is no record '{}' in {}", name,
+            records_folder(folder).string());
   }
   return found;
 }
@@ -62,11 +65,9 @@ struct TableKind {
   Cells (*cells)(const std::vector<RecordRow>& rows, const std::vector<bool>& stale);
 };
 
-constexpr TableKind kTableKinds[] = {{"speedup-", "", speedup_cells},
-                                     {"parity", "", parity_cells},
-                                     {"profile-", "", profile_cells},
-                                     {"decode-", "", decode_cells},
-                                     {"", "-resources", resource_cells}};
+constexpr TableKind kTableKinds[] = {
+    {"speedup-", "", speedup_cells}, {"parity", "", parity_cells},  {"pytorch-parity", "", pytorch_cells},
+    {"profile-", "", profile_cells}, {"decode-", "", decode_cells}, {"", "-resources", resource_cells}};
 
 /// nullptr where a record of that name is no table.
 const TableKind* table_kind_of(std::string_view name) {
@@ -153,7 +154,7 @@ std::string render_times(const std::vector<std::string>& headings, const std::ve
 struct Asked {
   const std::string& block;
   const std::vector<std::string>& arguments;
-  std::vector<const Record*> records;  ///< those of its Words
+  std::vector<const Record*> records;  ///< those of its Words, null only where they may lack
   const fs::path& folder;
 };
 
@@ -193,6 +194,12 @@ Words labelled_records(const std::string& block) {
   return words;
 }
 
+/// "if run RECORD RECORD ...": the records' names are the arguments too, to say which are not there.
+Words records_if_run(const std::string& block) {
+  const std::vector<std::string> names = split(block.substr(std::string_view("if run ").size()), ' ');
+  return {names, names, true};
+}
+
 /// The rows that the block asks for, of one or several records.
 std::string render_rows(const Asked& asked) {
   const Record& first = *asked.records.front();
@@ -206,6 +213,21 @@ std::string render_records(const Asked& asked) {
   const Record& first = *asked.records.front();
   if (table_kind_of(first.name) != nullptr || asked.records.size() > 1) return render_rows(asked);
   return output_block(first, lines_of(first), asked.folder);
+}
+
+/// One table of the records that are there, and the names of those that are not.
+std::string render_if_run(const Asked& asked) {
+  std::vector<const Record*> there;
+  std::string absent;
+  for (std::size_t i = 0; i < asked.records.size(); ++i)
+    if (asked.records[i] != nullptr)
+      there.push_back(asked.records[i]);
+    else
+      absent += fmt::format("\n*Not run: there is no record `{}`.*\n", asked.arguments[i]);
+  if (there.empty()) return absent.substr(1);
+  const TableKind* kind = table_kind_of(there.front()->name);
+  require(kind != nullptr, "block '{}': record '{}' is no table", asked.block, there.front()->name);
+  return table_of(*kind, there, {}, asked.folder) + absent;
 }
 
 constexpr std::string_view kPictureBlock = "picture";
@@ -227,6 +249,7 @@ constexpr BlockKind kBlockKinds[] = {
     {"first-build-time", true, first_build_record,
      [](const Asked& a) { return render_first_build(*a.records[0]); }},
     {"rows ", false, one_record, render_rows},
+    {"if run ", false, records_if_run, render_if_run},
     {"excerpt ", false, one_record,
      [](const Asked& a) {
        return output_block(*a.records[0], excerpt_of(*a.records[0], a.arguments), a.folder);
@@ -245,7 +268,9 @@ const BlockKind& kind_of(const std::string& block) {
 std::string missing_record(const std::string& block, const Records& records, const fs::path& folder) {
   if (const std::string ladder = ladder_of_block(block); !ladder.empty())
     return fs::exists(items_path(folder, ladder + "_ladder")) ? "" : block;
-  for (const std::string& name : kind_of(block).words(block).records)
+  const Words words = kind_of(block).words(block);
+  if (words.may_lack) return {};
+  for (const std::string& name : words.records)
     if (find_record(name, records, folder) == nullptr) return name;
   return {};
 }

@@ -6,15 +6,19 @@
 #include "shared/check/tolerances.hpp"
 
 namespace ladder {
-namespace {
 
-std::string with_mark(const RecordRow& row, std::size_t i, const std::vector<bool>& stale) {
+std::string marked_name(const RecordRow& row, bool stale) {
   std::string name = row.name;
   if (row.values.value("emulated", false)) name += " (emulated)";
   if (const std::string device = row.values.value("device", std::string()); !device.empty())
     name += " (" + device + ")";
-  if (i < stale.size() && stale[i]) name += " (stale)";
-  return name;
+  return name + (stale ? " (stale)" : "");
+}
+
+namespace {
+
+std::string with_mark(const RecordRow& row, std::size_t i, const std::vector<bool>& stale) {
+  return marked_name(row, i < stale.size() && stale[i]);
 }
 
 /// A number of the row, or empty text where the row does not have it.

@@ -10,6 +10,9 @@
 
 namespace ladder {
 
+/// A row's name as tables show it: with what it ran on where the row says so, and whether it is stale.
+std::string marked_name(const RecordRow& row, bool stale);
+
 /// The table of a record of `ladder speedup` (its rows as record_rows of shared/speed/chain.hpp gives them). `stale` marks rows. How
 /// fast an emulated stage is says nothing of its kernels, so such a row is compared with no stage below it.
 Cells speedup_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});

@@ -15,6 +15,7 @@ until the two largest logits of the reference lie nearer to each other than the 
 Exit codes: 0 all passed, 1 something did not, 2 bad usage, 3 a module or a GPU is missing.
 """
 import argparse
+import copy
 import datetime
 import json
 import math
@@ -41,7 +42,7 @@ def make_parser():
     parser.add_argument("--weights", default="random", help="random, trained, or both with a comma between")
     parser.add_argument("--train-steps", type=int, default=300, help="of PyTorch, for trained weights")
     parser.add_argument("--text", type=pathlib.Path, help="what trained weights are trained on, as bytes")
-    parser.add_argument("--dtypes", help=f"default: {','.join(DTYPES)}, on the CPU without tf32, which PyTorch lacks there")
+    parser.add_argument("--dtypes", help="with commas between; unless given, all that PyTorch has: no tf32 on a CPU")
     parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa",
                         help="of the PyTorch that is compared with: sdpa is what nanoGPT runs")
     parser.add_argument("--out", type=pathlib.Path, help="a JSON file for the run record")
@@ -224,21 +225,26 @@ def measured(measure, got, want):
     return value if torch.isfinite(got).all() and math.isfinite(value) else math.inf
 
 
-def rounded(model, dtype, options, attention="eager"):
-    """The model with the weights as the type rounds them, to be cast to the type or to fp64."""
-    copy = transformers.GPT2LMHeadModel(config_of(options, attention)).eval()
-    copy.load_state_dict(model.state_dict())
-    return copy.to(TYPES[dtype]) if dtype in ("bf16", "fp16") else copy
+def with_attention(model, options, attention):
+    """The same weights with another attention: transformers chooses it when a model is made."""
+    other = transformers.GPT2LMHeadModel(config_of(options, attention)).eval()
+    other.load_state_dict(model.state_dict())
+    return other
 
 
-def probe_rivals(model, tokens, dtype, options, device):
+def rounded(model, dtype):
+    """A copy with the weights as the type rounds them, to be cast to the type or to fp64."""
+    rounded_copy = copy.deepcopy(model)
+    return rounded_copy.to(TYPES[dtype]) if dtype in ("bf16", "fp16") else rounded_copy
+
+
+def probe_rivals(models, tokens, dtype, device):
     """PyTorch itself in the type, by the name of its attention. In fp64 it would be the reference again: none."""
     if dtype == "fp64":
         return {}
     torch.backends.cuda.matmul.allow_tf32 = dtype == "tf32"
     torch.backends.cudnn.allow_tf32 = dtype == "tf32"
-    return {attention: probe_torch(rounded(model, dtype, options, attention), tokens, device)
-            for attention in {options.attention, "eager"}}
+    return {attention: probe_torch(rounded(model, dtype), tokens, device) for attention, model in models.items()}
 
 
 def tensor_row(name, want, own, rivals, options):
@@ -252,9 +258,10 @@ def tensor_row(name, want, own, rivals, options):
     return row
 
 
-def compare_dtype(model, weights, tokens, dtype, options, device, folder):
-    rivals = probe_rivals(model, tokens, dtype, options, device)
-    reference_model = rounded(model, dtype, options).double()
+def compare_dtype(models, weights, tokens, dtype, options, device, folder):
+    """`models`: PyTorch's, by the name of their attention; the eager one becomes the reference."""
+    rivals = probe_rivals(models, tokens, dtype, device)
+    reference_model = rounded(models["eager"], dtype).double()
     reference = probe_torch(reference_model, tokens, device)
     own = probe_ladder(options, weights, tokens, dtype, folder)
     rows = [tensor_row(name, want, own, rivals, options) for name, want in reference.items()]
@@ -287,6 +294,9 @@ def prepared(kind, options, device):
 def compare_weights(kind, options, device):
     """An outcome a type."""
     model, tokens = prepared(kind, options, device)
+    models = {"eager": model}
+    if options.attention != "eager":
+        models[options.attention] = with_attention(model, options, options.attention)
     outcomes = []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -294,7 +304,7 @@ def compare_weights(kind, options, device):
                    if key != "lm_head.weight"}, folder / "model.safetensors")
         (folder / "config.json").write_text(model.config.to_json_string())
         for dtype in types_of(options):
-            outcome = compare_dtype(model, folder / "model.safetensors", tokens, dtype, options, device, folder)
+            outcome = compare_dtype(models, folder / "model.safetensors", tokens, dtype, options, device, folder)
             outcomes.append({"weights": kind, **outcome})
             print("\n".join(lines_of(kind, outcome)), flush=True)
     return outcomes
@@ -315,8 +325,8 @@ def work_of(options):
     weights = ["random weights"] if "random" in kinds else []
     if "trained" in kinds:
         weights.append(f"weights that PyTorch trained in fp32 for {options.train_steps} steps")
-    return (f"GPT-2 of {config.n_layer} layers, width {config.n_embd}, {config.n_head} heads, {options.positions} "
-            f"positions, {options.vocabulary} tokens; {' and '.join(weights)}; beside PyTorch {torch.__version__} "
+    return (f"GPT-2 of {config.n_layer} layers, width {config.n_embd}, heads of {config.n_embd // config.n_head}, "
+            f"{options.positions} positions, {options.vocabulary} tokens; {' and '.join(weights)}; beside PyTorch {torch.__version__} "
             f"({options.attention} attention), transformers {transformers.__version__}")
 
 

@@ -5,10 +5,10 @@
 #
 # BUILD: a build folder of the `gpu` preset, made here or carried here (see tests/stage3/gpu_run.sh). Needed of it: ladder,
 # tests/stage4/stage4_rows, _products, _model, _trained and _machine, tests/tile/test_tile_subset_gpu.
-# OUT: gets tests.log, sanitizer.log, parity.log, pytorch*.json, records.tgz and summary.txt. TEXT: what PyTorch trains
-# on. Run from the repository root: records carry a hash of the sources that lie there. PARTS="tests sanitizer parity
-# pytorch bench" chooses among the parts; `pytorch` needs torch, transformers and safetensors. TOOLS="memcheck racecheck
-# initcheck" chooses among the sanitizers, which may run beside each other, each with its own OUT.
+# OUT: gets tests.log, sanitizer.log, parity.log, records.tgz and summary.txt. TEXT: what PyTorch trains on. Run from the
+# repository root: records carry a hash of the sources that lie there. PARTS="tests sanitizer parity pytorch bench"
+# chooses among the parts; `pytorch` needs torch, transformers and safetensors. TOOLS="memcheck racecheck initcheck"
+# chooses among the sanitizers, which may run beside each other, each with its own OUT.
 set -u
 [ $# -ge 2 ] || { sed -n '2,12p' "$0"; exit 2; }
 build=$1
@@ -73,11 +73,11 @@ if has pytorch; then
   # shellcheck disable=SC2086
   {
     try "$out/parity.log" 300 "12 x 768 beside PyTorch" python3 tests/bench/pytorch_parity.py "$ladder" \
-      --weights $weights $stream --out "$out/pytorch-12x768.json"
+      --weights $weights $stream --out "$results/pytorch-parity-12x768-$card.json"
     try "$out/parity.log" 120 "2 x 64 beside PyTorch" python3 tests/bench/pytorch_parity.py "$ladder" --model 2x64 \
-      --positions 64 --vocabulary 300 --weights $weights $stream --out "$out/pytorch-2x64.json"
+      --positions 64 --vocabulary 300 --weights $weights $stream --out "$results/pytorch-parity-2x64-$card.json"
   }
-  grep -E 'weights, |worst of|FAILED' "$out/parity.log" | tail -n 120 >>"$summary"
+  grep -E 'weights, |worst element|FAILED' "$out/parity.log" | tail -n 120 >>"$summary"
 fi
 
 if has bench; then
