@@ -28,7 +28,8 @@ import tempfile
 from pytorch_judgement import DTYPES, TOLERANCE, lines_of, outcome_of, record_of, write_record
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-GREEDY_TOKENS = 50
+PROMPT_TOKENS, GREEDY_TOKENS = 8, 50
+TEXT_START = 1000  # where in a text the tokens lie that trained weights read
 
 
 def make_parser():
@@ -55,24 +56,37 @@ def types_of(options):
     return [name for name in DTYPES if options.device == "gpu" or name != "tf32"]
 
 
+def problem_with_model(options):
+    size = re.fullmatch(r"[1-9]\d*x([1-9]\d*)", options.model)
+    if not size or int(size[1]) % 2 != 0:
+        return f"--model {options.model}: is not LAYERSxWIDTH with an even width, such as 12x768"
+    if options.positions < PROMPT_TOKENS + GREEDY_TOKENS:
+        return f"--positions {options.positions}: greedy text needs {PROMPT_TOKENS + GREEDY_TOKENS}"
+    if "trained" not in options.weights.split(","):
+        return "" if options.vocabulary >= 2 else f"--vocabulary {options.vocabulary}: must be 2 or more"
+    if options.vocabulary < 256:
+        return f"--vocabulary {options.vocabulary}: trained weights read bytes and need 256 or more"
+    if options.text is None or not options.text.is_file():
+        return "trained weights need --text FILE"
+    if options.text.stat().st_size < TEXT_START + options.positions + 2:
+        return f"--text {options.text}: is shorter than {TEXT_START + options.positions + 2} bytes"
+    return ""
+
+
 def problem_with(options):
     """What is wrong with the call, in one line; empty where nothing is."""
     kinds, dtypes = options.weights.split(","), types_of(options)
     if not options.ladder.is_file():
         return f"{options.ladder}: no such program"
-    if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", options.model):
-        return f"--model {options.model}: is not LAYERSxWIDTH, such as 12x768"
     if unknown := [name for name in kinds if name not in ("random", "trained")]:
         return f"--weights {unknown[0]}: valid are random and trained"
     if unknown := [name for name in dtypes if name not in DTYPES]:
         return f"--dtypes {unknown[0]}: valid are {', '.join(DTYPES)}"
     if options.device == "cpu" and "tf32" in dtypes:
         return "--dtypes tf32: PyTorch computes in fp32 there on the CPU: leave it out"
-    if "trained" in kinds and (options.text is None or not options.text.is_file()):
-        return "trained weights need --text FILE"
     if options.out and not options.out.parent.is_dir():
         return f"--out {options.out}: there is no such folder"
-    return ""
+    return problem_with_model(options)
 
 
 def arguments():
@@ -265,7 +279,7 @@ def compare_dtype(models, weights, tokens, dtype, options, device, folder):
     reference = probe_torch(reference_model, tokens, device)
     own = probe_ladder(options, weights, tokens, dtype, folder)
     rows = [tensor_row(name, want, own, rivals, options) for name, want in reference.items()]
-    greedy = compare_greedy(reference_model, weights, tokens[:8], dtype, options, device, folder,
+    greedy = compare_greedy(reference_model, weights, tokens[:PROMPT_TOKENS], dtype, options, device, folder,
                             own["activation.logits"], reference["activation.logits"])
     return outcome_of(rows, dtype, greedy)
 
@@ -286,7 +300,7 @@ def prepared(kind, options, device):
     model = make_model(options).eval()
     if kind == "trained":
         model = train(model, options, device)
-        return model, list(options.text.read_bytes()[1000:1001 + options.positions])
+        return model, list(options.text.read_bytes()[TEXT_START:TEXT_START + options.positions + 1])
     generator = torch.Generator().manual_seed(7)
     return model, torch.randint(options.vocabulary, (options.positions + 1,), generator=generator).tolist()
 
@@ -326,8 +340,9 @@ def work_of(options):
     if "trained" in kinds:
         weights.append(f"weights that PyTorch trained in fp32 for {options.train_steps} steps")
     return (f"GPT-2 of {config.n_layer} layers, width {config.n_embd}, heads of {config.n_embd // config.n_head}, "
-            f"{options.positions} positions, {options.vocabulary} tokens; {' and '.join(weights)}; beside PyTorch {torch.__version__} "
-            f"({options.attention} attention), transformers {transformers.__version__}")
+            f"{options.positions} positions, {options.vocabulary} tokens; {' and '.join(weights)}; "
+            f"beside PyTorch {torch.__version__} ({options.attention} attention), "
+            f"transformers {transformers.__version__}")
 
 
 def facts_of(options):

@@ -63,10 +63,12 @@ TEST_CASE("tile-trace prints, writes and draws one block") {
 
 TEST_CASE("info says what runs here") {
   const TemporaryFolder folder;
-  const std::string out = succeed(folder, {"info", "--json", "info.json"}).out;
+  const std::string out = succeed(folder, {"info", "--json", "info.json", "--sources", "stage0"}).out;
   CHECK_THAT(out, Contains("scalar autograd") && Contains("CPU tensors") && Contains("machine") &&
                       Contains("build"));
   const Json json = json_of(folder / "info.json");
+  CHECK(json["sources"]["set"].get<std::string>() == "stage0");
+  CHECK(json["sources"]["hash"].get<std::string>().size() == 16);
   CHECK(json.at("stages").size() >= 2);
   CHECK(json.at("stages")[0].at("runs") == "yes");
   for (const Json& gpu : json.at("gpus")) {  // every card has a line of its own

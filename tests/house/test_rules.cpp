@@ -116,6 +116,7 @@ TEST_CASE("markers: open, unknown, nested and malformed ones are found") {
   CHECK(faults("<!-- generated: speedup-micro speedup-macro -->\n" + close).size() == 1);
   CHECK(faults("<!-- generated: times a: speedup-micro | b c: speedup-micro -->\n" + close).empty());
   CHECK(faults("<!-- generated: times a: speedup-micro | b c: speedup-macro -->\n" + close).size() == 1);
+  CHECK(faults("<!-- generated: if run speedup-micro speedup-macro -->\n" + close).empty());
   CHECK(faults("<!-- generated: ladder -->\n" + close).size() == 1);  // speedup-small of no card
   CHECK(marker_faults({{"README.md", "<!-- generated: ladder -->\n" + close},
                        record,
