@@ -58,6 +58,23 @@ OpCase low_logits(const Batch& batch, int V, bool with_gradient) {
   return c;
 }
 
+/// Two likely entries, a target and 50,000 unlikely ones, of which 128 together are less than half of the last digit of a
+/// sum in fp32, and all together 400 times as much.
+OpCase long_tail(const Batch& batch, bool with_gradient) {
+  constexpr int kEntries = 50257;
+  OpCase c = cross_entropy(batch, kEntries, 1.0, with_gradient, 3);
+  c.shape += " in a long tail";
+  c.forward = nullptr;
+  std::vector<double>& logits = c.values.at("logits");
+  std::fill(logits.begin(), logits.end(), -20.875);
+  for (int n = 0; n < batch.rows(); ++n) {
+    const auto row = logits.begin() + std::ptrdiff_t{n} * kEntries;
+    row[0] = row[1] = 0.0;
+    row[std::max(batch.targets_n[static_cast<std::size_t>(n)], 2)] = -3.0;
+  }
+  return c;
+}
+
 }  // namespace
 
 std::vector<OpCase> loss_cases(Layout layout) {
@@ -71,6 +88,7 @@ std::vector<OpCase> loss_cases(Layout layout) {
     cases.push_back(cross_entropy(random_batch({16, 3}, 65, 16, layout), 65, 0.5, with_gradient, 3, 63));
     cases.push_back(cross_entropy(random_batch({5, 9}, 33, 16, layout), 33, 0.125, with_gradient, 1e4, 15));
     cases.push_back(low_logits(random_batch({7, 0, 4}, 27, 16, layout), 27, with_gradient));
+    cases.push_back(long_tail(random_batch({2}, 27, 2, layout), with_gradient));
   }
   return cases;
 }

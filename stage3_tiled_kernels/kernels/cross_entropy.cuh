@@ -9,6 +9,17 @@
 
 namespace ladder::LADDER_SIDE::stage3 {
 
+/// sum = shrink sum + added, with what the addition rounds away in `lost` (Knuth's two-sum). The vocabulary is long and
+/// most of it unlikely: a tile of words may be less than half of the sum's last digit, and hundreds of them are not.
+template <class Column>
+__tile__ void add_to_long_sum(Column& sum, Column& lost, Column shrink, Column added) {
+  const Column before = sum * shrink;
+  const Column after = before + added;
+  const Column arrived = after - before;
+  lost = lost * shrink + ((before - (after - arrived)) + (added - arrived));
+  sum = after;
+}
+
 // Computes: loss_n = weight * (log sum_v exp(logits) - logits[target]), weight = scale / length of
 //           the row's sequence; dlogits_nv = weight * (softmax(logits) - onehot(target)), over
 //           logits_nv when with_gradient
@@ -38,17 +49,19 @@ __tile_global__ void cross_entropy_kernel(int rows, int vocabulary, int columns,
 
   auto largest = ct::full<Column>(kBelowAll<W>);
   auto sum = ct::zeros<Column>();
+  auto lost = ct::zeros<Column>();
   auto chosen = ct::zeros<Column>();
   for (int j : ct::irange(0, tiles)) {
     const auto v = row_of_indices<TV>(j * TV);
     const auto z = ct::select(v < vocabulary, ct::element_cast<W>(logits.load_masked(tile, j)),
                               ct::full<Tile>(kBelowAll<W>));
     const auto highest = ct::max(largest, ct::reduce_max<1>(z));
-    sum = sum * ct::exp2((largest - highest) * static_cast<W>(kLog2E)) +
-          ct::sum<1>(ct::exp2((z - highest) * static_cast<W>(kLog2E)));
+    const Column shrink = ct::exp2((largest - highest) * static_cast<W>(kLog2E));
+    add_to_long_sum<Column>(sum, lost, shrink, ct::sum<1>(ct::exp2((z - highest) * static_cast<W>(kLog2E))));
     chosen = chosen + ct::sum<1>(ct::select(v == target, z, ct::zeros<Tile>()));
     largest = highest;
   }
+  sum = sum + lost;
   const auto loss = weight * (ct::log(sum) - (chosen - largest));
   vector<TN>(loss_n, rows)
       .store_masked(ct::reshape<ct::shape<TN>>(ct::select(valid, loss, ct::zeros<Column>())), tile);
