@@ -7,6 +7,7 @@
 
 #include "shared/base/json.hpp"
 #include "shared/base/process.hpp"
+#include "shared/train/checkpoint.hpp"
 #include "tests/support/gpt2_files.hpp"
 
 using namespace ladder;
@@ -209,6 +210,23 @@ TEST_CASE("a temperature next to 0 gives the greedy text") {
     return succeed(folder, call).out;
   };
   CHECK(sample("--temperature", "1e-320") == sample("--greedy", nullptr));
+}
+
+TEST_CASE("tokens that only round a saved model's vocabulary up are never drawn") {
+  const TemporaryFolder folder;
+  save_model(folder / "w",
+             {small_gpt2(), std::make_shared<NumberTokenizer>(3), gpt2_parameters(small_gpt2())},
+             Dtype::fp32);
+  for (const std::vector<std::string>& way :
+       std::vector<std::vector<std::string>>{{"--temperature", "1000"}, {"--greedy"}}) {
+    std::vector<std::string> call = {"sample",       "--weights", "w",      "--tokens", "1",
+                                     "--max-tokens", "60",        "--json", "s.json"};
+    call.insert(call.end(), way.begin(), way.end());
+    succeed(folder, call);
+    const Json json = json_of(folder / "s.json");
+    CHECK(json.at("tokens").size() == 61);
+    for (const Json& token : json.at("tokens")) CHECK(token.get<int>() < 3);
+  }
 }
 
 TEST_CASE("a GPT-2 is described with its choices") {
