@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "shared/base/error.hpp"
+#include "shared/train/engine_memory.hpp"
 #include "shared/train/ops_engine.hpp"
 #include "stage0_scalar_autograd/engine.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "stage2_naive_cuda/ops_cuda.hpp"
+#include "stage3_tiled_kernels/configs/attention.hpp"
 #include "stage3_tiled_kernels/one_launch/fused_step.hpp"
 #include "stage3_tiled_kernels/one_launch/one_launch.hpp"
 #include "stage3_tiled_kernels/ops_tile.hpp"
@@ -23,7 +25,27 @@ struct Entry {
   StageInfo info;
   Maker make;                   ///< where the stage has a model of its own
   OpsMaker make_ops = nullptr;  ///< where it shares the model text
+  /// Throws InputError for a shape that the stage's kernels do not know; null where they know all.
+  void (*check_shape)(const GptConfig& config, Dtype dtype) = nullptr;
 };
+
+void require_no_groups(const GptConfig& config, Dtype) {
+  require(config.kv_heads() == config.n_head,
+          "stage 0 has no grouped-query attention: use --n-kv-head {} or a stage from 1 on", config.n_head);
+}
+
+/// What the tile kernels of attention say themselves, but only at their first launch.
+void require_tile_heads(const GptConfig& config, Dtype dtype) {
+  const int size = config.head_dim();
+  require(table::head_class(size, Precision::of(dtype).activation) != 0,
+          "no kernel for head size {} in {} (--n-embd {} over --n-head {}): there are kernels for 1 to 64 in "
+          "every type, and up to 128 in fp32 and bf16",
+          size, name_of(dtype), config.n_embd, config.n_head);
+  const int group = config.n_head / config.kv_heads();
+  require(std::int64_t{config.n_head} * group <= 1 << 16,
+          "--n-head {} in groups of {} (--n-kv-head): their product may be at most 65536", config.n_head,
+          group);
+}
 
 /// A variant that never has all gradients in one place, and so no norm of them.
 void require_no_clipping(const char* flag, const EngineOptions& options) {
@@ -70,7 +92,9 @@ const std::vector<Entry>& entries() {
         "stage0_scalar_autograd",
         {Dtype::fp64},
         false},
-       [](const GptConfig& config, const EngineOptions&) { return stage0::make_engine(config); }},
+       [](const GptConfig& config, const EngineOptions&) { return stage0::make_engine(config); },
+       nullptr,
+       require_no_groups},
       {{1,
         "CPU tensors",
         "Eigen matrices, backward passes derived by hand",
@@ -104,7 +128,8 @@ const std::vector<Entry>& entries() {
        nullptr,
        [](const EngineOptions& options) {
          return make_tile_ops(options.dtype, options.device, options.threads);
-       }},
+       },
+       require_tile_heads},
       {{4,
         "nanoGPT",
         "GPT-2 in tiles: LayerNorm, GELU, dropout, bf16 with master weights",
@@ -116,7 +141,8 @@ const std::vector<Entry>& entries() {
        nullptr,
        [](const EngineOptions& options) {
          return make_nano_ops(options.dtype, options.device, options.threads);
-       }},
+       },
+       require_tile_heads},
   };
   return all;
 }
@@ -187,16 +213,37 @@ void require_architecture(const StageInfo& info, const GptConfig& config) {
       fmt::format("stage {} ({}) does not run GPT-2: its stages are {}", info.number, info.name, valid));
 }
 
-}  // namespace
+struct EngineMaker {
+  const Entry& entry;
+  const Variant* variant;  ///< null: the stage's own engine
+};
 
-std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options) {
+/// Throws InputError for what make_engine refuses.
+EngineMaker find_maker(int stage, const GptConfig& config, const EngineOptions& options) {
   const Entry& entry = find_usable(stage, options);
   require_architecture(entry.info, config);
+  if (entry.check_shape != nullptr) entry.check_shape(config, options.dtype);
   const Variant* variant = options.variant.empty() ? nullptr : &find_variant(stage, options.variant);
   if (variant != nullptr) variant->check(config, options);
   require(options.communicator->ranks() == 1 || (entry.make_ops != nullptr && variant == nullptr),
           "stage {}{} trains alone, not as one of {} ranks", stage,
           variant == nullptr ? "" : ", " + variant->name, options.communicator->ranks());
+  return {entry, variant};
+}
+
+}  // namespace
+
+EngineNeeds engine_needs(int stage, const GptConfig& config, const EngineOptions& options) {
+  const Entry& entry = find_maker(stage, config, options).entry;
+  // A scalar is a number and its gradient on the tape, and Adam's two moments.
+  if (entry.make_ops == nullptr) return {false, true, 4 * sizeof(double) * parameter_count(config)};
+  const std::unique_ptr<Ops> ops = entry.make_ops(options);
+  return {ops->emulated(), !entry.info.gpu || ops->emulated(),
+          ops_engine_bytes(config, *ops, options.max_batch, options.grad_accum)};
+}
+
+std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options) {
+  const auto [entry, variant] = find_maker(stage, config, options);
   auto engine = entry.make != nullptr ? entry.make(config, options)
                                       : make_ops_engine(config, entry.make_ops(options), options.max_batch,
                                                         options.communicator);

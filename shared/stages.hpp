@@ -63,6 +63,17 @@ struct EngineOptions {
 /// or cannot train this; MachineError when the machine cannot run it.
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options);
 
+/// What an Engine is going to take of its memory, the GPU's or the host's.
+struct EngineNeeds {
+  bool emulated = false;  ///< a GPU stage on the CPU model
+  bool on_host = false;
+  std::size_t bytes = 0;  ///< about, never more than it takes
+};
+
+/// Of the engine that make_engine makes from the same arguments, with the same errors but for that of missing memory;
+/// nothing that depends on the size of the model is taken.
+EngineNeeds engine_needs(int stage, const GptConfig& config, const EngineOptions& options);
+
 class Ops;
 
 /// The operations of a stage from 1 on, without the model; the same errors, and InputError for stage 0, which has none.

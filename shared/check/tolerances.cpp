@@ -19,8 +19,7 @@ std::vector<Tolerance> build() {
        1.8e-14, "only the order of sums differs; largest on an H200, over 1,024 positions"},
       {"operation", Dtype::fp32, kSameInputs, Rule::scaled, 1e-5, 8.6e-6,
        "rounding of sums of some hundred terms; largest in dv of the first of 257 positions, to which all "
-       "three heads "
-       "add, with dropout 0.5: 1.6 roundings of its terms"},
+       "three heads add, with dropout 0.5: 1.6 roundings of its terms"},
       {"operation", Dtype::tf32, kSameInputs, Rule::scaled, 2e-3, 5.0e-4,
        "operands of products have 11 bits"},
       {"operation", Dtype::fp16, kSameInputs, Rule::scaled, 2e-3, 5.5e-4,

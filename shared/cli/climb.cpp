@@ -128,6 +128,12 @@ std::vector<ChainRow> race(const ClimbFlags& flags, const RunSettings& settings,
                    [&](const std::string& text) { status.show(text); });
 }
 
+/// Why a rung that ran has nothing to be compared with: no row shall look as if something was proven.
+std::string unproven_because(const Rung& rung) {
+  return rung.below < 0 ? ": not proven, nothing stands below it"
+                        : ": not proven, the stage below did not run";
+}
+
 /// The parity table: the interpreter's line, then one a rung.
 std::vector<RecordRow> parity_rows(const std::vector<Climber>& climbers, const std::vector<ChainRow>& chain,
                                    bool& passed) {
@@ -146,7 +152,7 @@ std::vector<RecordRow> parity_rows(const std::vector<Climber>& climbers, const s
     if (!climber.engine)
       rows.push_back({name + ": not run, " + climber.not_run, "", "", nothing});
     else if (report.findings.empty())
-      rows.push_back({name + ": nothing below it ran", "", "", nothing});
+      rows.push_back({name + unproven_because(climber.rung), "", "", nothing});
     else
       rows.push_back({name + " against " + report.lower, "", "", summary_of(report)});
     if (climber.engine && !report.findings.empty() && !report.passed()) {
@@ -316,7 +322,7 @@ void run_climb(const ClimbFlags& flags) {
     parity.push_back(parity_rows(climb.climbers, first ? chain : std::vector<ChainRow>(), report.passed));
     add_model(climb, parity_cells(parity.back()), report);
   }
-  for (const ChainRow& row : chain) report.passed = report.passed && (!row.not_run.empty() || row.proven);
+  for (const ChainRow& row : chain) report.passed = report.passed && !row.failed();
   report.rows = record_rows(chain, false);
   report.speedup = speedup_cells(report.rows);
   print_tables(report, climbs, race_steps(flags, settings.front().train.steps));

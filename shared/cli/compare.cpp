@@ -1,5 +1,6 @@
 // ladder compare: trained weights on two sides, file by file.
 #include <algorithm>
+#include <cstdio>
 #include <memory>
 #include <optional>
 
@@ -51,9 +52,14 @@ Dtype widest(const StageInfo& stage) {
   return has_double ? Dtype::fp64 : stage.dtypes.front();
 }
 
+/// What runs a model on either side.
+struct TwoPlaces {
+  Place upper, lower;
+};
+
 /// The lower side is --from in its widest type, the upper one --to in --dtype. Unless they are named: stage 1, and the
 /// highest stage that runs the model here; one that would be emulated, which may take hours, must be asked for.
-std::pair<Side, Side> sides_of(const CompareFlags& flags, const GptConfig& model) {
+TwoPlaces places_of(const CompareFlags& flags, const GptConfig& model) {
   int highest = 1;
   for (const StageInfo& stage : stages())
     if (runs(stage, model) && (!stage.gpu || runs_on_gpu(flags.device))) highest = stage.number;
@@ -61,8 +67,23 @@ std::pair<Side, Side> sides_of(const CompareFlags& flags, const GptConfig& model
   const StageInfo& lower_stage = find_stage(flags.from.value_or(std::min(1, upper)));
   const StageInfo& upper_stage = find_stage(upper);
   const Dtype dtype = flags.dtype.empty() ? upper_stage.dtypes.front() : parse_dtype(flags.dtype);
-  return {side_of(upper_stage.number, dtype, flags.device, flags.threads),
-          side_of(lower_stage.number, widest(lower_stage), flags.device, flags.threads)};
+  const auto place = [&](const StageInfo& stage, Dtype type) {
+    EngineOptions options;
+    options.dtype = type;
+    options.device = device_of(stage.number, flags.device);
+    options.threads = flags.threads;
+    return Place{stage.number, options};
+  };
+  return {place(upper_stage, dtype), place(lower_stage, widest(lower_stage))};
+}
+
+Side side_of(const Place& place) {
+  return ladder::side_of(place.stage, place.options.dtype, place.options.device, place.options.threads);
+}
+
+/// Throws what the walk would throw for a side that cannot run the model, before anything is printed.
+void require_sides(const TwoPlaces& places, const GptConfig& model) {
+  for (const Place& place : {places.upper, places.lower}) engine_needs(place.stage, model, place.options);
 }
 
 WalkOptions walk_options(const CompareFlags& flags, const SavedModel& saved) {
@@ -70,9 +91,13 @@ WalkOptions walk_options(const CompareFlags& flags, const SavedModel& saved) {
   require_tokens(flags.tokens, saved.model);
   WalkOptions options;
   options.prompt = flags.tokens;
-  if (options.prompt.empty()) options.prompt = tokenizer.encode(decode_utf8(flags.prompt, "--prompt"));
+  if (options.prompt.empty()) options.prompt = tokenizer.encode(decode_prompt(flags.prompt));
   if (flags.tokens.empty() && (tokenizer.has_bos() || options.prompt.empty()))
     options.prompt.insert(options.prompt.begin(), tokenizer.start_token());
+  require(saved.model.architecture == Architecture::gpt2 ||
+              options.prompt.size() <= static_cast<std::size_t>(saved.model.block_size),
+          "the prompt has {} tokens: this model's block holds {}", options.prompt.size(),
+          saved.model.block_size);
   options.max_tokens = flags.max_tokens;
   options.samples = flags.samples;
   options.seed = static_cast<std::uint64_t>(flags.seed);
@@ -160,12 +185,17 @@ void add_pytorch(const std::string& file, const Side& upper, const SavedModel& s
 }
 
 Outcome compare_file(const std::string& file, const CompareFlags& flags) {
-  const SavedModel saved = load_weights(file, flags.shape);
+  TwoPlaces places{};
+  const SavedModel saved = load_weights(file, flags.shape, [&](const GptConfig& model) {
+    places = places_of(flags, model);
+    require_sides(places, model);
+  });
   require(flags.with.empty() || saved.model.architecture == Architecture::gpt2,
           "--with pytorch: {} holds a microGPT, the script knows GPT-2", file);
-  const auto [upper, lower] = sides_of(flags, saved.model);
+  const Side upper = side_of(places.upper), lower = side_of(places.lower);
   const WalkOptions options = walk_options(flags, saved);
   fmt::print("{}: {}\n", file, describe(saved.model));
+  std::fflush(stdout);
   const ModelWalk walk = walk_model(upper, lower, saved, options);
   print_walk(walk, options.prompt.size());
   Outcome outcome{"", json_of(walk)};

@@ -22,15 +22,18 @@ void run_logits(const LogitsFlags& flags) {
   const Place place = resolve_place(flags.place);
   require_distinct_outputs(model_files(flags.weights.path), {flags.json});
   require_writable_file(flags.json);
-  const SavedModel saved = load_weights(flags.weights.path, flags.weights.shape);
+  const SavedModel saved = load_weights(flags.weights, place);
   const int vocabulary = saved.model.vocab_size;
   require(static_cast<int>(flags.tokens.size()) <= saved.model.block_size,
           "--tokens: {} were given, this model's block holds {}", flags.tokens.size(),
           saved.model.block_size);
   require_tokens(flags.tokens, saved.model);
+  require_finite(saved.parameters, flags.weights.path);
   const std::unique_ptr<Engine> engine = make_engine(place.stage, saved.model, place.options);
   engine->load_parameters(saved.parameters);
   const std::vector<double> logits = engine->logits(flags.tokens);
+  const int positions = static_cast<int>(flags.tokens.size());
+  require_finite({{"logits", {positions, vocabulary}, logits}}, flags.weights.path);
   Json rows = Json::array();
   for (std::size_t t = 0; t < flags.tokens.size(); ++t) {
     const auto first = logits.begin() + static_cast<std::ptrdiff_t>(t) * vocabulary;

@@ -96,7 +96,14 @@ void run_prepare(const PrepareFlags& flags) {
     prepare_characters(flags);
   else
     prepare_bpe(flags);
-  fmt::print("train on them with: ladder train --preset small --data {}\n", flags.out);
+  // GPT-2's own sizes take a GPU; the smallest preset shows within seconds that the files train.
+  if (flags.tokenizer.empty())
+    fmt::print("train on them with: ladder train --preset small --data {}\n", flags.out);
+  else
+    fmt::print(
+        "train on them with: ladder train --stage 1 --preset tiny --data {0}, "
+        "on a GPU: ladder train --stage 4 --dtype bf16 --preset gpt2 --data {0}\n",
+        flags.out);
 }
 
 }  // namespace

@@ -49,12 +49,16 @@ void run_probe(const ProbeFlags& flags) {
   const Place place = resolve_place(flags.place);
   require_distinct_outputs(model_files(flags.weights.path), {flags.out});
   require_writable_file(flags.out);
-  const SavedModel saved = load_weights(flags.weights.path, flags.weights.shape);
+  const SavedModel saved = load_weights(flags.weights, place);
   const Sequence sequence = sequence_of(flags.tokens, saved.model);
+  require_finite(saved.parameters, flags.weights.path);
   const std::unique_ptr<Engine> engine = make_engine(place.stage, saved.model, place.options);
   engine->load_parameters(saved.parameters);
   const Probe probe =
       engine->probe(make_batch(std::span(&sequence, 1), engine->layout(), saved.model.block_size));
+  require_finite(probe.activations, flags.weights.path);
+  require_finite({{"loss", {1}, std::vector{probe.loss}}}, flags.weights.path);
+  require_finite(probe.gradients, flags.weights.path);
   fmt::print("loss {}\n", probe.loss);
   for (const NamedTensor& tensor : probe.activations) fmt::print("activation.{}\n", tensor.name);
   for (const NamedTensor& tensor : probe.gradients) fmt::print("gradient.{}\n", tensor.name);

@@ -55,7 +55,7 @@ std::vector<std::int32_t> prompt_tokens(const SampleFlags& flags, const SavedMod
   if (!flags.tokens.empty()) return flags.tokens;
   const Tokenizer& tokenizer = *saved.tokenizer;
   std::vector<std::int32_t> tokens;
-  const std::u32string prompt = decode_utf8(flags.prompt, "--prompt");
+  const std::u32string prompt = decode_prompt(flags.prompt);
   if (tokenizer.has_bos() || prompt.empty()) tokens.push_back(tokenizer.start_token());
   const std::vector<std::int32_t> ids = tokenizer.encode(prompt);
   tokens.insert(tokens.end(), ids.begin(), ids.end());
@@ -117,7 +117,7 @@ void run_sample(const SampleFlags& flags) {
   const Place place = resolve_place(flags.place);
   require_distinct_outputs(model_files(flags.weights.path), {flags.json});
   require_writable_file(flags.json);
-  SavedModel saved = load_weights(flags.weights.path, flags.weights.shape);
+  SavedModel saved = load_weights(flags.weights, place);
   const std::unique_ptr<Engine> engine = make_engine(place.stage, saved.model, place.options);
   engine->load_parameters(saved.parameters);
   saved.parameters = {};  // a copy of the model that nothing reads again

@@ -70,6 +70,14 @@ void require_equal_settings(const Json& asked, const Json& saved) {
             asked.at(name).dump(), value.dump());
 }
 
+/// "GPT-2, GELU by erf, without biases, dropout 0.2: "; nothing of a microGPT, which has no choices.
+std::string gpt2_words(const GptConfig& model) {
+  if (model.architecture != Architecture::gpt2) return "";
+  return fmt::format("GPT-2, GELU by {}, {} biases, {}: ", name_of(model.gelu),
+                     model.bias ? "with" : "without",
+                     model.dropout > 0.0 ? fmt::format("dropout {}", model.dropout) : "no dropout");
+}
+
 }  // namespace
 
 void add_place_flags(CLI::App& app, PlaceFlags& flags) {
@@ -194,9 +202,9 @@ std::string describe(const Place& place) {
 std::string describe(const GptConfig& model) {
   const std::string kv =
       model.kv_heads() == model.n_head ? "" : fmt::format(" over {} key/value heads", model.kv_heads());
-  return fmt::format("{} layer{}, width {}, {} head{}{}, {} positions, {} tokens: {} parameters",
-                     model.n_layer, model.n_layer == 1 ? "" : "s", model.n_embd, model.n_head,
-                     model.n_head == 1 ? "" : "s", kv, model.block_size, model.vocab_size,
+  return fmt::format("{}{} layer{}, width {}, {} head{}{}, {} positions, {} tokens: {} parameters",
+                     gpt2_words(model), model.n_layer, model.n_layer == 1 ? "" : "s", model.n_embd,
+                     model.n_head, model.n_head == 1 ? "" : "s", kv, model.block_size, model.vocab_size,
                      parameter_count(model));
 }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <map>
 #include <memory>
 
 #include "shared/base/error.hpp"
@@ -15,7 +14,7 @@
 #include "shared/cli/options.hpp"
 #include "shared/cli/progress.hpp"
 #include "shared/cli/settings.hpp"
-#include "shared/data/token_files.hpp"
+#include "shared/cli/train_session.hpp"
 #include "shared/model/config_json.hpp"
 #include "shared/records/machine.hpp"
 #include "shared/records/run_trace.hpp"
@@ -28,149 +27,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct TrainFlags {
-  PlaceFlags place;
-  RunFlags run;
-  std::optional<int> samples;
-  std::optional<double> temperature;
-  std::string trace, json, checkpoint, save_weights, init_weights;
-  std::optional<std::int64_t> checkpoint_every;
-  std::string variant;
-  std::map<std::string, bool> variant_switches;  ///< the same by the variants' own names
-  bool resume = false;
-};
+// ---- what a run prints first --------------------------------------------------------------------------------
 
-/// A run that is ready for its first step.
-struct Session {
-  Place place;
-  std::string preset;
-  Run run;
-  std::unique_ptr<Engine> engine;
-  std::vector<double> earlier_loss;
-  std::int64_t checkpoint_every = 0;  ///< 0: none
-  int samples = 0;
-  SampleOptions sampling;
-};
+constexpr int kHeldOutSequences = 16;
 
-// ---- before the first step -----------------------------------------------------------------------------------
-
-void require_fresh_folder(const std::string& folder) {
-  std::error_code ignored;
-  require(
-      !fs::exists(checkpoint_file(folder), ignored),
-      "--checkpoint {}: it already holds a checkpoint: add --resume to continue it, or name another folder",
-      folder);
-}
-
-void load_initial_weights(const std::string& path, Run& run) {
-  SavedModel saved = load_model(path);
-  require(*saved.tokenizer == run.source->tokenizer(),
-          "--init-weights {}: its tokenizer is not the one of the data", path);
-  require(saved.model == run.model, "--init-weights {}: it holds another model ({})", path,
-          describe(saved.model));
-  run.initial = std::move(saved.parameters);
-}
-
-/// The variant that --variant or its own switch asks for; empty: none.
-std::string asked_variant(const TrainFlags& flags) {
-  std::string asked;
-  for (const auto& [name, is_on] : flags.variant_switches) {
-    if (!is_on && flags.variant != name) continue;
-    require(asked.empty(), "--{} and --{} exclude each other", name, asked);
-    asked = name;
-  }
-  return asked;
-}
-
-/// The checkpoint's variant. A file from before checkpoints kept it does not say: there the flags do.
-std::string resumed_variant(const TrainFlags& flags, const Checkpoint& checkpoint) {
-  const std::string asked = asked_variant(flags);
-  std::string kept = checkpoint.variant.value_or(asked);
-  require(asked.empty() || asked == kept,
-          "--resume: --{} was asked for, but the checkpoint was made with{}: leave it out", asked,
-          kept.empty() ? "out it" : " --" + kept);
-  return kept;
-}
-
-void prepare_engine(Session& session) {
-  const TrainConfig& train = session.run.train;
-  session.place.options.max_batch = train.batch_size;
-  session.place.options.grad_accum = train.grad_accum;
-  session.place.options.clips = train.clip > 0.0;
-  session.engine = make_engine(session.place.stage, session.run.model, session.place.options);
-}
-
-Session start_fresh(const TrainFlags& flags) {
-  if (!flags.checkpoint.empty()) require_fresh_folder(flags.checkpoint);
-  Session session;
-  session.place = resolve_place(flags.place);
-  RunSettings settings = resolve_run(flags.run);
-  settings.train.dtype = session.place.options.dtype;
-  session.place.options.variant = asked_variant(flags);
-  session.preset = settings.preset;
-  session.run =
-      prepare_run(settings.model, settings.train, settings.data, Precision::of(settings.train.dtype).master);
-  if (!flags.init_weights.empty()) load_initial_weights(flags.init_weights, session.run);
-  prepare_engine(session);
-  session.engine->load_parameters(session.run.initial);
-  session.run.initial = {};  // a copy of the model that nothing reads again
-  return session;
-}
-
-Session start_resumed(const TrainFlags& flags) {
-  require(!flags.checkpoint.empty(), "--resume needs --checkpoint DIR: the folder of the run to continue");
-  require(flags.init_weights.empty(), "--resume and --init-weights exclude each other");
-  const Checkpoint checkpoint = load_checkpoint(flags.checkpoint);
-  const RunSettings settings = resume_run(flags.run, flags.place, checkpoint);
-  Session session;
-  PlaceFlags place = flags.place;
-  place.stage = checkpoint.stage;
-  place.dtype = name_of(checkpoint.train.dtype);
-  session.place = resolve_place(place);
-  session.place.options.variant = resumed_variant(flags, checkpoint);
-  session.run =
-      prepare_run(settings.model, settings.train, settings.data, Precision::of(settings.train.dtype).master);
-  session.run.initial = {};  // drawn for the generator's sake: the checkpoint has the weights
-  require_same_data(checkpoint, session.run, flags.checkpoint);
-  session.run.random = Random(checkpoint.random);
-  prepare_engine(session);
-  session.engine->load_parameters(checkpoint.parameters);
-  session.engine->load_moments(checkpoint.moments);
-  session.earlier_loss = checkpoint.loss;
-  return session;
-}
-
-/// Neither what the run reads nor another of its outputs may be replaced by an output.
-void require_own_outputs(const Session& session, const TrainFlags& flags) {
-  std::vector<fs::path> inputs = data_files(session.run.data.path);
-  if (!flags.init_weights.empty())
-    for (fs::path& file : model_files(flags.init_weights)) inputs.push_back(std::move(file));
-  std::vector<fs::path> outputs = {flags.trace, flags.json, flags.save_weights};
-  if (!flags.checkpoint.empty()) outputs.push_back(checkpoint_file(flags.checkpoint));
-  require_distinct_outputs(inputs, outputs);
-}
-
-Session start(const TrainFlags& flags) {
-  require(flags.samples.value_or(0) >= 0, "--samples is {}: it must be 0 or more", flags.samples.value_or(0));
-  require(flags.checkpoint_every.value_or(1) > 0, "--checkpoint-every is {}: it must be 1 or more",
-          flags.checkpoint_every.value_or(1));
-  require(!flags.checkpoint_every || !flags.checkpoint.empty(), "--checkpoint-every needs --checkpoint DIR");
-  SampleOptions sampling;
-  sampling.temperature = flags.temperature.value_or(sampling.temperature);
-  validate(sampling);
-  Session session = flags.resume ? start_resumed(flags) : start_fresh(flags);
-  session.sampling = default_sampling(session.run.model);
-  if (flags.temperature) session.sampling.temperature = *flags.temperature;
-  const bool stream = session.run.data.character_stream;
-  session.samples = flags.samples.value_or(stream ? 0 : 5);
-  const std::int64_t tenth = std::max<std::int64_t>(1, session.run.train.steps / 10);
-  session.checkpoint_every = flags.checkpoint.empty() ? 0 : flags.checkpoint_every.value_or(tenth);
-  require_own_outputs(session, flags);
-  require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.save_weights});
-  return session;
-}
-
-/// About what the steps that are left will take, in seconds: those of a pass over one sequence, times the sequences.
+/// About what is left of the run, in seconds: that of a pass over one sequence, times the sequences. Without a backward
+/// pass, of twice the work, the held-out ones take a third.
 double expected_seconds(const Session& session) {
   const Run& run = session.run;
   const Sequence first = run.source->sequence(0, 0);
@@ -179,39 +41,53 @@ double expected_seconds(const Session& session) {
   session.engine->probe(batch);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   const auto steps = run.train.steps - static_cast<std::int64_t>(session.earlier_loss.size());
-  return took.count() * static_cast<double>(steps) * run.train.batch_size * run.train.grad_accum;
+  const double held_out = run.source->held_out_sequences() > 0 ? kHeldOutSequences / 3.0 : 0.0;
+  return took.count() * (static_cast<double>(steps) * run.train.batch_size * run.train.grad_accum + held_out);
 }
 
-/// On the CPU model of a GPU, which is for reading and checking: how long it is going to take.
+/// On the CPU model of a GPU, which is for reading and checking: how long it is going to take, unless it is soon done.
 void print_expectation(const Session& session) {
   if (!session.engine->emulated()) return;
+  const double seconds = expected_seconds(session);
+  if (seconds < 2.0) return;
   fmt::print("expects   about {} on the CPU model of a GPU; --stage 1 trains the same model faster\n",
-             hours_minutes_seconds(expected_seconds(session)));
+             hours_minutes_seconds(seconds));
+  std::fflush(stdout);
 }
 
-void print_configuration(const Session& session, const TrainFlags& flags) {
+/// The first thing that a run prints, before it takes any memory.
+void print_configuration(const Session& session) {
   const Run& run = session.run;
   const std::string name = run.data.path.empty() ? "embedded names" : run.data.path;
   fmt::print("stage     {}{}\n", describe(session.place),
-             session.engine->emulated() ? ", emulated on the CPU" : "");
+             session.needs.emulated ? ", emulated on the CPU" : "");
   fmt::print("preset    {}\n", session.preset.empty() ? "that of the checkpoint" : session.preset);
   fmt::print("model     {}\n", describe(run.model));
   fmt::print("training  {}\n", describe(run.train));
   fmt::print("data      {}: {}\n", name, run.source->describe());
+  std::fflush(stdout);
+}
+
+/// The rest of it: the hash reads all sequences of a step, so there must be room for them.
+void print_run(const Session& session, const TrainFlags& flags) {
+  const Run& run = session.run;
   fmt::print("tokens    step 0 has hash {}\n", hex64(run.source->token_hash()));
-  if (const std::string& variant = session.place.options.variant; !variant.empty()) {
-    const bool cut = session.checkpoint_every > 0 && session.engine->steps_at_a_time() > 1;
-    fmt::print("launches  {}{}\n", find_variant(session.place.stage, variant).launches,
-               cut ? ", cut where a checkpoint is due" : "");
-  }
   if (session.checkpoint_every > 0)
     fmt::print("saves     every {} steps to {}\n", session.checkpoint_every,
                checkpoint_file(flags.checkpoint).string());
   if (flags.resume) fmt::print("resumes   after step {}\n", session.earlier_loss.size());
   std::fflush(stdout);
-  print_expectation(session);
-  std::fflush(stdout);
   if (!run.source->notice().empty()) fmt::print(stderr, "ladder: notice: {}\n", run.source->notice());
+}
+
+/// What only the engine knows.
+void print_launches(const Session& session) {
+  if (const std::string& variant = session.place.options.variant; !variant.empty()) {
+    const bool cut = session.checkpoint_every > 0 && session.engine->steps_at_a_time() > 1;
+    fmt::print("launches  {}{}\n", find_variant(session.place.stage, variant).launches,
+               cut ? ", cut where a checkpoint is due" : "");
+  }
+  print_expectation(session);
 }
 
 // ---- during and after ----------------------------------------------------------------------------------------
@@ -277,8 +153,8 @@ void print_summary(Session& session, const TrainResult& result) {
   if (!result.ms.empty())
     fmt::print("time      {:.3g} ms a step, median of {}\n", median(result.ms), result.ms.size());
   if (session.run.source->held_out_sequences() > 0)
-    fmt::print("held out  {:.4f}\n",
-               held_out_loss(*session.engine, *session.run.source, 16, session.run.train.batch_size));
+    fmt::print("held out  {:.4f}\n", held_out_loss(*session.engine, *session.run.source, kHeldOutSequences,
+                                                   session.run.train.batch_size));
   for (std::size_t i = 0; i < result.samples.size(); ++i)
     fmt::print("sample {:2}: {}\n", i + 1, result.samples[i]);
 }
@@ -318,7 +194,11 @@ void write_reports(const Session& session, const TrainFlags& flags, const TrainR
 void run_train(const TrainFlags& flags) {
   const InterruptGuard interrupt;
   Session session = start(flags);
-  print_configuration(session, flags);
+  print_configuration(session);
+  require_memory(session);
+  print_run(session, flags);
+  take_engine(session);
+  print_launches(session);
   TrainResult result = run_steps(session, flags, interrupt);
   if (result.stopped) end_interrupted(session, flags, result, interrupt);
   if (session.checkpoint_every > 0) save(session, flags.checkpoint, result.loss);
@@ -368,8 +248,7 @@ void add_train(CLI::App& app) {
   set_footer(
       app,
       "Ctrl-C finishes the step, saves a checkpoint (to --checkpoint DIR, else ./ladder-interrupted) and "
-      "says how "
-      "to resume; a second Ctrl-C ends at once.");
+      "says how to resume; a second Ctrl-C ends at once.");
   set_action(app, [flags] { run_train(*flags); });
 }
 

@@ -1,11 +1,14 @@
 #include "shared/cli/weights.hpp"
 
+#include <cmath>
 #include <cstdio>
 #include <optional>
 
 #include "shared/base/error.hpp"
+#include "shared/base/utf8.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/model/settings.hpp"
+#include "shared/train/engine_memory.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -37,17 +40,39 @@ void add_shape_flags(CLI::App& app, Given<GptConfig>& shape) {
 void add_weights_flags(CLI::App& app, WeightsFlags& flags) {
   add_text(app, "--weights", flags.path,
            "a checkpoint, a safetensors file of ladder train, GPT-2's as Hugging Face or nanoGPT name its "
-           "tensors, "
-           "or a folder with one of them")
+           "tensors, or a folder with one of them")
       .type("FILE")
       .required();
   add_shape_flags(app, flags.shape);
 }
 
-SavedModel load_weights(const std::string& path, const Given<GptConfig>& shape) {
-  SavedModel saved = load_model(path, said_by(shape));
+SavedModel load_weights(const std::string& path, const Given<GptConfig>& shape, const AcceptModel& accept) {
+  SavedModel saved = load_model(path, said_by(shape), accept);
   for (const std::string& assumed : saved.assumed) fmt::print(stderr, "ladder: {}: {}\n", path, assumed);
   return saved;
+}
+
+SavedModel load_weights(const WeightsFlags& flags, const Place& place) {
+  return load_weights(flags.path, flags.shape, [&](const GptConfig& model) {
+    const EngineNeeds needs = engine_needs(place.stage, model, place.options);
+    if (needs.on_host) require_host_memory(needs.bytes, "this model");
+  });
+}
+
+void require_finite(const TensorList& tensors, const std::string& source) {
+  for (const NamedTensor& tensor : tensors)
+    for (std::size_t i = 0; i < tensor.size(); ++i)
+      if (const double value = tensor[i]; !std::isfinite(value))
+        throw CheckError(fmt::format("{}: tensor '{}' is {} at element {} of [{}]: nothing was written",
+                                     source, tensor.name, value, i, extents_of(tensor.shape)));
+}
+
+std::u32string decode_prompt(const std::string& prompt) {
+  const std::size_t valid = valid_utf8_length(prompt);
+  require(valid == prompt.size(),
+          "--prompt: byte 0x{:02x} at offset {} is not UTF-8: a prompt is a text in UTF-8",
+          static_cast<unsigned char>(valid < prompt.size() ? prompt[valid] : 0), valid);
+  return decode_utf8(prompt, "--prompt");
 }
 
 void require_tokens(const std::vector<std::int32_t>& tokens, const GptConfig& model) {

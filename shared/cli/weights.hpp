@@ -19,7 +19,16 @@ struct WeightsFlags {
 void add_weights_flags(CLI::App& app, WeightsFlags& flags);
 
 /// load_model(), with what it had to assume told on stderr.
-SavedModel load_weights(const std::string& path, const Given<GptConfig>& shape);
+SavedModel load_weights(const std::string& path, const Given<GptConfig>& shape,
+                        const AcceptModel& accept = {});
+/// The same for an engine at `place`: what cannot run there is refused before the weights are read.
+SavedModel load_weights(const WeightsFlags& flags, const Place& place);
+
+/// Throws CheckError naming the first tensor that holds a NaN or an infinity: "w: tensor 'wte' is nan at element 5 ...".
+void require_finite(const TensorList& tensors, const std::string& source);
+
+/// The text of --prompt. Throws InputError for bytes that are not UTF-8.
+std::u32string decode_prompt(const std::string& prompt);
 
 /// Throws InputError naming the flag unless every token is of the model's vocabulary.
 void require_tokens(const std::vector<std::int32_t>& tokens, const GptConfig& model);

@@ -1,5 +1,7 @@
 #include "shared/model/config.hpp"
 
+#include <algorithm>
+
 #include "shared/model/dropout.hpp"
 #include "shared/model/settings.hpp"
 
@@ -92,18 +94,31 @@ std::vector<Preset> build_presets() {
   };
 }
 
+/// A model looks its tensors up by name, in lists that grow with its layers: beyond this, that alone takes minutes.
+constexpr int kMostLayers = 4096;
+static_assert(kMostLayers <= kMostDropoutLayers);
+
 template <class Config>
 void validate_each(const Config& config) {
   visit_settings<Config>([&](const auto& row) { row.require_valid(row.in_force(config)); });
 }
 
+/// Of the width's divisors the message names those next to the number that was asked for.
+void require_even_heads(const GptConfig& config) {
+  if (config.n_embd % config.n_head == 0) return;
+  int fewer = std::min(config.n_head, config.n_embd), more = config.n_head;
+  while (config.n_embd % fewer != 0) --fewer;
+  while (more < config.n_embd && config.n_embd % more != 0) ++more;
+  const std::string or_more = more <= config.n_embd && more > fewer ? fmt::format(" or {}", more) : "";
+  throw InputError(
+      fmt::format("--n-head {} does not divide --n-embd {}, which the heads share evenly: choose {}{} heads, "
+                  "or another width",
+                  config.n_head, config.n_embd, fewer, or_more));
+}
+
 /// MicroGPT knows none of GPT-2's settings.
 void require_one_architecture(const GptConfig& config) {
-  if (config.architecture == Architecture::gpt2) {
-    require(config.dropout == 0.0 || config.n_layer <= kMostDropoutLayers,
-            "--n-layer {} with --dropout: at most {}", config.n_layer, kMostDropoutLayers);
-    return;
-  }
+  if (config.architecture == Architecture::gpt2) return;
   const GptConfig plain;
   const auto only_gpt2 = [](const char* flag, bool as_is) {
     require(as_is, "{} is GPT-2's: add --model gpt2, or leave it out", flag);
@@ -138,8 +153,8 @@ const Preset& find_preset(std::string_view name) {
 void validate(const GptConfig& config) {
   validate_each(config);
   require(config.n_head < 1 << 15, "--n-head {}: at most 32767", config.n_head);
-  require(config.n_embd % config.n_head == 0, "--n-embd {} is not divisible by --n-head {}", config.n_embd,
-          config.n_head);
+  require(config.n_layer <= kMostLayers, "--n-layer {}: at most {}", config.n_layer, kMostLayers);
+  require_even_heads(config);
   require(config.n_head % config.kv_heads() == 0, "--n-head {} is not divisible by --n-kv-head {}",
           config.n_head, config.kv_heads());
   require_one_architecture(config);

@@ -104,7 +104,8 @@ std::string output_block(const Record& record, const std::vector<std::string>& l
   for (const std::string& line : lines) text += line + "\n";
   text += "```\n";
   if (const std::size_t all = lines_of(record).size(); lines.size() < all)
-    text += fmt::format("\n({} lines of {}.)\n", lines.size(), all);
+    text += fmt::format("\n(An excerpt: {} lines of the {} that the program wrote{}.)\n", lines.size(), all,
+                        record.date.empty() ? "" : " on " + record.date.substr(0, 10));
   return text + (any_stale(record, folder) ? "\n(stale: the program has changed since)\n" : "");
 }
 

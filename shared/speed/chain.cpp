@@ -157,18 +157,28 @@ std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<R
   return entries;
 }
 
-void compare_entry(Entry& entry, const std::vector<Entry>& entries) {
-  ChainRow& row = entry.row;
+/// The row to compare with: the one below, or where that did not run, the next stage below it that did; null for none.
+/// The interpreter stands in for nobody: only stage 0 has its bits.
+const ChainRow* below_of(const std::vector<ChainRow>& rows, const ChainRow& row) {
+  const auto at = [&](int index) { return index < 0 ? nullptr : &rows[static_cast<std::size_t>(index)]; };
+  const ChainRow* below = at(row.below);
+  while (below != nullptr && !below->not_run.empty()) {
+    below = at(below->below);
+    if (below != nullptr && below->stage < 0) return nullptr;
+  }
+  return below;
+}
+
+void compare_row(ChainRow& row, const std::vector<ChainRow>& rows) {
   if (!row.not_run.empty() || row.below < 0) return;
-  const ChainRow& below = entries[static_cast<std::size_t>(row.below)].row;
-  row.compared_with = below.name;
-  if (!below.not_run.empty()) return;
-  const bool baseline = below.stage < 0;
-  const std::vector<Tolerance> limits = baseline
-                                            ? std::vector{find_tolerance("baseline losses", entry.side.dtype)}
-                                            : curve_tolerances(entry.side.dtype);
+  const ChainRow* below = below_of(rows, row);
+  if (below == nullptr) return;
+  row.compared_with = below->name;
+  const std::vector<Tolerance> limits = below->stage < 0
+                                            ? std::vector{find_tolerance("baseline losses", row.dtype)}
+                                            : curve_tolerances(row.dtype);
   for (const Tolerance& tolerance : limits) {  // shown: the first that fails, or else the first
-    const Comparison comparison = compare(row.loss, below.loss, tolerance);
+    const Comparison comparison = compare(row.loss, below->loss, tolerance);
     if (row.parity.want_size > 0 && (comparison.passed() || !row.parity.passed())) continue;
     row.limit = tolerance.limit();
     row.parity = comparison;
@@ -179,10 +189,12 @@ void compare_entry(Entry& entry, const std::vector<Entry>& entries) {
 
 void keep_proven_times(std::vector<ChainRow>& rows) {
   for (ChainRow& row : rows) {  // rows below come first
-    const ChainRow* below = row.below >= 0 ? &rows[static_cast<std::size_t>(row.below)] : nullptr;
-    const bool compared = below != nullptr && below->not_run.empty();
-    row.proven = row.not_run.empty() && (!compared || (row.parity.passed() && below->proven));
-    if (!row.proven) row.time.samples.clear();
+    const bool ran = row.not_run.empty();
+    const ChainRow* below = below_of(rows, row);
+    row.reference = ran && row.below >= 0 && below == nullptr;
+    row.proven = ran && !row.reference &&
+                 (row.below < 0 || (row.parity.passed() && (below->proven || below->reference)));
+    if (!row.proven && !row.reference) row.time.samples.clear();
   }
 }
 
@@ -223,8 +235,8 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector
     }
   }
   std::vector<ChainRow> rows;
-  for (Entry& entry : entries) compare_entry(entry, entries);
   for (Entry& entry : entries) rows.push_back(std::move(entry.row));
+  for (ChainRow& row : rows) compare_row(row, rows);
   keep_proven_times(rows);
   return rows;
 }
@@ -268,6 +280,7 @@ std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashe
       record.values["parity_limit"] = row.limit;
       if (!row.parity.passed()) record.values["parity_note"] = row.parity.describe();
     }
+    if (row.reference) record.values["parity_note"] = "not proven: nothing below it ran";
     if (!row.time.empty()) {
       record.values["seconds"] = row.time.median();
       record.values["min"] = row.time.min();

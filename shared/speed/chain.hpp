@@ -49,7 +49,12 @@ struct ChainRow {
   Comparison parity;         ///< of its losses with the row below
   double limit = 0.0;
   bool proven = false;  ///< its parity and that of every row below it passed
-  Timing time;          ///< seconds per document; empty unless proven
+  /// Nothing below it ran: the rows above are compared with it, itself it is not proven.
+  bool reference = false;
+  Timing time;  ///< seconds per document; empty unless proven or a reference
+
+  /// It ran, and differs from what it was compared with.
+  bool failed() const { return not_run.empty() && !proven && !reference; }
 };
 
 /// The rungs of parity.hpp, and behind them the stages' variants that are raced.
@@ -65,7 +70,8 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector
                                 bool with_interpreter,
                                 const std::function<void(const std::string&)>& progress);
 
-/// Drops the time of every row whose parity, or that of a row below it, did not pass. Part of run_chain.
+/// Says which rows are proven, and drops the time of every row whose parity, or that of a row below it, did not pass.
+/// Part of run_chain.
 void keep_proven_times(std::vector<ChainRow>& rows);
 
 /// The rows to show, as a record keeps them and tables print them: "seconds" (median), "q1", "q3", "min", "rounds",

@@ -116,19 +116,25 @@ GptConfig model_of(const SafetensorsFile& file) {
   return model;
 }
 
-SavedModel saved_model_of(const SafetensorsFile& file) {
+constexpr int kPaddedTo = 128;  ///< vocabularies are rounded up to a multiple of at most this
+
+/// A model may know numbers behind the tokenizer's last, which are never drawn.
+void require_vocabulary(const SafetensorsFile& file, const Tokenizer& tokenizer, int vocab_size) {
+  const int tokens = tokenizer.vocab_size();
+  require(tokens <= vocab_size && vocab_size - tokens < kPaddedTo,
+          "{}: its tokenizer has {} tokens, its model {}", file.name(), tokens, vocab_size);
+}
+
+SavedModel saved_model_of(const SafetensorsFile& file, const AcceptModel& accept = {}) {
   SavedModel saved{
       model_of(file), tokenizer_from_json(metadata_json(file, "tokenizer"), file.name()), {}, {}};
-  require(saved.tokenizer->vocab_size() == saved.model.vocab_size,
-          "{}: its tokenizer has {} tokens, its model {}", file.name(), saved.tokenizer->vocab_size(),
-          saved.model.vocab_size);
+  require_vocabulary(file, *saved.tokenizer, saved.model.vocab_size);
+  if (accept) accept(saved.model);
   saved.parameters = copy_parameters(file, saved.model, "");
   return saved;
 }
 
 // ---- GPT-2's weights from other programs ---------------------------------------------------------------------
-
-constexpr int kPaddedTo = 128;  ///< vocabularies are rounded up to a multiple of at most this
 
 fs::path hf_config_beside(const fs::path& weights) { return weights.parent_path() / "config.json"; }
 
@@ -139,17 +145,15 @@ std::shared_ptr<const Tokenizer> tokenizer_of_gpt2(const SafetensorsFile& file, 
   else
     tokenizer = tokenizer_beside(file.name());
   if (tokenizer == nullptr) return std::make_shared<NumberTokenizer>(vocab_size);
-  const int tokens = tokenizer->vocab_size();
-  require(tokens <= vocab_size && vocab_size - tokens < kPaddedTo,
-          "{}: its tokenizer has {} tokens, its model {}", file.name(), tokens, vocab_size);
+  require_vocabulary(file, *tokenizer, vocab_size);
   return tokenizer;
 }
 
-SavedModel gpt2_model_of(const SafetensorsFile& file, const Gpt2Settings& given) {
+SavedModel gpt2_model_of(const SafetensorsFile& file, const Gpt2Settings& given, const AcceptModel& accept) {
   const fs::path config = hf_config_beside(file.name());
   std::error_code ignored;
   const Gpt2Settings beside = fs::exists(config, ignored) ? read_hf_config(config) : Gpt2Settings{};
-  Gpt2Weights weights = read_gpt2_weights(file, over(given, beside));
+  Gpt2Weights weights = read_gpt2_weights(file, over(given, beside), accept);
   return {weights.model, tokenizer_of_gpt2(file, weights.model.vocab_size), std::move(weights.parameters),
           std::move(weights.assumed)};
 }
@@ -200,6 +204,9 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   const Json run = metadata_json(file, "run");
   read_run(run, name, checkpoint);
   SavedModel saved = saved_model_of(file);
+  require(saved.tokenizer->vocab_size() == saved.model.vocab_size,  // its data give a model no padding
+          "{}: its tokenizer has {} tokens, its model {}", name, saved.tokenizer->vocab_size(),
+          saved.model.vocab_size);
   checkpoint.model = saved.model;
   checkpoint.tokenizer = std::move(saved.tokenizer);
   checkpoint.parameters = std::move(saved.parameters);
@@ -235,10 +242,10 @@ std::vector<fs::path> model_files(const fs::path& path) {
   return {file, hf_config_beside(file)};
 }
 
-SavedModel load_model(const fs::path& path, const Gpt2Settings& given) {
+SavedModel load_model(const fs::path& path, const Gpt2Settings& given, const AcceptModel& accept) {
   const SafetensorsFile file(model_file(path));
-  if (!file.metadata().contains("model") && has_gpt2_names(file)) return gpt2_model_of(file, given);
-  SavedModel saved = saved_model_of(file);
+  if (!file.metadata().contains("model") && has_gpt2_names(file)) return gpt2_model_of(file, given, accept);
+  SavedModel saved = saved_model_of(file, accept);
   require(given == Gpt2Settings{},
           "{}: it says itself what model it holds: leave out --n-layer, --n-head, --n-embd, --block-size, "
           "--bias, --gelu",

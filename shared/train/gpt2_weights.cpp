@@ -79,12 +79,14 @@ class Names {
   const std::map<std::string_view, const TensorView*>& all() const { return by_name_; }
 
  private:
-  /// As the file would write it: with what stands before its embedding's name.
+  /// As the file would write it: with what stands before the name of an embedding or the last norm.
   std::string as_written(std::string_view name) const {
-    const TensorView* embedding = find("wte.weight");
-    if (embedding == nullptr) return std::string(name);
-    const std::string_view like = embedding->name;
-    return std::string(like.substr(0, like.size() - bare(like).size())) + std::string(name);
+    for (const char* other : {"wte.weight", "wpe.weight", "ln_f.weight"})
+      if (const TensorView* tensor = find(other)) {
+        const std::string_view like = tensor->name;
+        return std::string(like.substr(0, like.size() - bare(like).size())) + std::string(name);
+      }
+    return std::string(name);
   }
 
   const SafetensorsFile& file_;
@@ -204,8 +206,11 @@ NamedTensor read_parameter(const SafetensorsFile& file, const TensorView& view, 
 }
 
 /// Throws where there is a head of other values than the embedding has.
-void require_tied(const SafetensorsFile& file, const Names& names) {
+void require_tied(const SafetensorsFile& file, const Names& names, bool said_tied) {
   const TensorView* head = names.find("lm_head.weight");
+  require(head != nullptr || said_tied,
+          "{}: 'tie_word_embeddings' in config.json is false, but tensor 'lm_head.weight' is missing",
+          file.name());
   if (head == nullptr) return;
   const TensorView& wte = names.at("wte.weight");
   bool same = head->shape == wte.shape;
@@ -246,11 +251,14 @@ TensorList read_parameters(const SafetensorsFile& file, const Names& names, cons
 }  // namespace
 
 bool has_gpt2_names(const SafetensorsFile& file) {
-  return std::ranges::any_of(file.tensors(),
-                             [](const TensorView& tensor) { return bare(tensor.name) == "wte.weight"; });
+  return std::ranges::any_of(file.tensors(), [](const TensorView& tensor) {
+    const std::string_view name = bare(tensor.name);
+    return name == "wte.weight" || name == "wpe.weight" || name == "h.0.attn.c_attn.weight";
+  });
 }
 
-Gpt2Weights read_gpt2_weights(const SafetensorsFile& file, const Gpt2Settings& known) {
+Gpt2Weights read_gpt2_weights(const SafetensorsFile& file, const Gpt2Settings& known,
+                              const AcceptModel& accept) {
   const Names names(file);
   Gpt2Settings settings = over(known, seen_in(names));
   Gpt2Weights weights;
@@ -258,8 +266,9 @@ Gpt2Weights read_gpt2_weights(const SafetensorsFile& file, const Gpt2Settings& k
   require_layers(names, file.name(), *settings.n_layer);
   weights.model = config_of(settings);
   naming_source(file.name(), [&] { validate(weights.model); });
+  if (accept) accept(weights.model);
   require_memory(bytes_of(names), file.name());
-  require_tied(file, names);
+  require_tied(file, names, settings.tied.value_or(true));
   weights.parameters = read_parameters(file, names, weights.model);
   return weights;
 }

@@ -60,7 +60,8 @@ Gpt2Settings over(const Gpt2Settings& first, const Gpt2Settings& second) {
           either(first.block_size, second.block_size),
           either(first.vocab_size, second.vocab_size),
           either(first.bias, second.bias),
-          either(first.gelu, second.gelu)};
+          either(first.gelu, second.gelu),
+          either(first.tied, second.tied)};
 }
 
 Gpt2Settings read_hf_config(const std::filesystem::path& path) {
@@ -76,6 +77,7 @@ Gpt2Settings read_hf_config(const std::filesystem::path& path) {
   settings.vocab_size = size_of_member(json, "vocab_size", file);
   settings.bias = known<bool>(json, "bias", file);
   settings.gelu = gelu_of(json, file);
+  settings.tied = known<bool>(json, "tie_word_embeddings", file);
   require_plain(json, settings, file);
   return settings;
 }

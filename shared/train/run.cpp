@@ -4,6 +4,7 @@
 
 #include "shared/data/text.hpp"
 #include "shared/data/token_files.hpp"
+#include "shared/train/engine_memory.hpp"
 
 namespace ladder {
 namespace {
@@ -25,7 +26,7 @@ std::unique_ptr<TokenSource> document_source(const GptConfig& model, const Train
 
 }  // namespace
 
-Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data, Dtype dtype) {
+Run prepare_data(GptConfig model, const TrainConfig& train, const DataOptions& data) {
   validate(train);
   model.vocab_size = 1;  // not known yet; all other sizes are checked before a large file is read
   validate(model);
@@ -36,7 +37,18 @@ Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& da
   run.source = data.character_stream ? stream_source(model, train, data)
                                      : document_source(model, train, data, run.random);
   run.model = with_vocabulary(model, run.source->tokenizer().vocab_size());
-  run.initial = initial_parameters(parameter_specs(run.model), run.random, dtype);
+  return run;
+}
+
+void draw_initial(Run& run, Dtype dtype) {
+  const ParameterSpecs specs = parameter_specs(run.model);
+  require_host_memory(parameter_count(specs) * size_of(dtype), "the initial weights");
+  run.initial = initial_parameters(specs, run.random, dtype);
+}
+
+Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data, Dtype dtype) {
+  Run run = prepare_data(model, train, data);
+  draw_initial(run, dtype);
   return run;
 }
 

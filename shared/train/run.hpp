@@ -21,6 +21,12 @@ struct Run {
   Random random{0};
 };
 
+/// What prepare_run does but for the initial parameters, which are still to be drawn: quick, whatever the model.
+Run prepare_data(GptConfig model, const TrainConfig& train, const DataOptions& data);
+
+/// Draws run.initial. Throws MachineError where the machine has no memory for them, before the first draw.
+void draw_initial(Run& run, Dtype dtype);
+
 /// Reads the data, fills in the vocabulary size and draws the initial parameters. The same arguments give the
 /// same run, whatever the stage. Throws InputError for bad settings or data, before any long work. `dtype` is
 /// what the initial parameters are kept in: fp64 holds the draws as they are, a run on one stage needs no more

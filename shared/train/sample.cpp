@@ -21,6 +21,13 @@ std::vector<std::size_t> largest_indices(std::span<const double> logits, int k) 
   return indices;
 }
 
+/// Whether a temperature is 0, or so near to it that logits over it leave the range of numbers: the largest logit then
+/// has all the probability.
+bool is_cold(std::span<const double> logits, double temperature) {
+  const double inverse = 1.0 / temperature;
+  return std::ranges::any_of(logits, [=](double logit) { return !std::isfinite(logit * inverse); });
+}
+
 /// Logits for the position after all tokens fed so far. While they fit, a token costs one row. After that the window
 /// slides: every position changes, so each further token costs a window.
 class SlidingContext {
@@ -82,7 +89,7 @@ int sample_token(std::span<const double> all_logits, const SampleOptions& option
   for (std::size_t v = 0; v < logits.size(); ++v)
     if (!std::isfinite(logits[v]))
       throw CheckError(fmt::format("the logit of token {} is {}: the weights are not usable", v, logits[v]));
-  if (options.greedy || options.temperature == 0)
+  if (options.greedy || is_cold(logits, options.temperature))
     return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   const std::vector<std::size_t> kept = largest_indices(logits, options.top_k);
   std::vector<double> kept_logits(kept.size());

@@ -14,7 +14,7 @@
 namespace ladder {
 
 struct SampleOptions {
-  double temperature = 0.5;  ///< 0: greedy
+  double temperature = 0.5;  ///< 0: greedy, and so is what is too near to it to divide by
   int top_k = 0;             ///< draw from the k largest logits only; 0: from all
   bool greedy = false;  ///< always the largest logit (the first of equals); draws nothing from the generator
   int max_tokens = 0;   ///< new tokens; 0: as many as fit into the block

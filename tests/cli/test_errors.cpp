@@ -134,6 +134,7 @@ TEST_CASE("model shapes that cannot be") {
            {{"train", "--n-embd", "0"}, {"--n-embd is 0", "1 or more"}},
            {{"train", "--n-embd", "-16"}, {"--n-embd is -16"}},
            {{"train", "--n-layer", "0"}, {"--n-layer is 0"}},
+           {{"train", "--n-layer", "100000"}, {"--n-layer 100000", "at most 4096"}},
            {{"train", "--n-head", "0"}, {"--n-head is 0"}},
            {{"train", "--n-head", "-4"}, {"--n-head is -4"}},
            {{"train", "--n-kv-head", "3"}, {"--n-kv-head 3"}},
@@ -144,6 +145,41 @@ TEST_CASE("model shapes that cannot be") {
            {{"train", "--stage", "0", "--n-kv-head", "2"}, {"stage 0", "--n-kv-head"}},
        })
     check_refused(bad);
+}
+
+TEST_CASE("a width that the heads do not share evenly: the nearest numbers of heads that do are named") {
+  check_refused(
+      {{"train", "--n-embd", "15"}, {"--n-head 4 does not divide --n-embd 15", "choose 3 or 5 heads"}});
+  check_refused(
+      {{"train", "--n-head", "17"}, {"--n-head 17 does not divide --n-embd 16", "choose 16 heads"}});
+}
+
+TEST_CASE("a size of heads that a stage has no kernel for is refused before the configuration is printed") {
+  check_refused({{"train", "--stage", "3", "--n-embd", "1024"}, {"head size 256", "--n-head 4", "fp32"}});
+  check_refused({{"train", "--stage", "4", "--dtype", "fp16", "--n-embd", "512"}, {"head size 128", "fp16"}});
+}
+
+TEST_CASE(
+    "a run that memory cannot hold prints its configuration, then one line, and ends with exit code 3") {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"train", "--preset", "gpt2-xl", "--block-size", "256", "--batch-size", "100000"},
+           {"train", "--preset", "gpt2-xl", "--block-size", "256", "--batch-size", "100000", "--checkpoint",
+            "new"},
+           {"train", "--preset", "tiny", "--stage", "4", "--device", "cpu", "--batch-size", "60000000"},
+           {"train", "--grad-accum", "2147483647"},
+           {"train", "--stage", "0", "--grad-accum", "2147483647"},
+       }) {
+    const TemporaryFolder folder;
+    const test::Outcome outcome = test::run_program(folder.path(), arguments);
+    INFO(joined(arguments) << "\nstderr: " << outcome.err << "stdout: " << outcome.out);
+    CHECK(outcome.code == 3);
+    CHECK_THAT(outcome.err, Catch::Matchers::StartsWith("ladder: out of memory: this run needs about "));
+    CHECK_THAT(outcome.err, Contains("GiB are available"));
+    CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+    CHECK_THAT(outcome.out, Contains("model     ") && Contains("training  ") && Contains("data      "));
+    CHECK_THAT(outcome.out, !Contains("tokens    "));  // the first that reads what memory must hold
+    CHECK(entries(folder.path()) == 0);
+  }
 }
 
 TEST_CASE("training settings out of range") {

@@ -1,10 +1,13 @@
 // GPT-2's weights from other programs, through the program: sampling, logits, comparing, and nanoGPT's export.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "shared/base/json.hpp"
 #include "shared/base/process.hpp"
+#include "shared/train/checkpoint.hpp"
 #include "tests/support/gpt2_files.hpp"
 
 using namespace ladder;
@@ -103,7 +106,8 @@ TEST_CASE("several files are compared in turn, and what differs ends with exit c
   const TemporaryFolder folder;
   const auto outcome = succeed(folder, {"compare", golden("hf"), golden("nanogpt"), "--to", "1", "--tokens",
                                         "3,28", "--json", "c.json"});
-  CHECK_THAT(outcome.out, Contains("hf: 2 layers") && Contains("nanogpt: 1 layer") && Contains("passed") &&
+  CHECK_THAT(outcome.out, Contains("hf: GPT-2, GELU by tanh, with biases, no dropout: 2 layers") &&
+                              Contains("nanogpt: GPT-2, ") && Contains("passed") &&
                               Contains("50 tokens identical"));
   const Json files = json_of(folder / "c.json")["files"];
   REQUIRE(files.size() == 2);
@@ -136,4 +140,120 @@ TEST_CASE("without PyTorch comparing with it is one line and exit code 3") {
       test::run_program(second.path(), {"compare", golden("hf"), "--to", "1", "--with", "pytorch"});
   CHECK(outcome.code == 3);
   CHECK_THAT(outcome.err, Contains("KeyError: wte"));
+}
+
+TEST_CASE("weights that are not numbers end logits and probe with exit code 1 and name the tensor") {
+  const TemporaryFolder folder;
+  TensorList parameters = gpt2_parameters(small_gpt2());
+  for (const double bad : {NAN, INFINITY}) {
+    parameters[3].set(5, bad);
+    parameters.back().set(0, bad);  // a later one
+    test::write_text(folder / "w", file_bytes(as_nanogpt(parameters)));
+    const std::vector<std::string> model = {"--weights", "w",   "--n-head", "2",
+                                            "--gelu",    "erf", "--tokens", "1,2"};
+    for (std::vector<std::string> call :
+         {std::vector<std::string>{"logits", "--json", "new"}, {"probe", "--out", "new"}}) {
+      call.insert(call.end(), model.begin(), model.end());
+      const auto outcome = test::run_program(folder.path(), call);
+      INFO(call[0] << ": " << outcome.err);
+      CHECK(outcome.code == 1);
+      CHECK(outcome.out.empty());
+      CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+      CHECK_THAT(outcome.err, Contains("'" + parameters[3].name + "' is ") && Contains("at element 5"));
+      CHECK(!std::filesystem::exists(folder / "new"));
+    }
+  }
+}
+
+TEST_CASE("finite weights whose values leave the type's range name the first result that does") {
+  const TemporaryFolder folder;
+  TensorList parameters = gpt2_parameters(small_gpt2());
+  for (std::size_t i = 0; i < parameters.back().size(); ++i) parameters.back().set(i, 3e38);
+  test::write_text(folder / "w", file_bytes(as_nanogpt(parameters)));
+  const std::vector<std::string> model = {"--weights", "w",   "--n-head", "2",
+                                          "--gelu",    "erf", "--tokens", "1,2"};
+  for (std::vector<std::string> call :
+       {std::vector<std::string>{"logits", "--json", "new"}, {"probe", "--out", "new"}}) {
+    const std::string named = call[0] == "logits" ? "'logits' is " : "'layer0.";
+    call.insert(call.end(), model.begin(), model.end());
+    const auto outcome = test::run_program(folder.path(), call);
+    INFO(call[0] << ": " << outcome.err);
+    CHECK(outcome.code == 1);
+    CHECK_THAT(outcome.err, Contains(named));
+    CHECK(!std::filesystem::exists(folder / "new"));
+  }
+}
+
+TEST_CASE("what cannot run is refused before anything is printed of the model") {
+  const TemporaryFolder folder;
+  for (const auto& [more, named] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"--to", "2"}, "does not run GPT-2"},
+           {{"--to", "1", "--dtype", "bf16"}, "stage 1 does not compute in bf16"},
+           {{"--to", "1", "--from", "0"}, "does not run GPT-2"},
+           {{"--tokens", "29"}, "not in the vocabulary"},
+       }) {
+    std::vector<std::string> call = {"compare", golden("hf")};
+    call.insert(call.end(), more.begin(), more.end());
+    const auto outcome = test::run_program(folder.path(), call);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.out.empty());
+    CHECK_THAT(outcome.err, Contains(named));
+  }
+}
+
+TEST_CASE("a temperature next to 0 gives the greedy text") {
+  const TemporaryFolder folder;
+  const auto sample = [&](const char* flag, const char* value) {
+    std::vector<std::string> call = {"sample", "--weights",    golden("hf"), "--tokens",
+                                     "1",      "--max-tokens", "9",          flag};
+    if (value != nullptr) call.emplace_back(value);
+    return succeed(folder, call).out;
+  };
+  CHECK(sample("--temperature", "1e-320") == sample("--greedy", nullptr));
+}
+
+TEST_CASE("tokens that only round a saved model's vocabulary up are never drawn") {
+  const TemporaryFolder folder;
+  save_model(folder / "w",
+             {small_gpt2(), std::make_shared<NumberTokenizer>(3), gpt2_parameters(small_gpt2())},
+             Dtype::fp32);
+  for (const std::vector<std::string>& way :
+       std::vector<std::vector<std::string>>{{"--temperature", "1000"}, {"--greedy"}}) {
+    std::vector<std::string> call = {"sample",       "--weights", "w",      "--tokens", "1",
+                                     "--max-tokens", "60",        "--json", "s.json"};
+    call.insert(call.end(), way.begin(), way.end());
+    succeed(folder, call);
+    const Json json = json_of(folder / "s.json");
+    CHECK(json.at("tokens").size() == 61);
+    for (const Json& token : json.at("tokens")) CHECK(token.get<int>() < 3);
+  }
+}
+
+TEST_CASE("a GPT-2 is described with its choices") {
+  const TemporaryFolder folder;
+  const auto described = [&](std::vector<std::string> more) {
+    std::vector<std::string> call = {"train", "--preset", "tiny", "--steps", "0", "--samples", "0"};
+    call.insert(call.end(), more.begin(), more.end());
+    return succeed(folder, call).out;
+  };
+  CHECK_THAT(described({}), Contains("model     GPT-2, GELU by tanh, with biases, no dropout: 2 layers"));
+  CHECK_THAT(described({"--gelu", "erf", "--bias", "0", "--dropout", "0.1"}),
+             Contains("model     GPT-2, GELU by erf, without biases, dropout 0.1: 2 layers"));
+  CHECK_THAT(succeed(folder, {"train", "--steps", "0", "--samples", "0"}).out,
+             Contains("model     1 layer, "));
+}
+
+TEST_CASE("a short run on the CPU model of a GPU says nothing of how long it takes, a long one does") {
+  const TemporaryFolder folder;
+  const auto run = [&](const char* steps) {
+    test::Program program(folder.path(), {"train", "--stage", "4", "--device", "cpu", "--preset", "tiny",
+                                          "--samples", "0", "--steps", steps});
+    program.wait_until([&] {
+      return program.out_so_far().find("step 1/") != std::string::npos ||
+             program.out_so_far().find("expects   about ") != std::string::npos;
+    });
+    return program.out_so_far();
+  };
+  CHECK_THAT(run("1"), !Contains("expects"));
+  CHECK_THAT(run("1000000"), Contains("expects   about "));
 }

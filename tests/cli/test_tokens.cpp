@@ -81,6 +81,16 @@ TEST_CASE(
   CHECK(Json::parse(test::text_of(folder / "s.json")).at("prompt_tokens") == Json(std::vector<int>{275}));
 }
 
+TEST_CASE("prepared tokens are offered to the models that fit them") {
+  const TemporaryFolder folder;
+  fill(folder);
+  const std::string bpe = succeed(folder, {"prepare", "text", "--tokenizer", "bpe", "--out", "pieces"}).out;
+  CHECK_THAT(bpe, Contains("--stage 1 --preset tiny --data pieces") &&
+                      Contains("--stage 4 --dtype bf16 --preset gpt2"));
+  const std::string letters = succeed(folder, {"prepare", "text", "--out", "letters"}).out;
+  CHECK_THAT(letters, Contains("ladder train --preset small --data letters") && !Contains("gpt2"));
+}
+
 TEST_CASE("a character that the tokens leave unfinished is shown as such") {
   const TemporaryFolder folder;
   fill(folder);
@@ -105,7 +115,8 @@ TEST_CASE("what does not fit a checkpoint of such tokens is one line and exit co
   };
   const std::string weights = "run/checkpoint.safetensors";
   refused({"sample", "--weights", "run", "--tokens", "276"}, "276 is not in the vocabulary");
-  refused({"sample", "--weights", "run", "--prompt", "a\xFF"}, "--prompt: line 1 is not UTF-8");
+  refused({"sample", "--weights", "run", "--prompt", "a\xFF"},
+          "--prompt: byte 0xff at offset 1 is not UTF-8: a prompt is a text");
   succeed(folder, {"prepare", "text", "--out", "letters"});
   refused(train({"--data", "letters", "--steps", "1", "--init-weights", weights}),
           "its tokenizer is not the one");

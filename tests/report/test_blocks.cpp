@@ -123,7 +123,7 @@ TEST_CASE("a record's name says which table it is; any other record is its lines
 TEST_CASE("an excerpt takes the next line that begins so, in order") {
   const std::string text = rendered("excerpt output: model | step | step 4", {lines_record()});
   CHECK(holds(text, "$ ./ladder climb\nmodel a\nstep 1\nstep   4\n```\n"));
-  CHECK(holds(text, "(3 lines of 5.)"));
+  CHECK(holds(text, "(An excerpt: 3 lines of the 5 that the program wrote on 2"));
   CHECK(holds(rendered("excerpt output: model | |", {lines_record()}), "model a\nstep 1\nstep 2\n"));
   CHECK_THROWS_WITH(rendered("excerpt output: step 4 | model", {lines_record()}), Catch::Contains("'model'"));
 }

@@ -143,6 +143,33 @@ TEST_CASE("a rung that would take too long is left out") {
   CHECK(rows[1].not_run.empty());
 }
 
+TEST_CASE(
+    "a stage whose stage below did not run is a reference, not proven; those above are proven against it") {
+  std::vector<Rung> chain = foot();
+  chain[0].side.make = [](const GptConfig&, int) -> std::unique_ptr<Engine> {
+    throw MachineError("not here");
+  };
+  const std::vector<ChainRow> rows = race_with(chain);
+  CHECK_FALSE(rows[1].proven);
+  CHECK(rows[1].reference);
+  CHECK_FALSE(rows[1].failed());
+  CHECK_FALSE(rows[1].time.empty());
+  CHECK(rows[2].proven);
+  CHECK(rows[2].compared_with == rows[1].name);
+  const Cells cells = speedup_cells(record_rows(rows, false));
+  CHECK(cells[2][5] == "not proven: nothing below it ran");
+}
+
+TEST_CASE("where the stage below did not run, the one below that is compared with") {
+  std::vector<Rung> chain = foot();
+  chain[1].side.make = [](const GptConfig&, int) -> std::unique_ptr<Engine> {
+    throw MachineError("not here");
+  };
+  const std::vector<ChainRow> rows = race_with(chain);
+  CHECK(rows[2].proven);
+  CHECK(rows[2].compared_with == rows[0].name);
+}
+
 TEST_CASE("batched rows are compared with stage 0 on the same batches") {
   ChainSettings settings = tiny();
   settings.batch = 8;

@@ -87,10 +87,33 @@ TEST_CASE("a head that is not the embedding is refused") {
   refused(tensors, {"'lm_head.weight'", "tied"});
 }
 
+TEST_CASE("a config.json that says the head is not tied wants a head, and one that is the embedding") {
+  const TensorList parameters = gpt2_parameters(small_gpt2());
+  RawTensors tensors = as_hugging_face(parameters);
+  const std::string untied = R"({"n_head": 2, "tie_word_embeddings": false})";
+  CHECK_THROWS_WITH(load(file_bytes(tensors), untied),
+                    Contains("'tie_word_embeddings'") && Contains("'lm_head.weight' is missing"));
+  CHECK_NOTHROW(load(file_bytes(tensors), R"({"n_head": 2, "tie_word_embeddings": true})"));
+  const NamedTensor& wte = parameters.back();
+  tensors.push_back(raw("lm_head.weight", wte.shape, wte.values()));
+  check_same(load(file_bytes(tensors), untied).parameters, parameters);
+}
+
+TEST_CASE("whoever asks is told of the model before its weights are read") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "w", file_bytes(as_nanogpt(gpt2_parameters(small_gpt2()))));
+  Gpt2Settings given;
+  given.n_head = 2;
+  CHECK_THROWS_WITH(
+      load_model(folder / "w", given, [](const GptConfig& model) { require(false, "no {}", model.n_embd); }),
+      "no 8");
+}
+
 TEST_CASE("what is missing, of another shape or type, or of no parameter is named") {
   const RawTensors good = as_hugging_face(gpt2_parameters(small_gpt2()), "transformer.");
-  for (const char* name : {"transformer.wpe.weight", "transformer.h.1.mlp.c_proj.bias",
-                           "transformer.ln_f.weight", "transformer.h.0.attn.c_attn.weight"}) {
+  for (const char* name :
+       {"transformer.wte.weight", "transformer.wpe.weight", "transformer.h.1.mlp.c_proj.bias",
+        "transformer.ln_f.weight", "transformer.h.0.attn.c_attn.weight"}) {
     RawTensors tensors = good;
     std::erase_if(tensors, [&](const RawTensor& tensor) { return tensor.name == name; });
     refused(tensors, {name, "is missing"});
@@ -202,6 +225,19 @@ TEST_CASE("a saved GPT-2 of this program says itself what it is") {
   Gpt2Settings given;
   given.n_head = 4;
   CHECK_THROWS_WITH(load_model(folder / "w", given), Contains("says itself"));
+}
+
+TEST_CASE("a saved model may know tokens that only round its vocabulary up") {
+  const TemporaryFolder folder;
+  const GptConfig config = small_gpt2();
+  save_model(folder / "w", {config, std::make_shared<NumberTokenizer>(7), gpt2_parameters(config)},
+             Dtype::fp32);
+  const SavedModel back = load_model(folder / "w");
+  CHECK(back.model.vocab_size == 11);
+  CHECK(back.tokenizer->vocab_size() == 7);
+  save_model(folder / "w", {config, std::make_shared<NumberTokenizer>(12), gpt2_parameters(config)},
+             Dtype::fp32);
+  CHECK_THROWS_WITH(load_model(folder / "w"), Contains("12 tokens") && Contains("11"));
 }
 
 TEST_CASE("files that are neither this program's nor GPT-2's are refused") {

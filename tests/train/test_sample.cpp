@@ -158,6 +158,16 @@ TEST_CASE("temperature 0 is greedy and draws nothing") {
   CHECK_NOTHROW(validate(cold));
 }
 
+TEST_CASE("a temperature so near to 0 that logits over it overflow is greedy") {
+  Random random(1), untouched(1);
+  for (const double temperature : {1e-320, 1e-307}) {
+    SampleOptions cold;
+    cold.temperature = temperature;
+    CHECK(sample_token(std::vector{0.5, 20.0, 20.0, -1.0}, cold, random) == 1);
+  }
+  CHECK(random.random() == untouched.random());
+}
+
 TEST_CASE("tokens that only round a vocabulary up are never drawn") {
   Random random(1);
   SampleOptions options = greedy();

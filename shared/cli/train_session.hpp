@@ -1,0 +1,59 @@
+// A run of `ladder train` before its first step: what the flags ask for, checked, and then its engine.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/cli/settings.hpp"
+#include "shared/stages.hpp"
+#include "shared/train/engine.hpp"
+#include "shared/train/run.hpp"
+#include "shared/train/sample.hpp"
+
+namespace ladder::cli {
+
+struct TrainFlags {
+  PlaceFlags place;
+  RunFlags run;
+  std::optional<int> samples;
+  std::optional<double> temperature;
+  std::string trace, json, checkpoint, save_weights, init_weights;
+  std::optional<std::int64_t> checkpoint_every;
+  std::string variant;
+  std::map<std::string, bool> variant_switches;  ///< the same by the variants' own names
+  bool resume = false;
+};
+
+/// A run: first as it is configured, and with an engine ready for its first step.
+struct Session {
+  Place place;
+  std::string preset;
+  Run run;
+  EngineNeeds needs;
+  /// Read from a file, until the engine has them; empty: the weights are drawn, the moments are zeros.
+  TensorList weights;
+  Moments moments;
+  std::string new_folder;  ///< made for the checkpoint, still empty
+  std::unique_ptr<Engine> engine;
+  std::vector<double> earlier_loss;
+  std::int64_t checkpoint_every = 0;  ///< 0: none
+  int samples = 0;
+  SampleOptions sampling;
+};
+
+/// All that can be wrong with the flags and the files is known when it returns; nothing large is taken yet, but for
+/// weights that are read.
+Session start(const TrainFlags& flags);
+
+/// Throws MachineError where the machine has no memory for the run; before the first weight is drawn, which takes minutes
+/// where there are many.
+void require_memory(const Session& session);
+
+/// The engine with the run's weights.
+void take_engine(Session& session);
+
+}  // namespace ladder::cli
