@@ -49,6 +49,17 @@ T exponentiate(T* x, int count, T maximum, bool keep) {
   return (sum + e * lane_mask<T>[kLanes - last.new_lanes]).sum();
 }
 
+/// The same for a row of any length: in float, the unlikely entries of a large vocabulary would vanish one by one beside
+/// the likely ones that came before.
+template <class T>
+T exponentiate_row(T* x, int count, T maximum, bool keep) {
+  constexpr int kPart = 4096;
+  double sum = 0;
+  for (int first = 0; first < count; first += kPart)
+    sum += exponentiate(x + first, std::min(kPart, count - first), maximum, keep);
+  return static_cast<T>(sum);
+}
+
 }  // namespace
 
 // With p = softmax(x): loss = log sum_v exp(x_v) - x_target, and d(log sum exp)/dx_v = exp(x_v) /
@@ -72,7 +83,7 @@ void cross_entropy(const CrossEntropy& a) {
     const int target = a.batch.targets_n[n];
     const T weight = static_cast<T>(a.scale / a.batch.lengths_b[b]);
     const T maximum = maximum_of(row.data(), V), target_logit = row[target];
-    const T sum = exponentiate(row.data(), V, maximum, a.with_gradient);
+    const T sum = exponentiate_row(row.data(), V, maximum, a.with_gradient);
     loss_n[n] = weight * (std::log(sum) - (target_logit - maximum));
     total += loss_n[n];
     if (!a.with_gradient) continue;

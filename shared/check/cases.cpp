@@ -69,7 +69,7 @@ std::vector<OpCase> all_cases(Layout layout, Dtype dtype) {
 
 std::vector<OpCase> gpt2_cases(Layout layout) {
   return joined({gpt2_norm_cases(layout), gpt2_linear_cases(), dropout_cases(layout),
-                 dropout_attention_cases(layout), large_embedding_cases(layout)});
+                 dropout_attention_cases(layout), large_embedding_cases(layout), long_tail_cases(layout)});
 }
 
 std::vector<OpCase> wide_gpt2_cases(Layout layout) {

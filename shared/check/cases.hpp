@@ -122,6 +122,7 @@ std::vector<OpCase> dropout_cases(Layout layout);
 std::vector<OpCase> dropout_attention_cases(Layout layout);
 /// A vocabulary of several thousands, most rows of one token.
 std::vector<OpCase> large_embedding_cases(Layout layout);
+std::vector<OpCase> long_tail_cases(Layout layout);
 /// All of these.
 std::vector<OpCase> gpt2_cases(Layout layout);
 

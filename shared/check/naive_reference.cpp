@@ -222,8 +222,9 @@ void cross_entropy(const Batch& batch, int V, int columns, double scale, bool wi
     const double weight = b < 0 ? 0.0 : scale / batch.lengths_b[at(b, 1, 0)];
     double* row = &logits[at(n, columns, 0)];
     const double maximum = *std::max_element(row, row + V);
-    double sum = 0;
-    for (int v = 0; v < V; ++v) sum += std::exp(row[v] - maximum);
+    long double exact = 0;  // a long tail of equal terms is rounded the same way every time
+    for (int v = 0; v < V; ++v) exact += std::exp(row[v] - maximum);
+    const auto sum = static_cast<double>(exact);
     const int target = b < 0 ? 0 : batch.targets_n[at(n, 1, 0)];
     loss_n[at(n, 1, 0)] = weight * (std::log(sum) - (row[target] - maximum));
     loss[0] += loss_n[at(n, 1, 0)];

@@ -27,8 +27,8 @@ std::vector<cases::OpCase> row_cases(Layout layout, Dtype dtype) {
   std::erase_if(all, [](const cases::OpCase& c) { return c.op != "bias_backward"; });
   for (std::vector<cases::OpCase> more :
        {cases::gpt2_norm_cases(layout), cases::dropout_cases(layout), cases::embedding_cases(layout),
-        cases::large_embedding_cases(layout), sorted_embedding_cases(layout), far_mean_cases(),
-        long_bias_cases()})
+        cases::large_embedding_cases(layout), cases::long_tail_cases(layout), sorted_embedding_cases(layout),
+        far_mean_cases(), long_bias_cases()})
     std::ranges::move(more, std::back_inserter(all));
   return cases::in_reach_of(dtype, std::move(all));
 }
