@@ -136,6 +136,8 @@ std::vector<std::string> stage_entries(const std::string& name) {
                                            "shared/device/stream"};
   const std::vector<std::string> on_cpu = {"shared/device/cpu_runtime", "shared/device/memory_watch",
                                            "shared/device/worker_pool", "shared/simt/thread_model"};
+  const std::vector<std::string> gpt2 = {"shared/model/gpt2", "shared/model/gpt2_ops",
+                                         "shared/model/dropout"};
   const auto joined = [](std::vector<std::string> first, const std::vector<std::string>& second) {
     first.insert(first.end(), second.begin(), second.end());
     return first;
@@ -149,10 +151,11 @@ std::vector<std::string> stage_entries(const std::string& name) {
                   {"shared/tile", "!shared/tile/pictures", "shared/tile/CMakeLists.txt",
                    "stage3_tiled_kernels/CMakeLists.txt"});
   if (name == "stage4")
-    return joined(source_set("stage3"), {"stage4_nanogpt", "!stage4_nanogpt/make_ops.cpp",
-                                         "!stage4_nanogpt/ops_nano.hpp", "stage4_nanogpt/CMakeLists.txt"});
+    return joined(joined(source_set("stage3"), gpt2),
+                  {"stage4_nanogpt", "!stage4_nanogpt/make_ops.cpp", "!stage4_nanogpt/ops_nano.hpp",
+                   "stage4_nanogpt/CMakeLists.txt"});
   if (name == "stage4-gpu")
-    return joined(source_set("stage3-gpu"),
+    return joined(joined(source_set("stage3-gpu"), gpt2),
                   {"stage4_nanogpt", "!stage4_nanogpt/make_ops.cpp", "!stage4_nanogpt/ops_nano.hpp"});
   if (name == "stage2-gpu") return joined(joined(stage2, on_gpu), {"!stage2_naive_cuda/ops_simt.cpp"});
   if (name == "stage3-gpu") return joined(joined(stage3, on_gpu), {"shared/tile/grid", "shared/tile/launch"});
@@ -188,7 +191,6 @@ std::vector<std::string> source_set(const std::string& name) {
   }
   if (name == "interpreter") return {"shared/baseline/microgpt.py"};
   if (name == "stage0") return {"stage0_scalar_autograd"};
-  if (name == "gpt2") return {"shared/model/gpt2", "shared/model/gpt2_ops"};
   if (name == "stage3-kernels")
     return {"stage3_tiled_kernels/kernels",
             "stage3_tiled_kernels/configs",
@@ -201,7 +203,7 @@ std::vector<std::string> source_set(const std::string& name) {
   require(!entries.empty(),
           "unknown source set '{}': valid are interpreter, stage0, stage1, stage2, stage3, stage2-gpu, "
           "stage3-gpu, "
-          "stage3-kernels, stage4, stage4-gpu, gpt2",
+          "stage3-kernels, stage4, stage4-gpu",
           name);
   for (const char* model :
        {"shared/base/dtype", "shared/base/dtype_convert", "shared/base/tensor", "shared/device/communicator",

@@ -35,7 +35,7 @@ Record new_record(std::string name, std::string command, std::string work, Devic
 /// single file, with or without its suffix ("shared/model/ops": ops.hpp and ops.cpp); "!" in front takes a file or
 /// folder out again. Sets: "interpreter", "stage0", "stage1", "stage2", "stage3" (both on their CPU models),
 /// "stage2-gpu", "stage3-gpu" (the same kernels on a GPU, which the CPU models have no part in), "stage3-kernels" (what
-/// nvcc compiles, for figures without a run), "stage4", "stage4-gpu", "gpt2" (GPT-2's model text alone), and several
+/// nvcc compiles, for figures without a run), "stage4", "stage4-gpu" (with GPT-2's model text), and several
 /// joined by '+'.
 /// What only measures, draws or chooses (race, chain, records, make_ops) is in no set: it does not change how
 /// fast a stage is. Of a CMakeLists.txt only the lines that choose compiler options count; the general flags

@@ -347,7 +347,7 @@ def work_of(options):
 
 def facts_of(options):
     """What the program says of the machine, of its build, and of the sources that the figures depend on."""
-    sources = f"stage{options.stage}{'-gpu' if options.device == 'gpu' and options.stage >= 2 else ''}+gpt2"
+    sources = f"stage{options.stage}{'-gpu' if options.device == 'gpu' and options.stage >= 2 else ''}"
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "info.json"
         run_ladder(options, ["info", "--sources", sources, "--json", str(path)])

@@ -90,7 +90,7 @@ class Kept(unittest.TestCase):
         self.assertFalse(judgement.outcome_of([tensor("activation.logits")], "bf16", other)["passed"])
 
     def test_a_record_is_strict_json(self):
-        facts = {"machine": {"cpu": "c"}, "build": {"commit": "b"}, "sources": {"set": "stage4-gpu+gpt2", "hash": "0"}}
+        facts = {"machine": {"cpu": "c"}, "build": {"commit": "b"}, "sources": {"set": "stage4-gpu", "hash": "0"}}
         rows = [("a", outcome("bf16", tensor("activation.logits", math.inf)))]
         record = judgement.record_of("pytorch-x", "python3", "work", "now", facts, rows)
         with tempfile.TemporaryDirectory() as folder:
@@ -98,7 +98,7 @@ class Kept(unittest.TestCase):
             judgement.write_record(path, record)
             read = json.loads(path.read_text())
             self.assertEqual([item.name for item in path.parent.iterdir()], [path.name])
-        self.assertEqual(read["rows"][0]["sources"], "stage4-gpu+gpt2")
+        self.assertEqual(read["rows"][0]["sources"], "stage4-gpu")
         self.assertIsNone(read["rows"][0]["values"]["groups"]["logits"]["ratio"])
         self.assertFalse(read["rows"][0]["values"]["passed"])
 
