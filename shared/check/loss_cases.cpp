@@ -1,4 +1,4 @@
-// Cases of the softmax cross-entropy, with and without its gradient.
+// Cases of the softmax cross-entropy, with and without its gradient, and of the head before it.
 #include <algorithm>
 
 #include "shared/check/cases.hpp"
@@ -75,6 +75,27 @@ OpCase long_tail(const Batch& batch, bool with_gradient) {
   return c;
 }
 
+/// The head's gradient of its input for such a row: entries of which 32 together are less than half of the last digit of
+/// what the likely one, the first, contributes, and all together 1,500 times as much.
+OpCase long_tail_head() {
+  constexpr int kRows = 3, kChannels = 16, kEntries = 50257;
+  OpCase c;
+  c.op = "linear_backward_input";
+  c.shape = fmt::format("N={} I={} O={} in a long tail", kRows, kChannels, kEntries);
+  std::vector<double> dy(std::size_t{kRows} * kEntries, 0x1p-30);
+  for (std::size_t n = 0; n < kRows; ++n) dy[n * kEntries] = 1.0;
+  add(c, Role::activation, Use::input, "dy", std::move(dy));
+  add(c, Role::parameter, Use::input, "w", std::vector<double>(std::size_t{kEntries} * kChannels, 1.0));
+  add(c, Role::activation, Use::output, "dx", std::vector<double>(std::size_t{kRows} * kChannels));
+  c.run = [](Ops& ops, const Bound& t) {
+    ops.run(LinearBackwardInput{kRows, kChannels, kEntries, t.act("dy"), t.param("w"), t.act("dx")});
+  };
+  c.naive = [](Values& t) {
+    naive::linear_dx(kRows, kChannels, kEntries, t.at("dy"), t.at("w"), t.at("dx"));
+  };
+  return c;
+}
+
 }  // namespace
 
 std::vector<OpCase> loss_cases(Layout layout) {
@@ -94,7 +115,7 @@ std::vector<OpCase> loss_cases(Layout layout) {
 
 std::vector<OpCase> long_tail_cases(Layout layout) {
   const Batch batch = random_batch({2}, 27, 2, layout);
-  return {long_tail(batch, false), long_tail(batch, true)};
+  return {long_tail(batch, false), long_tail(batch, true), long_tail_head()};
 }
 
 }  // namespace ladder::cases

@@ -32,7 +32,9 @@ __tile__ BlockPlace grouped_block(int number, int tile_rows, int tile_columns) {
 }
 
 /// Tile (n, o) of x_ni W_oi^T, whose factors both lie in rows along the inner dimension, and tile (n, i) of dy_no W_oi.
-/// The views are those of the factors, in the tiles of S.
+/// The views are those of the factors, in the tiles of S. The second walks from the end of the inner dimension: in the
+/// gradient of a head, that is the vocabulary, whose frequent entries come first. Their sum is large, and what thousands of
+/// unlikely ones add to it, step by step, is less than half of its last digit; added before, it counts.
 template <class E, table::ProductTiles S, class X, class W>
 __tile__ auto product_of_rows(X x, W w, int inner, int n, int o) {
   auto y = ct::zeros<ct::tile<Wide<E>, ct::shape<S.rows, S.columns>>>();
@@ -44,9 +46,12 @@ __tile__ auto product_of_rows(X x, W w, int inner, int n, int o) {
 template <class E, table::ProductTiles S, class X, class W>
 __tile__ auto product_as_it_lies(X dy, W w, int inner, int n, int i) {
   auto dx = ct::zeros<ct::tile<Wide<E>, ct::shape<S.rows, S.columns>>>();
-  for (int o : ct::irange(0, tiles_for(inner, S.inner)))
+  const int steps = tiles_for(inner, S.inner);
+  for (int step : ct::irange(0, steps)) {
+    const int o = steps - 1 - step;
     dx = add_product<S.products>(ct::element_cast<Operand<E>>(dy.load_masked(n, o)),
                                  ct::element_cast<Operand<E>>(w.load_masked(o, i)), dx);
+  }
   return dx;
 }
 
