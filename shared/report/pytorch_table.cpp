@@ -62,7 +62,7 @@ std::string differences_cell(const Json& groups) {
 
 std::string published_cell(const Json& values) {
   const Json& limits = values.at("published");
-  const std::string list = number_text(limits, "expanded", "{:.0e}");
+  std::string list = number_text(limits, "expanded", "{:.0e}");
   if (values.at("dtype").get<std::string>() != "fp16") return list;
   return list + ", of a kernel " + number_text(limits, "kernel_fp16", "{:.0e}");
 }

@@ -19,7 +19,7 @@ namespace {
 std::string golden(const std::string& name) { return LADDER_SOURCE_DIR "/tests/golden/gpt2/" + name; }
 
 test::Outcome succeed(const TemporaryFolder& folder, const std::vector<std::string>& arguments) {
-  const test::Outcome outcome = test::run_program(folder.path(), arguments);
+  test::Outcome outcome = test::run_program(folder.path(), arguments);
   INFO(arguments[0] << " stderr: " << outcome.err);
   CHECK(outcome.code == 0);
   return outcome;
