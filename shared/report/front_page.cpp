@@ -130,7 +130,7 @@ std::string curves_of(const Record& record) {
                      false, false, 1.5 + 2.5 * (count - 1.0 - static_cast<double>(i))});
   }
   PlotSettings settings{
-      fmt::format("One curve: the loss of {} stages, each drawn on the one below it", record.rows.size()),
+      fmt::format("One curve: the losses of {} runs, each drawn on the one below it", record.rows.size()),
       "step", "cross-entropy (nats)"};
   settings.steps_each = each;
   return line_plot(lines, settings);
@@ -190,7 +190,7 @@ std::string front_picture(const FrontRecords& records, const std::filesystem::pa
 
 std::string render_picture(const FrontRecords& records) {
   return fmt::format(
-      "![The losses of {} stages over each other, and each stage's time, on a CPU and on {}]({})\n",
+      "![The losses of {} runs over each other, and each stage's time, on a CPU and on {}]({})\n",
       records.curves->rows.size(), short_gpu(*records.gpu), kPicture);
 }
 
