@@ -205,7 +205,7 @@ TEST_CASE("the picture is drawn from its records, and a changed one is noticed")
   CHECK(update_tables(folder.path(), true).changed == both);
   CHECK(update_tables(folder.path(), false).clean());
   const std::string svg = read_file(folder / kPicture);
-  CHECK(holds(svg, "the loss of 2 stages"));
+  CHECK(holds(svg, "the losses of 2 runs"));
   CHECK(holds(svg, "2,000 × as fast as the interpreter"));
   CHECK_FALSE(holds(svg, "0.03"));
   write_file(folder / kPicture, svg + " ");
