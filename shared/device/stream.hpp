@@ -34,8 +34,9 @@ class Stream {
   void* workspace(std::size_t bytes) {
     if (bytes > workspace_bytes_) {
       // Twice the last one at least: text that grows by a token asks for a little more each time.
-      workspace_bytes_ = std::max(bytes, 2 * workspace_bytes_);
-      workspace_ = allocate(workspace_bytes_);
+      const std::size_t grown = std::max(bytes, 2 * workspace_bytes_);
+      workspace_ = allocate(grown);  // may throw: the old one then stays what it was
+      workspace_bytes_ = grown;
     }
     if (lent) lent(workspace_, bytes);
     return workspace_;

@@ -16,14 +16,6 @@ namespace {
 
 double gibibytes(std::size_t bytes) { return static_cast<double>(bytes) / 0x1p30; }
 
-int rows_of(const GptConfig& config, int max_batch) {
-  const std::int64_t rows = std::int64_t{max_batch} * config.block_size;
-  require(rows <= std::numeric_limits<std::int32_t>::max(),
-          "--batch-size {} times --block-size {}: a micro-batch has at most 2^31-1 rows", max_batch,
-          config.block_size);
-  return static_cast<int>(rows);
-}
-
 /// Parameters, gradients, two moments and, of narrow parameters, master weights; and the activations.
 std::size_t model_bytes(const GptConfig& config, const Ops& ops, int rows) {
   const Precision precision = Precision::of(ops.dtype());
@@ -39,8 +31,16 @@ std::size_t model_bytes(const GptConfig& config, const Ops& ops, int rows) {
 
 }  // namespace
 
+int most_rows(const GptConfig& config, int max_batch) {
+  const std::int64_t rows = std::int64_t{max_batch} * config.block_size;
+  require(rows <= std::numeric_limits<std::int32_t>::max(),
+          "--batch-size {} times --block-size {}: a micro-batch has at most 2^31-1 rows", max_batch,
+          config.block_size);
+  return static_cast<int>(rows);
+}
+
 std::size_t ops_engine_bytes(const GptConfig& config, const Ops& ops, int max_batch, int grad_accum) {
-  const int rows = rows_of(config, max_batch);
+  const int rows = most_rows(config, max_batch);
   const std::size_t integers = 4 * static_cast<std::size_t>(rows) + 2 * static_cast<std::size_t>(max_batch);
   const std::size_t slots = checked_product(
       {static_cast<std::size_t>(grad_accum), integers, sizeof(std::int32_t)}, "the micro-batches of a step");

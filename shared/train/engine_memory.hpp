@@ -8,8 +8,11 @@
 
 namespace ladder {
 
+/// Rows of the largest micro-batch. Throws InputError where they cannot be counted in an int.
+int most_rows(const GptConfig& config, int max_batch);
+
 /// About what make_ops_engine's engine takes of the memory of `ops`, in bytes, never more: the model, and a slot for
-/// the integers of each micro-batch of a step. Throws InputError where the rows of one cannot be counted in an int.
+/// the integers of each micro-batch of a step. Throws InputError where the rows of one are too many.
 std::size_t ops_engine_bytes(const GptConfig& config, const Ops& ops, int max_batch, int grad_accum);
 
 /// What the batches of a step take of the host's memory, at least.

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <numeric>
 
 #include "shared/base/dtype_convert.hpp"
+#include "shared/train/engine_memory.hpp"
 
 namespace ladder {
 namespace {
@@ -21,15 +21,6 @@ void require_tokens(std::span<const std::int32_t> tokens, int lowest, int vocabu
   for (std::size_t n = 0; n < tokens.size(); ++n)
     require(tokens[n] >= lowest && tokens[n] < vocabulary, "{} {} of row {} is not in the vocabulary of {}",
             what, tokens[n], n, vocabulary);
-}
-
-/// Rows of the largest micro-batch. Throws InputError where they cannot be counted in an int.
-int most_rows(const GptConfig& config, int max_batch) {
-  const std::int64_t rows = std::int64_t{max_batch} * config.block_size;
-  require(rows <= std::numeric_limits<std::int32_t>::max(),
-          "--batch-size {} times --block-size {}: a micro-batch has at most 2^31-1 rows", max_batch,
-          config.block_size);
-  return static_cast<int>(rows);
 }
 
 std::size_t slot_bytes(const GptConfig& config, int max_batch) {

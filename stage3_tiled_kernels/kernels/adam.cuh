@@ -56,13 +56,6 @@ __tile_global__ void adam_kernel(std::int64_t count, const double* step, std::in
   if (copy) line(param, count).store_masked(ct::element_cast<T>(updated), i);
 }
 
-inline Cost cost(const Adam& args) {
-  const double elements = static_cast<double>(args.count);
-  const bool copy = args.param.data != args.master.data;
-  return {.bytes = elements * (7 * size_of(args.master.dtype) + (copy ? size_of(args.param.dtype) : 0)),
-          .flops = 15 * elements};
-}
-
 inline void launch_adam(const Adam& args, Stream& stream) {
   require_pointers("adam", {pointer("grad", args.grad),
                             pointer("m", args.m),

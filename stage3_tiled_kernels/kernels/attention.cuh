@@ -309,15 +309,6 @@ attention_backward_query_kernel(int batch, int rows, int slot_rows, int heads, i
 
 // ---- launchers --------------------------------------------------------------------------------------------
 
-inline Cost cost(const AttentionForward& args) {
-  const double queries = 1.0 * args.batch.rows * args.heads,
-               keys = (1.0 * args.batch.first + args.batch.rows) * args.kv_heads;
-  const double pairs = attention_pairs(args);
-  return {.bytes = args.head_dim * (2 * queries + 2 * keys) * size_of(args.out_nc.dtype) +
-                   queries * size_of(args.lse_hn.dtype),
-          .flops = pairs * (4.0 * args.head_dim + 5)};
-}
-
 template <class Drop = DropNothing>
 void launch_attention_forward(const AttentionForward& args, Stream& stream, const Drop& drop = {}) {
   require_pointers(Drop::kForward, {pointer("q", args.q), pointer("k", args.k), pointer("v", args.v),
@@ -344,13 +335,6 @@ void launch_attention_forward(const AttentionForward& args, Stream& stream, cons
       if constexpr (!Bulk || !Drop::kBulkIsCausal) start.template operator()<false>(keep...);
     });
   });
-}
-
-inline Cost cost(const AttentionBackward& args) {
-  const double queries = 1.0 * args.batch.rows * args.heads, keys = 1.0 * args.batch.rows * args.kv_heads;
-  return {.bytes = args.head_dim * (6 * queries + 6 * keys) * size_of(args.out_nc.dtype) +
-                   5 * queries * size_of(args.lse_hn.dtype),
-          .flops = attention_pairs(args) * (14.0 * args.head_dim + 8) + 2 * queries * args.head_dim};
 }
 
 template <class Drop = DropNothing>

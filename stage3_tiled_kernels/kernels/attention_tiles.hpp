@@ -166,14 +166,6 @@ double attention_scale(const Args& args) {
   return 1.0 / std::sqrt(static_cast<double>(args.head_dim));
 }
 
-/// Pairs of a query and a key that it sees, over all heads, when every sequence has max_length rows.
-template <class Args>
-double attention_pairs(const Args& args) {
-  const double length = args.batch.max_length;
-  return 1.0 * args.batch.batch * args.heads * length *
-         (args.batch.first + (args.causal ? (length + 1) / 2 : length));
-}
-
 /// Blocks of `tile` rows for every sequence and head. A sequence owns the rows up to the start of
 /// the next one: its length in the packed layout, the block size (rows / batch) in the padded one;
 /// each block looks up which.

@@ -96,14 +96,6 @@ __tile_global__ void loss_sum_kernel(int count, const W* __restrict__ x_n, W* __
   result.store_masked(result.load_masked(0) + ct::sum<0>(sums), 0);
 }
 
-inline Cost cost(const CrossEntropy& args) {
-  const double elements = 1.0 * args.batch.rows * args.columns;
-  const double passes = args.with_gradient ? 2 : 1;
-  return {.bytes = passes * elements * size_of(args.logits_nv.dtype) +
-                   args.batch.rows * (2.0 * size_of(args.loss_n.dtype) + 12),
-          .flops = 4 * passes * elements};
-}
-
 /// Calls body.operator()<S>() with the table's tiles for a row of logits of T of so many columns, those behind the
 /// vocabulary all in its last part; false where there are none.
 template <class T, class Body>

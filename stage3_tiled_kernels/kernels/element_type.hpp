@@ -9,7 +9,6 @@
 #include <limits>
 
 #include "shared/base/error.hpp"
-#include "shared/model/cost.hpp"
 #include "shared/model/ops.hpp"
 #include "shared/tile/launch.hpp"
 #include "stage3_tiled_kernels/preconditions.hpp"

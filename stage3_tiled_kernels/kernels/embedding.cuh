@@ -35,11 +35,6 @@ __tile_global__ void embedding_forward_kernel(int rows, int channels,
   matrix<TN, TC>(x_nc, rows, channels).store_masked(wte + wpe, tile_n, tile_c);
 }
 
-inline Cost cost(const EmbeddingForward& args) {
-  const double elements = 1.0 * args.batch.rows * args.channels;
-  return {.bytes = 3 * elements * size_of(args.x_nc.dtype) + 12.0 * args.batch.rows, .flops = elements};
-}
-
 inline void launch_embedding_forward(const EmbeddingForward& args, Stream& stream) {
   require_pointers("embedding_forward", {pointer("wte_vc", args.wte_vc), pointer("wpe_tc", args.wpe_tc),
                                          pointer("x_nc", args.x_nc)});
@@ -108,13 +103,6 @@ __tile_global__ void embedding_backward_position_kernel(int batch, int channels,
     }
   }
   dwpe.store_masked(sum, tile_t, tile_c);
-}
-
-inline Cost cost(const EmbeddingBackward& args) {
-  const double elements = 1.0 * args.batch.rows * args.channels;
-  const double tables = 1.0 * args.channels * (args.vocabulary + args.block_size);
-  return {.bytes = 2 * elements * size_of(args.dx_nc.dtype) + 2 * tables * size_of(args.dwte_vc.dtype),
-          .flops = elements * (2.0 * args.vocabulary + 1)};
 }
 
 inline void launch_embedding_backward(const EmbeddingBackward& args, Stream& stream) {

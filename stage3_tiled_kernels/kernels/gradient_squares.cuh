@@ -41,11 +41,6 @@ __tile_global__ void square_total_kernel(int count, const W* __restrict__ x_n, W
   vector<1>(total, 1).store_masked(ct::sum<0>(sums), 0);
 }
 
-inline Cost cost(const GradientSquares& args) {
-  const double elements = static_cast<double>(args.count);
-  return {.bytes = elements * size_of(args.grad.dtype), .flops = 2 * elements};
-}
-
 inline void launch_gradient_squares(const GradientSquares& args, Stream& stream) {
   require_pointers("gradient_squares", {pointer("grad", args.grad), pointer("squares", args.squares)});
   with_stored_type(args.grad.dtype, [&](auto type) {

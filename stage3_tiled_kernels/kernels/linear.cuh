@@ -210,16 +210,8 @@ inline void launch_linear_forward(const LinearForward& args, const ForwardExtras
     start_linear_forward<&Row::forward, kPlain, kScaled, kScaledRelu>(args, extras, wanted, bulk, stream);
 }
 
-inline Cost cost(const LinearForward& args) {
-  return product_cost(args.rows, args.in, args.out, args.y_no.dtype);
-}
-
 inline void launch_linear_forward(const LinearForward& args, Stream& stream) {
   launch_linear_forward(args, ForwardExtras{}, stream);
-}
-
-inline Cost cost(const LinearBackwardInput& args) {
-  return product_cost(args.rows, args.out, args.in, args.dx_ni.dtype);
 }
 
 /// As start_linear_forward.
@@ -253,12 +245,6 @@ inline void launch_linear_backward_input(const LinearBackwardInput& args, Act re
 
 inline void launch_linear_backward_input(const LinearBackwardInput& args, Stream& stream) {
   launch_linear_backward_input(args, Act{}, stream);
-}
-
-inline Cost cost(const LinearBackwardWeight& args) {
-  Cost total = product_cost(args.out, args.rows, args.in, args.dy_no.dtype);
-  total.bytes += 1.0 * args.out * args.in * (2 * size_of(args.dw_oi.dtype) - size_of(args.dy_no.dtype));
-  return total;
 }
 
 inline void launch_linear_backward_weight(const LinearBackwardWeight& args, Stream& stream) {

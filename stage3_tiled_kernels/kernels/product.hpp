@@ -86,13 +86,6 @@ __tile__ void store_result(E* data, int depth, int rows, int columns, Tile y, in
 
 // ---- around launches --------------------------------------------------------------------------------------
 
-/// Bytes that a product of rows x inner x columns must move at least, and its FLOPs.
-inline Cost product_cost(double rows, double inner, double columns, Dtype dtype) {
-  const double width = static_cast<double>(size_of(dtype));
-  return {.bytes = width * (rows * inner + inner * columns + rows * columns),
-          .flops = 2 * rows * inner * columns};
-}
-
 /// Whether all of these rows may be promised to the bulk copy engine: pointers (null ones do not count) that
 /// are multiples of 16 bytes, and row widths that are.
 inline bool bulk_copies(std::initializer_list<const void*> pointers, std::initializer_list<int> widths,

@@ -20,11 +20,6 @@ __tile_global__ void relu_forward_kernel(std::int64_t count, const T* x, T* y) {
       ct::max(value, ct::zeros<ct::tile<T, ct::shape<table::kLine>>>(), ct::propagate_nan_t{}), i);
 }
 
-inline Cost cost(const ReluForward& args) {
-  const double elements = static_cast<double>(args.count);
-  return {.bytes = 2 * elements * size_of(args.x.dtype), .flops = elements};
-}
-
 inline void launch_relu_forward(const ReluForward& args, Stream& stream) {
   require_pointers("relu_forward", {pointer("x", args.x), pointer("y", args.y)});
   with_stored_type(args.x.dtype, [&](auto type) {
@@ -47,11 +42,6 @@ __tile_global__ void relu_backward_kernel(std::int64_t count, const T* dy, const
   const auto zero = ct::zeros<ct::tile<T, ct::shape<table::kLine>>>();
   const auto passed = ct::select(line(y, count).load_masked(i) > zero, line(dy, count).load_masked(i), zero);
   line(dx, count).store_masked(passed, i);
-}
-
-inline Cost cost(const ReluBackward& args) {
-  const double elements = static_cast<double>(args.count);
-  return {.bytes = 3 * elements * size_of(args.dx.dtype), .flops = elements};
 }
 
 inline void launch_relu_backward(const ReluBackward& args, Stream& stream) {

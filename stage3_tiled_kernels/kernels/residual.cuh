@@ -19,11 +19,6 @@ __tile_global__ void residual_forward_kernel(std::int64_t count, const T* a, con
   line(y, count).store_masked(line(a, count).load_masked(i) + line(b, count).load_masked(i), i);
 }
 
-inline Cost cost(const ResidualForward& args) {
-  const double elements = static_cast<double>(args.count);
-  return {.bytes = 3 * elements * size_of(args.y.dtype), .flops = elements};
-}
-
 inline void launch_residual_forward(const ResidualForward& args, Stream& stream) {
   require_pointers("residual_forward", {pointer("a", args.a), pointer("b", args.b), pointer("y", args.y)});
   with_stored_type(args.y.dtype, [&](auto type) {

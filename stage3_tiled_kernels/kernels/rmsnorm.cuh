@@ -142,12 +142,6 @@ inline unsigned persistent_blocks(int rows) {
   return groups < most ? groups : most;
 }
 
-inline Cost cost(const RmsNormForward& args) {
-  const double elements = 1.0 * args.rows * args.channels;
-  return {.bytes = 2 * elements * size_of(args.x_nc.dtype) + 1.0 * args.rows * size_of(args.rstd_n.dtype),
-          .flops = 3 * elements};
-}
-
 /// Calls body.operator()<S>() with the table's tiles for whole rows of T of this width and these pointers, those of
 /// the forward or the backward kernel; false where there are none.
 template <class T, bool Forward, class Body>
@@ -208,14 +202,6 @@ inline void launch_rmsnorm_scale(const RmsNormForward& args, Stream& stream) {
     launch(stream, rmsnorm_scale_kernel<T, TR, TC>, {"rmsnorm_scale", blocks_for(args.rows, TR)}, args.rows,
            args.channels, args.x_nc.as<T>(), args.rstd_n.as<Wide<T>>());
   });
-}
-
-inline Cost cost(const RmsNormBackward& args) {
-  const double elements = 1.0 * args.rows * args.channels;
-  const double residual = args.dresidual_nc ? 1.0 : 0.0;
-  return {.bytes = (3 + residual) * elements * size_of(args.x_nc.dtype) +
-                   1.0 * args.rows * size_of(args.rstd_n.dtype),
-          .flops = (5 + residual) * elements};
 }
 
 inline void launch_rmsnorm_backward(const RmsNormBackward& args, Stream& stream) {

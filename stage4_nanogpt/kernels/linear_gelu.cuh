@@ -131,10 +131,6 @@ void with_form(Gelu gelu, Body&& body) {
     gelu == Gelu::erf ? body.template operator()<Form::erf>() : body.template operator()<Form::tanh>();
 }
 
-inline Cost cost(const LinearBiasForward& args) {
-  return product_cost(args.rows, args.in, args.out, args.y_no.dtype);
-}
-
 /// With a bias; without one it is stage 3's forward product.
 inline void launch_linear_bias_forward(const LinearBiasForward& args, Stream& stream) {
   require_pointers("linear_bias_forward", {pointer("x_ni", args.x_ni), pointer("w_oi", args.w_oi),
@@ -148,12 +144,6 @@ inline void launch_linear_bias_forward(const LinearBiasForward& args, Stream& st
                {"linear_bias_forward", grid_for(S, result_tiles(S, {rows, out})), hints_of(S)}, rows, in, out,
                args.x_ni.as<T>(), args.w_oi.as<T>(), args.bias_o.as<T>(), args.y_no.as<T>());
       });
-}
-
-inline Cost cost(const LinearGeluForward& args) {
-  Cost total = product_cost(args.rows, args.in, args.out, args.y_no.dtype);
-  total.bytes += 1.0 * args.rows * args.out * size_of(args.y_no.dtype);
-  return total;
 }
 
 inline void launch_linear_gelu_forward(const LinearGeluForward& args, Stream& stream) {
@@ -172,12 +162,6 @@ inline void launch_linear_gelu_forward(const LinearGeluForward& args, Stream& st
                  args.gelu == Gelu::erf, args.before_no.as<T>(), args.y_no.as<T>());
         });
       });
-}
-
-inline Cost cost(const LinearBackwardInputGelu& args) {
-  Cost total = product_cost(args.rows, args.out, args.in, args.dx_ni.dtype);
-  total.bytes += 1.0 * args.rows * args.in * size_of(args.dx_ni.dtype);
-  return total;
 }
 
 inline void launch_linear_backward_input_gelu(const LinearBackwardInputGelu& args, Stream& stream) {

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -153,4 +154,16 @@ TEST_CASE("the workspace grows to the largest request and is then reused", "[sim
   CHECK(stream.workspace(1000) == large);
   CHECK(stream.workspace(7) == large);
   CHECK(blocks.size() == 2);
+}
+
+TEST_CASE("a workspace that finds no memory leaves the stream as it was", "[simt]") {
+  Stream stream;
+  std::vector<std::byte> block(100);
+  stream.allocate = [&](std::size_t bytes) -> void* {
+    if (bytes > block.size()) throw std::bad_alloc();
+    return block.data();
+  };
+  void* small = stream.workspace(100);
+  for (int again = 0; again < 2; ++again) CHECK_THROWS_AS(stream.workspace(1000), std::bad_alloc);
+  CHECK(stream.workspace(100) == small);
 }
