@@ -101,6 +101,25 @@ TEST_CASE("they give the same bits again, on any number of cores", "[stage4]") {
   }
 }
 
+TEST_CASE("attention in tf32 has the bits of fp32, with dropout and without", "[stage4]") {
+  if (skipped()) return;
+  const auto exact = stage4_ops(Dtype::fp32);
+  const auto ops = stage4_ops(Dtype::tf32);
+  std::vector<cases::OpCase> all = cases::attention_cases(ops->layout());
+  std::ranges::move(cases::dropout_attention_cases(ops->layout()), std::back_inserter(all));
+  for (const cases::OpCase& c : cases::in_reach_of(Dtype::tf32, std::move(all))) {
+    std::string damage;
+    const cases::Values values = cases::rounded_values(c, Dtype::fp32);
+    const cases::Values want = cases::run_case(c, *exact, values, damage);
+    const cases::Values got = cases::run_case(c, *ops, values, damage);
+    for (const cases::TensorSpec& tensor : c.tensors) {
+      if (tensor.use != cases::Use::output) continue;
+      INFO(c.name() << " " << tensor.name);
+      CHECK(compare(got.at(tensor.name), want.at(tensor.name), 0.0, Rule::bits).passed());
+    }
+  }
+}
+
 TEST_CASE("they pass checked mode", "[stage4]") {
   if (test_device().is_gpu()) return;  // a GPU does not look
   const tile::Checks checks;
