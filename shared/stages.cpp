@@ -1,4 +1,5 @@
 #include "shared/stages.hpp"
+#include "shared/device/cpu_runtime.hpp"
 
 #include <algorithm>
 
@@ -235,11 +236,21 @@ EngineMaker find_maker(int stage, const GptConfig& config, const EngineOptions& 
 
 EngineNeeds engine_needs(int stage, const GptConfig& config, const EngineOptions& options) {
   const Entry& entry = find_maker(stage, config, options).entry;
-  // A scalar is a number and its gradient on the tape, and Adam's two moments.
-  if (entry.make_ops == nullptr) return {false, true, 4 * sizeof(double) * parameter_count(config)};
+  if (entry.make_ops ==
+      nullptr) {  // a scalar is a number and its gradient on the tape, and Adam's two moments
+    const std::size_t each = sizeof(double) * parameter_count(config);
+    return {false, true, {each, each, 2 * each}, on_cpu::available_bytes()};
+  }
   const std::unique_ptr<Ops> ops = entry.make_ops(options);
   return {ops->emulated(), !entry.info.gpu || ops->emulated(),
-          ops_engine_bytes(config, *ops, options.max_batch, options.grad_accum)};
+          plan_memory(config, *ops, options.max_batch, options.grad_accum), ops->available_bytes()};
+}
+
+int largest_batch(int stage, const GptConfig& config, const EngineOptions& options, std::size_t bytes) {
+  const Entry& entry = find_maker(stage, config, options).entry;
+  return entry.make_ops == nullptr
+             ? 0
+             : largest_batch(config, *entry.make_ops(options), options.grad_accum, bytes);
 }
 
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options) {

@@ -8,6 +8,7 @@
 #include "shared/device/communicator.hpp"
 #include "shared/device/gpu.hpp"
 #include "shared/train/engine.hpp"
+#include "shared/train/engine_memory.hpp"
 
 namespace ladder {
 
@@ -67,7 +68,8 @@ std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const En
 struct EngineNeeds {
   bool emulated = false;  ///< a GPU stage on the CPU model
   bool on_host = false;
-  std::size_t bytes = 0;  ///< about, never more than it takes
+  MemoryPlan plan;
+  std::size_t available = 0;  ///< of that memory; 0 where the machine does not say
 };
 
 /// Of the engine that make_engine makes from the same arguments, with the same errors but for that of missing memory;
@@ -75,6 +77,10 @@ struct EngineNeeds {
 EngineNeeds engine_needs(int stage, const GptConfig& config, const EngineOptions& options);
 
 class Ops;
+
+/// The largest EngineOptions::max_batch that would fit into `bytes`; 0 where none does, and for stage 0, whose memory
+/// does not depend on it.
+int largest_batch(int stage, const GptConfig& config, const EngineOptions& options, std::size_t bytes);
 
 /// The operations of a stage from 1 on, without the model; the same errors, and InputError for stage 0, which has none.
 std::unique_ptr<Ops> make_ops(int stage, const EngineOptions& options);

@@ -114,7 +114,7 @@ template <class T>
 void adam(const Adam& a) {
   const StepConstants& s = *a.step;
   const double squares = a.squares ? static_cast<double>(*a.squares.as<T>()) : 0.0;
-  if (s.loss_scale != 1.0 && !std::isfinite(squares)) return;
+  if (!std::isfinite(squares)) return;
   const T scale = static_cast<T>(gradient_factor(s, squares));
   const auto g = array<T>(a.grad, a.count) * scale;
   auto m = array<T>(a.m, a.count), v = array<T>(a.v, a.count), p = array<T>(a.param, a.count);

@@ -48,6 +48,7 @@ class EigenOps final : public Ops {
     std::memset(memory, 0, size);
     return memory;
   }
+  std::size_t available_bytes() const override { return on_cpu::available_bytes(); }
   void upload(void* destination, const void* host, std::size_t bytes) override {
     copy(destination, host, bytes);
   }

@@ -70,6 +70,16 @@ void require_equal_settings(const Json& asked, const Json& saved) {
             asked.at(name).dump(), value.dump());
 }
 
+/// "lr 0.01 falling to 0 over 1000 steps"; "lr 0.001 falling to 0.0001 by a cosine over 5000 steps, the first 100 rising".
+std::string rate_words(const TrainConfig& train) {
+  std::string words = fmt::format("lr {}", train.learning_rate);
+  if (train.schedule != Schedule::constant)
+    words += fmt::format(" falling to {}{} over {} steps", train.min_learning_rate,
+                         train.schedule == Schedule::cosine ? " by a cosine" : "", train.decay_steps());
+  if (train.warmup_steps > 0) words += fmt::format(", the first {} rising", train.warmup_steps);
+  return words;
+}
+
 /// "GPT-2, GELU by erf, without biases, dropout 0.2: "; nothing of a microGPT, which has no choices.
 std::string gpt2_words(const GptConfig& model) {
   if (model.architecture != Architecture::gpt2) return "";
@@ -176,6 +186,10 @@ RunSettings resolve_run(const RunFlags& flags) {
   const Preset& preset = find_preset(flags.preset.empty() ? "micro" : flags.preset);
   RunSettings settings{preset.name, preset.model, preset.train, {"", preset.character_stream}};
   apply(flags, settings);
+  // A preset's warm-up is for its own length of run: of a shorter one it is a tenth.
+  if (TrainConfig& train = settings.train;
+      !flags.train.flags.contains("--warmup-steps") && train.warmup_steps > train.decay_steps())
+    train.warmup_steps = train.decay_steps() / 10;
   return settings;
 }
 
@@ -211,10 +225,9 @@ std::string describe(const GptConfig& model) {
 std::string describe(const TrainConfig& train) {
   const std::string accumulated =
       train.grad_accum == 1 ? "" : fmt::format(" x {} micro-batches", train.grad_accum);
-  std::string text = fmt::format(
-      "{} steps of {} sequence{}{}, lr {} falling to 0 over {} steps, betas {} {}, eps {}, seed {}",
-      train.steps, train.batch_size, train.batch_size == 1 ? "" : "s", accumulated, train.learning_rate,
-      train.decay_steps(), train.beta1, train.beta2, train.eps, train.seed);
+  std::string text = fmt::format("{} steps of {} sequence{}{}, {}, betas {} {}, eps {}, seed {}", train.steps,
+                                 train.batch_size, train.batch_size == 1 ? "" : "s", accumulated,
+                                 rate_words(train), train.beta1, train.beta2, train.eps, train.seed);
   visit_settings<TrainConfig>([&](const auto& row) {
     if constexpr (std::is_arithmetic_v<typename std::decay_t<decltype(row)>::Value>)
       if (train.*row.member != TrainConfig{}.*row.member)

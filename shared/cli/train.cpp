@@ -13,11 +13,13 @@
 #include "shared/cli/interrupt.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/progress.hpp"
+#include "shared/cli/run_log.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/train_session.hpp"
 #include "shared/model/config_json.hpp"
 #include "shared/records/machine.hpp"
 #include "shared/records/run_trace.hpp"
+#include "shared/speed/model_flops.hpp"
 #include "shared/train/checkpoint.hpp"
 #include "shared/train/evaluate.hpp"
 #include "shared/train/sample.hpp"
@@ -40,9 +42,13 @@ double expected_seconds(const Session& session) {
   const auto start = std::chrono::steady_clock::now();
   session.engine->probe(batch);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  const auto steps = run.train.steps - static_cast<std::int64_t>(session.earlier_loss.size());
-  const double held_out = run.source->held_out_sequences() > 0 ? kHeldOutSequences / 3.0 : 0.0;
-  return took.count() * (static_cast<double>(steps) * run.train.batch_size * run.train.grad_accum + held_out);
+  const std::int64_t steps = run.train.steps - session.earlier.steps_done();
+  double forward_only = run.source->held_out_sequences() > 0 ? kHeldOutSequences : 0.0;
+  if (run.train.eval_every > 0)
+    forward_only += 2.0 * static_cast<double>(steps / run.train.eval_every + 1) * run.train.eval_batches *
+                    run.train.batch_size;
+  return took.count() *
+         (static_cast<double>(steps) * run.train.batch_size * run.train.grad_accum + forward_only / 3.0);
 }
 
 /// On the CPU model of a GPU, which is for reading and checking: how long it is going to take, unless it is soon done.
@@ -68,14 +74,57 @@ void print_configuration(const Session& session) {
   std::fflush(stdout);
 }
 
+/// "412 MiB", "1.53 GiB".
+std::string size_text(std::size_t bytes) {
+  const auto size = static_cast<double>(bytes);
+  if (size < 1024.0 * 1024.0) return fmt::format("{:.3g} KiB", size / 1024.0);
+  return size < 0x1p30 ? fmt::format("{:.3g} MiB", size / 0x1p20) : fmt::format("{:.3g} GiB", size / 0x1p30);
+}
+
+/// What the run is going to take, before it takes it.
+void print_memory(const Session& session) {
+  const MemoryPlan& plan = session.needs.plan;
+  const std::string of = session.needs.available == 0
+                             ? ""
+                             : fmt::format(" of {} that are free", size_text(session.needs.available));
+  fmt::print("memory    parameters {}, gradients {}, AdamW {}, activations {}, batches {}: {}{}\n",
+             size_text(plan.parameters), size_text(plan.gradients), size_text(plan.optimizer),
+             size_text(plan.activations), size_text(plan.batches), size_text(plan.total()), of);
+}
+
+/// What one token a second is of the card's peak; nothing on the CPU and for a card that is not in the table.
+std::optional<double> share_of_tokens(const Session& session) {
+  if (session.needs.on_host) return {};
+  const std::optional<double> peak =
+      peak_flops(this_machine(session.place.options.device).gpu, session.place.options.dtype);
+  if (!peak) return {};
+  return flops_per_token(session.run.model) / *peak;
+}
+
+/// How the share of the card's peak is counted.
+void print_flops(const Session& session) {
+  const std::optional<double> share = share_of_tokens(session);
+  if (!share) return;
+  const double flops = flops_per_token(session.run.model);
+  fmt::print("counts    6 N + 6 L C T = {:.4g} MFLOP a token; the card's peak in {}: {:.4g} TFLOP/s\n",
+             flops / 1e6, name_of(session.place.options.dtype), flops / *share / 1e12);
+}
+
 /// The rest of it: the hash reads all sequences of a step, so there must be room for them.
 void print_run(const Session& session, const TrainFlags& flags) {
   const Run& run = session.run;
   fmt::print("tokens    step 0 has hash {}\n", hex64(run.source->token_hash()));
+  const TrainConfig& train = session.run.train;
+  if (train.eval_every > 0)
+    fmt::print("evaluates every {} steps, {} sequences of each part\n", train.eval_every,
+               std::int64_t{train.eval_batches} * train.batch_size);
   if (session.checkpoint_every > 0)
-    fmt::print("saves     every {} steps to {}\n", session.checkpoint_every,
-               checkpoint_file(flags.checkpoint).string());
-  if (flags.resume) fmt::print("resumes   after step {}\n", session.earlier_loss.size());
+    fmt::print("saves     every {} steps to {}{}\n", session.checkpoint_every,
+               checkpoint_file(flags.checkpoint).string(),
+               train.eval_every > 0 ? ", the best to " + best_file("").string() + " beside it" : "");
+  if (flags.resume) fmt::print("resumes   after step {}\n", session.earlier.steps_done());
+  print_memory(session);
+  print_flops(session);
   std::fflush(stdout);
   if (!run.source->notice().empty()) fmt::print(stderr, "ladder: notice: {}\n", run.source->notice());
 }
@@ -90,32 +139,62 @@ void print_launches(const Session& session) {
   print_expectation(session);
 }
 
+Json configuration_json(const Session& session) {
+  const Run& run = session.run;
+  Json json = to_json(run.model);
+  json.update(to_json(run.train));
+  json["stage"] = session.place.stage;
+  if (!session.place.options.variant.empty()) json["variant"] = session.place.options.variant;
+  json["preset"] = session.preset;
+  json["data"] = run.data.path.empty() ? "embedded names" : data_name(run.data.path);
+  json["parameters"] = parameter_count(run.model);
+  json["token_hash"] = hex64(run.source->token_hash());
+  json["emulated"] = session.engine->emulated();
+  json["kernels"] = session.engine->kernels_launched();
+  return json;
+}
+
 // ---- during and after ----------------------------------------------------------------------------------------
 
-void save(const Session& session, const fs::path& folder, const std::vector<double>& loss) {
-  save_checkpoint(folder, make_checkpoint(session.place.stage, session.run, *session.engine, loss,
-                                          session.place.options.variant));
+void save(const Session& session, const fs::path& file, const TrainHistory& history) {
+  save_checkpoint(file, make_checkpoint(session.place.stage, session.run, *session.engine, history,
+                                        session.place.options.variant));
+}
+
+/// In the middle of a run: a disk that is full for a moment must not end a long one.
+void try_to_save(const Session& session, const fs::path& file, const TrainHistory& history) {
+  try {
+    save(session, file, history);
+  } catch (const MachineError& error) {
+    fmt::print(stderr, "ladder: notice: no checkpoint after step {}: {}\n", history.steps_done(),
+               error.what());
+  }
 }
 
 TrainResult run_steps(Session& session, const TrainFlags& flags, const InterruptGuard& interrupt) {
-  Progress progress(static_cast<std::int64_t>(session.earlier_loss.size()), session.run.train.steps);
+  Progress progress(session.earlier.steps_done(), session.run.train.steps, share_of_tokens(session));
+  RunLog log(flags.json_lines, flags.resume);
+  log.run(configuration_json(session));
   TrainHooks hooks;
-  hooks.on_step = [&](std::int64_t done, double loss, double ms) { progress.step(done, loss, ms); };
+  hooks.on_step = [&](const StepReport& report) {
+    progress.step(report);
+    log.step(report);
+  };
+  hooks.on_evaluation = [&](const TrainResult& so_far, const Evaluation& evaluation, bool best) {
+    progress.evaluation(evaluation, best);
+    log.evaluation(evaluation, best);
+    if (best && session.checkpoint_every > 0 && evaluation.step > 0)
+      try_to_save(session, best_file(flags.checkpoint), so_far);
+  };
   hooks.should_stop = [&] { return interrupt.requested(); };
   hooks.cut_every = session.checkpoint_every;
   if (session.checkpoint_every > 0)
     hooks.after_step = [&](const TrainResult& so_far) {
       const bool last = so_far.steps_done() == session.run.train.steps;
       if (last || so_far.steps_done() % session.checkpoint_every != 0) return;
-      try {
-        save(session, flags.checkpoint, so_far.loss);
-      } catch (const MachineError& error) {  // a disk that is full for a moment must not end a long run
-        fmt::print(stderr, "ladder: notice: no checkpoint after step {}: {}\n", so_far.steps_done(),
-                   error.what());
-      }
+      try_to_save(session, checkpoint_file(flags.checkpoint), so_far);
     };
-  TrainResult result =
-      train(*session.engine, *session.run.source, session.run.train, hooks, session.earlier_loss);
+  TrainResult result = train(*session.engine, *session.run.source, session.run.train, hooks, session.earlier);
   progress.finish();
   return result;
 }
@@ -132,7 +211,7 @@ fs::path free_interrupt_folder() {
                                   const InterruptGuard& interrupt) {
   const fs::path folder = flags.checkpoint.empty() ? free_interrupt_folder() : fs::path(flags.checkpoint);
   require_writable_folder(folder);
-  save(session, folder, result.loss);
+  save(session, checkpoint_file(folder), result);
   fmt::print("stopped after step {}, saved to {}\ncontinue with: ladder train --checkpoint {} --resume\n",
              result.steps_done(), checkpoint_file(folder).string(), folder.string());
   interrupt.end_by_signal();
@@ -152,26 +231,25 @@ void print_summary(Session& session, const TrainResult& result) {
     fmt::print("loss      {:.4f}, mean of the last {} steps\n", sum / static_cast<double>(tail), tail);
   if (!result.ms.empty())
     fmt::print("time      {:.3g} ms a step, median of {}\n", median(result.ms), result.ms.size());
-  if (session.run.source->held_out_sequences() > 0)
-    fmt::print("held out  {:.4f}\n", held_out_loss(*session.engine, *session.run.source, kHeldOutSequences,
-                                                   session.run.train.batch_size));
+  if (result.scale.left_out > 0)
+    fmt::print("left out  {} steps, whose gradients overflowed\n", result.scale.left_out);
+  if (const Evaluation* best = result.best())
+    fmt::print("best      {:.4f} held out, after step {}\n", best->held_out, best->step);
+  else if (session.run.source->held_out_sequences() > 0)
+    fmt::print("held out  {:.4f}\n", mean_loss(*session.engine, *session.run.source, DataPart::held_out,
+                                               kHeldOutSequences, session.run.train.batch_size));
   for (std::size_t i = 0; i < result.samples.size(); ++i)
     fmt::print("sample {:2}: {}\n", i + 1, result.samples[i]);
 }
 
-Json configuration_json(const Session& session) {
-  const Run& run = session.run;
-  Json json = to_json(run.model);
-  json.update(to_json(run.train));
-  json["stage"] = session.place.stage;
-  if (!session.place.options.variant.empty()) json["variant"] = session.place.options.variant;
-  json["preset"] = session.preset;
-  json["data"] = run.data.path.empty() ? "embedded names" : data_name(run.data.path);
-  json["parameters"] = parameter_count(run.model);
-  json["token_hash"] = hex64(run.source->token_hash());
-  json["emulated"] = session.engine->emulated();
-  json["kernels"] = session.engine->kernels_launched();
-  return json;
+Trace trace_of(const Session& session, const Json& config, const Json& machine, const TrainResult& result) {
+  Trace trace{config, machine, result.loss, result.ms, result.samples, Json::array(), {}, {}, Json::array()};
+  trace.gradient_norm = result.gradient_norm;
+  for (std::int64_t s = 0; s < result.steps_done(); ++s)
+    trace.learning_rate.push_back(learning_rate_at(session.run.train, s));
+  for (const Evaluation& one : result.evaluations)
+    trace.evaluations.push_back({{"step", one.step}, {"training", one.training}, {"held_out", one.held_out}});
+  return trace;
 }
 
 void write_reports(const Session& session, const TrainFlags& flags, const TrainResult& result) {
@@ -180,14 +258,15 @@ void write_reports(const Session& session, const TrainFlags& flags, const TrainR
   machine["build"] = to_json(this_build());
   Json config = configuration_json(session);
   config["temperature"] = session.sampling.temperature;
-  if (!flags.trace.empty())
-    write_trace(flags.trace, {config, machine, result.loss, result.ms, result.samples, Json::array()});
+  if (!flags.trace.empty()) write_trace(flags.trace, trace_of(session, config, machine, result));
   if (flags.json.empty()) return;
   Json summary = {
       {"config", config}, {"machine", machine}, {"steps", result.loss.size()}, {"samples", result.samples}};
   if (!result.loss.empty())
     summary["first_loss"] = result.loss.front(), summary["last_loss"] = result.loss.back();
   if (!result.ms.empty()) summary["median_ms"] = median(result.ms);
+  if (const Evaluation* best = result.best())
+    summary["best_held_out"] = best->held_out, summary["best_step"] = best->step;
   write_file(flags.json, sorted(std::move(summary)).dump(1) + "\n");
 }
 
@@ -201,7 +280,7 @@ void run_train(const TrainFlags& flags) {
   print_launches(session);
   TrainResult result = run_steps(session, flags, interrupt);
   if (result.stopped) end_interrupted(session, flags, result, interrupt);
-  if (session.checkpoint_every > 0) save(session, flags.checkpoint, result.loss);
+  if (session.checkpoint_every > 0) save(session, checkpoint_file(flags.checkpoint), result);
   const Tokenizer& tokenizer = session.run.source->tokenizer();
   if (!flags.save_weights.empty())
     save_model(flags.save_weights,
@@ -237,6 +316,8 @@ void add_train(CLI::App& app) {
   add_number(app, "--temperature", flags->temperature, "of those texts (default 0.5, of GPT-2 0.8)");
   add_text(app, "--trace", flags->trace, "write a ladder-trace/1 file: losses, times, samples").type("FILE");
   add_text(app, "--json", flags->json, "write a summary as JSON").type("FILE");
+  add_text(app, "--json-lines", flags->json_lines, "write each step as a line of JSON while the run goes on")
+      .type("FILE");
   add_text(app, "--save-weights", flags->save_weights, "write the trained weights as safetensors")
       .type("FILE");
   add_text(app, "--init-weights", flags->init_weights, "start from these weights").type("FILE");

@@ -10,6 +10,7 @@
 #include "shared/data/token_files.hpp"
 #include "shared/train/checkpoint.hpp"
 #include "shared/train/engine_memory.hpp"
+#include "shared/train/train.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -94,7 +95,7 @@ Session start_resumed(const TrainFlags& flags) {
   plan_engine(session);
   session.weights = std::move(checkpoint.parameters);
   session.moments = std::move(checkpoint.moments);
-  session.earlier_loss = checkpoint.loss;
+  session.earlier = std::move(checkpoint.history);
   return session;
 }
 
@@ -103,8 +104,9 @@ void require_own_outputs(const Session& session, const TrainFlags& flags) {
   std::vector<fs::path> inputs = data_files(session.run.data.path);
   if (!flags.init_weights.empty())
     for (fs::path& file : model_files(flags.init_weights)) inputs.push_back(std::move(file));
-  std::vector<fs::path> outputs = {flags.trace, flags.json, flags.save_weights};
-  if (!flags.checkpoint.empty()) outputs.push_back(checkpoint_file(flags.checkpoint));
+  std::vector<fs::path> outputs = {flags.trace, flags.json, flags.json_lines, flags.save_weights};
+  if (!flags.checkpoint.empty())
+    outputs.insert(outputs.end(), {checkpoint_file(flags.checkpoint), best_file(flags.checkpoint)});
   require_distinct_outputs(inputs, outputs);
 }
 
@@ -120,6 +122,14 @@ void leaving_no_folder(const Session& session, const Body& body) {
   }
 }
 
+/// What to do where the run does not fit; `beside` is what it takes besides the engine, in bytes.
+std::string cure(const Session& session, std::size_t beside) {
+  const std::size_t left = session.needs.available > beside ? session.needs.available - beside : 0;
+  const int fits = largest_batch(session.place.stage, session.run.model, session.place.options, left);
+  if (fits == 0 || fits >= session.run.train.batch_size) return "choose a smaller model, batch or block";
+  return fmt::format("--batch-size {} fits, with --grad-accum for more sequences a step", fits);
+}
+
 }  // namespace
 
 Session start(const TrainFlags& flags) {
@@ -131,6 +141,7 @@ Session start(const TrainFlags& flags) {
   sampling.temperature = flags.temperature.value_or(sampling.temperature);
   validate(sampling);
   Session session = flags.resume ? start_resumed(flags) : start_fresh(flags);
+  require_held_out(*session.run.source, session.run.train);
   session.sampling = default_sampling(session.run.model);
   if (flags.temperature) session.sampling.temperature = *flags.temperature;
   const bool stream = session.run.data.character_stream;
@@ -141,7 +152,7 @@ Session start(const TrainFlags& flags) {
   std::error_code ignored;
   if (!flags.checkpoint.empty() && !fs::exists(flags.checkpoint, ignored))
     session.new_folder = flags.checkpoint;
-  require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.save_weights});
+  require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.json_lines, flags.save_weights});
   return session;
 }
 
@@ -150,8 +161,15 @@ void require_memory(const Session& session) {
   const std::size_t each = size_of(Precision::of(run.train.dtype).master);
   const std::size_t drawn = session.moments.m.empty() ? parameter_count(run.model) * each : 0;
   const std::size_t batches = step_batches_bytes(run.train.batch_size, run.train.grad_accum);
-  const std::size_t engine = session.needs.on_host ? session.needs.bytes : 0;
-  leaving_no_folder(session, [&] { require_host_memory(std::max(drawn, batches) + engine, "this run"); });
+  const std::size_t engine = session.needs.plan.total(), beside = std::max(drawn, batches);
+  leaving_no_folder(session, [&] {
+    if (session.needs.on_host) {
+      require_available(beside + engine, session.needs.available, "this run", cure(session, beside));
+    } else {
+      require_host_memory(beside, "this run");
+      require_available(engine, session.needs.available, "this run, of the GPU's memory,", cure(session, 0));
+    }
+  });
 }
 
 void take_engine(Session& session) {

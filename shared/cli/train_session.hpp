@@ -21,7 +21,7 @@ struct TrainFlags {
   RunFlags run;
   std::optional<int> samples;
   std::optional<double> temperature;
-  std::string trace, json, checkpoint, save_weights, init_weights;
+  std::string trace, json, json_lines, checkpoint, save_weights, init_weights;
   std::optional<std::int64_t> checkpoint_every;
   std::string variant;
   std::map<std::string, bool> variant_switches;  ///< the same by the variants' own names
@@ -39,7 +39,7 @@ struct Session {
   Moments moments;
   std::string new_folder;  ///< made for the checkpoint, still empty
   std::unique_ptr<Engine> engine;
-  std::vector<double> earlier_loss;
+  TrainHistory earlier;               ///< of the run that is resumed
   std::int64_t checkpoint_every = 0;  ///< 0: none
   int samples = 0;
   SampleOptions sampling;

@@ -55,7 +55,7 @@ SavedModel load_weights(const std::string& path, const Given<GptConfig>& shape, 
 SavedModel load_weights(const WeightsFlags& flags, const Place& place) {
   return load_weights(flags.path, flags.shape, [&](const GptConfig& model) {
     const EngineNeeds needs = engine_needs(place.stage, model, place.options);
-    if (needs.on_host) require_host_memory(needs.bytes, "this model");
+    if (needs.on_host) require_host_memory(needs.plan.total(), "this model");
   });
 }
 

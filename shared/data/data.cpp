@@ -35,9 +35,9 @@ std::vector<Batch> TokenSource::step(std::int64_t s, Layout layout, int rank, in
   return micro_batches;
 }
 
-Sequence TokenSource::held_out_sequence(int index) const {
+Sequence TokenSource::evaluation_sequence(DataPart, int index) const {
   throw InputError(
-      fmt::format("held-out sequence {} was asked for: of these data nothing is held out", index));
+      fmt::format("evaluation sequence {} was asked for: of these data nothing is held out", index));
 }
 
 std::uint64_t TokenSource::token_hash() const {
@@ -100,7 +100,9 @@ StreamSource::StreamSource(TokenStream stream, const GptConfig& model, const Tra
     : TokenSource(stream.tokenizer, model, train),
       stream_(std::move(stream)),
       training_(stream_.training, block_size_, static_cast<std::uint64_t>(train.seed), WindowsFor::training,
-                stream_.name, tokenizer_->vocab_size()) {
+                stream_.name, tokenizer_->vocab_size()),
+      evaluated_(stream_.training, block_size_, static_cast<std::uint64_t>(train.seed),
+                 WindowsFor::evaluation, stream_.name, tokenizer_->vocab_size()) {
   if (!stream_.held_out.empty())
     held_out_.emplace(stream_.held_out, block_size_, static_cast<std::uint64_t>(train.seed),
                       WindowsFor::held_out, stream_.name, tokenizer_->vocab_size());
@@ -112,8 +114,9 @@ int StreamSource::held_out_sequences() const {
   return held_out_ ? std::numeric_limits<int>::max() : TokenSource::held_out_sequences();
 }
 
-Sequence StreamSource::held_out_sequence(int index) const {
-  return held_out_ ? held_out_->draw(0, index) : TokenSource::held_out_sequence(index);
+Sequence StreamSource::evaluation_sequence(DataPart part, int index) const {
+  if (!held_out_) return TokenSource::evaluation_sequence(part, index);
+  return part == DataPart::held_out ? held_out_->draw(0, index) : evaluated_.draw(0, index);
 }
 
 }  // namespace ladder

@@ -25,6 +25,9 @@ struct DataOptions {
   bool character_stream = false;  ///< see Preset::character_stream
 };
 
+/// What is trained on, and what is not.
+enum class DataPart { training, held_out };
+
 /// The sequences of each step. Sequence `index` of step s, counted over all micro-batches, is what every stage and
 /// every batch layout trains on.
 ///
@@ -53,10 +56,10 @@ class TokenSource {
   /// The most tokens that one rank's step can have.
   std::int64_t largest_step() const { return std::int64_t{batch_size_} * grad_accum_ * block_size_; }
 
-  /// How many held-out sequences can be asked for: 0 where nothing is held out.
+  /// How many evaluation sequences of each part can be asked for: 0 where nothing is held out.
   virtual int held_out_sequences() const { return 0; }
-  /// 0 <= index < held_out_sequences(): what no step trains on. Throws InputError where nothing is held out.
-  virtual Sequence held_out_sequence(int index) const;
+  /// 0 <= index < held_out_sequences(), the same at every step. Throws InputError where nothing is held out.
+  virtual Sequence evaluation_sequence(DataPart part, int index) const;
 
   /// Hash of the token and target numbers of step 0: equal on every stage that trains on the same data.
   std::uint64_t token_hash() const;
@@ -104,9 +107,9 @@ class StreamSource final : public TokenSource {
   /// Throws InputError when a part is shorter than one window.
   StreamSource(TokenStream stream, const GptConfig& model, const TrainConfig& train);
 
-  /// Windows of the held-out part, drawn in the same way, so there is no end to them.
+  /// Windows of either part, drawn in the same way, so there is no end to them.
   int held_out_sequences() const override;
-  Sequence held_out_sequence(int index) const override;
+  Sequence evaluation_sequence(DataPart part, int index) const override;
   std::uint64_t data_hash() const override { return stream_.hash; }
   std::string describe() const override { return stream_.description; }
   std::string notice() const override { return stream_.notice; }
@@ -115,7 +118,7 @@ class StreamSource final : public TokenSource {
   Sequence sequence_of(std::int64_t s, int index, int per_step) const override;
 
   TokenStream stream_;
-  Windows training_;
+  Windows training_, evaluated_;  ///< of the part that is trained on
   std::optional<Windows> held_out_;
 };
 

@@ -8,8 +8,9 @@
 
 namespace ladder {
 
-/// What windows are drawn for: with the same seed, each use draws its own.
-enum class WindowsFor : std::uint32_t { training = 0, held_out = 1 };
+/// What windows are drawn for: with the same seed, each use draws its own. `evaluation`: of the part that is trained on,
+/// to stand beside those held out.
+enum class WindowsFor : std::uint32_t { training = 0, held_out = 1, evaluation = 2 };
 
 /// A window is block_size tokens and the token that follows each. Its start is drawn by Philox4x32-10 from (seed, step,
 /// index, purpose) and from nothing else, so any thread, stage or rank can draw any window, and a resumed run needs no

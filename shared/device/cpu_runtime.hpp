@@ -44,6 +44,7 @@ class Runtime {
   Stream& stream() { return stream_; }
   const Stream& stream() const { return stream_; }
   std::size_t allocations() const { return blocks_.size(); }
+  std::size_t free_bytes() const { return available_bytes(); }
   std::size_t allocated_bytes() const { return allocated_bytes_; }
   std::size_t graphs() const { return 0; }
 

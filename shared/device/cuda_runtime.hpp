@@ -71,6 +71,13 @@ class Runtime {
   std::size_t allocated_bytes() const { return allocated_bytes_; }
   std::size_t graphs() const { return recorded_.size(); }
 
+  std::size_t free_bytes() const {
+    make_current();
+    std::size_t free_bytes = 0, total_bytes = 0;
+    check(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo");
+    return free_bytes;
+  }
+
   /// Zeroed, 256-byte aligned, released with the Runtime. Small requests share a chunk.
   void* allocate(std::size_t bytes) {
     const std::size_t size = std::max<std::size_t>(256, checked_round_up(bytes, 256, "a block of memory"));

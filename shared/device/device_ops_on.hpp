@@ -45,6 +45,7 @@ class DeviceOpsOn : public PassesOn<Stage, DeviceOps, List> {
   }
 
   void* allocate(std::size_t bytes) override { return runtime_.allocate(bytes); }
+  std::size_t available_bytes() const override { return runtime_.free_bytes(); }
   void upload(void* destination, const void* host, std::size_t bytes) override {
     runtime_.upload(destination, host, bytes);
   }

@@ -23,11 +23,16 @@ GptConfig gpt2_shape(int layers, int heads, int width, int positions) {
   return model;
 }
 
-/// nanoGPT's recipe, as far as a step has it.
+/// nanoGPT's recipe, for runs of some thousand steps.
 TrainConfig gpt2_train(int batch_size) {
   TrainConfig train;
   train.batch_size = batch_size;
   train.learning_rate = 6e-4;
+  train.schedule = Schedule::cosine;
+  train.min_learning_rate = 6e-5;
+  train.warmup_steps = 100;
+  train.eval_every = 250;
+  train.eval_batches = 20;
   train.beta1 = 0.9;
   train.beta2 = 0.95;
   train.weight_decay = 0.1;
@@ -35,9 +40,15 @@ TrainConfig gpt2_train(int batch_size) {
   return train;
 }
 
+/// On a line to 0, as microGPT's: parity trains it beside that.
 TrainConfig tiny_train() {
   TrainConfig train = gpt2_train(8);
   train.learning_rate = 1e-3;
+  train.schedule = Schedule::linear;
+  train.warmup_steps = 0;
+  train.min_learning_rate = 0.0;
+  train.eval_every = 0;
+  train.eval_batches = 0;
   train.steps = 100;
   return train;
 }
@@ -53,8 +64,10 @@ GptConfig shakespeare() {
 TrainConfig shakespeare_train() {
   TrainConfig train = gpt2_train(64);
   train.learning_rate = 1e-3;
+  train.min_learning_rate = 1e-4;
   train.beta2 = 0.99;
   train.steps = 5000;
+  train.eval_batches = 200;
   return train;
 }
 
@@ -167,6 +180,16 @@ GptConfig with_vocabulary(GptConfig config, int vocab_size) {
   return config;
 }
 
-void validate(const TrainConfig& config) { validate_each(config); }
+void validate(const TrainConfig& config) {
+  validate_each(config);
+  require(config.warmup_steps <= config.decay_steps(),
+          "--warmup-steps {}: the schedule is over after {} steps, before the rate has risen",
+          config.warmup_steps, config.decay_steps());
+  require(config.min_learning_rate <= config.learning_rate,
+          "--min-lr {} is above --lr {}: the rate falls to it", config.min_learning_rate,
+          config.learning_rate);
+  require(config.eval_every == 0 || config.eval_batches > 0,
+          "--eval-every {} needs --eval-batches N: of how many batches an evaluation is", config.eval_every);
+}
 
 }  // namespace ladder

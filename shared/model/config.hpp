@@ -19,6 +19,10 @@ enum class Architecture { microgpt, gpt2 };
 /// nanoGPT computes it. tanh: GPT-2's approximation, u (1 + tanh(sqrt(2/pi) (u + 0.044715 u^3))) / 2.
 enum class Gelu { tanh, erf };
 
+/// How the learning rate goes from its peak, behind the warm-up, to its end (model/optimizer.hpp): along a line, along
+/// half a cosine, as nanoGPT's, or not at all.
+enum class Schedule { linear, cosine, constant };
+
 /// The names of a setting's choices, in the order of their numbers.
 template <class Choice>
 inline constexpr std::array<std::string_view, 0> names_of_choice{};
@@ -26,6 +30,8 @@ template <>
 inline constexpr std::array<std::string_view, 2> names_of_choice<Architecture>{"microgpt", "gpt2"};
 template <>
 inline constexpr std::array<std::string_view, 2> names_of_choice<Gelu>{"tanh", "erf"};
+template <>
+inline constexpr std::array<std::string_view, 3> names_of_choice<Schedule>{"linear", "cosine", "constant"};
 
 template <class T>
 inline constexpr bool is_choice = names_of_choice<T>.size() > 0;
@@ -68,20 +74,24 @@ struct GptConfig {
   bool operator==(const GptConfig&) const = default;
 };
 
-/// One training run. `steps` is also the length of the linear learning-rate decay, unless
-/// schedule_steps says otherwise.
+/// One training run. `steps` is also the length of the learning rate's schedule, unless schedule_steps says otherwise.
 struct TrainConfig {
   std::int64_t steps = 1000;
   std::int64_t schedule_steps = 0;  ///< 0: same as steps
   int batch_size = 1;               ///< documents (or windows) in one micro-batch
   int grad_accum = 1;               ///< micro-batches in one step
-  double learning_rate = 0.01;
+  double learning_rate = 0.01;      ///< its peak
+  Schedule schedule = Schedule::linear;
+  std::int64_t warmup_steps = 0;   ///< in which it rises to the peak, part of the schedule
+  double min_learning_rate = 0.0;  ///< what it falls to
   double beta1 = 0.85;
   double beta2 = 0.99;
   double eps = 1e-8;
-  double weight_decay = 0.0;  ///< of GPT-2's matrices and embeddings
-  double clip = 0.0;          ///< largest norm of a step's gradients; 0: no clipping
-  std::int64_t seed = 42;     ///< 0 .. 2^32-1 as CPython's random.seed(int)
+  double weight_decay = 0.0;    ///< of GPT-2's matrices and embeddings
+  double clip = 0.0;            ///< largest norm of a step's gradients; 0: no clipping
+  std::int64_t seed = 42;       ///< 0 .. 2^32-1 as CPython's random.seed(int)
+  std::int64_t eval_every = 0;  ///< steps between evaluations; 0: none
+  int eval_batches = 0;         ///< of batch_size sequences, of each part of the data, in one evaluation
   Dtype dtype = Dtype::fp32;
 
   std::int64_t decay_steps() const { return schedule_steps == 0 ? steps : schedule_steps; }

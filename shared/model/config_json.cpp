@@ -11,6 +11,7 @@ namespace {
 Json stored(Dtype dtype) { return name_of(dtype); }
 Json stored(Architecture value) { return name_of(value); }
 Json stored(Gelu value) { return name_of(value); }
+Json stored(Schedule value) { return name_of(value); }
 Json stored(bool value) { return value; }
 Json stored(double value) { return value; }
 Json stored(int value) { return value; }

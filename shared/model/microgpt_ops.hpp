@@ -170,10 +170,9 @@ struct GradientSquares {
 /// where `squares` is empty):
 ///   m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; master *= 1 - lr weight_decay, if i >= decays_from;
 ///   master -= lr (m / correction1) / (sqrt(v / correction2) + eps); param = master rounded to its type.
-/// With a loss scale other than 1, nothing changes where `squares` is no finite number: a gradient has overflowed. `step`
-/// points into the stage's memory, so that a
-/// captured graph sees each step's values. Where parameters need no master copy (fp64, fp32), master is
-/// the same memory as param.
+/// Nothing changes where `squares` is no finite number: a gradient is none. `step` points into the stage's memory, so
+/// that a captured graph sees each step's values. Where parameters need no master copy (fp64, fp32), master is the same
+/// memory as param.
 struct Adam {
   static constexpr std::string_view kName = "adam";
   std::size_t count;

@@ -58,6 +58,8 @@ class Ops : public PassesOn<Ops, Runs<AllOperations>, Gpt2Operations> {
   // Memory. The model asks once, before the first step; a step allocates nothing.
   /// 256-byte aligned, zeroed, released with the Ops. Throws MachineError saying how much was asked for and is free.
   virtual void* allocate(std::size_t bytes) = 0;
+  /// How much can still be taken; 0 where the machine does not say.
+  virtual std::size_t available_bytes() const { return 0; }
   virtual void upload(void* destination, const void* host, std::size_t bytes) = 0;
   /// Waits for all earlier work, then copies.
   virtual void download(void* host, const void* source, std::size_t bytes) = 0;

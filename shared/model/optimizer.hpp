@@ -25,8 +25,12 @@ struct StepConstants {
   std::int64_t seed = 0;            ///< of the run: dropout draws from it (model/dropout.hpp)
 };
 
-/// Step s counts from 0; the learning rate decays linearly to 0 over config.decay_steps().
-StepConstants step_constants(const TrainConfig& config, std::int64_t s);
+/// Step s counts from 0. In the warm-up of W steps lr (s + 1) / (W + 1); then, with r = (s - W) / (D - W), at most 1, of
+/// a schedule of D steps: linear min + (1 - r) (lr - min), cosine min + (1 + cos(pi r)) / 2 (lr - min), constant lr.
+double learning_rate_at(const TrainConfig& config, std::int64_t s);
+
+/// Of step s, of which `left_out` earlier ones changed nothing: Adam's corrections count the others.
+StepConstants step_constants(const TrainConfig& config, std::int64_t s, std::int64_t left_out = 0);
 
 /// What gradients are multiplied by when the sum of all their squares is `squares`: min(1, clip / (norm + 1e-6)), as
 /// PyTorch's clip_grad_norm_ has it; 1 where clip is 0. The formula for host code; kernels repeat it.

@@ -18,7 +18,10 @@ void write_trace(const std::filesystem::path& path, const Trace& trace) {
                      {"loss", trace.loss},
                      {"ms", trace.ms},
                      {"samples", trace.samples},
-                     {"items", sorted(trace.items)}};
+                     {"items", sorted(trace.items)},
+                     {"learning_rate", trace.learning_rate},
+                     {"gradient_norm", trace.gradient_norm},
+                     {"evaluations", sorted(trace.evaluations)}};
   write_file(path, json.dump(1) + "\n");
 }
 
@@ -32,7 +35,10 @@ Trace read_trace(const std::filesystem::path& path) {
           member_of<std::vector<double>>(json, "loss", source),
           member_of<std::vector<double>>(json, "ms", source),
           member_of<std::vector<std::string>>(json, "samples", source),
-          member_of<Json>(json, "items", source)};
+          member_of<Json>(json, "items", source),
+          json.value("learning_rate", std::vector<double>{}),
+          json.value("gradient_norm", std::vector<double>{}),
+          json.value("evaluations", Json::array())};
 }
 
 }  // namespace ladder

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -63,7 +64,22 @@ std::string run_text(const Checkpoint& checkpoint) {
                {"random_words", checkpoint.random.words}};
   if (checkpoint.random.next_gauss) json["random_next_gauss"] = *checkpoint.random.next_gauss;
   if (checkpoint.variant) json["variant"] = *checkpoint.variant;
+  const LossScale& scale = checkpoint.history.scale;
+  if (checkpoint.train.dtype == Dtype::fp16)
+    json["loss_scale"] = {{"value", scale.value}, {"good", scale.good}, {"left_out", scale.left_out}};
   return sorted(std::move(json)).dump();
+}
+
+/// Files of earlier programs lack it: their losses were not scaled, and the run begins to.
+LossScale loss_scale_from(const Json& run, const std::string& name) {
+  if (!run.contains("loss_scale")) return {};
+  const Json json = member_of<Json>(run, "loss_scale", name);
+  const LossScale scale{member_of<double>(json, "value", name), member_of<std::int64_t>(json, "good", name),
+                        member_of<std::int64_t>(json, "left_out", name)};
+  require(scale.value > 1.0 && std::isfinite(scale.value) && scale.good >= 0 && scale.left_out >= 0,
+          "{}: a loss scale of {}, {} good steps, {} left out", name, scale.value, scale.good,
+          scale.left_out);
+  return scale;
 }
 
 void read_run(const Json& json, const std::string& name, Checkpoint& checkpoint) {
@@ -76,6 +92,7 @@ void read_run(const Json& json, const std::string& name, Checkpoint& checkpoint)
   checkpoint.random.words = member_of<std::vector<std::uint32_t>>(json, "random_words", name);
   if (json.contains("random_next_gauss"))
     checkpoint.random.next_gauss = member_of<double>(json, "random_next_gauss", name);
+  checkpoint.history.scale = loss_scale_from(json, name);
   if (json.contains("variant")) checkpoint.variant = member_of<std::string>(json, "variant", name);
 }
 
@@ -108,6 +125,30 @@ TensorList copy_parameters(const SafetensorsFile& file, const GptConfig& model, 
 void append_stored(std::vector<StoredTensor>& stored, const TensorList& tensors, const std::string& prefix,
                    Dtype dtype) {
   for (const NamedTensor& tensor : tensors) stored.push_back({prefix + tensor.name, &tensor, dtype});
+}
+
+NamedTensor rows_of(const std::vector<Evaluation>& evaluations) {
+  std::vector<double> rows;
+  for (const Evaluation& one : evaluations)
+    rows.insert(rows.end(), {static_cast<double>(one.step), one.training, one.held_out});
+  return {"evaluations", {static_cast<int>(evaluations.size()), 3}, rows};
+}
+
+/// None in a file of an earlier program.
+std::vector<Evaluation> evaluations_of(const SafetensorsFile& file, std::int64_t steps_done) {
+  const TensorView* tensor = file.find("evaluations");
+  if (tensor == nullptr) return {};
+  require(tensor->shape.size() == 2 && tensor->shape[1] == 3,
+          "{}: the tensor 'evaluations' has not three columns", file.name());
+  const std::vector<double> rows = file.copy(*tensor).values();
+  std::vector<Evaluation> evaluations;
+  for (std::size_t i = 0; i + 2 < rows.size(); i += 3) {
+    require(rows[i] >= 0.0 && rows[i] <= static_cast<double>(steps_done) &&
+                (evaluations.empty() || rows[i] > static_cast<double>(evaluations.back().step)),
+            "{}: an evaluation after step {}, of {} steps", file.name(), rows[i], steps_done);
+    evaluations.push_back({static_cast<std::int64_t>(rows[i]), rows[i + 1], rows[i + 2]});
+  }
+  return evaluations;
 }
 
 GptConfig model_of(const SafetensorsFile& file) {
@@ -161,8 +202,9 @@ SavedModel gpt2_model_of(const SafetensorsFile& file, const Gpt2Settings& given,
 }  // namespace
 
 fs::path checkpoint_file(const fs::path& folder) { return folder / "checkpoint.safetensors"; }
+fs::path best_file(const fs::path& folder) { return folder / "best.safetensors"; }
 
-Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, const std::vector<double>& loss,
+Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, const TrainHistory& history,
                            const std::string& variant) {
   return {stage,
           run.model,
@@ -172,23 +214,26 @@ Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, cons
           run.source->data_hash(),
           run.source->shared_tokenizer(),
           run.random.state(),
-          loss,
+          history,
           engine.parameters(),
           engine.moments(),
           variant};
 }
 
-void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
+void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
   // The master weights and moments of every type but fp64 are fp32, which F32 holds exactly.
   const Dtype dtype = Precision::of(checkpoint.train.dtype).master;
-  const NamedTensor loss{"loss", {static_cast<int>(checkpoint.loss.size())}, checkpoint.loss};
-  std::vector<StoredTensor> stored = {{"loss", &loss, Dtype::fp64}};
+  const std::vector<double>& losses = checkpoint.history.loss;
+  const NamedTensor loss{"loss", {static_cast<int>(losses.size())}, losses};
+  const NamedTensor evaluations = rows_of(checkpoint.history.evaluations);
+  std::vector<StoredTensor> stored = {{"loss", &loss, Dtype::fp64},
+                                      {"evaluations", &evaluations, Dtype::fp64}};
   append_stored(stored, checkpoint.parameters, "", dtype);
   append_stored(stored, checkpoint.moments.m, kFirstMoment, dtype);
   append_stored(stored, checkpoint.moments.v, kSecondMoment, dtype);
   auto metadata = model_metadata(kCheckpointFormat, checkpoint.model, *checkpoint.tokenizer);
   metadata["run"] = run_text(checkpoint);
-  write_safetensors(checkpoint_file(folder), stored, metadata);
+  write_safetensors(file, stored, metadata);
 }
 
 Checkpoint load_checkpoint(const fs::path& folder) {
@@ -214,10 +259,11 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   checkpoint.moments.v = copy_parameters(file, checkpoint.model, kSecondMoment);
   const TensorView* loss = file.find("loss");
   require(loss != nullptr, "{}: the tensor 'loss' is missing", name);
-  checkpoint.loss = file.copy(*loss).values();
+  checkpoint.history.loss = file.copy(*loss).values();
   require(member_of<std::int64_t>(run, "step", name) == checkpoint.steps_done(),
-          "{}: it holds {} losses for {} steps", name, checkpoint.loss.size(),
+          "{}: it holds {} losses for {} steps", name, checkpoint.steps_done(),
           member_of<std::int64_t>(run, "step", name));
+  checkpoint.history.evaluations = evaluations_of(file, checkpoint.steps_done());
   return checkpoint;
 }
 

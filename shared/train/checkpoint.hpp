@@ -12,12 +12,14 @@
 #include "shared/data/tokenizer.hpp"
 #include "shared/train/engine.hpp"
 #include "shared/train/hf_config.hpp"
+#include "shared/train/history.hpp"
 #include "shared/train/run.hpp"
 
 namespace ladder {
 
 /// The file holds the parameters under their names, Adam's moments as "adam_m.NAME" and "adam_v.NAME", the losses so
-/// far as "loss", and the rest as metadata.
+/// far as "loss", evaluations as rows of "evaluations" (step, loss of the training part, held-out loss), and as metadata
+/// what is no tensor.
 struct Checkpoint {
   int stage = 0;
   GptConfig model;
@@ -25,25 +27,27 @@ struct Checkpoint {
   DataOptions data;   ///< where the text was; relative paths stay relative
   std::uint64_t token_hash = 0, data_hash = 0;
   std::shared_ptr<const Tokenizer> tokenizer;
-  Random::State random;      ///< where sampling continues after the last step
-  std::vector<double> loss;  ///< one per step done
+  Random::State random;  ///< where sampling continues after the last step
+  TrainHistory history;
   TensorList parameters;
   Moments moments;
   /// The stage's variant that trained, "" for the stage itself; nothing in a file from before checkpoints kept it.
   std::optional<std::string> variant;
 
-  std::int64_t steps_done() const { return static_cast<std::int64_t>(loss.size()); }
+  std::int64_t steps_done() const { return history.steps_done(); }
 };
 
-/// DIR/checkpoint.safetensors
+/// DIR/checkpoint.safetensors: where the run stands.
 std::filesystem::path checkpoint_file(const std::filesystem::path& folder);
+/// DIR/best.safetensors: where it stood at the lowest held-out loss.
+std::filesystem::path best_file(const std::filesystem::path& folder);
 
-/// What `engine` and `run` are at after `loss.size()` steps.
-Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, const std::vector<double>& loss,
+/// What `engine` and `run` are at after the steps of `history`.
+Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, const TrainHistory& history,
                            const std::string& variant = "");
 
-/// Into the folder's checkpoint file, completely or not at all.
-void save_checkpoint(const std::filesystem::path& folder, const Checkpoint& checkpoint);
+/// Into one of the two files, completely or not at all.
+void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
 
 /// Throws InputError naming the file and the reason when it is missing, truncated, of another program, or does not fit
 /// together (tensors and model, losses and steps).

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -82,6 +83,13 @@ class Engine {
 
   /// Steps in their order; the loss of each, as of train_step. Default: train_step on one after the other.
   virtual std::vector<double> train_steps(std::span<const StepInput> steps);
+
+  /// The norm of the last step's gradients, before clipping and without the loss scale; no finite number where one of
+  /// them is none, and the step then changed nothing. Nothing where the step did not measure it: with neither
+  /// adam.clip nor a loss scale.
+  virtual std::optional<double> gradient_norm() const { return {}; }
+  /// Whether train_step() knows StepConstants::loss_scale.
+  virtual bool scales_loss() const { return false; }
 
   /// The same loss without gradients or update.
   virtual double loss(const Batch& batch) = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "shared/model/config.hpp"
 #include "shared/model/ops.hpp"
@@ -11,15 +12,31 @@ namespace ladder {
 /// Rows of the largest micro-batch. Throws InputError where they cannot be counted in an int.
 int most_rows(const GptConfig& config, int max_batch);
 
-/// About what make_ops_engine's engine takes of the memory of `ops`, in bytes, never more: the model, and a slot for
-/// the integers of each micro-batch of a step. Throws InputError where the rows of one are too many.
-std::size_t ops_engine_bytes(const GptConfig& config, const Ops& ops, int max_batch, int grad_accum);
+/// About what an engine takes of its memory, in bytes, never more.
+struct MemoryPlan {
+  std::size_t parameters = 0;   ///< as they are computed with
+  std::size_t gradients = 0;    ///< of all of them
+  std::size_t optimizer = 0;    ///< AdamW's two moments and, of narrow parameters, the master weights
+  std::size_t activations = 0;  ///< of one micro-batch, and their gradients
+  std::size_t batches = 0;      ///< the integers of each micro-batch of a step
+
+  /// Throws MachineError where it is more than can be addressed.
+  std::size_t total() const;
+};
+
+/// Of make_ops_engine's engine. Throws InputError where the rows of a micro-batch are too many.
+MemoryPlan plan_memory(const GptConfig& config, const Ops& ops, int max_batch, int grad_accum);
+
+/// The largest max_batch whose plan takes no more than `bytes`; 0 where not even 1 does.
+int largest_batch(const GptConfig& config, const Ops& ops, int grad_accum, std::size_t bytes);
 
 /// What the batches of a step take of the host's memory, at least.
 std::size_t step_batches_bytes(int max_batch, int grad_accum);
 
-/// Throws MachineError "WHAT needs about 31.2 GiB of memory, 20.1 GiB are available: choose ..." where `bytes` are more
-/// than the host has. Where the system does not say what it has, nothing happens.
+/// Throws MachineError "out of memory: WHAT needs about 31.2 GiB, 20.1 GiB are available: CURE" where `bytes` are more
+/// than `available`. 0 available: the machine does not say what it has, and nothing happens.
+void require_available(std::size_t bytes, std::size_t available, const char* what, const std::string& cure);
+/// The same of the host's memory.
 void require_host_memory(std::size_t bytes, const char* what);
 
 }  // namespace ladder

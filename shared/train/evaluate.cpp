@@ -7,7 +7,7 @@
 
 namespace ladder {
 
-double held_out_loss(Engine& engine, const TokenSource& source, int sequences, int max_batch) {
+double mean_loss(Engine& engine, const TokenSource& source, DataPart part, int sequences, int max_batch) {
   require(sequences > 0 && sequences <= source.held_out_sequences(),
           "a loss over {} held-out sequences was asked for: {} are held out", sequences,
           source.held_out_sequences());
@@ -16,7 +16,7 @@ double held_out_loss(Engine& engine, const TokenSource& source, int sequences, i
     const int count = std::min(max_batch, sequences - first);
     std::vector<Sequence> batch;
     batch.reserve(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i) batch.push_back(source.held_out_sequence(first + i));
+    for (int i = 0; i < count; ++i) batch.push_back(source.evaluation_sequence(part, first + i));
     total += count * engine.loss(make_batch(batch, engine.layout(), engine.config().block_size));
   }
   return total / sequences;

@@ -1,4 +1,4 @@
-// Evaluation: the loss on sequences that no step trains on.
+// Evaluation: the loss of sequences, without an update and without dropout.
 #pragma once
 
 #include "shared/data/data.hpp"
@@ -6,9 +6,8 @@
 
 namespace ladder {
 
-/// Mean loss, in nats, over the first `sequences` held-out sequences of `source`, in batches of at most
-/// `max_batch`; the same sequences on every stage. The engine is not changed. Throws InputError unless the
-/// source holds that many out.
-double held_out_loss(Engine& engine, const TokenSource& source, int sequences, int max_batch);
+/// Mean loss, in nats, over the first `sequences` evaluation sequences of `part`, in batches of at most `max_batch`; the
+/// same sequences on every stage. The engine is not changed. Throws InputError unless the source holds that many out.
+double mean_loss(Engine& engine, const TokenSource& source, DataPart part, int sequences, int max_batch);
 
 }  // namespace ladder

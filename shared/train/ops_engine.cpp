@@ -1,6 +1,7 @@
 #include "shared/train/ops_engine.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -46,6 +47,8 @@ class OpsEngine final : public Engine {
   Moments moments() const override;
 
   double train_step(std::span<const Batch> micro_batches, const StepConstants& adam) override;
+  std::optional<double> gradient_norm() const override;
+  bool scales_loss() const override { return true; }
   double loss(const Batch& batch) override;
   Probe probe(const Batch& batch) override { return probe_along(batch, {}); }
   Probe probe_along(const Batch& batch, const TensorList& hidden) override;
@@ -65,13 +68,16 @@ class OpsEngine final : public Engine {
   void sum_over_ranks(std::size_t first, std::size_t count);
   /// Logits of the last of tokens[first..], whose predecessors' keys and values are in memory.
   std::vector<double> logits_after(std::span<const std::int32_t> tokens, std::size_t first);
-  double read_loss() const;
+  double read(Stat statistic) const;
+  double read_loss() const { return read(model_->buffers().loss); }
   NamedTensor read_rows(const Tap& tap, const Batch& batch) const;
   /// Makes the values positive or 0 where `other` [N', width] is.
   void take_branches(const Tap& tap, const Batch& batch, const NamedTensor& other);
 
   TensorList read_flat(const void* source, Dtype dtype) const;
-  void write_flat(const TensorList& tensors, void* destination, Dtype dtype);
+  /// `tensor` in the destination's type.
+  template <class Role>
+  void write(const NamedTensor& tensor, Ref<Role> destination);
 
   std::unique_ptr<Ops> ops_;
   int max_batch_;
@@ -81,6 +87,8 @@ class OpsEngine final : public Engine {
   std::vector<std::byte*> slots_;   ///< in the stage's memory
   std::vector<BatchView> views_;    ///< micro-batches of the step being run
   double scale_ = 1.0;
+  double loss_scale_ = 1.0;    ///< of the last step
+  bool measured_ = false;      ///< the last step measured its gradients
   std::uint64_t uses_ = 0;     ///< of the model's activations, which hold a decoder's keys and values
   std::uint64_t updates_ = 0;  ///< of the weights
 };
@@ -194,9 +202,16 @@ double OpsEngine::train_step(std::span<const Batch> micro_batches, const StepCon
     views_.back().full = key.full;
   }
   scale_ = adam.loss_scale / (static_cast<double>(std::max(key.batch, 1)) * communicator_->ranks());
+  loss_scale_ = adam.loss_scale;
+  measured_ = key.clips;
   ++updates_;
   ops_->run_step(key, [this, &key] { run_micro_batches(key.clips); });
   return read_loss() / adam.loss_scale;
+}
+
+std::optional<double> OpsEngine::gradient_norm() const {
+  if (!measured_) return {};
+  return std::sqrt(read(model_->buffers().squares)) / loss_scale_;
 }
 
 double OpsEngine::loss(const Batch& batch) {
@@ -293,11 +308,10 @@ std::unique_ptr<Decoder> OpsEngine::decoder() { return std::make_unique<CachedDe
 
 // ---- tensors, to the host and back ---------------------------------------------------------------------------
 
-double OpsEngine::read_loss() const {
-  const Stat loss = model_->buffers().loss;
+double OpsEngine::read(Stat statistic) const {
   std::uint64_t storage = 0;
-  ops_->download(&storage, loss.data, size_of(loss.dtype));
-  return decode(loss.dtype, &storage, 0);
+  ops_->download(&storage, statistic.data, size_of(statistic.dtype));
+  return decode(statistic.dtype, &storage, 0);
 }
 
 NamedTensor OpsEngine::read_rows(const Tap& tap, const Batch& batch) const {
@@ -349,15 +363,9 @@ TensorList OpsEngine::read_flat(const void* source, Dtype dtype) const {
   return tensors;
 }
 
-void OpsEngine::write_flat(const TensorList& tensors, void* destination, Dtype dtype) {
-  auto* to = static_cast<std::byte*>(destination);
-  for (const NamedTensor& tensor : tensors) {
-    NamedTensor converted;
-    if (tensor.dtype() != dtype) converted = tensor.in(dtype);
-    const std::span<const std::byte> bytes = tensor.dtype() == dtype ? tensor.bytes() : converted.bytes();
-    ops_->upload(to, bytes.data(), bytes.size());
-    to += bytes.size();
-  }
+template <class Role>
+void OpsEngine::write(const NamedTensor& tensor, Ref<Role> destination) {
+  ops_->upload(destination.data, tensor.bytes().data(), tensor.bytes().size());
 }
 
 // With 16-bit parameters the master copy is the truth: it is what is saved, and what rounding starts from.
@@ -365,9 +373,12 @@ void OpsEngine::write_flat(const TensorList& tensors, void* destination, Dtype d
 void OpsEngine::load_parameters(const TensorList& parameters) {
   require_parameters(parameters, model_->parameters());
   const ParameterBuffers& buffers = model_->buffers();
-  write_flat(parameters, buffers.param.data, buffers.param.dtype);
-  if (buffers.master.data != buffers.param.data)
-    write_flat(parameters, buffers.master.data, buffers.master.dtype);
+  for (std::size_t i = 0, first = 0; i < parameters.size(); first += parameters[i++].size()) {
+    const NamedTensor master = parameters[i].in(buffers.master.dtype);
+    write(master, buffers.master.at(first));
+    if (buffers.master.data != buffers.param.data)
+      write(master.in(buffers.param.dtype), buffers.param.at(first));  // rounded as an update rounds it
+  }
   ++updates_;
 }
 
@@ -378,8 +389,11 @@ TensorList OpsEngine::parameters() const {
 void OpsEngine::load_moments(const Moments& moments) {
   require_parameters(moments.m, model_->parameters());
   require_parameters(moments.v, model_->parameters());
-  write_flat(moments.m, model_->buffers().m.data, model_->buffers().m.dtype);
-  write_flat(moments.v, model_->buffers().v.data, model_->buffers().v.dtype);
+  const ParameterBuffers& buffers = model_->buffers();
+  for (std::size_t i = 0, first = 0; i < moments.m.size(); first += moments.m[i++].size()) {
+    write(moments.m[i].in(buffers.m.dtype), buffers.m.at(first));
+    write(moments.v[i].in(buffers.v.dtype), buffers.v.at(first));
+  }
 }
 
 Moments OpsEngine::moments() const {

@@ -3,31 +3,42 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "shared/data/data.hpp"
 #include "shared/train/engine.hpp"
+#include "shared/train/history.hpp"
 
 namespace ladder {
 
-/// What one run leaves behind. `loss` is the whole history, also of the steps before a resume; `ms` are the steps of
-/// this process only.
-struct TrainResult {
-  std::vector<double> loss;
+/// What one run leaves behind: its whole history, also of the steps before a resume. The rest is of this process only.
+struct TrainResult : TrainHistory {
   /// Wall-clock of one step, waiting for its batch included; its share where an engine takes many at a time.
   std::vector<double> ms;
+  std::vector<double> gradient_norm;  ///< of each step, before clipping; empty where steps do not measure it
   std::vector<std::string> samples;
   std::uint64_t token_hash = 0;
   bool stopped = false;  ///< should_stop ended the run before its last step
+};
 
-  std::int64_t steps_done() const { return static_cast<std::int64_t>(loss.size()); }
+/// One step, as it is logged.
+struct StepReport {
+  std::int64_t done;  ///< steps, this one included
+  double loss, ms;
+  std::int64_t tokens;  ///< positions that it trained on
+  double learning_rate;
+  std::optional<double> gradient_norm;  ///< before clipping; nothing where the step does not measure it
+  std::optional<double> loss_scale;     ///< of fp16
 };
 
 /// Called by train(); each may be empty.
 struct TrainHooks {
-  /// After each step: how many steps are done, of this one the loss and the milliseconds.
-  std::function<void(std::int64_t done, double loss, double ms)> on_step;
+  std::function<void(const StepReport&)> on_step;
+  /// Every TrainConfig::eval_every steps, before the first and after the last one: `best` says that no earlier one had
+  /// a lower held-out loss. The engine holds the parameters that were evaluated.
+  std::function<void(const TrainResult& so_far, const Evaluation&, bool best)> on_evaluation;
   /// After on_step, with everything so far: the place to save a checkpoint. An engine that takes many steps at a time
   /// holds the parameters of the last of them, so this is called once for them all.
   std::function<void(const TrainResult& so_far)> after_step;
@@ -37,10 +48,15 @@ struct TrainHooks {
   std::int64_t cut_every = 0;
 };
 
-/// Trains `engine`, which holds the parameters (and moments) to start from, from step earlier_loss.size() to
-/// train.steps, Engine::steps_at_a_time() at a time. Throws CheckError naming the step when a loss is not finite; the
-/// hooks have not seen that step, so a checkpoint on the disk stays the last good one.
+/// Throws InputError where evaluations are asked for and nothing is held out.
+void require_held_out(const TokenSource& source, const TrainConfig& train);
+
+/// Trains `engine`, which holds the parameters (and moments) to start from, from step earlier.steps_done() to
+/// train.steps, Engine::steps_at_a_time() at a time. In fp16 the loss is scaled (loss_scale.hpp), where the engine knows
+/// how. Throws CheckError naming the step, and the first tensor that holds something else, when a loss or the norm of
+/// the gradients is no finite number; the hooks have not seen that step, so a checkpoint on the disk stays the last good
+/// one. InputError as require_held_out().
 TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& train,
-                  const TrainHooks& hooks = {}, std::vector<double> earlier_loss = {});
+                  const TrainHooks& hooks = {}, TrainHistory earlier = {});
 
 }  // namespace ladder

@@ -16,10 +16,10 @@ __device__ T gradient_scale(const StepConstants& step, const T* squares) {
   return static_cast<T>(factor / step.loss_scale);
 }
 
-/// Whether the scaled gradients have overflowed: then the step is left out.
+/// Whether some gradient is no finite number: then the step is left out.
 template <class T>
-__device__ bool overflowed(const StepConstants& step, const T* squares) {
-  return squares != nullptr && step.loss_scale != 1.0 && !isfinite(*squares);
+__device__ bool overflowed(const T* squares) {
+  return squares != nullptr && !isfinite(*squares);
 }
 
 // Computes: g = grad / loss_scale, times min(1, clip / (its norm + 1e-6)) where there are squares;
@@ -37,7 +37,7 @@ template <class T>
 __global__ void adam_kernel(std::size_t count, const StepConstants* step, std::size_t decays_from,
                             const T* grad, const T* squares, T* m, T* v, T* master, T* param) {
   const std::size_t i = line_index();
-  if (i >= count || overflowed(*step, squares)) return;
+  if (i >= count || overflowed(squares)) return;
   // 1 - beta in double: in fp32, 1 - 0.99f has lost five of its digits
   const T keep1 = static_cast<T>(step->beta1), take1 = static_cast<T>(1.0 - step->beta1);
   const T keep2 = static_cast<T>(step->beta2), take2 = static_cast<T>(1.0 - step->beta2);

@@ -35,8 +35,8 @@ __tile_global__ void adam_kernel(std::int64_t count, const double* step, std::in
   W factor = W(1);
   if (with_squares) {
     const W norm = static_cast<W>(ct::sqrt(vector<1>(squares, 1).load_masked(0))) / loss_scale;
-    // Scaled gradients that have overflowed: the step is left out. (What is no number is not below infinity.)
-    if (loss_scale != W(1) && !(norm < -kBelowAll<W>)) return;
+    // A gradient is no finite number: the step is left out. (What is no number is not below infinity.)
+    if (!(norm < -kBelowAll<W>)) return;
     const W wanted = static_cast<W>(step[7]) / (norm + W(1e-6));
     factor = step[7] > 0.0 && wanted < W(1) ? wanted : W(1);
   }

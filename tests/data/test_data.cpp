@@ -212,7 +212,7 @@ TEST_CASE("windows of a stream lie in its first nine tenths, are reproducible an
     }
   CHECK(different.size() == 26);
   std::set<Ids> held_out;
-  for (int i = 0; i < 50; ++i) held_out.insert(source.held_out_sequence(i).tokens);
+  for (int i = 0; i < 50; ++i) held_out.insert(source.evaluation_sequence(DataPart::held_out, i).tokens);
   CHECK(held_out.size() > 10);
   CHECK(run_of(text, 10, batches(4, 2, 1), true).source->token_hash() != source.token_hash());
 }
@@ -222,7 +222,7 @@ TEST_CASE("held-out windows never meet training windows") {
   const Run run = run_of(text, 20, batches(1), true);
   const TokenSource& source = *run.source;
   for (std::int64_t s = 0; s < 2000; ++s) {
-    const Sequence inside = source.sequence(s, 0), outside = source.held_out_sequence(static_cast<int>(s));
+    const Sequence inside = source.sequence(s, 0), outside = source.evaluation_sequence(DataPart::held_out, static_cast<int>(s));
     REQUIRE(std::count(inside.targets.begin(), inside.targets.end(), 1) == 0);
     REQUIRE(std::count(outside.tokens.begin(), outside.tokens.end(), 0) == 0);
   }

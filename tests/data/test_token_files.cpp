@@ -88,7 +88,8 @@ TEST_CASE("a run on prepared files is the run on their text") {
     CHECK(of_files.source->tokenizer() == of_text.source->tokenizer());
     CHECK(of_files.source->data_hash() == of_text.source->data_hash());
     CHECK(of_files.source->token_hash() == of_text.source->token_hash());
-    CHECK(of_files.source->held_out_sequence(7).tokens == of_text.source->held_out_sequence(7).tokens);
+    CHECK(of_files.source->evaluation_sequence(DataPart::held_out, 7).tokens ==
+          of_text.source->evaluation_sequence(DataPart::held_out, 7).tokens);
     CHECK(of_files.source->sequence(5, 2).targets == of_text.source->sequence(5, 2).targets);
     CHECK(of_files.source->notice().empty());
     CHECK_THAT(of_files.source->describe(), Contains("50000 tokens") && Contains("5000 held out"));

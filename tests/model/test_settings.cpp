@@ -51,9 +51,10 @@ std::set<std::string> names() {
 TEST_CASE("every setting has a row with a name of its own, and every row travels through JSON") {
   CHECK(names<GptConfig>() == std::set<std::string>{"vocab_size", "n_layer", "n_embd", "n_head", "n_kv_head",
                                                     "block_size", "architecture", "bias", "gelu", "dropout"});
-  CHECK(names<TrainConfig>() == std::set<std::string>{"steps", "schedule_steps", "batch_size", "grad_accum",
-                                                      "learning_rate", "beta1", "beta2", "eps",
-                                                      "weight_decay", "clip", "seed", "dtype"});
+  CHECK(names<TrainConfig>() ==
+        std::set<std::string>{"steps", "schedule_steps", "batch_size", "grad_accum", "learning_rate", "beta1",
+                              "beta2", "eps", "weight_decay", "clip", "seed", "dtype", "schedule",
+                              "warmup_steps", "min_learning_rate", "eval_every", "eval_batches"});
   const auto model = all_changed(valid_model());
   CHECK(gpt_config_from_json(to_json(model), "f") == model);
   const auto train = all_changed(TrainConfig{});

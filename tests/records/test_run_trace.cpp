@@ -45,7 +45,7 @@ TEST_CASE("a trace file has the members that readers expect") {
   const auto json = Json::parse(test::text_of(folder / "t.json"));
   CHECK(json.at("format") == "ladder-trace/1");
   for (const char* name : {"config", "machine", "loss", "ms", "samples", "items"}) CHECK(json.contains(name));
-  CHECK(json.size() == 7);
+  CHECK(json.size() == 10);
 }
 
 TEST_CASE("files that are no traces are refused by name") {

@@ -149,7 +149,7 @@ TEST_CASE("the training loop cuts launches where a checkpoint is due and hands t
   std::vector<std::int64_t> ends;
   std::int64_t shown = 0;
   TrainHooks hooks;
-  hooks.on_step = [&](std::int64_t done, double, double) { CHECK(done == ++shown); };
+  hooks.on_step = [&](const StepReport& report) { CHECK(report.done == ++shown); };
   hooks.after_step = [&](const TrainResult& so_far) { ends.push_back(so_far.steps_done()); };
   hooks.cut_every = 5;
   const TrainResult result = train(*engine, *run.source, run.train, hooks);

@@ -46,10 +46,10 @@ Checkpoint checkpoint_after(const Case& c, std::int64_t stop) {
   engine->load_parameters(run.initial);
   std::int64_t done = 0;
   TrainHooks hooks;
-  hooks.on_step = [&](std::int64_t steps, double, double) { done = steps; };
+  hooks.on_step = [&](const StepReport& report) { done = report.done; };
   hooks.should_stop = [&] { return done == stop; };
   const TrainResult result = train(*engine, *run.source, run.train, hooks);
-  return make_checkpoint(c.stage, run, *engine, result.loss);
+  return make_checkpoint(c.stage, run, *engine, result);
 }
 
 bool equal(const TensorList& a, const TensorList& b) {
@@ -61,7 +61,7 @@ bool equal(const TensorList& a, const TensorList& b) {
 /// The file's tensors and metadata, changed by `change`, as a checkpoint folder that must be refused.
 void refused(const std::function<void(Safetensors&)>& change, const char* what) {
   const TemporaryFolder folder;
-  save_checkpoint(folder.path(), checkpoint_after({1, Dtype::fp64, false}, 3));
+  save_checkpoint(checkpoint_file(folder.path()), checkpoint_after({1, Dtype::fp64, false}, 3));
   Safetensors file = read_safetensors(checkpoint_file(folder.path()));
   change(file);
   std::vector<StoredTensor> stored;
@@ -76,13 +76,13 @@ TEST_CASE("a checkpoint reads back as it was written") {
   for (const Case& c : kCases) {
     const TemporaryFolder folder;
     const Checkpoint saved = checkpoint_after(c, 5);
-    save_checkpoint(folder.path(), saved);
+    save_checkpoint(checkpoint_file(folder.path()), saved);
     const Checkpoint back = load_checkpoint(folder.path());
     CHECK(back.stage == saved.stage);
     CHECK(back.model == saved.model);
     CHECK(back.train.dtype == saved.train.dtype);
     CHECK(back.train.steps == saved.train.steps);
-    CHECK(back.loss == saved.loss);
+    CHECK(back.history.loss == saved.history.loss);
     CHECK(back.random == saved.random);
     CHECK(*back.tokenizer == *saved.tokenizer);
     CHECK(back.token_hash == saved.token_hash);
@@ -104,14 +104,14 @@ TEST_CASE("a resumed run equals an uninterrupted one bit for bit") {
     const TrainResult expected = train(*straight, *whole.source, whole.train);
 
     const TemporaryFolder folder;
-    save_checkpoint(folder.path(), checkpoint_after(c, 17));
+    save_checkpoint(checkpoint_file(folder.path()), checkpoint_after(c, 17));
     const Checkpoint checkpoint = load_checkpoint(folder.path());
     const Run resumed = prepare_run(checkpoint.model, checkpoint.train, checkpoint.data);
     require_same_data(checkpoint, resumed, folder.path());
     const auto engine = engine_for(c, resumed);
     engine->load_parameters(checkpoint.parameters);
     engine->load_moments(checkpoint.moments);
-    const TrainResult result = train(*engine, *resumed.source, checkpoint.train, {}, checkpoint.loss);
+    const TrainResult result = train(*engine, *resumed.source, checkpoint.train, {}, checkpoint.history);
     CHECK(result.loss == expected.loss);
     CHECK(equal(engine->parameters(), straight->parameters()));
 
@@ -144,8 +144,8 @@ TEST_CASE("every variant resumes to the bits of the run that nothing interrupts"
       hooks.cut_every = 10;
       hooks.after_step = [&](const TrainResult& so_far) {
         if (so_far.steps_done() == 10)
-          save_checkpoint(folder.path(),
-                          make_checkpoint(stage.number, run, *saved, so_far.loss, variant.name));
+          save_checkpoint(checkpoint_file(folder.path()),
+                          make_checkpoint(stage.number, run, *saved, so_far, variant.name));
       };
       saved->load_parameters(run.initial);
       train(*saved, *run.source, settings, hooks);
@@ -153,7 +153,7 @@ TEST_CASE("every variant resumes to the bits of the run that nothing interrupts"
       CHECK(checkpoint.variant == variant.name);
       resumed->load_parameters(checkpoint.parameters);
       resumed->load_moments(checkpoint.moments);
-      CHECK(train(*resumed, *run.source, settings, {}, checkpoint.loss).loss == expected.loss);
+      CHECK(train(*resumed, *run.source, settings, {}, checkpoint.history).loss == expected.loss);
       CHECK(equal(resumed->parameters(), straight->parameters()));
       CHECK(equal(resumed->moments().v, straight->moments().v));
     }
@@ -167,7 +167,7 @@ TEST_CASE("a checkpoint says which variant made it; a file from before that says
        {std::optional<std::string>("fused-step"), std::optional<std::string>(""),
         std::optional<std::string>()}) {
     saved.variant = variant;
-    save_checkpoint(folder.path(), saved);
+    save_checkpoint(checkpoint_file(folder.path()), saved);
     CHECK(load_checkpoint(folder.path()).variant == variant);
   }
 }
@@ -179,14 +179,14 @@ TEST_CASE("without the moments a resumed run differs: the test above can fail") 
   const auto engine = engine_for(c, run), straight = engine_for(c, run);
   straight->load_parameters(run.initial);
   engine->load_parameters(checkpoint.parameters);
-  CHECK(train(*engine, *run.source, run.train, {}, checkpoint.loss).loss !=
+  CHECK(train(*engine, *run.source, run.train, {}, checkpoint.history).loss !=
         train(*straight, *run.source, run.train).loss);
 }
 
 TEST_CASE("a missing, truncated or foreign checkpoint is refused with its reason") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(load_checkpoint(folder.path()), Contains("there is no checkpoint"));
-  save_checkpoint(folder.path(), checkpoint_after({0, Dtype::fp64, false}, 1));
+  save_checkpoint(checkpoint_file(folder.path()), checkpoint_after({0, Dtype::fp64, false}, 1));
   const std::string good = test::text_of(checkpoint_file(folder.path()));
   for (std::size_t size :
        {std::size_t{0}, std::size_t{5}, std::size_t{100}, good.size() / 2, good.size() - 1}) {
@@ -238,7 +238,7 @@ TEST_CASE("other data than those of the checkpoint are refused") {
 TEST_CASE("weights come from a checkpoint, its folder or an exported file, in any stage") {
   const TemporaryFolder folder;
   const Checkpoint checkpoint = checkpoint_after({0, Dtype::fp64, false}, 3);
-  save_checkpoint(folder.path(), checkpoint);
+  save_checkpoint(checkpoint_file(folder.path()), checkpoint);
   const SavedModel a = load_model(folder.path()), b = load_model(checkpoint_file(folder.path()));
   save_model(folder / "w.safetensors", a, Dtype::fp64);
   const SavedModel c = load_model(folder / "w.safetensors");

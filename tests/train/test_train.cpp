@@ -70,7 +70,8 @@ TEST_CASE("training lowers the loss and reports every step") {
   const auto engine = engine_of(run, 1, Dtype::fp64);
   std::vector<double> seen;
   TrainHooks hooks;
-  hooks.on_step = [&](std::int64_t done, double loss, double ms) {
+  hooks.on_step = [&](const StepReport& report) {
+    const auto& [done, loss, ms] = std::tie(report.done, report.loss, report.ms);
     CHECK(done == static_cast<std::int64_t>(seen.size()) + 1);
     CHECK(ms >= 0);
     seen.push_back(loss);
@@ -95,7 +96,7 @@ TEST_CASE("a stop is honoured before the next step") {
   const auto engine = engine_of(run, 1, Dtype::fp32);
   int steps = 0;
   TrainHooks hooks;
-  hooks.on_step = [&](std::int64_t, double, double) { ++steps; };
+  hooks.on_step = [&](const StepReport&) { ++steps; };
   hooks.should_stop = [&] { return steps == 7; };
   const TrainResult result = train(*engine, *run.source, run.train, hooks);
   CHECK(result.stopped);
@@ -130,7 +131,7 @@ TEST_CASE("an engine that takes many steps at a time is handed groups, cut where
     std::vector<std::int64_t> steps, ends;
     TrainHooks hooks;
     hooks.cut_every = cut.every;
-    hooks.on_step = [&](std::int64_t done, double, double) { steps.push_back(done); };
+    hooks.on_step = [&](const StepReport& report) { steps.push_back(report.done); };
     hooks.after_step = [&](const TrainResult& so_far) { ends.push_back(so_far.steps_done()); };
     const auto start = std::chrono::steady_clock::now();
     const TrainResult result = train(engine, *run.source, run.train, hooks);
@@ -151,12 +152,12 @@ TEST_CASE("a stop between groups, and a resume in the middle of one, change no l
   FourAtATime engine(engine_of(run, 1, Dtype::fp32));
   TrainHooks hooks;
   std::int64_t done = 0;
-  hooks.on_step = [&](std::int64_t steps, double, double) { done = steps; };
+  hooks.on_step = [&](const StepReport& report) { done = report.done; };
   hooks.should_stop = [&] { return done >= 6; };
   const TrainResult stopped = train(engine, *run.source, run.train, hooks);
   CHECK(stopped.stopped);
   CHECK(stopped.steps_done() == 8);
-  CHECK(train(engine, *run.source, run.train, {}, stopped.loss).loss == want);
+  CHECK(train(engine, *run.source, run.train, {}, stopped).loss == want);
 }
 
 TEST_CASE("accumulating micro-batches trains like one batch of all their sequences") {
@@ -219,7 +220,7 @@ TEST_CASE("the held-out loss of an untrained model is that of guessing") {
   const TrainConfig train_config = short_run(1);
   const Run run = prepare_run({}, train_config, {"", true});
   const auto engine = engine_of(run, 1, Dtype::fp64);
-  const double loss = held_out_loss(*engine, *run.source, 5, 1);
+  const double loss = mean_loss(*engine, *run.source, DataPart::held_out, 5, 1);
   CHECK(std::abs(loss - std::log(run.model.vocab_size)) < 0.5);
 }
 
@@ -230,15 +231,17 @@ TEST_CASE("the held-out loss is the mean over all sequences, however they are ba
   const auto engine = engine_of(run, 1, Dtype::fp64);
   double expected = 0.0;
   for (int i = 0; i < 7; ++i)
-    expected += engine->loss(make_batch(std::vector{run.source->held_out_sequence(i)}, Layout::packed, 16));
+    expected += engine->loss(
+        make_batch(std::vector{run.source->evaluation_sequence(DataPart::held_out, i)}, Layout::packed, 16));
   for (const int max_batch : {1, 3, 4})
-    CHECK(held_out_loss(*engine, *run.source, 7, max_batch) == Approx(expected / 7).epsilon(1e-12));
+    CHECK(mean_loss(*engine, *run.source, DataPart::held_out, 7, max_batch) ==
+          Approx(expected / 7).epsilon(1e-12));
 }
 
 TEST_CASE("what holds nothing out has no held-out loss") {
   const Run run = prepare_run({}, short_run(1), {});
   const auto engine = engine_of(run, 1, Dtype::fp64);
   CHECK(run.source->held_out_sequences() == 0);
-  CHECK_THROWS_WITH(held_out_loss(*engine, *run.source, 5, 1), Contains("held out"));
-  CHECK_THROWS_AS(run.source->held_out_sequence(0), InputError);
+  CHECK_THROWS_WITH(mean_loss(*engine, *run.source, DataPart::held_out, 5, 1), Contains("held out"));
+  CHECK_THROWS_AS(run.source->evaluation_sequence(DataPart::held_out, 0), InputError);
 }

@@ -1,0 +1,34 @@
+// --json-lines: a run as one JSON object a line, written while it goes on, for programs that draw or watch runs.
+#pragma once
+
+#include <fstream>
+#include <string>
+
+#include "shared/base/json.hpp"
+#include "shared/train/train.hpp"
+
+namespace ladder::cli {
+
+/// {"kind": "run", ...} first, then {"kind": "step", "step", "loss", "ms", "tokens_per_second", "learning_rate", and
+/// where the step has them "gradient_norm", "loss_scale"} and {"kind": "evaluation", "step", "training", "held_out",
+/// "best"}. A number that is not finite is null. Each line is handed to the system before the next step begins.
+class RunLog {
+ public:
+  /// Without a path nothing is written. `append`: behind what is there, as a resumed run does; steps that an
+  /// interrupted run took after its last checkpoint then come twice, and the later line counts. Throws InputError where
+  /// the file cannot be opened.
+  RunLog(const std::string& path, bool append);
+
+  void run(const Json& config);
+  /// Throw MachineError where the line cannot be written.
+  void step(const StepReport& report);
+  void evaluation(const Evaluation& evaluation, bool best);
+
+ private:
+  void write(const Json& json);
+
+  std::string path_;
+  std::ofstream file_;
+};
+
+}  // namespace ladder::cli
