@@ -275,8 +275,7 @@ std::vector<RunSettings> settings_of(const RunFlags& flags) {
 
 void print_work(const Run& run) {
   fmt::print("model     {}\ntraining  {}\ndata      {}: {}\ntokens    step 0 has hash {}\n",
-             describe(run.model), describe(run.train),
-             run.data.path.empty() ? "embedded names" : run.data.path, run.source->describe(),
+             describe(run.model), describe(run.train), data_title(run.data), run.source->describe(),
              hex64(run.source->token_hash()));
   std::fflush(stdout);
   if (!run.source->notice().empty()) fmt::print(stderr, "ladder: notice: {}\n", run.source->notice());

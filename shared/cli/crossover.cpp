@@ -50,7 +50,7 @@ ChainSettings settings_of(const Size& size, const CrossoverFlags& flags) {
   settings.model.n_embd = size.width;
   settings.train = preset.train;
   settings.train.batch_size = size.batch;
-  settings.data = {flags.data, preset.character_stream};
+  settings.data = {flags.data, preset.character_stream, preset.embedded};
   settings.documents = std::max(16, size.batch);
   settings.batch = 0;
   settings.rounds = flags.rounds;

@@ -182,7 +182,7 @@ void run_parity(const ParityFlags& flags) {
     const Run& run = runs.emplace_back(prepare_run(settings.model, settings.train, settings.data));
     work += fmt::format("{}{}; {}", work.empty() ? "" : "; ", describe(run.model), describe(run.train));
     fmt::print("model     {}\ntraining  {}\ndata      {}: {}\n\n", describe(run.model), describe(run.train),
-               run.data.path.empty() ? "embedded names" : run.data.path, run.source->describe());
+               data_title(run.data), run.source->describe());
   }
   pairs_of(flags, runs.front().model.architecture);  // a GPU that is not there is told before any work
   Status status;

@@ -46,7 +46,7 @@ void write_numbers(const PrepareFlags& flags, int vocab_size, const TokenCounts&
 }
 
 void prepare_characters(const PrepareFlags& flags) {
-  const TokenStream stream = stream_of_text(read_text(flags.text), flags.text);
+  const TokenStream stream = stream_of_text(read_text({flags.text}), flags.text);
   require(!stream.training.empty(),
           "{}: one character cannot be divided into a part to train on and one held out", flags.text);
   require_token_files(stream);

@@ -135,9 +135,15 @@ std::string data_name(const std::string& data) {
   return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
+DataOptions without_folder(DataOptions data) {
+  if (!data.path.empty()) data.path = data_name(data.path);
+  return data;
+}
+
 void add_data_flag(CLI::App& app, std::string& path) {
   add_text(app, "--data", path,
-           "a text, or token files: train.bin or its folder (default: the embedded names)")
+           "a text, or token files: train.bin or its folder (default: the preset's embedded text: names, or "
+           "the program's own source)")
       .type("FILE");
 }
 
@@ -184,7 +190,8 @@ std::string RunFlags::words() const {
 
 RunSettings resolve_run(const RunFlags& flags) {
   const Preset& preset = find_preset(flags.preset.empty() ? "micro" : flags.preset);
-  RunSettings settings{preset.name, preset.model, preset.train, {"", preset.character_stream}};
+  RunSettings settings{
+      preset.name, preset.model, preset.train, {"", preset.character_stream, preset.embedded}};
   apply(flags, settings);
   // A preset's warm-up is for its own length of run: of a shorter one it is a tenth.
   if (TrainConfig& train = settings.train;
@@ -198,6 +205,7 @@ RunSettings resume_run(const RunFlags& flags, const PlaceFlags& place, const Che
   RunSettings asked = flags.preset.empty() ? saved : resolve_run(flags);
   apply(flags, asked);
   asked.model.vocab_size = saved.model.vocab_size;
+  asked.data.embedded = saved.data.embedded;  // of an earlier program the names, whatever the preset has now
   asked.train.dtype = place.dtype.empty() ? saved.train.dtype : parse_dtype(place.dtype);
   require(place.stage.value_or(checkpoint.stage) == checkpoint.stage,
           "--resume: stage {} was asked for, but the checkpoint was made by stage {}: leave it out",

@@ -70,6 +70,8 @@ std::vector<std::string> dtype_names();
 
 /// The last part of the path of a text, or of a folder of token files: no path of this machine.
 std::string data_name(const std::string& path);
+/// The same data under that name, for what is written down.
+DataOptions without_folder(DataOptions data);
 
 /// --data; `path` must outlive the parsing.
 void add_data_flag(CLI::App& app, std::string& path);

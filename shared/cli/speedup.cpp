@@ -60,7 +60,7 @@ void run_speedup(const SpeedupFlags& flags) {
   require_writable_file(flags.json);
   const ChainSettings settings = settings_of(flags);
   const Run run = prepare_run(settings.model, settings.train, settings.data);
-  const std::string data = run.data.path.empty() ? "the embedded names" : data_name(run.data.path);
+  const std::string data = source_name(without_folder(run.data));
   const std::string work = fmt::format(
       "{}; the first {} documents of {} from the initial weights, seed {}, median of {} rounds, {}",
       describe(run.model), settings.documents, data, run.train.seed, settings.rounds,

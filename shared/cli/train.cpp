@@ -64,13 +64,12 @@ void print_expectation(const Session& session) {
 /// The first thing that a run prints, before it takes any memory.
 void print_configuration(const Session& session) {
   const Run& run = session.run;
-  const std::string name = run.data.path.empty() ? "embedded names" : run.data.path;
   fmt::print("stage     {}{}\n", describe(session.place),
              session.needs.emulated ? ", emulated on the CPU" : "");
   fmt::print("preset    {}\n", session.preset.empty() ? "that of the checkpoint" : session.preset);
   fmt::print("model     {}\n", describe(run.model));
   fmt::print("training  {}\n", describe(run.train));
-  fmt::print("data      {}: {}\n", name, run.source->describe());
+  fmt::print("data      {}: {}\n", data_title(run.data), run.source->describe());
   std::fflush(stdout);
 }
 
@@ -146,7 +145,7 @@ Json configuration_json(const Session& session) {
   json["stage"] = session.place.stage;
   if (!session.place.options.variant.empty()) json["variant"] = session.place.options.variant;
   json["preset"] = session.preset;
-  json["data"] = run.data.path.empty() ? "embedded names" : data_name(run.data.path);
+  json["data"] = data_title(without_folder(run.data));
   json["parameters"] = parameter_count(run.model);
   json["token_hash"] = hex64(run.source->token_hash());
   json["emulated"] = session.engine->emulated();

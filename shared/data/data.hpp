@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/data/text.hpp"
 #include "shared/data/token_stream.hpp"
 #include "shared/data/tokenizer.hpp"
 #include "shared/data/windows.hpp"
@@ -18,12 +19,6 @@
 #include "shared/model/config.hpp"
 
 namespace ladder {
-
-/// Where a run's text comes from and how it is cut.
-struct DataOptions {
-  std::string path;               ///< a text or token files (token_files.hpp); empty: the embedded names
-  bool character_stream = false;  ///< see Preset::character_stream
-};
 
 /// What is trained on, and what is not.
 enum class DataPart { training, held_out };

@@ -6,16 +6,27 @@
 #include "shared/base/files.hpp"
 #include "shared/base/utf8.hpp"
 #include "shared/data/embedded_names.hpp"
+#include "shared/data/embedded_source.hpp"
 
 namespace ladder {
 
-std::string source_name(const std::string& path) { return path.empty() ? "the embedded names" : path; }
+std::string data_title(const DataOptions& data) {
+  if (!data.path.empty()) return data.path;
+  return data.embedded == Embedded::names ? "embedded names" : "this program's own source text";
+}
 
-std::u32string read_text(const std::string& path) {
-  const std::string bytes = path.empty() ? std::string(embedded_names) : read_file(path);
+std::string source_name(const DataOptions& data) {
+  const bool names = data.path.empty() && data.embedded == Embedded::names;
+  return (names ? "the " : "") + data_title(data);
+}
+
+std::u32string read_text(const DataOptions& data) {
+  const std::string bytes =
+      data.path.empty() ? std::string(data.embedded == Embedded::names ? embedded_names : embedded_source)
+                        : read_file(data.path);
   require(!bytes.empty(), "{}: the file is empty: training needs at least one line of text",
-          source_name(path));
-  return universal_newlines(decode_utf8(bytes, source_name(path)));
+          source_name(data));
+  return universal_newlines(decode_utf8(bytes, source_name(data)));
 }
 
 std::vector<std::u32string> split_documents(std::u32string_view text, std::string_view source) {

@@ -5,14 +5,25 @@
 #include <string_view>
 #include <vector>
 
+#include "shared/model/config.hpp"
+
 namespace ladder {
 
-/// How messages call what was read from `path`: the path, or "the embedded names".
-std::string source_name(const std::string& path);
+/// Where a run's text comes from and how it is cut.
+struct DataOptions {
+  std::string path;                     ///< a text or token files (token_files.hpp); empty: `embedded`
+  bool character_stream = false;        ///< see Preset::character_stream
+  Embedded embedded = Embedded::names;  ///< what counts without a path
+};
 
-/// The whole text of `path` (or the embedded names), decoded, with universal newlines. Throws InputError when it
-/// is missing, a folder, unreadable or not UTF-8.
-std::u32string read_text(const std::string& path);
+/// What a run trains on, as a title: the path, "embedded names" or "this program's own source text".
+std::string data_title(const DataOptions& data);
+/// The same in a sentence: "the embedded names".
+std::string source_name(const DataOptions& data);
+
+/// The whole text, decoded, with universal newlines. Throws InputError when its file is missing, a folder, unreadable
+/// or not UTF-8.
+std::u32string read_text(const DataOptions& data);
 
 /// The stripped lines that are not empty, in order, as the original cuts them. Throws InputError naming `source`
 /// when there are none.

@@ -5,7 +5,6 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/hash.hpp"
-#include "shared/data/text.hpp"
 #include "shared/data/token_files.hpp"
 
 namespace ladder {
@@ -61,21 +60,21 @@ TokenStream stream_of_text(const std::u32string& text, const std::string& name) 
   return stream;
 }
 
-TokenStream read_stream(const std::string& path, int block_size) {
+TokenStream read_stream(const DataOptions& data, int block_size) {
   const auto window = static_cast<std::size_t>(block_size) + 1;
   TokenStream stream;
-  if (may_be_token_files(path)) {
-    stream = read_token_files(path);
+  if (may_be_token_files(data.path)) {
+    stream = read_token_files(data.path);
     const std::size_t shorter = stream.held_out.empty()
                                     ? stream.training.size()
                                     : std::min(stream.training.size(), stream.held_out.size());
     require(shorter >= window,
             "{}: {} tokens are too few for --block-size {}: each of its files must hold one "
             "window, {} tokens",
-            path, shorter, block_size, window);
+            data.path, shorter, block_size, window);
     return stream;
   }
-  stream = stream_of_text(read_text(path), source_name(path));
+  stream = stream_of_text(read_text(data), source_name(data));
   const std::size_t size = stream.training.size() + stream.held_out.size();
   require(
       stream.held_out.size() >= window,

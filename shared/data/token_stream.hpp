@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "shared/data/text.hpp"
 #include "shared/data/token_view.hpp"
 #include "shared/data/tokenizer.hpp"
 
@@ -31,9 +32,9 @@ std::uint64_t stream_hash(const TokenView& training, const TokenView& held_out);
 /// The characters of `text`: the first nine tenths to train on, the rest held out, as nanoGPT divides it.
 TokenStream stream_of_text(const std::u32string& text, const std::string& name);
 
-/// What a run with windows of block_size + 1 tokens trains on: the token files that `path` names (see
-/// token_files.hpp), else the text of `path`, else the embedded names. Throws InputError when it cannot be read or
-/// one of its parts is shorter than a window.
-TokenStream read_stream(const std::string& path, int block_size);
+/// What a run with windows of block_size + 1 tokens trains on: the token files that the path names (see
+/// token_files.hpp), else read_text(). Throws InputError when it cannot be read or one of its parts is
+/// shorter than a window.
+TokenStream read_stream(const DataOptions& data, int block_size);
 
 }  // namespace ladder

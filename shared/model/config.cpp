@@ -8,8 +8,9 @@
 namespace ladder {
 namespace {
 
-Preset make_preset(std::string name, std::string summary, GptConfig model, TrainConfig train, bool stream) {
-  return {std::move(name), std::move(summary), model, train, stream};
+Preset make_preset(std::string name, std::string summary, GptConfig model, TrainConfig train, bool stream,
+                   Embedded embedded = Embedded::names) {
+  return {std::move(name), std::move(summary), model, train, stream, embedded};
 }
 
 GptConfig gpt2_shape(int layers, int heads, int width, int positions) {
@@ -89,19 +90,19 @@ std::vector<Preset> build_presets() {
       make_preset("micro", "the original: 1 layer, width 16, 16 positions, one document a step", micro, {},
                   false),
       make_preset("micro-batch", "1 layer, width 64, 64 documents a step", wide, batch64, false),
-      make_preset("tiny", "GPT-2 for tests: 2 layers, width 32, 32 positions", gpt2_shape(2, 2, 32, 32),
-                  tiny_train(), true),
+      make_preset("tiny", "GPT-2 for tests and parity: 2 layers, width 32, 32 positions",
+                  gpt2_shape(2, 2, 32, 32), tiny_train(), true),
       make_preset("shakespeare_char",
                   "nanoGPT's: 6 layers, width 384, 256 positions, dropout 0.2, characters", shakespeare(),
-                  shakespeare_train(), true),
+                  shakespeare_train(), true, Embedded::source),
       make_preset("gpt2", "GPT-2, 124M parameters: 12 layers, width 768, 1024 positions",
-                  gpt2_shape(12, 12, 768, 1024), gpt2_train(64), true),
+                  gpt2_shape(12, 12, 768, 1024), gpt2_train(64), true, Embedded::source),
       make_preset("gpt2-medium", "350M parameters: 24 layers, width 1024", gpt2_shape(24, 16, 1024, 1024),
-                  gpt2_train(64), true),
+                  gpt2_train(64), true, Embedded::source),
       make_preset("gpt2-large", "774M parameters: 36 layers, width 1280", gpt2_shape(36, 20, 1280, 1024),
-                  gpt2_train(64), true),
+                  gpt2_train(64), true, Embedded::source),
       make_preset("gpt2-xl", "1558M parameters: 48 layers, width 1600", gpt2_shape(48, 25, 1600, 1024),
-                  gpt2_train(64), true),
+                  gpt2_train(64), true, Embedded::source),
       make_preset("small", "6 layers, width 384, 256 positions, 64 windows of character data a step", small,
                   small_train, true),
   };

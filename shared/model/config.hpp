@@ -23,6 +23,10 @@ enum class Gelu { tanh, erf };
 /// half a cosine, as nanoGPT's, or not at all.
 enum class Schedule { linear, cosine, constant };
 
+/// Which of the texts inside the program a run trains on when it names none: one name a line, or the program's own
+/// source, as one long text.
+enum class Embedded { names, source };
+
 /// The names of a setting's choices, in the order of their numbers.
 template <class Choice>
 inline constexpr std::array<std::string_view, 0> names_of_choice{};
@@ -32,6 +36,8 @@ template <>
 inline constexpr std::array<std::string_view, 2> names_of_choice<Gelu>{"tanh", "erf"};
 template <>
 inline constexpr std::array<std::string_view, 3> names_of_choice<Schedule>{"linear", "cosine", "constant"};
+template <>
+inline constexpr std::array<std::string_view, 2> names_of_choice<Embedded>{"names", "source"};
 
 template <class T>
 inline constexpr bool is_choice = names_of_choice<T>.size() > 0;
@@ -105,6 +111,7 @@ struct Preset {
   TrainConfig train;
   /// Trains on random windows of one long text instead of one line per document.
   bool character_stream = false;
+  Embedded embedded = Embedded::names;
 };
 
 const std::vector<Preset>& presets();

@@ -59,6 +59,7 @@ std::string run_text(const Checkpoint& checkpoint) {
                {"train", to_json(checkpoint.train)},
                {"data_path", checkpoint.data.path},
                {"character_stream", checkpoint.data.character_stream},
+               {"embedded_text", name_of(checkpoint.data.embedded)},
                {"token_hash", hex64(checkpoint.token_hash)},
                {"data_hash", hex64(checkpoint.data_hash)},
                {"random_words", checkpoint.random.words}};
@@ -86,7 +87,10 @@ void read_run(const Json& json, const std::string& name, Checkpoint& checkpoint)
   checkpoint.stage = member_of<int>(json, "stage", name);
   checkpoint.train = train_config_from_json(member_of<Json>(json, "train", name), name);
   checkpoint.data = {member_of<std::string>(json, "data_path", name),
-                     member_of<bool>(json, "character_stream", name)};
+                     member_of<bool>(json, "character_stream", name), Embedded::names};
+  if (json.contains("embedded_text"))  // files of earlier programs, which had only the names, lack it
+    checkpoint.data.embedded = parse_choice<Embedded>(member_of<std::string>(json, "embedded_text", name),
+                                                      fmt::format("{}: 'embedded_text'", name));
   checkpoint.token_hash = parse_hex64(member_of<std::string>(json, "token_hash", name), name);
   checkpoint.data_hash = parse_hex64(member_of<std::string>(json, "data_hash", name), name);
   checkpoint.random.words = member_of<std::vector<std::uint32_t>>(json, "random_words", name);
@@ -272,8 +276,8 @@ void require_same_data(const Checkpoint& checkpoint, const Run& run, const fs::p
   const bool same = run.source->tokenizer() == *checkpoint.tokenizer &&
                     run.source->data_hash() == checkpoint.data_hash &&
                     run.source->token_hash() == checkpoint.token_hash;
-  require(same, "{}: it was trained on other data than {} holds now: resume with the same file", name,
-          run.data.path.empty() ? "the embedded list" : run.data.path);
+  require(same, "{}: it was trained on other data than are now in {}: resume with the same file", name,
+          source_name(run.data));
 }
 
 fs::path model_file(const fs::path& path) {

@@ -11,14 +11,14 @@ namespace {
 
 std::unique_ptr<TokenSource> stream_source(const GptConfig& model, const TrainConfig& train,
                                            const DataOptions& data) {
-  return std::make_unique<StreamSource>(read_stream(data.path, model.block_size), model, train);
+  return std::make_unique<StreamSource>(read_stream(data, model.block_size), model, train);
 }
 
 /// Shuffles the documents with `random`.
 std::unique_ptr<TokenSource> document_source(const GptConfig& model, const TrainConfig& train,
                                              const DataOptions& data, Random& random) {
   refuse_token_files(data.path);
-  std::vector<std::u32string> documents = split_documents(read_text(data.path), source_name(data.path));
+  std::vector<std::u32string> documents = split_documents(read_text(data), source_name(data));
   random.shuffle(documents);
   auto tokenizer = std::make_shared<CharacterTokenizer>(CharacterTokenizer::of(documents, /*with_bos=*/true));
   return std::make_unique<DocumentSource>(documents, std::move(tokenizer), model, train);

@@ -1,7 +1,9 @@
 // Interrupted runs: killed, stopped with Ctrl-C, resumed; the result must equal the uninterrupted run bit for bit.
 #include <catch2/catch.hpp>
 
+#include <iterator>
 #include <random>
+#include <sstream>
 
 #include "shared/base/json.hpp"
 #include "tests/support/run_program.hpp"
@@ -255,6 +257,34 @@ TEST_CASE("a finished run's checkpoint from before a setting is read, and answer
   older.insert(blanks + 1, std::string(member.size(), ' '));  // the header keeps its length
   test::write_text(folder / "run/checkpoint.safetensors", older);
   CHECK(resumed(folder, "run") == expected);
+}
+
+TEST_CASE("a published size of GPT-2 trains on the program's own source, and its checkpoint keeps that") {
+  const TemporaryFolder folder;
+  std::istringstream words(
+      "train --preset shakespeare_char --n-layer 1 --n-embd 8 --n-head 2 --block-size 16 --batch-size 2 "
+      "--steps 2 --dropout 0 --checkpoint run --json run.json");
+  const std::vector<std::string> call(std::istream_iterator<std::string>(words), {});
+  const char* title = "data      this program's own source text: a stream of ";
+  const test::Outcome first = test::run_program(folder.path(), call);
+  INFO(first.err);
+  REQUIRE(first.code == 0);
+  CHECK_THAT(first.out, Contains(title) && Contains("held out"));
+  CHECK(Json::parse(test::text_of(folder / "run.json")).at("config").at("data") ==
+        "this program's own source text");
+  const std::vector<std::string> resume = {"train", "--checkpoint", "run", "--resume"};
+  const test::Outcome again = test::run_program(folder.path(), resume);
+  CHECK(again.code == 0);
+  CHECK_THAT(again.out, Contains(title) && Contains("resumes   after step 2"));
+
+  std::string bytes = test::text_of(folder / "run/checkpoint.safetensors");
+  const std::size_t at = bytes.find(R"(\"embedded_text\")");
+  REQUIRE(at != std::string::npos);
+  bytes.replace(at, 17, R"(\"not_yet_known\")");  // a file of an earlier program, which had only the names
+  test::write_text(folder / "run/checkpoint.safetensors", bytes);
+  const test::Outcome earlier = test::run_program(folder.path(), resume);
+  CHECK(earlier.code == 2);
+  CHECK_THAT(earlier.err, Contains("other data than are now in the embedded names"));
 }
 
 TEST_CASE("a damaged checkpoint is refused and kept") {

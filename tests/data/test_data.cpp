@@ -4,7 +4,9 @@
 #include <set>
 
 #include "shared/base/error.hpp"
+#include "shared/base/hash.hpp"
 #include "shared/data/embedded_names.hpp"
+#include "shared/data/embedded_source.hpp"
 #include "shared/data/text.hpp"
 #include "shared/train/run.hpp"
 #include "tests/support/run_program.hpp"
@@ -87,6 +89,44 @@ TEST_CASE("the embedded names are the default data") {
   CHECK(run.source->tokenizer().has_bos());
   CHECK(std::count(embedded_names.begin(), embedded_names.end(), '\n') >= 900);
   CHECK(run.initial.size() == parameter_specs(run.model).size());
+}
+
+TEST_CASE("the embedded texts are their files, byte for byte") {
+  const auto bytes_of = [](const std::string& name) {
+    return test::text_of(LADDER_SOURCE_DIR "/shared/data/" + name);
+  };
+  CHECK((embedded_names == bytes_of("names.txt")));
+  CHECK((embedded_source == bytes_of("ladder_source.txt")));
+  Hash64 hash;
+  hash.add(embedded_source);
+  CHECK(hex64(hash.value()) == "ad2d9511f4be7f6d");  // losses on it can be compared only while it stays
+}
+
+TEST_CASE("GPT-2 in its published sizes trains on the program's own source unless told otherwise") {
+  const std::set<std::string> of_source = {"shakespeare_char", "gpt2", "gpt2-medium", "gpt2-large",
+                                           "gpt2-xl"};
+  for (const Preset& preset : presets()) {
+    INFO(preset.name);
+    CHECK((preset.embedded == Embedded::source) == of_source.contains(preset.name));
+    CHECK((preset.character_stream || preset.embedded == Embedded::names));
+  }
+  const Run run = prepare_run(model_of_block(16), {}, {"", true, Embedded::source});
+  CHECK(run.model.vocab_size == 94);  // plain ASCII, without three of its characters
+  CHECK(run.source->describe() == "a stream of 1393345 characters, the last 139335 held out");
+  CHECK(run.source->token_hash() != prepare_run(model_of_block(16), {}, {"", true}).source->token_hash());
+}
+
+TEST_CASE("what is trained on has one name in titles and one in sentences") {
+  const DataOptions names, source{"", true, Embedded::source}, file{"a/b.txt", true, Embedded::source};
+  CHECK(data_title(names) == "embedded names");
+  CHECK(source_name(names) == "the embedded names");
+  CHECK(data_title(source) == "this program's own source text");
+  CHECK(source_name(source) == data_title(source));
+  CHECK(data_title(file) == "a/b.txt");
+  CHECK(source_name(file) == "a/b.txt");
+  const DataOptions small{"", true, Embedded::names};
+  CHECK_THROWS_WITH(prepare_run(model_of_block(100000), {}, small), Contains("the embedded names: "));
+  CHECK_THROWS_WITH(prepare_run(model_of_block(200000), {}, source), Contains("own source text: 1393345 "));
 }
 
 TEST_CASE("step s trains on document s mod D between two BOS") {

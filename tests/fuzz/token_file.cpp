@@ -10,7 +10,7 @@ namespace ladder::fuzz {
 namespace {
 
 void draw_windows() {
-  TokenStream stream = read_stream(folder().string(), 2);
+  TokenStream stream = read_stream({folder().string()}, 2);
   GptConfig model;
   model.block_size = 2;
   const int vocab_size = stream.tokenizer->vocab_size();

@@ -67,7 +67,7 @@ Run tiny_run(double dropout, std::int64_t steps) {
   Preset preset = find_preset("tiny");
   preset.model.dropout = dropout;
   preset.train.steps = steps;
-  return prepare_run(preset.model, preset.train, {"", preset.character_stream});
+  return prepare_run(preset.model, preset.train, {"", preset.character_stream, preset.embedded});
 }
 
 struct Trained {

@@ -18,10 +18,14 @@ struct Case {
   int stage;
   Dtype dtype;
   bool stream;
+  Embedded embedded = Embedded::names;
 };
 
-const std::vector<Case> kCases = {
-    {0, Dtype::fp64, false}, {1, Dtype::fp64, false}, {1, Dtype::fp32, false}, {1, Dtype::fp32, true}};
+const std::vector<Case> kCases = {{0, Dtype::fp64, false},
+                                  {1, Dtype::fp64, false},
+                                  {1, Dtype::fp32, false},
+                                  {1, Dtype::fp32, true},
+                                  {1, Dtype::fp32, true, Embedded::source}};
 
 Run run_for(const Case& c, std::int64_t steps = 40) {
   TrainConfig train;
@@ -29,7 +33,7 @@ Run run_for(const Case& c, std::int64_t steps = 40) {
   train.batch_size = 2;
   train.grad_accum = 2;
   train.dtype = c.dtype;
-  return prepare_run({}, train, {"", c.stream});
+  return prepare_run({}, train, {"", c.stream, c.embedded});
 }
 
 std::unique_ptr<Engine> engine_for(const Case& c, const Run& run) {
@@ -88,6 +92,7 @@ TEST_CASE("a checkpoint reads back as it was written") {
     CHECK(back.token_hash == saved.token_hash);
     CHECK(back.data_hash == saved.data_hash);
     CHECK(back.data.character_stream == c.stream);
+    CHECK(back.data.embedded == c.embedded);
     CHECK(equal(back.parameters, saved.parameters));
     CHECK(equal(back.moments.m, saved.moments.m));
     CHECK(equal(back.moments.v, saved.moments.v));
@@ -224,6 +229,8 @@ TEST_CASE("checkpoints whose parts do not fit together are refused") {
   refused(change_json("run", "token_hash", "xyz"), "hash");
   refused(change_json("run", "random_words", "none"), "random_words");
   refused(change_json("run", "variant", 3), "variant");
+  refused(change_json("run", "embedded_text", "poems"),
+          "'embedded_text' is 'poems': valid are names, source");
 }
 
 TEST_CASE("other data than those of the checkpoint are refused") {
