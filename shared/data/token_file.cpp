@@ -15,7 +15,7 @@ static_assert(std::endian::native == std::endian::little, "token files are read 
 constexpr std::int32_t kMagic = 20240520, kVersion = 1;
 constexpr std::size_t kHeaderBytes = 256 * sizeof(std::int32_t);
 
-/// Whether the file begins with the header's magic number. Read as tokens it would be 55448 and 308, of which the first
+/// Whether the file begins with the header's magic number. Read as tokens it would be 55432 and 308, of which the first
 /// is none of GPT-2's.
 bool begins_with_magic(std::span<const std::byte> bytes) {
   std::int32_t first = 0;

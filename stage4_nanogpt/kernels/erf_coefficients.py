@@ -1,4 +1,4 @@
-#!/ usr / bin / env python3
+#!/usr/bin/env python3
 """Fits the polynomials of gelu.hpp: python3 stage4_nanogpt/kernels/erf_coefficients.py prints them.
 
 With Phi the integral of the normal distribution, g(x) = exp(x^2/2) Phi(-x) for x >= 0 falls smoothly from 1/2 and is
@@ -61,7 +61,7 @@ def fitted(end, degree):
     places = [low + (high - low) * (y + 1) / 2 for y in points]
     values = [K * (1 + t) / (1 - t) for t in places]
     values = [(x + K) * g(x) for x in values]
-#Newton's divided differences, then multiplied out.
+    # Newton's divided differences, then multiplied out.
     parts = list(values)
     for step in range(1, count):
         for i in range(count - 1, step - 1, -1):

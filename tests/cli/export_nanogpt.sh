@@ -43,6 +43,19 @@ refused 2 'missing: is no meta.pkl' text --out out --meta missing
 refused 2 'words.pkl: .*single characters' text --out out --meta words.pkl
 refused 2 'unsorted.pkl: .*in order' text --out out --meta unsorted.pkl
 refused 2 'code.pkl: .*builtins.print' text --out out --meta code.pkl
+PYTHONDONTWRITEBYTECODE=1 python3 -c '
+import os, sys
+sys.path.insert(0, os.path.dirname(sys.argv[1]))
+import export_nanogpt
+def half(path):
+    open(path, "w").write("half")
+    raise OSError(28, "No space left on device", path)
+try:
+    export_nanogpt.write_whole("whole", half)
+except OSError:
+    sys.exit(1 if os.path.exists("whole") or os.path.exists("whole.tmp") else 0)
+sys.exit(1)
+' "$script" || { echo "a file whose writing failed was left behind"; exit 1; }
 if ! python3 -c 'import torch, safetensors' 2>/dev/null; then
   refused 3 'is missing' text --out out --meta meta.pkl
   echo "bad input is refused; no torch and safetensors here: no checkpoint was exported"
