@@ -36,12 +36,38 @@ std::vector<const RecordRow*> rows_of(const Record& record, int stage) {
   return rows;
 }
 
-/// "13.8 × as fast as stage 0": a row counts against the stage below, stage 0 against the interpreter.
+/// The row that this one's gain is over: of the nearest stage below that in the same type, or else the last, its
+/// fastest, which is what "times_below" was measured against; nullptr for none.
+const RecordRow* row_below(const Record& record, const RecordRow& row) {
+  const int stage = field_of<int>(record, row, "stage");
+  const RecordRow* found = nullptr;
+  for (const RecordRow& other : record.rows) {
+    const int below = field_of<int>(record, other, "stage");
+    if (below >= stage || !field_of<std::string>(record, other, "variant").empty()) continue;
+    const int nearest = found == nullptr ? -2 : field_of<int>(record, *found, "stage");
+    const bool same_type =
+        found != nullptr && below == nearest &&
+        found->values.value("dtype", std::string()) == row.values.value("dtype", std::string());
+    if (below >= nearest && !same_type) found = &other;
+  }
+  return found;
+}
+
+/// "13.8 × as fast as stage 0 in fp64": a row counts against the stage below, whose type is named where it is another,
+/// stage 0 against the interpreter.
 std::string gain_of(const Record& record, const RecordRow& row) {
-  if (!row.values.contains("times_below")) return {};
-  const int below = field_of<int>(record, row, "stage") - 1;
-  return format_count(field_of<double>(record, row, "times_below")) + " × as fast as " +
-         (below < 0 ? "the interpreter" : fmt::format("stage {}", below));
+  const RecordRow* below = row_below(record, row);
+  if (below == nullptr || !row.values.contains("times_below")) return {};
+  double times = field_of<double>(record, row, "times_below");
+  const int stage = field_of<int>(record, *below, "stage");
+  if (stage < 0) return format_count(times) + " × as fast as the interpreter";
+  const std::string type = field_of<std::string>(record, *below, "dtype");
+  const bool same_type = type == field_of<std::string>(record, row, "dtype");
+  if (same_type &&
+      below->values.contains("seconds"))  // records of earlier programs took the last whatever its type
+    times = field_of<double>(record, *below, "seconds") / field_of<double>(record, row, "seconds");
+  return fmt::format("{} × as fast as stage {}{}", format_count(times), stage,
+                     same_type ? "" : " in " + type);
 }
 
 std::string cell_of(const Record& record, int stage, const std::filesystem::path& folder) {

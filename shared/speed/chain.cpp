@@ -107,6 +107,19 @@ Contestant contestant_of(Entry& entry, const ChainSettings& settings) {
   return contestant;
 }
 
+/// The entry whose speed one of `stage` in `dtype` is compared with: of the nearest stage below, as it is, that in the
+/// same type, or else the last, its fastest; -1 for none.
+int stage_below(const std::vector<Entry>& entries, int stage, Dtype dtype) {
+  int found = -1;
+  for (int i = static_cast<int>(entries.size()) - 1; i >= 0; --i) {
+    const ChainRow& row = entries[static_cast<std::size_t>(i)].row;
+    if (row.stage >= stage || !row.variant.empty()) continue;
+    if (found >= 0 && row.stage != entries[static_cast<std::size_t>(found)].row.stage) break;
+    if (found < 0 || row.dtype == dtype) found = i;
+  }
+  return found;
+}
+
 /// Puts the interpreter first, then one entry per rung, then the rows at another batch size with their own reference.
 std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<Rung>& chain,
                               bool with_interpreter, const Run& run, const Run* batched) {
@@ -129,12 +142,10 @@ std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<R
   const int first = with_interpreter ? 1 : 0;
   if (with_interpreter) add("interpreter", "interpreter", run, {}, -1, -1, -1);
   for (const Rung& rung : chain) {
-    int stage_below = static_cast<int>(entries.size()) - 1;
-    while (stage_below >= 0 && entries[static_cast<std::size_t>(stage_below)].row.stage >= rung.stage)
-      --stage_below;
     const int below = rung.below >= 0 ? rung.below + first : (with_interpreter ? 0 : -1);
     const bool on_gpu = runs_on_gpu(settings.device);
-    add(rung.side.name, source_set_of(rung.stage, on_gpu), run, rung.side, rung.stage, below, stage_below);
+    add(rung.side.name, source_set_of(rung.stage, on_gpu), run, rung.side, rung.stage, below,
+        stage_below(entries, rung.stage, rung.side.dtype));
   }
   if (batched == nullptr) return entries;
   const int reference = static_cast<int>(entries.size());
@@ -145,12 +156,12 @@ std::vector<Entry> entries_of(const ChainSettings& settings, const std::vector<R
     if (rung.stage == 0)
       add(rung.side.name + ", " + at_batch, "stage0", *batched, rung.side, 0, -1, -1).row.shown = false;
     else if (rung.side.dtype == Dtype::fp32 && rung.stage == 1) {
-      const int stage_below = entries[i + static_cast<std::size_t>(first)].row.ladder_below;
+      const int speed_below = entries[i + static_cast<std::size_t>(first)].row.ladder_below;
       for (int threads : {1, all_threads}) {
         if (threads != 1 && all_threads == 1) continue;
         Side side = side_of(1, Dtype::fp32, settings.device, threads);
         side.variant = fmt::format("{}, {} {}", at_batch, threads, threads == 1 ? "thread" : "threads");
-        add(rung.side.name + ", " + side.variant, "stage1", *batched, side, 1, reference, stage_below);
+        add(rung.side.name + ", " + side.variant, "stage1", *batched, side, 1, reference, speed_below);
       }
     }
   }

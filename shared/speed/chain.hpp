@@ -39,7 +39,8 @@ struct ChainRow {
       variant;  ///< how it differs from the stage as it is: "fused step", "batch 16, 2 threads"; empty: not at all
   std::int64_t parameters = 0;  ///< of its model
   int below = -1;               ///< index of the row it is compared with
-  int ladder_below = -1;        ///< index of the row its speed is compared with: the last of a stage below
+  int ladder_below =
+      -1;  ///< index of the row its speed is compared with: the stage below in its type, or its last
   std::string compared_with;
   bool shown = true;  ///< rows of the bottom of the chain at another batch size serve as a reference only
   bool emulated = false;

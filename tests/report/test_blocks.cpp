@@ -144,11 +144,11 @@ TEST_CASE("the ladder puts each stage on the machine that it is made for") {
   REQUIRE(cells.size() == 7);
   CHECK(cells[0][2] == "on a CPU: 4,192 parameters");
   CHECK(cells[2][2] == "fp64: 100 us, **2,000 × as fast as the interpreter**");
-  CHECK(cells[3][2] == "fp32: 10.0 us, **10.0 × as fast as stage 0**");
+  CHECK(cells[3][2] == "fp32: 10.0 us, **10.0 × as fast as stage 0 in fp64**");
   CHECK(cells[3][3] == "fp32: 10.0 ms on 16 cores of its CPU");
   CHECK(cells[4][2].empty());  // emulated: it says nothing of CUDA
   CHECK(cells[4][3] == "fp32: 1.00 ms, **10.0 × as fast as stage 1**");
-  CHECK(cells[5][3] == "bf16: 100 us, **10.0 × as fast as stage 2**");
+  CHECK(cells[5][3] == "bf16: 100 us, **10.0 × as fast as stage 2 in fp32**");
 
   CHECK(cells[1][0] == "[interpreter](shared/baseline/microgpt.py)");
   CHECK(cells[4][0] == "[2: naive CUDA](stage2_naive_cuda/README.md)");
@@ -160,6 +160,20 @@ TEST_CASE("the ladder puts each stage on the machine that it is made for") {
   Record failed = cpu;
   failed.rows[1].values.erase("seconds");
   CHECK(ladder_cells_of(failed, gpu, LADDER_SOURCE_DIR)[2][2] == "parity FAILED: no time");
+}
+
+TEST_CASE("a stage is compared with the one below in the same type, or else in the type that is named") {
+  Record gpu = gpu_record("speedup-small-h1", "2026-01-02T00:00:00Z");
+  gpu.rows = {timed(2, "fp32", 1e-3, 0),          on_gpu(timed(3, "fp32", 2e-4, 5)),
+              on_gpu(timed(3, "bf16", 1e-4, 10)), on_gpu(timed(3, "fp32", 1e-5, 100, "fused step")),
+              on_gpu(timed(4, "fp32", 1e-4, 1)),  // as a record has it that was compared with bf16
+              on_gpu(timed(4, "bf16", 5e-5, 2)),  on_gpu(timed(4, "fp16", 4e-5, 2.5))};
+  const Cells cells = ladder_cells_of(cpu_record(), gpu, LADDER_SOURCE_DIR);
+  CHECK(cells[5][3] ==
+        "fp32: 200 us, **5.0 × as fast as stage 2**<br>bf16: 100 us, **10.0 × as fast as stage 2 in fp32**");
+  CHECK(cells[6][3] ==
+        "fp32: 100 us, **2.0 × as fast as stage 3**<br>bf16: 50.0 us, **2.0 × as fast as stage 3**<br>"
+        "fp16: 40.0 us, **2.5 × as fast as stage 3 in bf16**");
 }
 
 TEST_CASE("a record that lacks what the first page reads is named, with the row and the field") {

@@ -96,6 +96,26 @@ TEST_CASE("every form of a stage is compared with the stage below, in proof and 
   CHECK(records[1].values.at("variant") == "");
 }
 
+TEST_CASE("speed is compared with the stage below in the same type, or else with the last of its types") {
+  const auto rung = [](int stage, Dtype dtype) {
+    return Rung{stage, side_of(stage, dtype, Device::cpu, 1), stage == 1 ? -1 : 0};
+  };
+  ChainSettings settings = tiny();
+  settings.documents = 1;
+  settings.rounds = 1;
+  settings.device = Device::cpu;
+  const std::vector<ChainRow> rows =
+      race_with({rung(1, Dtype::fp64), rung(1, Dtype::fp32), rung(3, Dtype::fp32), rung(3, Dtype::bf16),
+                 rung(4, Dtype::fp32), rung(4, Dtype::bf16), rung(4, Dtype::fp16)},
+                settings);
+  const std::vector<int> stage_below = {-1, -1, 1, 1, 2, 3, 3};
+  REQUIRE(rows.size() == stage_below.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    CAPTURE(rows[i].name);
+    CHECK(rows[i].ladder_below == stage_below[i]);
+  }
+}
+
 TEST_CASE("GPT-2's stage 4 races only as proven against stage 1") {
   const Preset& preset = find_preset("tiny");
   ChainSettings settings = tiny();
