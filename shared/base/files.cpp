@@ -32,9 +32,16 @@ void flush_folder(const fs::path& folder) {
 }  // namespace
 
 std::string read_file(const fs::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // NONBLOCK: opening a pipe that nobody writes to must not wait.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   require(descriptor >= 0, "{}: cannot be read ({}): give the path of an existing file", path.string(),
           reason());
+  struct stat about = {};
+  if (::fstat(descriptor, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) {
+    ::close(descriptor);
+    throw InputError(
+        fmt::format("{}: is a device or a pipe, which may have no end: name a plain file", path.string()));
+  }
   std::string bytes;
   std::string block(std::size_t{1} << 16, '\0');
   for (;;) {

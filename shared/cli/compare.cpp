@@ -1,5 +1,6 @@
 // ladder compare: trained weights on two sides, file by file.
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -35,6 +36,7 @@ void validate_flags(const CompareFlags& flags) {
   require(!flags.top_k || *flags.top_k > 0, "--top-k is {}: it must be 1 or more", flags.top_k.value_or(0));
   require(flags.seed >= 0 && flags.seed <= 0xffffffffLL, "--seed is {}: it must be from 0 to 4294967295",
           flags.seed);
+  require_threads(flags.threads);
   SampleOptions options;
   options.temperature = flags.temperature.value_or(options.temperature);
   validate(options);
@@ -79,11 +81,6 @@ TwoPlaces places_of(const CompareFlags& flags, const GptConfig& model) {
 
 Side side_of(const Place& place) {
   return ladder::side_of(place.stage, place.options.dtype, place.options.device, place.options.threads);
-}
-
-/// Throws what the walk would throw for a side that cannot run the model, before anything is printed.
-void require_sides(const TwoPlaces& places, const GptConfig& model) {
-  for (const Place& place : {places.upper, places.lower}) engine_needs(place.stage, model, place.options);
 }
 
 WalkOptions walk_options(const CompareFlags& flags, const SavedModel& saved) {
@@ -188,7 +185,7 @@ Outcome compare_file(const std::string& file, const CompareFlags& flags) {
   TwoPlaces places{};
   const SavedModel saved = load_weights(file, flags.shape, [&](const GptConfig& model) {
     places = places_of(flags, model);
-    require_sides(places, model);
+    require_places(model, std::array{places.upper, places.lower});
   });
   require(flags.with.empty() || saved.model.architecture == Architecture::gpt2,
           "--with pytorch: {} holds a microGPT, the script knows GPT-2", file);
@@ -196,7 +193,7 @@ Outcome compare_file(const std::string& file, const CompareFlags& flags) {
   const WalkOptions options = walk_options(flags, saved);
   fmt::print("{}: {}\n", file, describe(saved.model));
   std::fflush(stdout);
-  const ModelWalk walk = walk_model(upper, lower, saved, options);
+  const ModelWalk walk = naming_weights(file, [&] { return walk_model(upper, lower, saved, options); });
   print_walk(walk, options.prompt.size());
   Outcome outcome{"", json_of(walk)};
   outcome.json["file"] = file;
@@ -245,7 +242,8 @@ void add_compare(CLI::App& app) {
   add_number(app, "--threads", flags->threads, "CPU threads (default 0: all cores)");
   add_choice(app, "--with", flags->with, {"pytorch"},
              "compare GPT-2 with another program as well, run by python3");
-  const Flag prompt = add_text(app, "--prompt", flags->prompt, "text that both sides continue").type("TEXT");
+  const Flag prompt =
+      add_text(app, "--prompt", flags->prompt, "text that both sides continue").type("TEXT").may_be_empty();
   add_numbers(app, "--tokens", flags->tokens, "the same as token numbers: 1,2,3").excludes(prompt);
   add_number(app, "--max-tokens", flags->max_tokens, "new tokens of each text (default 50)");
   add_number(app, "--samples", flags->samples, "texts to draw on each side (default 1)");

@@ -15,6 +15,19 @@
 namespace ladder::cli {
 namespace {
 
+constexpr const char* kNotEmpty = "not empty";
+
+/// "1,,2" is three texts, "" is one.
+std::vector<std::string> split_at_commas(std::string_view text) {
+  std::vector<std::string> parts(1);
+  for (const char c : text)
+    if (c == ',')
+      parts.emplace_back();
+    else
+      parts.back().push_back(c);
+  return parts;
+}
+
 template <class T>
 CLI::Validator number_validator() {
   const auto check = [](std::string& text) -> std::string {
@@ -32,6 +45,30 @@ CLI::Validator number_validator() {
   return {check, ""};
 }
 
+/// Refuses an empty text: a name that a script's empty variable stood for, more often than anything that was meant.
+CLI::Validator no_empty_text(const CLI::Option* option) {
+  const auto check = [option](const std::string& text) -> std::string {
+    if (!text.empty()) return {};
+    const std::string type = option->get_type_name();
+    if (type.starts_with("DIR")) return "a folder's name is empty: name a folder, or leave it out";
+    if (type.starts_with("FILE")) return "a file's name is empty: name a file, or leave it out";
+    return "the text is empty: leave it out, or give one";
+  };
+  return CLI::Validator(check, "").name(kNotEmpty);
+}
+
+/// What is wrong with "1,2,3" as whole numbers; empty where nothing is.
+std::string problem_with_numbers(const std::string& text) {
+  const CLI::Validator is_number = number_validator<std::int32_t>();
+  for (std::string& number : split_at_commas(text)) {
+    if (number.empty())
+      return fmt::format("an empty number in '{}': give numbers with commas between them, such as 1,2,3",
+                         text);
+    if (std::string problem = is_number(number); !problem.empty()) return problem;
+  }
+  return {};
+}
+
 template <class T>
 struct Held {
   using Type = T;
@@ -47,14 +84,20 @@ Flag Flag::type(const std::string& name) const { return {option->type_name(name)
 Flag Flag::required() const { return {option->required()}; }
 Flag Flag::excludes(Flag other) const { return {option->excludes(other.option)}; }
 Flag Flag::shows_default() const { return {option->capture_default_str()}; }
+Flag Flag::may_be_empty() const {
+  option->get_validator(kNotEmpty)->active(false);
+  return *this;
+}
 
 Flag add_text(CLI::App& app, const std::string& flag, std::string& target, const std::string& help) {
-  return {app.add_option(flag, target, help)};
+  CLI::Option* option = app.add_option(flag, target, help);
+  return {option->check(no_empty_text(option))};
 }
 
 Flag add_texts(CLI::App& app, const std::string& flag, std::vector<std::string>& target,
                const std::string& help) {
-  return {app.add_option(flag, target, help)};
+  CLI::Option* option = app.add_option(flag, target, help);
+  return {option->check(no_empty_text(option))};
 }
 
 Flag add_switch(CLI::App& app, const std::string& flag, bool& target, const std::string& help) {
@@ -89,10 +132,18 @@ template Flag add_number(CLI::App&, const std::string&, std::optional<double>&, 
 
 Flag add_numbers(CLI::App& app, const std::string& flag, std::vector<std::int32_t>& target,
                  const std::string& help) {
-  return {app.add_option(flag, target, help)
+  // Not with CLI11's delimiter, which passes over what is empty between two.
+  const auto take = [&target](const std::vector<std::string>& texts) {
+    target.clear();
+    for (const std::string& text : texts)
+      for (const std::string& number : split_at_commas(text)) {
+        const char* begin = number.data() + (number[0] == '+' ? 1 : 0);
+        std::from_chars(begin, number.data() + number.size(), target.emplace_back());
+      }
+  };
+  return {app.add_option_function<std::vector<std::string>>(flag, take, help)
               ->type_name("N,N,...")
-              ->delimiter(',')
-              ->transform(number_validator<std::int32_t>())};
+              ->check(CLI::Validator(problem_with_numbers, ""))};
 }
 
 Flag on_choice(CLI::App& app, const std::string& flag, const std::vector<std::string>& choices,

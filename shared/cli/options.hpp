@@ -24,10 +24,11 @@ struct Flag {
   Flag type(const std::string& name) const;  ///< what --help shows for its value, such as FILE
   Flag required() const;
   Flag excludes(Flag other) const;
+  Flag may_be_empty() const;   ///< of a text: an empty one is meant, as a prompt may be
   Flag shows_default() const;  ///< --help says the value that the target has now
 };
 
-/// A flag that takes one text. `flag` without dashes is an argument's name.
+/// A flag that takes one text, which must not be empty. `flag` without dashes is an argument's name.
 Flag add_text(CLI::App& app, const std::string& flag, std::string& target, const std::string& help);
 /// The same with one or more texts.
 Flag add_texts(CLI::App& app, const std::string& flag, std::vector<std::string>& target,
@@ -45,7 +46,7 @@ Flag add_number(CLI::App& app, const std::string& flag, T& target, const std::st
 template <class T>
 Flag on_number(CLI::App& app, const std::string& flag, std::function<void(T)> take, const std::string& help);
 
-/// A flag that takes numbers with commas between them: 1,2,3.
+/// A flag that takes numbers with commas between them: 1,2,3. Nothing may be missing between two commas.
 Flag add_numbers(CLI::App& app, const std::string& flag, std::vector<std::int32_t>& target,
                  const std::string& help);
 

@@ -86,7 +86,6 @@ void print_ids(const PrepareFlags& flags) {
 }
 
 void run_prepare(const PrepareFlags& flags) {
-  require(!flags.text.empty(), "the text has no name: name a file");
   if (flags.print_ids) {
     require(!flags.tokenizer.empty(), "--print-ids needs --tokenizer DIR: the folder of a vocabulary");
     return print_ids(flags);
@@ -96,21 +95,18 @@ void run_prepare(const PrepareFlags& flags) {
     prepare_characters(flags);
   else
     prepare_bpe(flags);
-  // GPT-2's own sizes take a GPU; the smallest preset shows within seconds that the files train.
-  if (flags.tokenizer.empty())
-    fmt::print("train on them with: ladder train --preset small --data {}\n", flags.out);
-  else
-    fmt::print(
-        "train on them with: ladder train --stage 1 --preset tiny --data {0}, "
-        "on a GPU: ladder train --stage 4 --dtype bf16 --preset gpt2 --data {0}\n",
-        flags.out);
+  // nanoGPT's sizes take a GPU; the smallest preset shows within seconds that the files train.
+  fmt::print(
+      "train on them with: ladder train --preset tiny --data {0}, "
+      "on a GPU: ladder train --stage 4 --dtype bf16 --preset {1} --data {0}\n",
+      flags.out, flags.tokenizer.empty() ? "shakespeare_char" : "gpt2");
 }
 
 }  // namespace
 
 void add_prepare(CLI::App& app) {
   const auto flags = std::make_shared<PrepareFlags>();
-  add_text(app, "text", flags->text, "the text, in UTF-8").type("TEXT").required();
+  add_text(app, "text", flags->text, "the text, in UTF-8").type("FILE").required();
   const Flag out =
       add_text(app, "--out", flags->out, "folder for train.bin, val.bin and meta.json").type("DIR");
   add_text(app, "--tokenizer", flags->tokenizer,

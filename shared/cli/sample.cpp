@@ -128,7 +128,8 @@ void run_sample(const SampleFlags& flags) {
   Random random(static_cast<std::uint64_t>(flags.seed));
   Json samples = Json::array();
   for (int i = 0; i < flags.count; ++i)
-    samples.push_back(draw(*engine, saved, prompt, start, options, random));
+    samples.push_back(naming_weights(flags.weights.path,
+                                     [&] { return draw(*engine, saved, prompt, start, options, random); }));
   if (!flags.json.empty()) write_json(flags, place, options, prompt, samples);
 }
 
@@ -138,7 +139,8 @@ void add_sample(CLI::App& app) {
   const auto flags = std::make_shared<SampleFlags>();
   add_weights_flags(app, flags->weights);
   add_place_flags(app, flags->place);
-  const Flag prompt = add_text(app, "--prompt", flags->prompt, "text to go on from").type("TEXT");
+  const Flag prompt =
+      add_text(app, "--prompt", flags->prompt, "text to go on from").type("TEXT").may_be_empty();
   add_numbers(app, "--tokens", flags->tokens, "token numbers to go on from, nothing added: 1,2,3")
       .excludes(prompt);
   add_number(app, "--temperature", flags->temperature,

@@ -56,6 +56,18 @@ void apply(const Given<Config>& given, Config& config) {
   });
 }
 
+/// A microGPT has nothing of GPT-2's: of a preset it falls away, what was given is refused, even with the value that
+/// stands for nothing.
+void leave_out_gpt2(const Given<GptConfig>& given, GptConfig& model) {
+  if (model.architecture == Architecture::gpt2) return;
+  for (const char* flag : {"--bias", "--gelu", "--dropout"})
+    require(!given.flags.contains(flag), "{} is GPT-2's: add --model gpt2, or leave it out", flag);
+  const GptConfig plain;
+  model.bias = plain.bias;
+  model.gelu = plain.gelu;
+  model.dropout = plain.dropout;
+}
+
 void apply(const RunFlags& flags, RunSettings& settings) {
   apply(flags.model, settings.model);
   apply(flags.train, settings.train);
@@ -99,11 +111,14 @@ void add_place_flags(CLI::App& app, PlaceFlags& flags) {
   add_number(app, "--threads", flags.threads, "CPU threads (default 0: all cores)");
 }
 
+void require_threads(int threads) {
+  require(threads >= 0 && threads <= 4096, "--threads is {}: it must be from 0 to 4096", threads);
+}
+
 Place resolve_place(const PlaceFlags& flags) {
   Place place{flags.stage.value_or(1), {}};
   const StageInfo& stage = find_stage(place.stage);
-  require(flags.threads >= 0 && flags.threads <= 4096, "--threads is {}: it must be from 0 to 4096",
-          flags.threads);
+  require_threads(flags.threads);
   place.options.dtype = flags.dtype.empty() ? stage.dtypes.front() : parse_dtype(flags.dtype);
   place.options.threads = flags.threads;
   place.options.device = flags.device;
@@ -193,6 +208,7 @@ RunSettings resolve_run(const RunFlags& flags) {
   RunSettings settings{
       preset.name, preset.model, preset.train, {"", preset.character_stream, preset.embedded}};
   apply(flags, settings);
+  leave_out_gpt2(flags.model, settings.model);
   // A preset's warm-up is for its own length of run: of a shorter one it is a tenth.
   if (TrainConfig& train = settings.train;
       !flags.train.flags.contains("--warmup-steps") && train.warmup_steps > train.decay_steps())

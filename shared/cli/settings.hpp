@@ -38,6 +38,9 @@ struct Place {
   EngineOptions options;
 };
 
+/// Throws InputError for a --threads that can be no number of threads.
+void require_threads(int threads);
+
 /// Defaults: stage 1; the stage's own default type (fp64 at stage 0, otherwise fp32). Throws InputError for a stage or
 /// a type that is not there.
 Place resolve_place(const PlaceFlags& flags);

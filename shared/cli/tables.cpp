@@ -68,7 +68,10 @@ void add_tables(CLI::App& app) {
       .type("DIR");
   CLI::App& sub = add_command(app, "capture", "record the output of a call of this program, for a README");
   add_text(sub, "name", capture->name, "of the record and the block").required().type("NAME");
-  add_texts(sub, "arguments", capture->arguments, "the call, after --").required().type("ARGS");
+  add_texts(sub, "arguments", capture->arguments, "the call, after --")
+      .required()
+      .type("ARGS")
+      .may_be_empty();
   add_text(sub, "--sources", capture->sources, "source set whose change makes the output stale").type("SET");
   set_action(sub, [capture] { run_capture(*capture); });
   set_action(app, [flags, &app] {

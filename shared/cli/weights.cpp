@@ -53,10 +53,17 @@ SavedModel load_weights(const std::string& path, const Given<GptConfig>& shape, 
 }
 
 SavedModel load_weights(const WeightsFlags& flags, const Place& place) {
-  return load_weights(flags.path, flags.shape, [&](const GptConfig& model) {
+  return load_weights(flags.path, flags.shape,
+                      [&](const GptConfig& model) { require_places(model, std::span(&place, 1)); });
+}
+
+void require_places(const GptConfig& model, std::span<const Place> places) {
+  std::size_t bytes = 0;
+  for (const Place& place : places) {
     const EngineNeeds needs = engine_needs(place.stage, model, place.options);
-    if (needs.on_host) require_host_memory(needs.plan.total(), "this model");
-  });
+    if (needs.on_host) bytes += needs.plan.total();
+  }
+  require_host_memory(bytes, places.size() == 1 ? "this model" : "this model on both sides");
 }
 
 void require_finite(const TensorList& tensors, const std::string& source) {

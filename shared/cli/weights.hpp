@@ -1,8 +1,10 @@
 // The weights that sample, logits and compare read, and what may be said of them on the command line.
 #pragma once
 
+#include <span>
 #include <string>
 
+#include "shared/base/error.hpp"
 #include "shared/cli/settings.hpp"
 
 namespace ladder::cli {
@@ -23,6 +25,19 @@ SavedModel load_weights(const std::string& path, const Given<GptConfig>& shape,
                         const AcceptModel& accept = {});
 /// The same for an engine at `place`: what cannot run there is refused before the weights are read.
 SavedModel load_weights(const WeightsFlags& flags, const Place& place);
+
+/// Throws where `model` cannot run at these places at once, or where their memory, that of the host, is not there.
+void require_places(const GptConfig& model, std::span<const Place> places);
+
+/// Calls body(); a CheckError of it, which says what the weights gave, then begins with `source`, their file.
+template <class Body>
+auto naming_weights(const std::string& source, const Body& body) {
+  try {
+    return body();
+  } catch (const CheckError& error) {
+    throw CheckError(fmt::format("{}: {}", source, error.what()));
+  }
+}
 
 /// Throws CheckError naming the first tensor that holds a NaN or an infinity: "w: tensor 'wte' is nan at element 5 ...".
 void require_finite(const TensorList& tensors, const std::string& source);

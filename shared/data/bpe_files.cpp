@@ -49,16 +49,8 @@ std::string meta_text(const BpeTokenizer& tokenizer) {
 
 }  // namespace
 
-DividedText::DividedText(const std::string& path) {
-  std::error_code ignored;
-  if (fs::is_regular_file(path, ignored)) {
-    mapped_ = std::make_unique<MappedFile>(path);
-    all_ = {reinterpret_cast<const char*>(mapped_->bytes().data()), mapped_->bytes().size()};
-  } else {  // a pipe, which has no size
-    copy_ = read_file(path);
-    all_ = copy_;
-  }
-  require(!all_.empty(), "{}: the file is empty", path);
+DividedText::DividedText(const std::string& path) : mapped_(std::make_unique<MappedFile>(path)) {
+  all_ = {reinterpret_cast<const char*>(mapped_->bytes().data()), mapped_->bytes().size()};
   characters_ = count_utf8(all_, path);
   if (all_.find('\r') != std::string_view::npos) {
     copy_ = universal_newlines_of(all_);

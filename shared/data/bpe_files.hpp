@@ -12,8 +12,8 @@
 
 namespace ladder {
 
-/// A text in UTF-8 as bytes, with universal newlines as read_text() has them. A plain file is mapped; a copy is made
-/// only where a "\r" must go.
+/// A text in UTF-8 as bytes, with universal newlines as read_text() has them. The file is mapped; a copy is made only
+/// where a "\r" must go.
 class DividedText {
  public:
   /// Throws InputError naming the path when it is missing, empty, not UTF-8, or too short for two parts.

@@ -114,6 +114,26 @@ class MergeList {
   std::unordered_set<std::uint64_t> pairs_;
 };
 
+/// Special tokens, such as <|endoftext|>, are put into a text as they are and made by no merge.
+bool is_special(std::string_view token) {
+  return token.size() > 2 && token.front() == '<' && token.back() == '>';
+}
+
+/// Throws where a token of several bytes is made by no merge: the file of the merges is cut short, or of another
+/// vocabulary, and texts would silently be cut into other tokens than the model has learnt.
+void require_all_made(const BpeVocabulary& vocabulary, const std::string& tokens_name,
+                      const std::string& merges_name) {
+  std::vector<bool> made(vocabulary.tokens.size(), false);
+  for (const BpeVocabulary::Merge& merge : vocabulary.merges)
+    made[static_cast<std::size_t>(merge.whole)] = true;
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    const std::string& token = vocabulary.tokens[i];
+    require(made[i] || token.size() == 1 || is_special(token),
+            "{}: no merge makes the token '{}', number {} in {}: is it cut short, or of another vocabulary?",
+            merges_name, text_of(token), i, tokens_name);
+  }
+}
+
 /// The tokens of {"TOKEN": NUMBER, ...} in the order of their numbers, as the file writes them.
 std::vector<std::string> tokens_in_order(std::string_view text, const std::string& name) {
   std::vector<std::string> repeated;
@@ -175,6 +195,7 @@ BpeVocabulary parse_bpe_vocabulary(std::string_view tokens, const std::string& t
   BpeVocabulary vocabulary;
   vocabulary.tokens = bytes_of_all(tokens_in_order(tokens, tokens_name), tokens_name);
   const Numbers numbers = numbers_of(vocabulary.tokens, tokens_name);
+  count_utf8(merges, merges_name);  // says the line of a byte that is none
   MergeList list(numbers, vocabulary.merges);
   for (std::size_t line = 1; !merges.empty(); ++line) {
     const std::size_t end = std::min(merges.find('\n'), merges.size());
@@ -185,6 +206,7 @@ BpeVocabulary parse_bpe_vocabulary(std::string_view tokens, const std::string& t
     if (version || (text.empty() && merges.empty())) continue;
     list.add(text, fmt::format("{}: line {}", merges_name, line));
   }
+  require_all_made(vocabulary, tokens_name, merges_name);
   return vocabulary;
 }
 

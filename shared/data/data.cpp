@@ -105,7 +105,7 @@ StreamSource::StreamSource(TokenStream stream, const GptConfig& model, const Tra
                  WindowsFor::evaluation, stream_.name, tokenizer_->vocab_size()) {
   if (!stream_.held_out.empty())
     held_out_.emplace(stream_.held_out, block_size_, static_cast<std::uint64_t>(train.seed),
-                      WindowsFor::held_out, stream_.name, tokenizer_->vocab_size());
+                      WindowsFor::held_out, stream_.held_out_name, tokenizer_->vocab_size());
 }
 
 Sequence StreamSource::sequence_of(std::int64_t s, int index, int) const { return training_.draw(s, index); }

@@ -154,6 +154,7 @@ TokenStream read_token_files(const std::string& path) {
   const bool has_held_out = fs::exists(held_out, ignored), has_text = fs::exists(meta, ignored);
   TokenStream stream;
   stream.name = path;
+  stream.held_out_name = held_out.string();
   std::vector<TokenFile> files = {map_token_file(train)};
   if (has_held_out) files.push_back(map_token_file(held_out));
   stream.training = files.front().tokens;

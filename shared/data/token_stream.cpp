@@ -54,7 +54,7 @@ TokenStream stream_of_text(const std::u32string& text, const std::string& name) 
   stream.training = all.part(0, training);
   stream.held_out = all.part(training, all.size() - training);
   stream.hash = stream_hash(stream.training, stream.held_out);
-  stream.name = name;
+  stream.name = stream.held_out_name = name;
   stream.description =
       fmt::format("a stream of {} characters, the last {} held out", all.size(), all.size() - training);
   return stream;
@@ -65,13 +65,13 @@ TokenStream read_stream(const DataOptions& data, int block_size) {
   TokenStream stream;
   if (may_be_token_files(data.path)) {
     stream = read_token_files(data.path);
-    const std::size_t shorter = stream.held_out.empty()
-                                    ? stream.training.size()
-                                    : std::min(stream.training.size(), stream.held_out.size());
-    require(shorter >= window,
-            "{}: {} tokens are too few for --block-size {}: each of its files must hold one "
-            "window, {} tokens",
-            data.path, shorter, block_size, window);
+    const auto require_window = [&](const TokenView& part, const std::string& name) {
+      require(part.size() >= window,
+              "{}: {} tokens are too few for --block-size {}: each file must hold one window, {} tokens",
+              name, part.size(), block_size, window);
+    };
+    require_window(stream.training, stream.name);
+    if (!stream.held_out.empty()) require_window(stream.held_out, stream.held_out_name);
     return stream;
   }
   stream = stream_of_text(read_text(data), source_name(data));

@@ -17,7 +17,8 @@ struct TokenStream {
   std::shared_ptr<const void> storage;
   TokenView training, held_out;  ///< held_out may be empty
   std::uint64_t hash = 0;        ///< stream_hash() of the two parts, however they are stored
-  std::string name;              ///< what messages call it
+  std::string name;              ///< what messages call it, or the part to train on
+  std::string held_out_name;     ///< what they call the part held out
   std::string description;       ///< one clause: how many, how many of them held out
   std::string notice;            ///< a sentence for stderr where something is missing; or empty
 };

@@ -9,6 +9,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/json_member.hpp"
+#include "shared/data/bpe_vocabulary.hpp"
 #include "shared/model/config_json.hpp"
 #include "shared/train/gpt2_weights.hpp"
 #include "shared/train/safetensors.hpp"
@@ -181,6 +182,18 @@ SavedModel saved_model_of(const SafetensorsFile& file, const AcceptModel& accept
 
 // ---- GPT-2's weights from other programs ---------------------------------------------------------------------
 
+fs::path other_model_in(const fs::path& folder) { return folder / "model.safetensors"; }
+
+/// Says of a folder that holds neither file that a model may be in.
+void require_model_in(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return;
+  const fs::path own = checkpoint_file(path), other = other_model_in(path);
+  require(fs::exists(own, ignored) || fs::exists(other, ignored),
+          "{}: there is neither {} nor {} in this folder", path.string(), own.filename().string(),
+          other.filename().string());
+}
+
 fs::path hf_config_beside(const fs::path& weights) { return weights.parent_path() / "config.json"; }
 
 std::shared_ptr<const Tokenizer> tokenizer_of_gpt2(const SafetensorsFile& file, int vocab_size) {
@@ -198,7 +211,7 @@ SavedModel gpt2_model_of(const SafetensorsFile& file, const Gpt2Settings& given,
   const fs::path config = hf_config_beside(file.name());
   std::error_code ignored;
   const Gpt2Settings beside = fs::exists(config, ignored) ? read_hf_config(config) : Gpt2Settings{};
-  Gpt2Weights weights = read_gpt2_weights(file, over(given, beside), accept);
+  Gpt2Weights weights = read_gpt2_weights(file, given, beside, accept);
   return {weights.model, tokenizer_of_gpt2(file, weights.model.vocab_size), std::move(weights.parameters),
           std::move(weights.assumed)};
 }
@@ -283,16 +296,19 @@ void require_same_data(const Checkpoint& checkpoint, const Run& run, const fs::p
 fs::path model_file(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return path;
-  const fs::path own = checkpoint_file(path), other = path / "model.safetensors";
+  const fs::path own = checkpoint_file(path), other = other_model_in(path);
   return !fs::exists(own, ignored) && fs::exists(other, ignored) ? other : own;
 }
 
 std::vector<fs::path> model_files(const fs::path& path) {
   const fs::path file = model_file(path);
-  return {file, hf_config_beside(file)};
+  std::vector<fs::path> files = {file, hf_config_beside(file)};
+  for (const char* name : kVocabularyFiles) files.push_back(file.parent_path() / name);
+  return files;
 }
 
 SavedModel load_model(const fs::path& path, const Gpt2Settings& given, const AcceptModel& accept) {
+  require_model_in(path);
   const SafetensorsFile file(model_file(path));
   if (!file.metadata().contains("model") && has_gpt2_names(file)) return gpt2_model_of(file, given, accept);
   SavedModel saved = saved_model_of(file, accept);

@@ -122,6 +122,31 @@ Gpt2Settings seen_in(const Names& names) {
   return seen;
 }
 
+/// Throws naming the file beside the weights, and its member, where that says what the tensors are not. A flag goes
+/// before it: what was given is none of its faults.
+void require_fits(const Names& names, const std::string& file, const Gpt2Settings& given,
+                  const Gpt2Settings& beside) {
+  const Gpt2Settings seen = seen_in(names);
+  const auto same = [&](const char* member, auto setting, const std::string& is) {
+    if (given.*setting || !(beside.*setting)) return;
+    require(beside.*setting == seen.*setting, "{}: '{}' is {}: {}", beside.source, member,
+            (beside.*setting).value(), is);
+  };
+  const auto shape = [&](const char* name) {
+    const TensorView& tensor = names.at(name);
+    return fmt::format("tensor '{}' of {} has the shape [{}]", tensor.name, file, extents_of(tensor.shape));
+  };
+  same("vocab_size", &Gpt2Settings::vocab_size, shape("wte.weight"));
+  same("n_embd", &Gpt2Settings::n_embd, shape("wte.weight"));
+  same("n_positions", &Gpt2Settings::block_size, shape("wpe.weight"));
+  same("n_layer", &Gpt2Settings::n_layer, fmt::format("the tensors of {} are of {}", file, *seen.n_layer));
+  same("bias", &Gpt2Settings::bias, fmt::format("{} holds {}", file, *seen.bias ? "biases" : "no biases"));
+  const int width = given.n_embd.value_or(*seen.n_embd);
+  if (beside.n_head && !given.n_head)
+    require(width % *beside.n_head == 0, "{}: 'n_head' is {}: it does not divide the width {} of {}",
+            beside.source, *beside.n_head, width, file);
+}
+
 int usual_heads(int width, const std::string& file) {
   require(width % kUsualHead == 0,
           "{}: no config.json beside it says how many attention heads it has, and width {} is not made of "
@@ -257,10 +282,11 @@ bool has_gpt2_names(const SafetensorsFile& file) {
   });
 }
 
-Gpt2Weights read_gpt2_weights(const SafetensorsFile& file, const Gpt2Settings& known,
-                              const AcceptModel& accept) {
+Gpt2Weights read_gpt2_weights(const SafetensorsFile& file, const Gpt2Settings& given,
+                              const Gpt2Settings& beside, const AcceptModel& accept) {
   const Names names(file);
-  Gpt2Settings settings = over(known, seen_in(names));
+  require_fits(names, file.name(), given, beside);
+  Gpt2Settings settings = over(over(given, beside), seen_in(names));
   Gpt2Weights weights;
   assume(names, file.name(), settings, weights.assumed);
   require_layers(names, file.name(), *settings.n_layer);

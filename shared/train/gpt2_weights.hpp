@@ -30,12 +30,13 @@ struct Gpt2Weights {
 /// Whether a file has one of GPT-2's large tensors under one of its names; which of them are missing, reading says.
 bool has_gpt2_names(const SafetensorsFile& file);
 
-/// `known` goes before what the shapes say, which settle the rest; only the number of heads is in no shape: heads of 64,
+/// `given`, by flags, goes before `beside`, which a file beside the weights says and which must be what the tensors are,
+/// and that before what the shapes say, which settle the rest; only the number of heads is in no shape: heads of 64,
 /// as all that were published have, are assumed where the width has them. Matrices are transposed on their way out of
 /// the mapped file. Throws InputError naming the tensor that is missing, of another shape or type, given under two
 /// names, or of no parameter, and for a head that is not the embedding; MachineError where the memory is not there.
 /// `accept`, if any, is called with the model before its weights are read, and may throw.
-Gpt2Weights read_gpt2_weights(const SafetensorsFile& file, const Gpt2Settings& known,
-                              const AcceptModel& accept = {});
+Gpt2Weights read_gpt2_weights(const SafetensorsFile& file, const Gpt2Settings& given,
+                              const Gpt2Settings& beside = {}, const AcceptModel& accept = {});
 
 }  // namespace ladder

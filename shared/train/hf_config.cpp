@@ -18,9 +18,28 @@ std::optional<T> known(const Json& json, const char* name, const std::string& fi
 }
 
 std::optional<int> size_of_member(const Json& json, const char* name, const std::string& file) {
-  const std::optional<int> size = known<int>(json, name, file);
-  require(size.value_or(1) >= 1, "{}: '{}' is {}: it must be 1 or more", file, name, size.value_or(1));
-  return size;
+  const Json* found = json.find(name);
+  if (found == nullptr || found->is_null()) return std::nullopt;
+  try {
+    if (const int size = found->get<int>(); size >= 1) return size;
+  } catch (const JsonError&) {  // said below
+  }
+  throw InputError(fmt::format("{}: '{}' is {}: it must be a whole number, 1 or more, of at most 2147483647",
+                               file, name, found->dump()));
+}
+
+/// The object that the file holds, or what is wrong with it. Python writes NaN and Infinity, which are not JSON.
+Json object_in(const std::string& text, const std::string& file) {
+  try {
+    Json json = Json::parse(text);
+    require(json.is_object(), "{}: is not a JSON object", file);
+    return json;
+  } catch (const JsonError& error) {
+    for (const char* word : {"NaN", "Infinity"})
+      require(text.find(word) == std::string::npos, "{}: is not JSON, which has no {}: write a number", file,
+              word);
+    throw InputError(fmt::format("{}: is not a JSON object ({})", file, error.what()));
+  }
 }
 
 std::optional<Gelu> gelu_of(const Json& json, const std::string& file) {
@@ -61,14 +80,15 @@ Gpt2Settings over(const Gpt2Settings& first, const Gpt2Settings& second) {
           either(first.vocab_size, second.vocab_size),
           either(first.bias, second.bias),
           either(first.gelu, second.gelu),
-          either(first.tied, second.tied)};
+          either(first.tied, second.tied),
+          first.source.empty() ? second.source : first.source};
 }
 
 Gpt2Settings read_hf_config(const std::filesystem::path& path) {
   const std::string file = path.string();
-  const Json json = Json::try_parse(read_file(path));
-  require(json.is_object(), "{}: is not a JSON object", file);
+  const Json json = object_in(read_file(path), file);
   Gpt2Settings settings;
+  settings.source = file;
   settings.n_layer = size_of_member(json, "n_layer", file);
   settings.n_head = size_of_member(json, "n_head", file);
   settings.n_embd = size_of_member(json, "n_embd", file);

@@ -1,7 +1,6 @@
 #include "shared/train/tokenizer_beside.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "shared/data/bpe.hpp"
 
@@ -11,8 +10,7 @@ std::shared_ptr<const Tokenizer> tokenizer_beside(const std::filesystem::path& w
   const std::filesystem::path folder = weights.parent_path();
   std::error_code ignored;
   const auto there = [&](const char* name) { return std::filesystem::exists(folder / name, ignored); };
-  constexpr std::array names = {"vocab.json", "merges.txt", "encoder.json", "vocab.bpe"};
-  if (std::ranges::none_of(names, there)) return nullptr;
+  if (std::ranges::none_of(kVocabularyFiles, there)) return nullptr;
   return std::make_shared<BpeTokenizer>(read_bpe_vocabulary(folder.empty() ? "." : folder));
 }
 

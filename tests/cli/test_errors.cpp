@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -44,6 +45,8 @@ void fill(const TemporaryFolder& folder) {
   std::filesystem::create_directories(folder / "taken/val.bin");
   test::BpeTexts bpe = test::bpe_texts({{"a", "n"}});
   bpe.write(folder / "bpe");
+  test::BpeTexts{bpe.tokens, ""}.write(folder / "unmerged");
+  test::BpeTexts{bpe.tokens, "#version: 0.2\na \xEB\n"}.write(folder / "latin-merges");
   bpe.tokens.resize(bpe.tokens.size() / 2);
   bpe.write(folder / "cut");
   std::filesystem::create_directory(folder / "half");
@@ -92,8 +95,8 @@ TEST_CASE("texts that cannot be prepared, and token files that cannot be trained
            {{"prepare", "plain", "--out", "new", "--json", "missing/x.json"}, {"missing/x.json"}},
            {{"prepare", "plain", "--out", "new", "--json", "plain"}, {"plain", "replace"}},
            {{"prepare", "plain", "--out", "new", "--json", "new/meta.json"}, {"new/meta.json", "twice"}},
-           {{"prepare", "", "--out", "new"}, {"name a file"}},
-           {{"prepare", "plain", "--out", ""}, {"name a folder"}},
+           {{"prepare", "", "--out", "new"}, {"text: ", "name a file"}},
+           {{"prepare", "plain", "--out", ""}, {"--out: ", "name a folder"}},
            {{"prepare", "plain", "--print-ids"}, {"--print-ids needs --tokenizer"}},
            {{"prepare", "plain", "--print-ids", "--tokenizer", "missing"}, {"missing", "no folder"}},
            {{"prepare", "missing", "--print-ids", "--tokenizer", "bpe"}, {"missing", "No such file"}},
@@ -102,6 +105,10 @@ TEST_CASE("texts that cannot be prepared, and token files that cannot be trained
            {{"prepare", "plain", "--out", "new", "--tokenizer", "folder"}, {"folder", "no vocabulary"}},
            {{"prepare", "plain", "--out", "new", "--tokenizer", "half"}, {"half", "but no vocab.json"}},
            {{"prepare", "plain", "--out", "new", "--tokenizer", "cut"}, {"cut/vocab.json", "JSON object"}},
+           {{"prepare", "plain", "--out", "new", "--tokenizer", "unmerged"},
+            {"unmerged/merges.txt", "no merge makes the token 'an'", "unmerged/vocab.json"}},
+           {{"prepare", "plain", "--print-ids", "--tokenizer", "latin-merges"},
+            {"latin-merges/merges.txt: line 2 is not UTF-8"}},
            {{"prepare", "latin", "--out", "new", "--tokenizer", "bpe"}, {"latin", "line 3", "UTF-8"}},
            {{"prepare", "empty", "--out", "new", "--tokenizer", "bpe"}, {"the file is empty"}},
            {{"prepare", "missing", "--out", "new", "--tokenizer", "bpe"}, {"missing", "No such file"}},
@@ -145,6 +152,23 @@ TEST_CASE("model shapes that cannot be") {
            {{"train", "--stage", "0", "--n-kv-head", "2"}, {"stage 0", "--n-kv-head"}},
        })
     check_refused(bad);
+}
+
+TEST_CASE("what only GPT-2 has is refused of a microGPT whenever it is given, and of a preset falls away") {
+  for (const char* shape : {"micro", "tiny"})
+    for (const auto& [flag, value] : std::vector<std::pair<const char*, const char*>>{
+             {"--bias", "0"}, {"--bias", "1"}, {"--gelu", "tanh"}, {"--dropout", "0"}})
+      check_refused({{"train", "--preset", shape, "--model", "microgpt", flag, value},
+                     {flag, "is GPT-2's", "--model gpt2"}});
+  const TemporaryFolder folder;
+  for (const char* preset : {"tiny", "shakespeare_char"}) {
+    const test::Outcome outcome =
+        test::run_program(folder.path(), {"train", "--preset", preset, "--model", "microgpt", "--n-layer",
+                                          "1", "--n-embd", "12", "--steps", "0", "--samples", "0"});
+    INFO(preset << ": " << outcome.err);
+    CHECK(outcome.code == 0);
+    CHECK_THAT(outcome.out, Contains("model     1 layer, width 12"));
+  }
 }
 
 TEST_CASE("a width that the heads do not share evenly: the nearest numbers of heads that do are named") {
@@ -223,6 +247,46 @@ TEST_CASE("words that are no numbers") {
     check_refused(bad);
 }
 
+TEST_CASE("an empty text is no name, and an empty place between two commas no number") {
+  for (const Bad& bad : std::vector<Bad>{
+           {{"prepare", "plain", "--out", "new", "--tokenizer", ""}, {"--tokenizer: ", "name a folder"}},
+           {{"prepare", "plain", "--out", "new", "--json", ""}, {"--json: ", "a file's name is empty"}},
+           {{"train", "--data", ""}, {"--data: ", "name a file"}},
+           {{"train", "--trace="}, {"--trace"}},
+           {{"train", "--trace", ""}, {"--trace: ", "name a file"}},
+           {{"train", "--json", ""}, {"--json: ", "name a file"}},
+           {{"train", "--checkpoint", ""}, {"--checkpoint: ", "name a folder"}},
+           {{"train", "--init-weights", ""}, {"--init-weights: ", "name a file"}},
+           {{"sample", "--weights", ""}, {"--weights: ", "name a file"}},
+           {{"sample", "--weights", "plain", "--json", ""}, {"--json: ", "name a file"}},
+           {{"probe", "--weights", "plain", "--tokens", "1,2", "--out", ""}, {"--out: ", "name a file"}},
+           {{"compare", ""}, {"files: ", "name a file"}},
+           {{"compare", "plain", "--json", ""}, {"--json: ", "name a file"}},
+           {{"climb", "--report", ""}, {"--report: ", "name a file"}},
+           {{"graph", ""}, {"expression: ", "empty"}},
+           {{"logits", "--weights", "plain", "--tokens", "1,,2"}, {"--tokens: an empty number in '1,,2'"}},
+           {{"logits", "--weights", "plain", "--tokens", "1,2,"}, {"--tokens: an empty number in '1,2,'"}},
+           {{"logits", "--weights", "plain", "--tokens", ","}, {"--tokens: an empty number in ','"}},
+           {{"sample", "--weights", "plain", "--tokens", ""}, {"--tokens: an empty number in ''"}},
+       })
+    check_refused(bad);
+}
+
+TEST_CASE("devices and pipes, which may have no end, are no files to read") {
+  const TemporaryFolder folder;
+  REQUIRE(mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  const std::string pipe = (folder / "pipe").string();
+  for (const std::string& endless : {std::string("/dev/zero"), pipe})
+    for (const Bad& bad : std::vector<Bad>{
+             {{"train", "--data", endless}, {endless, "device", "plain file"}},
+             {{"train", "--preset", "small", "--data", endless}, {endless, "device", "plain file"}},
+             {{"prepare", endless, "--out", "new"}, {endless, "device", "plain file"}},
+             {{"prepare", endless, "--out", "new", "--tokenizer", "bpe"}, {endless, "device", "plain file"}},
+             {{"prepare", endless, "--print-ids", "--tokenizer", "bpe"}, {endless, "device", "plain file"}},
+         })
+      check_refused(bad);
+}
+
 TEST_CASE("unknown names are answered with the nearest valid one") {
   for (const Bad& bad : std::vector<Bad>{
            {{"trian"}, {"'trian'", "did you mean train?"}},
@@ -271,7 +335,12 @@ TEST_CASE("weights and checkpoints that are none") {
            {{"sample"}, {"--weights"}},
            {{"sample", "--weights", "missing"}, {"missing"}},
            {{"sample", "--weights", "plain"}, {"plain", "safetensors"}},
-           {{"sample", "--weights", "folder"}, {"folder/checkpoint.safetensors"}},
+           {{"sample", "--weights", "folder"},
+            {"folder: ", "neither checkpoint.safetensors nor model.safetensors"}},
+           {{"train", "--init-weights", "folder"},
+            {"folder: ", "neither checkpoint.safetensors nor model.safetensors"}},
+           {{"compare", "plain", "--threads", "-1"}, {"--threads is -1", "0 to 4096"}},
+           {{"compare", "plain", "--threads", "4097"}, {"--threads is 4097", "0 to 4096"}},
            {{"sample", "--weights", "plain", "--temperature", "-0.1"}, {"--temperature is -0.1"}},
            {{"sample", "--weights", "plain", "--top-k", "-3"}, {"--top-k is -3"}},
            {{"sample", "--weights", "plain", "--max-tokens", "-1"}, {"--max-tokens is -1"}},

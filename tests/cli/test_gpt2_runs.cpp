@@ -165,6 +165,24 @@ TEST_CASE("weights that are not numbers end logits and probe with exit code 1 an
   }
 }
 
+TEST_CASE("weights that give no numbers end sample and compare with exit code 1 and the name of the file") {
+  const TemporaryFolder folder;
+  TensorList parameters = gpt2_parameters(small_gpt2());
+  test::write_text(folder / "good", file_bytes(as_nanogpt(parameters)));
+  for (NamedTensor& tensor : parameters) tensor.set(0, NAN);
+  test::write_text(folder / "bad", file_bytes(as_nanogpt(parameters)));
+  for (std::vector<std::string> call :
+       {std::vector<std::string>{"sample", "--weights", "bad"}, {"compare", "good", "bad", "--to", "1"}}) {
+    call.insert(call.end(), {"--n-head", "2", "--gelu", "erf", "--tokens", "1,2", "--json", "new"});
+    const auto outcome = test::run_program(folder.path(), call);
+    INFO(call[0] << ": " << outcome.err);
+    CHECK(outcome.code == 1);
+    CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+    CHECK_THAT(outcome.err, Catch::Matchers::StartsWith("ladder: bad: the logit of token 0 is "));
+    CHECK(!std::filesystem::exists(folder / "new"));
+  }
+}
+
 TEST_CASE("finite weights whose values leave the type's range name the first result that does") {
   const TemporaryFolder folder;
   TensorList parameters = gpt2_parameters(small_gpt2());

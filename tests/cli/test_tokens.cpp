@@ -85,10 +85,42 @@ TEST_CASE("prepared tokens are offered to the models that fit them") {
   const TemporaryFolder folder;
   fill(folder);
   const std::string bpe = succeed(folder, {"prepare", "text", "--tokenizer", "bpe", "--out", "pieces"}).out;
-  CHECK_THAT(bpe, Contains("--stage 1 --preset tiny --data pieces") &&
-                      Contains("--stage 4 --dtype bf16 --preset gpt2"));
+  CHECK_THAT(bpe, Contains("ladder train --preset tiny --data pieces") &&
+                      Contains("--stage 4 --dtype bf16 --preset gpt2 --data pieces"));
   const std::string letters = succeed(folder, {"prepare", "text", "--out", "letters"}).out;
-  CHECK_THAT(letters, Contains("ladder train --preset small --data letters") && !Contains("gpt2"));
+  CHECK_THAT(letters, Contains("ladder train --preset tiny --data letters") &&
+                          Contains("--stage 4 --dtype bf16 --preset shakespeare_char --data letters") &&
+                          !Contains("gpt2"));
+}
+
+TEST_CASE("the vocabulary beside weights is read, and never replaced") {
+  const TemporaryFolder folder;
+  fill(folder);
+  succeed(folder, train({"--data", "data", "--steps", "0", "--checkpoint", "run", "--samples", "0"}));
+  for (const char* name : {"vocab.json", "merges.txt", "encoder.json", "vocab.bpe"}) {
+    const std::string file = std::string("run/") + name;
+    for (const std::vector<std::string>& call : std::vector<std::vector<std::string>>{
+             {"sample", "--weights", "run", "--json", file},
+             {"probe", "--weights", "run", "--tokens", "1,2", "--out", file},
+             {"logits", "--weights", "run/checkpoint.safetensors", "--tokens", "1", "--json", file},
+             {"compare", "run", "--json", file}}) {
+      const test::Outcome outcome = run(folder, call);
+      INFO(call[0] << ' ' << name << ": " << outcome.err);
+      CHECK(outcome.code == 2);
+      CHECK_THAT(outcome.err, Contains(file) && Contains("replace"));
+      CHECK(!std::filesystem::exists(folder / file));
+    }
+  }
+}
+
+TEST_CASE("an empty prompt is one") {
+  const TemporaryFolder folder;
+  fill(folder);
+  succeed(folder, train({"--data", "data", "--steps", "0", "--save-weights", "w", "--samples", "0"}));
+  const std::vector<std::string> call = {"sample", "--weights", "w", "--max-tokens", "3"};
+  std::vector<std::string> empty = call;
+  empty.insert(empty.end(), {"--prompt", ""});
+  CHECK(succeed(folder, empty).out == succeed(folder, call).out);
 }
 
 TEST_CASE("a character that the tokens leave unfinished is shown as such") {

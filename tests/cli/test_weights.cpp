@@ -100,6 +100,34 @@ TEST_CASE("a config.json beside the weights is read, and never replaced") {
     check_refused(folder, {"sample", "--weights", ".", "--json", name}, {name, "replace"});
 }
 
+TEST_CASE("a config.json that is not what the tensors are is named with its member, not with flags") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "model.safetensors", file_bytes(as_nanogpt(gpt2_parameters(small_gpt2()))));
+  for (const auto& [config, named] : std::vector<std::pair<const char*, const char*>>{
+           {R"({"n_head": 7})", "'n_head' is 7"},
+           {R"({"n_head": 2, "vocab_size": 51})", "'vocab_size' is 51"},
+           {R"({"n_head": 2, "n_positions": 2000000000})", "'n_positions' is 2000000000"},
+           {R"({"n_head": 1e30})", "'n_head' is 1e+30"},
+           {R"({"n_head": NaN})", "no NaN"}}) {
+    test::write_text(folder / "config.json", config);
+    check_refused(folder, {"sample", "--weights", "."}, {"config.json: ", named});
+  }
+}
+
+TEST_CASE("a model whose engines memory cannot hold is refused before its weights are read") {
+  const std::size_t positions = 1'000'000, width = 64;
+  RawTensors tensors = {raw("wte.weight", {2, 64}, std::vector<double>(128)),
+                        raw("h.0.attn.c_attn.weight", {192, 64}, std::vector<double>(192 * 64)),
+                        {"wpe.weight", "F32", {static_cast<int>(positions), static_cast<int>(width)}, ""}};
+  tensors.back().bytes.resize(4 * positions * width);
+  const TemporaryFolder folder;
+  test::write_text(folder / "w", file_bytes(tensors));
+  check_refused(folder, {"sample", "--weights", "w", "--gelu", "erf", "--json", "new.json"},
+                {"out of memory: this model needs about"}, 3);
+  check_refused(folder, {"compare", "w", "--to", "1", "--gelu", "erf", "--json", "new.json"},
+                {"out of memory: this model on both sides needs about"}, 3);
+}
+
 // A sanitizer reserves far more addresses than the limit leaves.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("a model that is too large for this machine's memory ends with one line and exit code 3") {

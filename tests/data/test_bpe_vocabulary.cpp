@@ -56,7 +56,7 @@ TEST_CASE("merges may lack the version, the last line's end, and have Windows' l
   for (const char* merges :
        {"a b\nab c\n", "a b\nab c", "#version: 0.2\r\na b\r\nab c\r\n", "#version: 0.2\na b\nab c\n"})
     CHECK(parse_bpe_vocabulary(kGood.tokens, "v", merges, "m").merges.size() == 2);
-  CHECK(parse_bpe_vocabulary(kGood.tokens, "v", "", "m").merges.empty());
+  CHECK(parse_bpe_vocabulary(test::bpe_texts({}).tokens, "v", "", "m").merges.empty());
   const test::BpeTexts hashes = test::bpe_texts({{"#", "#"}});  // a merge, not a comment
   CHECK(parse_bpe_vocabulary(hashes.tokens, "v", "# #\n", "m").merges.size() == 1);
 }
@@ -78,6 +78,14 @@ TEST_CASE("tokens that are no vocabulary are refused") {
   refused(tokens_with("\"b\":98", "\"bb\":98"), "", {"v.json", "no token is the byte 0x62", "'b'"});
 }
 
+TEST_CASE("a token of several bytes that no merge makes is named: the merges are cut short") {
+  refused(kGood.tokens, "", {"m.txt: ", "no merge makes the token 'ab', number 256 in v.json"});
+  refused(kGood.tokens, "#version: 0.2\na b\n", {"m.txt: ", "'abc', number 257 in v.json"});
+  refused(tokens_with("<|endoftext|>", "endoftext"), "a b\nab c\n", {"m.txt: ", "'endoftext'"});
+  const std::string special = tokens_with("<|endoftext|>", "<pad>");  // put into a text as it is
+  CHECK(parse_bpe_vocabulary(special, "v", "a b\nab c\n", "m").merges.size() == 2);
+}
+
 TEST_CASE("merges that are none are refused by their line") {
   refused(kGood.tokens, "a b\nab\n", {"m.txt: line 2", "'ab' is no merge"});
   refused(kGood.tokens, "a b c\n", {"m.txt: line 1", "'a b c' is no merge"});
@@ -87,7 +95,8 @@ TEST_CASE("merges that are none are refused by their line") {
   refused(kGood.tokens, "b a\n", {"m.txt: line 1", "'ba'", "'b a'", "not in the vocabulary"});
   refused(kGood.tokens, "#version: 1\nxy a\n", {"m.txt: line 2", "'xy'", "not in the vocabulary"});
   refused(kGood.tokens, "a b\nab c\na b\n", {"m.txt: line 3", "'a b'", "second time"});
-  refused(kGood.tokens, "a \xFF\n", {"m.txt: line 1", "UTF-8"});
+  refused(kGood.tokens, "a \xFF\n", {"m.txt: line 1 is not UTF-8"});
+  refused(kGood.tokens, "#version: 1\na b\nab \xFF\n", {"m.txt: line 3 is not UTF-8"});
 }
 
 TEST_CASE("the two files go by either pair of names, and both must be there") {
@@ -101,7 +110,9 @@ TEST_CASE("the two files go by either pair of names, and both must be there") {
   test::write_text(folder / "encoder.json", kGood.tokens);
   CHECK_THAT(refusal_of_folder(folder.path()), Contains("holds encoder.json, but no vocab.bpe"));
   test::write_text(folder / "vocab.bpe", "a b\n");
-  CHECK(read_bpe_vocabulary(folder.path()).merges.size() == 1);
+  CHECK_THAT(refusal_of_folder(folder.path()), Contains("vocab.bpe: no merge makes") && Contains("'abc'"));
+  test::write_text(folder / "vocab.bpe", "a b\nab c\n");
+  CHECK(read_bpe_vocabulary(folder.path()).merges.size() == 2);
   kGood.write(folder.path());
   CHECK(read_bpe_vocabulary(folder.path()).merges.size() == 2);
   test::write_text(folder / "vocab.json", "");

@@ -133,7 +133,7 @@ TEST_CASE("token files that are none are refused by the file's name") {
   refused(tokens({0, 1, 3, 3}), good, kAbc, {"train.bin", "token 3 at position 2", "0 to 2"});
   refused(good, tokens({0, 0, 0, 65535}), kAbc, {"val.bin", "token 65535 at position 3"});
   refused(tokens({0, 1}), good, kAbc, {"2 tokens are too few", "--block-size 2", "3 tokens"});
-  refused(good, tokens({0, 1}), kAbc, {"2 tokens are too few"});
+  refused(good, tokens({0, 1}), kAbc, {"val.bin: 2 tokens are too few"});
 }
 
 TEST_CASE("a meta.json that does not name a character for each token is refused") {

@@ -154,16 +154,20 @@ TEST_CASE("config.json gives the sizes, and a flag goes before it") {
   const SavedModel other = load(bytes, full, given);
   CHECK(other.model == small_gpt2());
   for (const auto& [config, named] : std::vector<std::pair<std::string, std::string>>{
-           {R"({"n_head": 2, "vocab_size": 12})", "'wte.weight'"},
-           {R"({"n_head": 2, "n_positions": 5})", "'wpe.weight'"},
-           {R"({"n_head": 2, "n_layer": 3})", "3 layers"},
-           {R"({"n_head": 2, "n_layer": 1})", "'h.1."},
-           {R"({"n_head": 2, "n_layer": 100000000})", "100000000 layers"},
-           {R"({"n_head": 2, "n_embd": 16})", "[8"},
-           {R"({"n_head": 2, "bias": false})", "no parameter"},
-           {R"({"n_head": 3})", "--n-head 3"},
-           {R"({"n_head": 0})", "'n_head' is 0"},
-           {R"({"n_head": "2"})", "'n_head'"},
+           {R"({"n_head": 2, "vocab_size": 12})", "'vocab_size' is 12: tensor 'wte.weight'"},
+           {R"({"n_head": 2, "n_positions": 5})", "'n_positions' is 5: tensor 'wpe.weight'"},
+           {R"({"n_head": 2, "n_positions": 2000000000})", "'n_positions' is 2000000000: tensor"},
+           {R"({"n_head": 2, "n_layer": 3})", "'n_layer' is 3: "},
+           {R"({"n_head": 2, "n_layer": 1})", "'n_layer' is 1: "},
+           {R"({"n_head": 2, "n_layer": 100000000})", "'n_layer' is 100000000: "},
+           {R"({"n_head": 2, "n_embd": 16})", "'n_embd' is 16: "},
+           {R"({"n_head": 2, "bias": false})", "'bias' is false: "},
+           {R"({"n_head": 7})", "'n_head' is 7: it does not divide the width 8"},
+           {R"({"n_head": 0})", "'n_head' is 0: it must be"},
+           {R"({"n_head": 1e30})", "'n_head' is 1e+30: it must be a whole number"},
+           {R"({"n_head": "2"})", "'n_head' is \"2\": it must be a whole number"},
+           {R"({"n_head": 2, "layer_norm_epsilon": NaN})", "no NaN"},
+           {R"({"n_head": 2)", "not a JSON object ("},
            {R"({"n_head": 2, "model_type": "llama"})", "llama"},
            {R"({"n_head": 2, "activation_function": "relu"})", "relu"},
            {R"({"n_head": 2, "layer_norm_epsilon": 1e-6})", "layer_norm_epsilon"},
@@ -173,8 +177,11 @@ TEST_CASE("config.json gives the sizes, and a flag goes before it") {
        }) {
     INFO(config);
     CHECK_THROWS_AS(load(bytes, config), InputError);
-    CHECK_THROWS_WITH(load(bytes, config), Contains(named));
+    CHECK_THROWS_WITH(load(bytes, config), Contains("config.json: ") && Contains(named) && !Contains("--"));
   }
+  given = {};
+  given.n_head = 3;  // by a flag, which is then what is named
+  CHECK_THROWS_WITH(load(bytes, R"({"n_head": 7})", given), Contains("--n-head 3"));
 }
 
 TEST_CASE("without a config.json heads of 64 are assumed, or must be given") {
