@@ -62,6 +62,16 @@ Record gpu_record(const std::string& name, const std::string& date) {
   return record;
 }
 
+/// Of several types a stage.
+Record typed_record() {
+  Record gpu = gpu_record("speedup-small-h1", "2026-01-02T00:00:00Z");
+  gpu.rows = {timed(2, "fp32", 1e-3, 0),          on_gpu(timed(3, "fp32", 2e-4, 5)),
+              on_gpu(timed(3, "bf16", 1e-4, 10)), on_gpu(timed(3, "fp32", 1e-5, 100, "fused step")),
+              on_gpu(timed(4, "fp32", 1e-4, 1)),  // as a record has it that was compared with bf16
+              on_gpu(timed(4, "bf16", 5e-5, 2)),  on_gpu(timed(4, "fp16", 4e-5, 2.5))};
+  return gpu;
+}
+
 Record lines_record() {
   Record record = new_record("output", "./ladder climb", "the program's own output");
   RecordRow row{"output", "", "", {}};
@@ -163,12 +173,7 @@ TEST_CASE("the ladder puts each stage on the machine that it is made for") {
 }
 
 TEST_CASE("a stage is compared with the one below in the same type, or else in the type that is named") {
-  Record gpu = gpu_record("speedup-small-h1", "2026-01-02T00:00:00Z");
-  gpu.rows = {timed(2, "fp32", 1e-3, 0),          on_gpu(timed(3, "fp32", 2e-4, 5)),
-              on_gpu(timed(3, "bf16", 1e-4, 10)), on_gpu(timed(3, "fp32", 1e-5, 100, "fused step")),
-              on_gpu(timed(4, "fp32", 1e-4, 1)),  // as a record has it that was compared with bf16
-              on_gpu(timed(4, "bf16", 5e-5, 2)),  on_gpu(timed(4, "fp16", 4e-5, 2.5))};
-  const Cells cells = ladder_cells_of(cpu_record(), gpu, LADDER_SOURCE_DIR);
+  const Cells cells = ladder_cells_of(cpu_record(), typed_record(), LADDER_SOURCE_DIR);
   CHECK(cells[5][3] ==
         "fp32: 200 us, **5.0 × as fast as stage 2**<br>bf16: 100 us, **10.0 × as fast as stage 2 in fp32**");
   CHECK(cells[6][3] ==
