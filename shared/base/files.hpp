@@ -9,8 +9,8 @@
 
 namespace ladder {
 
-/// The bytes of a file. Throws InputError naming the path when it is missing, a folder, a device or a pipe, or cannot be
-/// read.
+/// The bytes of a file. Throws InputError naming the path when it is no plain file, such as a folder or a pipe, is missing
+/// or cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
 /// A file that appears under its name only once it is complete: bytes go to PATH.tmp in the same folder, commit()

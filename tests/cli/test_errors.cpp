@@ -6,68 +6,11 @@
 
 #include <algorithm>
 
-#include "tests/support/run_program.hpp"
-#include "tests/support/small_bpe.hpp"
+#include "tests/support/refused.hpp"
 
 using namespace ladder;
+using namespace ladder::test;
 using Catch::Matchers::Contains;
-
-namespace {
-
-struct Bad {
-  std::vector<std::string> arguments;
-  std::vector<std::string> named;  ///< parts of the message
-  int code = 2;
-};
-
-std::size_t entries(const std::filesystem::path& folder) {
-  std::size_t count = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-    count += entry.exists() ? 1 : 0;
-  return count;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string line = "ladder";
-  for (const std::string& word : words) line += " " + word;
-  return line;
-}
-
-/// The files that the cases below name.
-void fill(const TemporaryFolder& folder) {
-  test::write_text(folder / "empty", "");
-  test::write_text(folder / "blank", "\n \n");
-  test::write_text(folder / "latin", "ann\nbob\nz\xEB\n");
-  test::write_text(folder / "plain", "ann\nbob\n");
-  std::filesystem::create_directory(folder / "folder");
-  test::write_text(folder / "one", "x");
-  test::write_text(folder / "odd.bin", "abc");
-  std::filesystem::create_directories(folder / "taken/val.bin");
-  test::BpeTexts bpe = test::bpe_texts({{"a", "n"}});
-  bpe.write(folder / "bpe");
-  test::BpeTexts{bpe.tokens, ""}.write(folder / "unmerged");
-  test::BpeTexts{bpe.tokens, "#version: 0.2\na \xEB\n"}.write(folder / "latin-merges");
-  bpe.tokens.resize(bpe.tokens.size() / 2);
-  bpe.write(folder / "cut");
-  std::filesystem::create_directory(folder / "half");
-  test::write_text(folder / "half/merges.txt", bpe.merges);
-}
-
-void check_refused(const Bad& bad) {
-  const TemporaryFolder folder;
-  fill(folder);
-  const std::size_t before = entries(folder.path());
-  const test::Outcome outcome = test::run_program(folder.path(), bad.arguments);
-  INFO(joined(bad.arguments) << "\nstderr: " << outcome.err << "stdout: " << outcome.out);
-  CHECK(outcome.code == bad.code);
-  CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
-  CHECK_THAT(outcome.err, Catch::Matchers::StartsWith("ladder: "));
-  for (const std::string& part : bad.named) CHECK_THAT(outcome.err, Contains(part));
-  CHECK(outcome.out.empty());
-  CHECK(entries(folder.path()) == before);
-}
-
-}  // namespace
 
 TEST_CASE("data that cannot be trained on") {
   for (const Bad& bad : std::vector<Bad>{
