@@ -67,8 +67,12 @@ def config_of(sizes):
 
 def write_whole(path, write):
     """write(temporary path), then the name: what is cut short never stands under it."""
-    write(path + ".tmp")
-    os.replace(path + ".tmp", path)
+    try:
+        write(path + ".tmp")
+        os.replace(path + ".tmp", path)
+    finally:
+        if os.path.exists(path + ".tmp"):
+            os.remove(path + ".tmp")
 
 
 def write_json(path, content):

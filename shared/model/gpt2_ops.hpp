@@ -1,5 +1,5 @@
-// What GPT-2 needs of a stage besides the operations of microGPT (microgpt_ops.hpp; ops.hpp has the legend of shapes): LayerNorm, bias,
-// GELU, dropout. Linear layers, attention without dropout, the loss and AdamW are microGPT's.
+// What GPT-2 needs of a stage besides the operations of microGPT (microgpt_ops.hpp; ops.hpp has the legend of shapes):
+// LayerNorm, bias, GELU, dropout. Linear layers, attention without dropout, the loss and AdamW are microGPT's.
 //
 // The rules for every implementation are those of ops.hpp: outputs are overwritten unless the comment says "+=",
 // padding rows get zeros where nothing else is said, the same call gives the same bits.

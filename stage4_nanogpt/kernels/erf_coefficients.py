@@ -1,4 +1,4 @@
-#!/ usr / bin / env python3
+#!/usr/bin/env python3
 """Fits the polynomials of gelu.hpp: python3 stage4_nanogpt/kernels/erf_coefficients.py prints them.
 
 With Phi the integral of the normal distribution, g(x) = exp(x^2/2) Phi(-x) for x >= 0 falls smoothly from 1/2 and is
