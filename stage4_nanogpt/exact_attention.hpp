@@ -2,8 +2,8 @@
 //
 // The backward pass takes the difference of dout . v and its mean over the keys, delta = dout . out. In trained weights
 // both are large and nearly the same, so a product that was rounded to tf32 leaves in the difference an error of its own
-// size, and in one direction for a whole row. PyTorch's scaled_dot_product_attention of floats does not round its
-// products to tf32 either; attention that is written out in matrix products does.
+// size, and in one direction for a whole row. PyTorch's scaled_dot_product_attention does not round its products of
+// floats to tf32 either, whatever linear layers may.
 #pragma once
 
 #include <initializer_list>

@@ -70,10 +70,9 @@ def write_whole(path, write):
     try:
         write(path + ".tmp")
         os.replace(path + ".tmp", path)
-    except BaseException:
+    finally:
         if os.path.exists(path + ".tmp"):
             os.remove(path + ".tmp")
-        raise
 
 
 def write_json(path, content):

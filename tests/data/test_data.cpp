@@ -262,7 +262,8 @@ TEST_CASE("held-out windows never meet training windows") {
   const Run run = run_of(text, 20, batches(1), true);
   const TokenSource& source = *run.source;
   for (std::int64_t s = 0; s < 2000; ++s) {
-    const Sequence inside = source.sequence(s, 0), outside = source.evaluation_sequence(DataPart::held_out, static_cast<int>(s));
+    const Sequence inside = source.sequence(s, 0),
+                   outside = source.evaluation_sequence(DataPart::held_out, static_cast<int>(s));
     REQUIRE(std::count(inside.targets.begin(), inside.targets.end(), 1) == 0);
     REQUIRE(std::count(outside.tokens.begin(), outside.tokens.end(), 0) == 0);
   }

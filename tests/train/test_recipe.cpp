@@ -165,7 +165,8 @@ TEST_CASE("other types and stages are not scaled") {
 
 // ---- evaluations --------------------------------------------------------------------------------------------
 
-TEST_CASE("evaluations stand before the first step, at every multiple and behind the last, and know the best") {
+TEST_CASE(
+    "evaluations stand before the first step, at every multiple and behind the last, and know the best") {
   const Run run = tiny_run(Dtype::fp64, 50, 20);
   const auto engine = engine_of(run, 1);
   std::map<std::int64_t, double> parameters_at;  // the held-out loss, computed again
@@ -211,7 +212,8 @@ TEST_CASE("evaluations are refused where nothing is held out") {
   train_config.eval_batches = 1;
   const Run run = prepare_run({}, train_config, {});
   const auto engine = engine_of(run, 1);
-  CHECK_THROWS_WITH(train(*engine, *run.source, run.train), Contains("--eval-every 10") && Contains("held out"));
+  CHECK_THROWS_WITH(train(*engine, *run.source, run.train),
+                    Contains("--eval-every 10") && Contains("held out"));
 }
 
 TEST_CASE("a checkpoint keeps evaluations and loss scale, and the resumed run repeats neither") {
