@@ -115,16 +115,15 @@ TEST_CASE("a config.json that is not what the tensors are is named with its memb
 }
 
 TEST_CASE("a model whose engines memory cannot hold is refused before its weights are read") {
-  const std::size_t positions = 1'000'000, width = 64;
-  RawTensors tensors = {raw("wte.weight", {2, 64}, std::vector<double>(128)),
-                        raw("h.0.attn.c_attn.weight", {192, 64}, std::vector<double>(192 * 64)),
-                        {"wpe.weight", "F32", {static_cast<int>(positions), static_cast<int>(width)}, ""}};
-  tensors.back().bytes.resize(4 * positions * width);
+  constexpr int kPositions = 1'000'000;  // whose square no machine holds
+  const RawTensors tensors = {raw("wte.weight", {2, 2}, std::vector<double>(4)),
+                              raw("h.0.attn.c_attn.weight", {6, 2}, std::vector<double>(12)),
+                              raw("wpe.weight", {kPositions, 2}, std::vector<double>(2 * kPositions))};
   const TemporaryFolder folder;
   test::write_text(folder / "w", file_bytes(tensors));
-  check_refused(folder, {"sample", "--weights", "w", "--gelu", "erf", "--json", "new.json"},
+  check_refused(folder, {"sample", "--weights", "w", "--n-head", "1", "--gelu", "erf", "--json", "new.json"},
                 {"out of memory: this model needs about"}, 3);
-  check_refused(folder, {"compare", "w", "--to", "1", "--gelu", "erf", "--json", "new.json"},
+  check_refused(folder, {"compare", "w", "--to", "1", "--n-head", "1", "--gelu", "erf", "--json", "new.json"},
                 {"out of memory: this model on both sides needs about"}, 3);
 }
 
