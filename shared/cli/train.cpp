@@ -44,9 +44,10 @@ double expected_seconds(const Session& session) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   const std::int64_t steps = run.train.steps - session.earlier.steps_done();
   double forward_only = run.source->held_out_sequences() > 0 ? kHeldOutSequences : 0.0;
-  if (run.train.eval_every > 0)
-    forward_only += 2.0 * static_cast<double>(steps / run.train.eval_every + 1) * run.train.eval_batches *
-                    run.train.batch_size;
+  if (run.train.eval_every > 0) {
+    const std::int64_t evaluations = steps / run.train.eval_every + 1;
+    forward_only += 2.0 * static_cast<double>(evaluations) * run.train.eval_batches * run.train.batch_size;
+  }
   return took.count() *
          (static_cast<double>(steps) * run.train.batch_size * run.train.grad_accum + forward_only / 3.0);
 }
