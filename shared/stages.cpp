@@ -236,8 +236,8 @@ EngineMaker find_maker(int stage, const GptConfig& config, const EngineOptions& 
 
 EngineNeeds engine_needs(int stage, const GptConfig& config, const EngineOptions& options) {
   const Entry& entry = find_maker(stage, config, options).entry;
-  if (entry.make_ops ==
-      nullptr) {  // a scalar is a number and its gradient on the tape, and Adam's two moments
+  if (entry.make_ops == nullptr) {
+    // A scalar is a number and its gradient on the tape, and Adam's two moments.
     const std::size_t each = sizeof(double) * parameter_count(config);
     return {false, true, {each, each, 2 * each}, on_cpu::available_bytes()};
   }

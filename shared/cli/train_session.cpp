@@ -122,8 +122,9 @@ void leaving_no_folder(const Session& session, const Body& body) {
   }
 }
 
-/// What to do where the run does not fit; `beside` is what it takes besides the engine, in bytes.
+/// What to do where the run does not fit: its engine, and `beside` that. Empty where it does.
 std::string cure(const Session& session, std::size_t beside) {
+  if (session.needs.plan.total() + beside <= session.needs.available) return {};
   const std::size_t left = session.needs.available > beside ? session.needs.available - beside : 0;
   const int fits = largest_batch(session.place.stage, session.run.model, session.place.options, left);
   if (fits == 0 || fits >= session.run.train.batch_size) return "choose a smaller model, batch or block";
