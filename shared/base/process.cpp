@@ -1,7 +1,19 @@
 #include "shared/base/process.hpp"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <array>
 #include <cstdio>
+#include <cstring>
+
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/base/lines.hpp"
 
 namespace ladder {
 
@@ -21,6 +33,69 @@ std::string shell_quoted(const std::string& text) {
   std::string quoted = "'";
   for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return quoted + "'";
+}
+
+Companion::Companion(const std::vector<std::string>& program, const std::filesystem::path& log)
+    : name_(program.at(0)), log_(log) {
+  std::array<int, 2> ends{};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    throw MachineError(fmt::format("{}: no socket: {}", name_, std::strerror(errno)));
+  socket_ = ends[0];
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  std::vector<std::string> words = program;  // posix_spawnp takes them as if it might change them
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const int problem = posix_spawnp(&process_, arguments[0], &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  if (problem == 0) return;
+  close(socket_);
+  throw MachineError(fmt::format("{}: {}", name_, std::strerror(problem)));
+}
+
+Companion::~Companion() {
+  close(socket_);
+  kill(process_, SIGTERM);
+  waitpid(process_, nullptr, 0);
+}
+
+void Companion::fail() const {
+  std::string last = "it ended";
+  std::error_code unreadable;
+  if (std::filesystem::exists(log_, unreadable))
+    for (const std::string& line : lines_of(read_file(log_)))
+      if (!line.empty()) last = line;
+  throw MachineError(fmt::format("{}: {}", name_, last));
+}
+
+std::string Companion::read() {
+  std::array<char, 4096> block{};
+  std::size_t end = 0;
+  while ((end = unread_.find('\n')) == std::string::npos) {
+    const ssize_t count = recv(socket_, block.data(), block.size(), 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) fail();
+    unread_.append(block.data(), static_cast<std::size_t>(count));
+  }
+  std::string line = unread_.substr(0, end);
+  unread_.erase(0, end + 1);
+  return line;
+}
+
+std::string Companion::ask(const std::string& line) {
+  const std::string text = line + "\n";
+  for (std::size_t sent = 0; sent < text.size();) {
+    const ssize_t count = send(socket_, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail();
+    sent += static_cast<std::size_t>(count);
+  }
+  return read();
 }
 
 }  // namespace ladder

@@ -1,7 +1,11 @@
 // Running other programs.
 #pragma once
 
+#include <sys/types.h>
+
+#include <filesystem>
 #include <string>
+#include <vector>
 
 namespace ladder {
 
@@ -10,5 +14,30 @@ std::string output_of(const std::string& command);
 
 /// `text` as one word of a shell command.
 std::string shell_quoted(const std::string& text);
+
+/// Another program in this process group that answers line by line: on its input, by its output.
+class Companion {
+ public:
+  /// `program` is looked for in PATH; what it says on stderr goes to `log`. Throws MachineError where it does not start.
+  Companion(const std::vector<std::string>& program, const std::filesystem::path& log);
+  Companion(const Companion&) = delete;
+  Companion& operator=(const Companion&) = delete;
+  ~Companion();  ///< ends it
+
+  /// The next line that it prints, without its end. Throws MachineError when it ends instead, with the last thing that it
+  /// said on stderr.
+  std::string read();
+  /// Throws MachineError as read() does.
+  std::string ask(const std::string& line);
+
+ private:
+  [[noreturn]] void fail() const;
+
+  std::string name_;
+  std::filesystem::path log_;
+  pid_t process_ = -1;
+  int socket_ = -1;
+  std::string unread_;
+};
 
 }  // namespace ladder

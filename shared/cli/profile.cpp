@@ -27,8 +27,9 @@ struct ProfileFlags {
 std::string ceilings_text(const Ceilings& ceilings) {
   double fastest = 0.0;
   for (const CopyCeiling& copy : ceilings.copies) fastest = std::max(fastest, copy.bytes_per_second);
-  return fmt::format("copy {:.0f} GB/s in cache, {:.1f} GB/s in memory, arithmetic {:.1f} GFLOP/s",
-                     fastest / 1e9, ceilings.memory() / 1e9, ceilings.flops_per_second / 1e9);
+  return fmt::format("copy {:.0f} GB/s in cache, {:.1f} GB/s in memory, arithmetic {:.1f} GFLOP/s{}",
+                     fastest / 1e9, ceilings.memory() / 1e9, ceilings.flops_per_second / 1e9,
+                     ceilings.data_sheet ? " by the card's data sheet" : "");
 }
 
 void print_head(const ProfileFlags& flags, const Place& place, const Run& run, const std::string& what) {
@@ -93,7 +94,9 @@ void run_profile(const ProfileFlags& flags) {
              fmt::format("steps     {} of {} {}", steps, run.train.batch_size,
                          run.train.batch_size == 1 ? "sequence" : "sequences"));
   const Profile profile = profile_stage(place.stage, run, place.options, static_cast<int>(steps));
-  if (place.stage > 0) fmt::print("ceilings  {}, measured now\n", ceilings_text(profile.ceilings));
+  if (place.stage > 0)
+    fmt::print("ceilings  {}, {}measured now\n", ceilings_text(profile.ceilings),
+               profile.ceilings.data_sheet ? "the copy " : "");
   fmt::print("step      {} undisturbed, {} with a clock around every part\n\n",
              format_seconds(profile.step_seconds), format_seconds(profile.parts_seconds));
   Record record = new_record(
@@ -105,6 +108,8 @@ void run_profile(const ProfileFlags& flags) {
       flags.place.device);
   record.rows = record_rows(profile, place.stage, flags.record);
   fmt::print("{}", text_table(profile_cells(record.rows)));
+  if (const std::string gaps = largest_gaps(profile, 3); !gaps.empty())
+    fmt::print("\nfurthest above their floors, a step: {}\n", gaps);
   keep(flags, record);
 }
 

@@ -1,4 +1,4 @@
-// ladder speedup: the interpreter and every stage on the same work, one run, in turns.
+// ladder speedup: the interpreter, every stage and, for GPT-2, PyTorch on the same work, one run, in turns.
 #include <memory>
 
 #include "shared/base/error.hpp"
@@ -18,7 +18,7 @@ namespace {
 struct SpeedupFlags {
   RunFlags run;
   Device device = Device::automatic;
-  std::string size = "micro", json, name;
+  std::string size = "micro", dtype, json, name;
   std::int64_t documents = 0;
   int rounds = 5;
   double patience = 60.0;
@@ -42,14 +42,18 @@ ChainSettings settings_of(const SpeedupFlags& flags) {
   const std::int64_t own = std::int64_t{settings.train.batch_size} * settings.train.grad_accum;
   settings.batch = own == 1 ? 16 : 0;   // a size that has batches of its own needs no further ones
   settings.threads = own == 1 ? 1 : 0;  // and has work for all cores
-  settings.documents = round_up(flags.documents > 0 ? flags.documents : 32, own == 1 ? 16 : own);
+  settings.pytorch = settings.model.architecture == Architecture::gpt2;
+  // Ten steps where PyTorch races along, which computes ahead of what it is asked for: one alone would slow it down.
+  const std::int64_t usual = settings.pytorch ? 10 * own : 32;
+  settings.documents = round_up(flags.documents > 0 ? flags.documents : usual, own == 1 ? 16 : own);
   settings.device = flags.device;
+  if (!flags.dtype.empty()) settings.only = parse_dtype(flags.dtype);
   return settings;
 }
 
 std::string command_of(const SpeedupFlags& flags) {
-  return fmt::format("./ladder speedup --size {}{}{} --record", flags.size, place_words("", flags.device, 0),
-                     flags.run.words());
+  return fmt::format("./ladder speedup --size {}{}{} --record", flags.size,
+                     place_words(flags.dtype, flags.device, 0), flags.run.words());
 }
 
 void run_speedup(const SpeedupFlags& flags) {
@@ -95,9 +99,11 @@ void add_speedup(CLI::App& app) {
   add_data_flag(app, flags->run.data);
   add_setting_flags(app, flags->run,
                     {"--n-layer", "--n-embd", "--n-head", "--block-size", "--batch-size", "--seed"});
+  add_choice(app, "--dtype", flags->dtype, dtype_names(),
+             "only rungs in this type (default: each rung's own types)");
   add_device(app, flags->device);
   add_number(app, "--documents", flags->documents,
-             "documents in one round, rounded up to whole batches (default 32)");
+             "documents in one round, rounded up to whole batches (default 32; of GPT-2 ten steps)");
   add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 5)");
   add_number(app, "--patience", flags->patience,
              "seconds a round may take on a rung before it is left out (default 60)");

@@ -38,6 +38,8 @@ std::string error_of_limit(double error, double limit) {
 
 std::string percent(double share) { return fmt::format("{:.0f}%", 100.0 * share); }
 
+std::string two_digits(double times) { return fmt::format("{:.2f}", times); }
+
 std::string parity_text(const RecordRow& row) {
   if (std::string reason = text_cell(row, "not_run"); !reason.empty()) return reason;
   if (!row.values.contains("parity_error")) return text_cell(row, "parity_note");
@@ -48,8 +50,10 @@ std::string parity_text(const RecordRow& row) {
 }  // namespace
 
 Cells speedup_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
-  Cells cells = {
-      {"", "per document", "middle half", "× interpreter", "× stage below", "parity of the losses"}};
+  Cells cells = {{"", "per document", "middle half", "× interpreter", "× stage below", "× PyTorch",
+                  "parity of the losses"}};
+  const bool raced = std::any_of(rows.begin(), rows.end(),
+                                 [](const RecordRow& row) { return row.values.contains("times_pytorch"); });
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const RecordRow& row = rows[i];
     const std::string low = cell(row, "q1", format_seconds), high = cell(row, "q3", format_seconds);
@@ -58,8 +62,10 @@ Cells speedup_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
                      low.empty() ? "" : fmt::format("{} to {}", low, high),
                      cell(row, "times_interpreter", format_count),
                      row.values.value("emulated", false) ? "" : cell(row, "times_below", format_count),
-                     parity_text(row)});
+                     cell(row, "times_pytorch", two_digits), parity_text(row)});
   }
+  if (!raced)
+    for (auto& line : cells) line.erase(line.begin() + 5);
   return cells;
 }
 
@@ -112,7 +118,7 @@ Cells tolerance_cells() {
 
 Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
   Cells cells = {{"", "launches", "each", "of the step", "bytes", "asked for", "FLOPs", "of copy",
-                  "of arithmetic", "nearest to"}};
+                  "of arithmetic", "nearest to", "above its floor, a step"}};
   const bool counted = std::any_of(
       rows.begin(), rows.end(), [](const RecordRow& row) { return row.values.contains("bytes_requested"); });
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -121,7 +127,8 @@ Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
                      cell(row, "seconds", format_seconds), cell(row, "share_of_step", percent),
                      cell(row, "bytes", format_count), cell(row, "bytes_requested", format_count),
                      cell(row, "flops", format_count), cell(row, "share_of_copy", percent),
-                     cell(row, "share_of_arithmetic", percent), text_cell(row, "bound")});
+                     cell(row, "share_of_arithmetic", percent), text_cell(row, "bound"),
+                     cell(row, "above_floor", format_seconds)});
   }
   if (!counted)
     for (auto& line : cells)

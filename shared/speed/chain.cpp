@@ -8,6 +8,7 @@
 #include "shared/base/text_table.hpp"
 #include "shared/device/gpu.hpp"
 #include "shared/records/machine.hpp"
+#include "shared/speed/pytorch_rows.hpp"
 
 namespace ladder {
 namespace {
@@ -46,25 +47,27 @@ std::string too_slow(double seconds_per_document, double documents, double patie
   return fmt::format("too slow here: about {} for {:.0f} documents", format_seconds(slice), documents);
 }
 
+/// Why a rung is not even begun; empty where it is.
+std::string left_out(const Entry& entry, const ChainSettings& settings) {
+  if (settings.only && entry.side.dtype != *settings.only)
+    return fmt::format("left out: only {} was asked for", name_of(*settings.only));
+  const bool gpu = find_stage(entry.row.stage).gpu, emulated = gpu && !runs_on_gpu(settings.device);
+  if (gpu && !emulated) return {};
+  const double seconds = entry.row.stage == 0
+                             ? scalar_seconds(*entry.run, 6e-9)
+                             : tensor_seconds(*entry.run, entry.side.dtype, emulated, settings.threads);
+  return too_slow(seconds, static_cast<double>(settings.documents), settings.patience);
+}
+
 void prepare_engine(Entry& entry, const ChainSettings& settings) {
   try {
-    if (entry.row.stage == 0)
-      entry.row.not_run = too_slow(scalar_seconds(*entry.run, 6e-9), static_cast<double>(settings.documents),
-                                   settings.patience);
+    entry.row.not_run = left_out(entry, settings);
     if (!entry.row.not_run.empty()) return;
     entry.engine = entry.side.make(entry.run->model, entry.run->train.batch_size);
     entry.row.emulated = entry.engine->emulated();
     const bool on_gpu = find_stage(entry.row.stage).gpu && !entry.row.emulated;
     entry.row.sources = source_set_of(entry.row.stage, on_gpu);
     if (on_gpu) entry.row.device = gpu_report(settings.device.ordinal).device;
-    if (!on_gpu && entry.row.stage > 0)
-      entry.row.not_run =
-          too_slow(tensor_seconds(*entry.run, entry.side.dtype, entry.row.emulated, settings.threads),
-                   static_cast<double>(settings.documents), settings.patience);
-    if (!entry.row.not_run.empty()) {
-      entry.engine.reset();
-      return;
-    }
     for (std::int64_t s = 0; s < entry.steps(settings.documents); ++s)
       entry.batches.push_back(entry.run->source->step(s, entry.engine->layout()));
   } catch (const MachineError& error) {
@@ -196,6 +199,24 @@ void compare_row(ChainRow& row, const std::vector<ChainRow>& rows) {
   }
 }
 
+/// The last entry that runs, on what it is for and in no other way than its stage does; nullptr for none.
+const Entry* partner_of(const std::vector<Entry>& entries) {
+  const Entry* partner = nullptr;
+  for (const Entry& entry : entries)
+    if (entry.engine != nullptr && !entry.row.emulated && entry.row.variant.empty()) partner = &entry;
+  return partner;
+}
+
+/// The fastest row of PyTorch in the type of this one; nullptr for none.
+const ChainRow* pytorch_of(const std::vector<ChainRow>& rows, const ChainRow& row) {
+  const ChainRow* fastest = nullptr;
+  for (const ChainRow& other : rows)
+    if (other.stage == kPytorchStage && other.dtype == row.dtype && other.device == row.device &&
+        !other.time.empty() && (fastest == nullptr || other.time.median() < fastest->time.median()))
+      fastest = &other;
+  return fastest;
+}
+
 }  // namespace
 
 void keep_proven_times(std::vector<ChainRow>& rows) {
@@ -236,7 +257,13 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector
     contestants.push_back(contestant_of(entry, settings));
     racing.push_back(i);
   }
-  const auto timings = race(contestants, {settings.rounds, 1, 0.02, progress});
+  std::optional<PytorchRows> pytorch;
+  if (const Entry* partner = settings.pytorch ? partner_of(entries) : nullptr) {
+    if (progress) progress("PyTorch, compiling and proving it");
+    pytorch.emplace(settings, run, partner->row, partner->side);
+    for (Contestant& contestant : pytorch->contestants()) contestants.push_back(std::move(contestant));
+  }
+  auto timings = race(contestants, {settings.rounds, 1, 0.02, progress});
   for (std::size_t i = 0; i < racing.size(); ++i) {
     Entry& entry = entries[racing[i]];
     entry.row.time = timings[i];
@@ -249,6 +276,11 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector
   for (Entry& entry : entries) rows.push_back(std::move(entry.row));
   for (ChainRow& row : rows) compare_row(row, rows);
   keep_proven_times(rows);
+  if (pytorch) {
+    timings.erase(timings.begin(), timings.begin() + static_cast<std::ptrdiff_t>(racing.size()));
+    for (ChainRow& row : pytorch->rows(timings)) rows.push_back(std::move(row));
+    prove_by_pytorch(rows);
+  }
   return rows;
 }
 
@@ -279,10 +311,11 @@ std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashe
   std::vector<RecordRow> records;
   for (const ChainRow& row : rows) {
     if (!row.shown) continue;
-    RecordRow record{row.name, row.sources, hashes ? source_hash(row.sources) : "", {}};
+    const bool hashed = hashes && !row.sources.empty();  // PyTorch's depend on none that is timed
+    RecordRow record{row.name, row.sources, hashed ? source_hash(row.sources) : "", {}};
     record.values = {{"emulated", row.emulated}, {"not_run", row.not_run}, {"proven", row.proven},
                      {"stage", row.stage},       {"variant", row.variant}, {"parameters", row.parameters}};
-    if (row.stage >= 0) record.values["dtype"] = name_of(row.dtype);
+    if (row.stage != kInterpreterStage) record.values["dtype"] = name_of(row.dtype);
     if (!row.device.empty()) record.values["device"] = row.device;
     if (row.parity.want_size > 0) {
       record.values["compared_with"] = row.compared_with;
@@ -302,6 +335,8 @@ std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashe
         if (!other.time.empty() && &other != &row) record.values[key] = ratios(other.time, row.time).median();
       };
       if (rows.front().stage < 0) add_ratio("times_interpreter", rows.front());
+      if (const ChainRow* pytorch = row.stage >= 0 ? pytorch_of(rows, row) : nullptr)
+        add_ratio("times_pytorch", *pytorch);
       if (row.ladder_below >= 0) add_ratio("times_below", rows[static_cast<std::size_t>(row.ladder_below)]);
     }
     records.push_back(std::move(record));

@@ -17,6 +17,9 @@
 
 namespace ladder {
 
+/// ChainRow::stage of what is no stage.
+inline constexpr int kInterpreterStage = -1, kPytorchStage = -2;
+
 struct ChainSettings {
   GptConfig model;
   TrainConfig train;  ///< batch_size: of the rows without a batch size of their own
@@ -28,12 +31,15 @@ struct ChainSettings {
   double patience = 60.0;      ///< seconds: a rung whose slice is expected to take longer is not run
   Device device = Device::automatic;
   int threads = 1;  ///< of every rung on a CPU; 0: all cores
+  /// Rows of PyTorch beside the last of the rungs that runs as it is, on the device that it is for (pytorch_rows.hpp).
+  bool pytorch = false;
+  std::optional<Dtype> only = {};  ///< rungs of other types are left out
 };
 
 struct ChainRow {
   std::string name;     ///< "interpreter", "stage 1 fp32", "stage 1 fp32, batch 16, 2 threads"
   std::string sources;  ///< which files its time depends on; see source_hash() in records.hpp
-  int stage = -1;       ///< -1: the interpreter
+  int stage = kInterpreterStage;
   Dtype dtype = Dtype::fp64;
   std::string
       variant;  ///< how it differs from the stage as it is: "fused step", "batch 16, 2 threads"; empty: not at all
@@ -76,7 +82,8 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector
 void keep_proven_times(std::vector<ChainRow>& rows);
 
 /// The rows to show, as a record keeps them and tables print them: "seconds" (median), "q1", "q3", "min", "rounds",
-/// "times_interpreter", "times_below" (only of rows that have a time), "parity_error", "parity_limit", "compared_with",
+/// "times_interpreter", "times_below", "times_pytorch" (of its fastest row in the same
+/// type; all three only of rows that have a time), "parity_error", "parity_limit", "compared_with",
 /// "proven", "emulated", "not_run", and what the row is about: "stage", "variant", "parameters", as in ChainRow, and
 /// "dtype", which the interpreter lacks. `hashes` false leaves the source hashes out (no source folder needed).
 std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashes);

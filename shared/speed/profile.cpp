@@ -6,10 +6,12 @@
 #include <cstring>
 
 #include "shared/base/error.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/device/ceilings.hpp"
 #include "shared/device/worker_pool.hpp"
 #include "shared/model/ops_decorators.hpp"
 #include "shared/records/machine.hpp"
+#include "shared/speed/model_flops.hpp"
 #include "shared/speed/race.hpp"
 #include "shared/train/ops_engine.hpp"
 
@@ -131,12 +133,30 @@ std::string bound_of(double copy_share, double arithmetic_share, double seconds)
   return copy_share > arithmetic_share ? "copy" : "arithmetic";
 }
 
+std::string largest_gaps(const Profile& profile, std::size_t count) {
+  std::vector<ProfileRow> rows;
+  for (const ProfileRow& row : profile.rows)
+    if (row.bytes > 0.0) rows.push_back(row);
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const ProfileRow& a, const ProfileRow& b) { return a.above_floor > b.above_floor; });
+  if (rows.size() > count) rows.resize(count);
+  std::string text;
+  for (const ProfileRow& row : rows)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", row.name, format_seconds(row.above_floor));
+  return text;
+}
+
 Ceilings measure_ceilings(int stage, const EngineOptions& options) {
   const auto ops = make_ops(stage, options);
   const bool on_cpu = !find_stage(stage).gpu || ops->emulated();
   if (!on_cpu) {
     const GpuCeilings gpu = measure_gpu_ceilings(options.dtype, options.device.ordinal);
-    return {{{2.0 * (std::size_t{1} << 30), gpu.bytes_per_second}}, gpu.flops_per_second};
+    const bool tensor_cores = options.dtype != Dtype::fp64 && options.dtype != Dtype::fp32;
+    const std::optional<double> peak =
+        tensor_cores ? peak_flops(this_machine(options.device).gpu, options.dtype) : std::nullopt;
+    return {{{2.0 * (std::size_t{1} << 30), gpu.bytes_per_second}},
+            peak.value_or(gpu.flops_per_second),
+            peak.has_value()};
   }
   const Dtype dtype = options.dtype == Dtype::fp64 ? Dtype::fp64 : Dtype::fp32;
   const auto eigen = make_ops(1, {dtype, 1, Device::automatic, options.threads});
@@ -177,7 +197,8 @@ Profile profile_stage(int stage, const Run& run, const EngineOptions& options, i
     profile.rows.push_back({part.name, calls / steps, part.median_seconds,
                             part.total_seconds / steps / profile.parts_seconds, bytes, flops, copy,
                             arithmetic, bound_of(copy, arithmetic, part.median_seconds),
-                            part.bytes_requested / calls});
+                            part.bytes_requested / calls,
+                            part.total_seconds / steps * (1.0 - std::min(1.0, std::max(copy, arithmetic)))});
   }
   return profile;
 }
@@ -198,6 +219,7 @@ std::vector<RecordRow> record_rows(const Profile& profile, int stage, bool hashe
       record.values["share_of_copy"] = row.copy_share;
       record.values["share_of_arithmetic"] = row.arithmetic_share;
       record.values["bound"] = row.bound;
+      record.values["above_floor"] = row.above_floor;
       if (row.bytes_requested > 0.0) record.values["bytes_requested"] = row.bytes_requested;
     }
     rows.push_back(std::move(record));

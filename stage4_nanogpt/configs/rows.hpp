@@ -30,10 +30,16 @@ inline constexpr std::array kLayerNorms = {
 inline constexpr int kLayerNormRows = 8, kLayerNormChannels = 128, kLayerNormOccupancy = 4;
 inline constexpr int kDropoutRows = 8, kDropoutChannels = 128;
 
-/// Sums over rows: the tile that a block walks down with, and blocks of a multiprocessor. kSumParts: partial sums of a
-/// column that the second kernel takes at once.
-inline constexpr int kSumRows = 32, kSumColumns = 64, kSumOccupancy = 4;
-inline constexpr int kSumParts = 32;
+/// Sums over rows: the tile that a block walks down with; the other fields as in NormTiles.
+struct SumTiles {
+  int rows, columns, warps, occupancy;
+  bool bulk_load;
+};
+inline constexpr SumTiles kSums{32, 64, 4, 4, false};
+/// Where every row begins at a multiple of 16 bytes, but in fp64 (column_sums-0021, -0043, -0065).
+inline constexpr SumTiles kBulkSums{64, 128, 4, 2, true};
+/// Partial sums x columns that the second kernel takes at once.
+inline constexpr int kTotalParts = 16, kTotalColumns = 32;
 
 /// The embedding's gradient: a block owns this many rows, in the order of their tokens, and channels of them. Wide types
 /// multiply without tensor cores or with slow ones.
