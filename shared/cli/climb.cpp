@@ -9,6 +9,8 @@
 #include "shared/base/files.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/text_table.hpp"
+#include "shared/checklist/checklist.hpp"
+#include "shared/cli/checklist.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
@@ -26,7 +28,7 @@ struct ClimbFlags {
   Device device = Device::automatic;
   std::int64_t interpreter_steps = 30;
   int rounds = 5;
-  bool record = false;
+  bool record = false, checklist = false;
 };
 
 /// Steps of GPT-2's section, which shows that both texts agree; a run of its own trains it at length.
@@ -325,10 +327,17 @@ void run_climb(const ClimbFlags& flags) {
   report.rows = record_rows(chain, false);
   report.speedup = speedup_cells(report.rows);
   print_tables(report, climbs, race_steps(flags, settings.front().train.steps));
+  if (flags.checklist) {
+    report.checklist = default_checklist(flags.device, status);
+    status.show("");
+    fmt::print("\nChecklist\n{}", text_of(*report.checklist));
+    report.passed = report.passed && report.checklist->passed();
+  }
   if (!flags.json.empty()) write_file(flags.json, json_of(report, climbs, parity).dump(1) + "\n");
   write_file(flags.report, html_of(report));
   fmt::print("\nreport    {}\n", flags.report);
   if (flags.record && report.passed) record_curves(climbs.front().climbers, climbs.front().run, flags);
+  if (report.checklist && !report.checklist->passed()) throw CheckError("a step of the checklist failed");
   if (!report.passed) throw CheckError("a stage differs from the one below it: the parity table names it");
 }
 
@@ -343,6 +352,8 @@ void add_climb(CLI::App& app) {
   add_number(app, "--rounds", flags->rounds, "rounds of the race (default 5)");
   add_text(app, "--report", flags->report, "the HTML report (default ladder-report.html)").type("FILE");
   add_text(app, "--json", flags->json, "write tables, losses and samples as JSON").type("FILE");
+  add_switch(app, "--checklist", flags->checklist,
+             "go through ladder checklist as well: a section of the report");
   add_switch(app, "--record", flags->record, "keep the losses for the picture of the README");
   set_action(app, [flags] { run_climb(*flags); });
 }

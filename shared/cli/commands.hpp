@@ -18,6 +18,7 @@ void add_logits(CLI::App& app);
 void add_probe(CLI::App& app);
 void add_parity(CLI::App& app);
 void add_compare(CLI::App& app);
+void add_checklist(CLI::App& app);
 void add_speedup(CLI::App& app);
 void add_profile(CLI::App& app);
 void add_crossover(CLI::App& app);

@@ -15,6 +15,7 @@
 #include "shared/cli/progress.hpp"
 #include "shared/cli/run_log.hpp"
 #include "shared/cli/settings.hpp"
+#include "shared/cli/train_record.hpp"
 #include "shared/cli/train_session.hpp"
 #include "shared/model/config_json.hpp"
 #include "shared/records/machine.hpp"
@@ -290,6 +291,7 @@ void run_train(const TrainFlags& flags) {
       sample_texts(*session.engine, tokenizer, session.samples, session.sampling, session.run.random);
   print_summary(session, result);
   write_reports(session, flags, result);
+  if (flags.record) record_run(session, flags, result, share_of_tokens(session));
 }
 
 /// --variant NAME, and --NAME for each of the stages' variants.
@@ -325,6 +327,8 @@ void add_train(CLI::App& app) {
   add_number(app, "--checkpoint-every", flags->checkpoint_every,
              "steps between checkpoints (default: a tenth of the run)");
   add_switch(app, "--resume", flags->resume, "continue the run in --checkpoint DIR, bit for bit");
+  add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
+  add_text(app, "--name", flags->name, "of the record (default run)").type("NAME");
   add_variant_flags(app, *flags);
   set_footer(
       app,

@@ -25,7 +25,8 @@ struct TrainFlags {
   std::optional<std::int64_t> checkpoint_every;
   std::string variant;
   std::map<std::string, bool> variant_switches;  ///< the same by the variants' own names
-  bool resume = false;
+  bool resume = false, record = false;
+  std::string name = "run";  ///< of the record
 };
 
 /// A run: first as it is configured, and with an engine ready for its first step.

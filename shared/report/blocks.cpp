@@ -9,6 +9,7 @@
 #include "shared/report/evidence.hpp"
 #include "shared/report/front_page.hpp"
 #include "shared/report/pytorch_table.hpp"
+#include "shared/report/run_picture.hpp"
 #include "shared/report/tables.hpp"
 #include "shared/spak/item_table.hpp"
 #include "shared/spak/ladder_tables.hpp"
@@ -66,8 +67,9 @@ struct TableKind {
 };
 
 constexpr TableKind kTableKinds[] = {
-    {"speedup-", "", speedup_cells}, {"parity", "", parity_cells},  {"pytorch-parity", "", pytorch_cells},
-    {"profile-", "", profile_cells}, {"decode-", "", decode_cells}, {"", "-resources", resource_cells}};
+    {"speedup-", "", speedup_cells}, {"parity", "", parity_cells},      {"pytorch-parity", "", pytorch_cells},
+    {"profile-", "", profile_cells}, {"decode-", "", decode_cells},     {"checklist-", "", checklist_cells},
+    {"run-", "", run_cells},         {"", "-resources", resource_cells}};
 
 /// nullptr where a record of that name is no table.
 const TableKind* table_kind_of(std::string_view name) {
@@ -231,7 +233,22 @@ std::string render_if_run(const Asked& asked) {
   return table_of(*kind, there, {}, asked.folder) + absent;
 }
 
-constexpr std::string_view kPictureBlock = "picture";
+/// The first text of a training run.
+std::string render_sample(const Asked& asked) {
+  const Record& record = *asked.records[0];
+  for (const RecordRow& row : record.rows)
+    if (const Json* samples = row.values.find("samples"); samples != nullptr && !samples->empty())
+      return "```\n" + (*samples)[0].get<std::string>() + "\n```\n";
+  throw InputError(fmt::format("record '{}' has no samples", record.name));
+}
+
+constexpr std::string_view kPictureBlock = "picture", kCurvesBlock = "curves ";
+
+std::string render_curves(const Asked& asked) {
+  require(asked.arguments.size() == 1 && asked.arguments[0].ends_with(".svg"),
+          "block '{}': name the picture behind a colon", asked.block);
+  return fmt::format("![Losses: {}]({})\n", asked.records[0]->work, asked.arguments[0]);
+}
 
 /// The first that fits counts; the last fits every block.
 constexpr BlockKind kBlockKinds[] = {
@@ -255,6 +272,8 @@ constexpr BlockKind kBlockKinds[] = {
      [](const Asked& a) {
        return output_block(*a.records[0], excerpt_of(*a.records[0], a.arguments), a.folder);
      }},
+    {kCurvesBlock, false, one_record, render_curves},
+    {"sample ", false, one_record, render_sample},
     {"times ", false, labelled_records,
      [](const Asked& a) { return render_times(a.arguments, a.records, a.folder); }},
     {"", false, all_records, render_records}};
@@ -346,6 +365,15 @@ void renew_picture(const Records& records, const fs::path& folder, bool write, T
         front_picture({found[0], found[1], found[2]}, folder), write, report);
 }
 
+/// The picture of a block "curves RECORD: FILE" of a page, beside the page.
+void renew_curves(const std::string& block, const fs::path& page, const Records& records,
+                  const fs::path& folder, bool write, TablesReport& report) {
+  const Words words = one_record(block);
+  const fs::path path = page.parent_path() / words.arguments.at(0);
+  renew(path, folder, fs::exists(path) ? read_file(path) : "",
+        run_picture(*records_of(words, records, folder)[0]), write, report);
+}
+
 }  // namespace
 
 TablesReport update_tables(const fs::path& folder, bool write) {
@@ -362,7 +390,9 @@ TablesReport update_tables(const fs::path& folder, bool write) {
       }
       pictured = pictured || block == kPictureBlock;
       try {
-        return render_block(block, records, folder);
+        const std::string rendered = render_block(block, records, folder);
+        if (block.starts_with(kCurvesBlock)) renew_curves(block, path, records, folder, write, report);
+        return rendered;
       } catch (const JsonError& error) {
         throw InputError(fmt::format("the record or items of block '{}': {}", block, error.what()));
       }

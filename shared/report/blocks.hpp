@@ -3,13 +3,15 @@
 //
 // BLOCK is one of
 //   RECORD                                 the table of a record ("speedup-*", "parity*", "pytorch-parity*",
-//                                          "profile-*", "decode-*", "*-resources"), or the lines that it holds, as
-//                                          output of its command
+//                                          "profile-*", "decode-*", "checklist-*", "run-*", "*-resources"), or the lines
+//                                          that it holds, as output of its command
 //   RECORD RECORD ...                      one table with the rows of all
 //   if run RECORD RECORD ...               the same of those that are there: that one was not run is said, and no
 //                                          fault; for what needs more than this program
 //   rows RECORD: START | START ...         the table of a record, rows whose names begin so
 //   excerpt RECORD: START | START ...      of a record's lines, in order the next one that begins so
+//   curves RECORD: FILE                    the picture of a training run ("run-*"), drawn into FILE beside the page
+//   sample RECORD                          the first text that a training run's model wrote
 //   times WORDS: RECORD | WORDS: RECORD    what each stage took on a GPU in one record beside the others
 //   ladder, picture, first-build-time      for the first page: see front_page.hpp
 //   tolerances                             the table of limits

@@ -122,24 +122,6 @@ std::vector<Bar> bars_of(const Record& record) {
   return bars;
 }
 
-constexpr const char* kStyle = R"css(<style>
-svg { --text: #1d2327; --soft: #5c6670; --rule: #d9dcd6; --back: #fbfbf9; --series-0: #9fc9dc; --series-1: #f0b67f;
-  --series-2: #5fb58a; --series-3: #ad1a72; --series-4: #2a2a5e; --series-5: #7a6a00 }
-@media (prefers-color-scheme: dark) {
-  svg { --text: #e6e8ea; --soft: #9aa4ad; --rule: #30363c; --back: #14171a; --series-0: #2f6f8c; --series-1: #b0713a;
-    --series-2: #4fae80; --series-3: #ff7ac0; --series-4: #f2f0ff; --series-5: #e0cc5a } }
-.page { fill: var(--back) }
-text { font: 12px system-ui, sans-serif; fill: var(--text) }
-.title { font-size: 14px; font-weight: 600 } .tick { fill: var(--soft); font-size: 11px }
-.grid { stroke: var(--rule) } .line { fill: none; stroke-width: 2; stroke-linejoin: round }
-</style>
-)css";
-
-/// A drawing of svg_plot put into a larger one.
-std::string placed(const std::string& svg, double top, double height) {
-  return fmt::format("<svg x='12' y='{}' width='760' height='{}'{}", top, height, svg.substr(4));
-}
-
 double bars_height(std::size_t count) { return 40 + 30 * static_cast<double>(count); }
 
 /// The curve of the lowest stage is the widest stroke and each further one a narrower stroke on
@@ -198,11 +180,7 @@ std::string front_picture(const FrontRecords& records, const std::filesystem::pa
   bool stale = false;
   for (const Record* record : {records.cpu, records.gpu, records.curves})
     stale = stale || any_stale(*record, folder);
-  std::string svg = fmt::format(
-      "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 784 {0:.0f}' width='784' role='img' "
-      "aria-label='Loss curves and speed of every stage'>\n{1}<rect class='page' width='784' "
-      "height='{0:.0f}'/>\n",
-      height, kStyle);
+  std::string svg;
   svg += placed(curves_of(*records.curves), first, 320);
   svg += placed(bar_chart(cpu, fmt::format("Time per document on a CPU, {} (logarithmic)",
                                            parameters_of(*records.cpu))),
@@ -211,7 +189,7 @@ std::string front_picture(const FrontRecords& records, const std::filesystem::pa
                                            short_gpu(*records.gpu), parameters_of(*records.gpu),
                                            stale ? "; a part is stale" : "")),
                 third, bars_height(gpu.size()));
-  return svg + "</svg>\n";
+  return standalone_svg(svg, height, "Loss curves and speed of every stage");
 }
 
 std::string render_picture(const FrontRecords& records) {

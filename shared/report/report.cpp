@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "shared/base/markup.hpp"
@@ -30,6 +31,7 @@ th { color: var(--soft); font-weight: 600; } th:first-child, td:first-child { te
 svg { display: block; width: 100%; height: auto; } svg text { font-family: inherit; fill: var(--text); font-size: 12px; }
 svg .title { font-size: 14px; font-weight: 600; } svg .tick { fill: var(--soft); font-size: 11px; }
 .grid { stroke: var(--rule); stroke-width: 1; } .line { fill: none; stroke-width: 2; stroke-linejoin: round; } .faint { stroke-width: 1; opacity: .35; }
+.texts td { text-align: left; vertical-align: top; } pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; }
 .names { columns: 10rem; margin: 0; padding: 0; list-style: none; }
 )css";
 
@@ -104,6 +106,41 @@ std::string samples(const ReportModel& model) {
   return html + "</ul></div>\n";
 }
 
+std::string sample_pairs(const ReportChecklist& checklist) {
+  if (checklist.samples.empty()) return {};
+  std::string html =
+      fmt::format("<h3>Samples</h3>\n<div class='card'><table><tr><th>{}</th><th>{}</th></tr>\n",
+                  html_escaped(checklist.left), html_escaped(checklist.right));
+  for (const SamplePair& pair : checklist.samples)
+    html += fmt::format("<tr class='texts'><td><pre>{}</pre></td><td><pre>{}</pre></td></tr>\n",
+                        html_escaped(pair.left), html_escaped(pair.right));
+  return html + "</table></div>\n";
+}
+
+std::string training_plot(const ReportChecklist& checklist) {
+  std::vector<PlotLine> lines;
+  const int window = 25;
+  for (std::size_t i = 0; i < checklist.runs.size(); ++i)
+    lines.push_back({checklist.runs[i].name, smoothed(checklist.runs[i].loss, window), static_cast<int>(i),
+                     false, i > 0});
+  if (lines.empty()) return {};
+  return card(line_plot(lines, {fmt::format("Training loss of both sides, mean over {} steps", window),
+                                "step", "cross-entropy (nats)", false, 0.0}));
+}
+
+/// The five steps, what each measured, and both trainings.
+std::string section(const ReportChecklist& checklist) {
+  std::string html = "<h2>Checklist</h2>\n<p>" + html_escaped(checklist.work) + "</p>\n";
+  for (const ChecklistStep& step : checklist.steps) {
+    const bool failed = step.outcome == ChecklistStep::Outcome::failed;
+    html += fmt::format("<h3>{} {} <span class='{}'>{}</span></h3>\n<p class='soft'>{}</p>\n", step.number,
+                        html_escaped(step.title), failed ? "bad" : "good", name_of(step.outcome),
+                        html_escaped(step.summary));
+    if (step.figures.size() > 1) html += html_table(step.figures);
+  }
+  return html + training_plot(checklist) + sample_pairs(checklist);
+}
+
 /// What the stages made of one model: curves, parity, samples.
 std::string section(const ReportModel& model) {
   return "<h2>" + html_escaped(model.name) + "</h2>\n<p>" + html_escaped(model.work) + "</p>\n" +
@@ -114,7 +151,39 @@ std::string section(const ReportModel& model) {
          html_table(model.parity) + samples(model);
 }
 
+std::string headline(const Report& report) {
+  if (report.models.empty())
+    return report.passed ? "<span class='good'>No step of the checklist failed.</span>"
+                         : "<span class='bad'>A step of the checklist failed.</span>";
+  return report.passed
+             ? "<span class='good'>Every stage agrees with the one below it.</span>"
+             : "<span class='bad'>A stage differs from the one below it: see the parity table.</span>";
+}
+
+std::string speed_section(const Report& report) {
+  return "<h2>Speed of the first model</h2>\n"
+         "<p class='soft'>The same steps on the same data, taken in turns; medians. A time is printed only "
+         "where the parity of that run passed.</p>\n" +
+         html_table(report.speedup) + bars(report);
+}
+
 }  // namespace
+
+std::string_view name_of(ChecklistStep::Outcome outcome) {
+  switch (outcome) {
+    case ChecklistStep::Outcome::passed:
+      return "passed";
+    case ChecklistStep::Outcome::failed:
+      return "FAILED";
+    default:
+      return "not run";
+  }
+}
+
+bool ReportChecklist::passed() const {
+  return std::ranges::none_of(
+      steps, [](const ChecklistStep& step) { return step.outcome == ChecklistStep::Outcome::failed; });
+}
 
 std::string html_of(const Report& report) {
   std::string html =
@@ -122,19 +191,12 @@ std::string html_of(const Report& report) {
       "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
       "<meta name='color-scheme' content='light dark'>\n<title>ladder climb</title>\n<style>";
   html += std::string(kStyle) + "</style></head>\n<body><main>\n<h1>One GPT, climbed stage by stage</h1>\n";
-  html += "<p>";
-  html += report.passed
-              ? "<span class='good'>Every stage agrees with the one below it.</span>"
-              : "<span class='bad'>A stage differs from the one below it: see the parity table.</span>";
+  html += "<p>" + headline(report);
   html += "</p>\n<p class='soft'>" + html_escaped(describe(report.machine)) + "<br>" +
           html_escaped(describe(report.build)) + "<br>" + html_escaped(report.date) + "</p>\n";
   for (const ReportModel& model : report.models) html += section(model);
-  html += "<h2>Speed of the first model</h2>\n";
-  html +=
-      "<p class='soft'>The same steps on the same data, taken in turns; medians. A time is printed only "
-      "where the "
-      "parity of that run passed.</p>\n" +
-      html_table(report.speedup) + bars(report);
+  if (report.checklist) html += section(*report.checklist);
+  if (!report.models.empty()) html += speed_section(report);
   if (!report.notes.empty()) {
     html += "<h2>Notes</h2>\n";
     for (const std::string& note : report.notes) html += "<p>" + html_escaped(note) + "</p>\n";

@@ -1,11 +1,14 @@
 // The HTML report of `ladder climb`: one file without external resources, readable in light and dark.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "shared/base/text_table.hpp"
 #include "shared/records/machine.hpp"
+#include "shared/report/run_picture.hpp"
 #include "shared/report/tables.hpp"
 
 namespace ladder {
@@ -28,6 +31,33 @@ struct ReportModel {
   std::vector<ReportCurve> curves;
 };
 
+/// One of the steps by which somebody checks a stage (shared/checklist).
+struct ChecklistStep {
+  int number = 0;
+  std::string title;
+  enum class Outcome { passed, failed, not_run } outcome = Outcome::not_run;
+  std::string summary;  ///< what came out, or why it was not run, in a sentence
+  Cells figures;        ///< the first line is the heading
+  double seconds = 0.0;
+};
+
+/// The same prompt continued by two models.
+struct SamplePair {
+  std::string left, right;
+};
+
+struct ReportChecklist {
+  std::string work;  ///< stage, model, run and data, in a sentence
+  std::vector<ChecklistStep> steps;
+  std::string left, right;       ///< the names of the two sides; right is empty where there is one only
+  std::vector<TrainedRun> runs;  ///< of both sides
+  std::vector<SamplePair> samples;
+
+  bool passed() const;  ///< no step failed
+};
+
+std::string_view name_of(ChecklistStep::Outcome outcome);
+
 struct Report {
   std::string date;
   Machine machine;
@@ -37,6 +67,7 @@ struct Report {
   Cells speedup;                ///< of the first model
   std::vector<RecordRow> rows;  ///< of the speedup, for the bars
   std::vector<std::string> notes;
+  std::optional<ReportChecklist> checklist = {};
 };
 
 std::string html_of(const Report& report);

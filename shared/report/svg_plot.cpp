@@ -9,6 +9,20 @@
 namespace ladder {
 namespace {
 
+/// Of a picture that stands alone.
+constexpr const char* kStyle = R"css(<style>
+svg { --text: #1d2327; --soft: #5c6670; --rule: #d9dcd6; --back: #fbfbf9; --series-0: #9fc9dc; --series-1: #f0b67f;
+  --series-2: #5fb58a; --series-3: #ad1a72; --series-4: #2a2a5e; --series-5: #7a6a00 }
+@media (prefers-color-scheme: dark) {
+  svg { --text: #e6e8ea; --soft: #9aa4ad; --rule: #30363c; --back: #14171a; --series-0: #2f6f8c; --series-1: #b0713a;
+    --series-2: #4fae80; --series-3: #ff7ac0; --series-4: #f2f0ff; --series-5: #e0cc5a } }
+.page { fill: var(--back) }
+text { font: 12px system-ui, sans-serif; fill: var(--text) }
+.title { font-size: 14px; font-weight: 600 } .tick { fill: var(--soft); font-size: 11px }
+.grid { stroke: var(--rule) } .line { fill: none; stroke-width: 2; stroke-linejoin: round }
+</style>
+)css";
+
 constexpr double kWidth = 760, kHeight = 320, kLeft = 66, kRight = 16, kTop = 34, kBottom = 44;
 
 /// Maps values to the drawing; `log` axes take logarithms first.
@@ -166,6 +180,17 @@ std::string bar_chart(const std::vector<Bar>& bars, const std::string& title) {
                        top + 15, html_escaped(bars[i].label));
   }
   return svg + "</svg>\n";
+}
+
+std::string placed(const std::string& svg, double top, double height) {
+  return fmt::format("<svg x='12' y='{}' width='760' height='{}'{}", top, height, svg.substr(4));
+}
+
+std::string standalone_svg(const std::string& drawings, double height, const std::string& label) {
+  return fmt::format(
+      "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 784 {0:.0f}' width='784' role='img' "
+      "aria-label='{1}'>\n{2}<rect class='page' width='784' height='{0:.0f}'/>\n{3}</svg>\n",
+      height, html_escaped(label), kStyle, drawings);
 }
 
 }  // namespace ladder

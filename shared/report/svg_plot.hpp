@@ -34,6 +34,12 @@ struct Bar {
 /// Horizontal bars on a logarithmic scale that starts a decade below the smallest.
 std::string bar_chart(const std::vector<Bar>& bars, const std::string& title);
 
+/// A drawing of the two above put into a larger one, `top` units down.
+std::string placed(const std::string& svg, double top, double height);
+
+/// A picture of 784 units' width that stands alone, readable in light and dark; `label` says what it shows.
+std::string standalone_svg(const std::string& drawings, double height, const std::string& label);
+
 /// Mean over a centred window, shortened at both ends: what makes a loss curve of single documents readable.
 std::vector<double> smoothed(const std::vector<double>& values, int window);
 

@@ -136,6 +136,14 @@ Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>&
   return cells;
 }
 
+Cells checklist_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
+  Cells cells = {{"", "outcome", "time", "what came out"}};
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    cells.push_back({with_mark(rows[i], i, stale), text_cell(rows[i], "outcome"),
+                     cell(rows[i], "seconds", format_seconds), text_cell(rows[i], "summary")});
+  return cells;
+}
+
 Cells decode_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale) {
   Cells cells = {{"", "rows", "time", "× the next token"}};
   for (std::size_t i = 0; i < rows.size(); ++i)

@@ -22,6 +22,8 @@ Cells parity_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& 
 Cells tolerance_cells();
 /// The table of a record of `ladder profile`.
 Cells profile_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
+/// The table of a record of `ladder checklist`.
+Cells checklist_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
 /// What generating text costs, and each time as a multiple of the next token's.
 Cells decode_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& stale = {});
 /// The table of a record of tile_resources: a line a kernel, a column an architecture. Kernels in bf16 where there are

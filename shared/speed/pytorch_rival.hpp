@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "shared/base/process.hpp"
@@ -12,9 +11,6 @@
 #include "shared/train/run.hpp"
 
 namespace ladder {
-
-/// The texts of pytorch_baseline.py and of the files that it imports, compiled into the program.
-extern const std::string_view pytorch_baseline_script, pytorch_gpt2_script, training_recipe_script;
 
 class PytorchRival {
  public:

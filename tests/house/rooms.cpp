@@ -95,9 +95,10 @@ std::vector<std::string> rooms_in(const Files& files) {
 }  // namespace
 
 const std::vector<std::string>& rooms() {
-  static const std::vector<std::string> floors = {
-      "base",  "model",   "check",    "data", "device",  "simt",   "tile",   "tile/pictures", "train",
-      kStages, "records", "baseline", "spak", kRegistry, "report", "parity", "speed",         "cli"};
+  static const std::vector<std::string> floors = {"base",    "model",    "check",         "data",    "device",
+                                                  "simt",    "tile",     "tile/pictures", "train",   kStages,
+                                                  "records", "baseline", "spak",          kRegistry, "report",
+                                                  "parity",  "speed",    "checklist",     "cli"};
   return floors;
 }
 

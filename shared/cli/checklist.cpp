@@ -1,0 +1,170 @@
+// ladder checklist: the five steps by which somebody checks a stage that trains GPT-2.
+#include "shared/checklist/checklist.hpp"
+
+#include <memory>
+
+#include "shared/base/error.hpp"
+#include "shared/base/files.hpp"
+#include "shared/cli/checklist.hpp"
+#include "shared/cli/commands.hpp"
+#include "shared/cli/options.hpp"
+#include "shared/cli/settings.hpp"
+#include "shared/cli/status.hpp"
+#include "shared/data/token_files.hpp"
+
+namespace ladder::cli {
+namespace {
+
+struct ChecklistFlags {
+  PlaceFlags place;
+  RunFlags run;
+  std::string json, report, name;
+  std::int64_t parity_steps = 0;
+  int samples = 2;
+  bool record = false, without_pytorch = false;
+};
+
+/// Of `tiny`, whose preset is only for parity: long enough for a loss that says something.
+constexpr std::int64_t kTinySteps = 1000;
+
+/// In full on a GPU, where every type of the stage has a checked kernel; small where kernels are emulated.
+ChecklistSettings settings_of(const ChecklistFlags& flags) {
+  PlaceFlags place = flags.place;
+  if (!place.stage) place.stage = 4;
+  const bool on_gpu = find_stage(*place.stage).gpu && runs_on_gpu(place.device);
+  if (place.dtype.empty() && on_gpu) place.dtype = name_of(Dtype::bf16);
+  const Place resolved = resolve_place(place);
+  RunFlags run = flags.run;
+  if (run.preset.empty()) run.preset = on_gpu ? "shakespeare_char" : "tiny";
+  RunSettings chosen = resolve_run(run);
+  if (run.preset == "tiny" && !run.train.flags.contains("--steps")) chosen.train.steps = kTinySteps;
+  ChecklistSettings settings;
+  settings.stage = resolved.stage;
+  settings.dtype = resolved.options.dtype;
+  settings.device = resolved.options.device;
+  settings.threads = resolved.options.threads;
+  settings.types = on_gpu ? find_stage(resolved.stage).dtypes : std::vector{Dtype::fp32};
+  if (std::ranges::find(settings.types, settings.dtype) == settings.types.end())
+    settings.types.push_back(settings.dtype);
+  settings.model = chosen.model;
+  settings.train = chosen.train;
+  settings.data = chosen.data;
+  settings.parity_steps = flags.parity_steps > 0 ? flags.parity_steps : on_gpu ? 100 : 30;
+  settings.samples = flags.samples;
+  settings.pytorch = !flags.without_pytorch;
+  return settings;
+}
+
+ReportChecklist checklist_of(const ChecklistSettings& settings, Status& status) {
+  ReportChecklist checklist = run_checklist(settings, [&](const std::string& text) { status.show(text); });
+  EngineOptions options;
+  options.dtype = settings.dtype;
+  const Run data = prepare_data(settings.model, settings.train, settings.data);
+  checklist.work =
+      fmt::format("stage {}; {}; {}; {}", describe(Place{settings.stage, options}), describe(data.model),
+                  describe(data.train), source_name(without_folder(settings.data)));
+  return checklist;
+}
+
+std::string command_of(const ChecklistFlags& flags) {
+  std::string command = "./ladder checklist";
+  if (flags.place.stage) command += fmt::format(" --stage {}", *flags.place.stage);
+  command += place_words(flags.place.dtype, flags.place.device, flags.place.threads);
+  if (!flags.run.preset.empty()) command += " --preset " + flags.run.preset;
+  return command + flags.run.words() + " --record";
+}
+
+void write_report(const ChecklistFlags& flags, const ReportChecklist& checklist) {
+  if (flags.report.empty()) return;
+  Report report;
+  report.date = utc_now();
+  report.machine = this_machine(flags.place.device);
+  report.build = this_build();
+  report.passed = checklist.passed();
+  report.checklist = checklist;
+  write_file(flags.report, html_of(report));
+}
+
+void write_records(const ChecklistFlags& flags, const ChecklistSettings& settings,
+                   const ReportChecklist& checklist) {
+  if (!flags.record) return;
+  const bool on_gpu = find_stage(settings.stage).gpu && runs_on_gpu(settings.device);
+  const std::string sources = source_set_of(settings.stage, on_gpu);
+  const auto write = [&](const std::string& name, std::vector<RecordRow> rows) {
+    Record record = new_record(name, command_of(flags), checklist.work, flags.place.device);
+    record.rows = std::move(rows);
+    const auto path = records_folder() / (name + ".json");
+    ladder::write_record(path, record);
+    fmt::print("recorded  {}\n", path.string());
+  };
+  write("checklist-" + flags.name, record_rows(checklist, sources, true));
+  std::vector<RecordRow> runs;
+  for (const TrainedRun& run : checklist.runs) {
+    const bool own = run.name == checklist.left;  // the other side's depends on no source of this stage
+    runs.push_back({run.name, own ? sources : "", own ? source_hash(sources) : "", run_values(run)});
+  }
+  write("run-" + flags.name, std::move(runs));
+}
+
+void print_samples(const ReportChecklist& checklist) {
+  for (std::size_t i = 0; i < checklist.samples.size(); ++i) {
+    const SamplePair& pair = checklist.samples[i];
+    fmt::print("sample {}, {}:\n{}\n\n", i + 1, checklist.left, pair.left);
+    if (!checklist.right.empty()) fmt::print("sample {}, {}:\n{}\n\n", i + 1, checklist.right, pair.right);
+  }
+}
+
+void run(const ChecklistFlags& flags) {
+  require(flags.parity_steps >= 0, "--parity-steps is {}: it must be 1 or more", flags.parity_steps);
+  require(flags.samples > 0, "--samples is {}: it must be 1 or more", flags.samples);
+  require_distinct_outputs(data_files(flags.run.data), {flags.json, flags.report});
+  for (const std::string& file : {flags.json, flags.report}) require_writable_file(file);
+  const ChecklistSettings settings = settings_of(flags);
+  fmt::print("stage     {}\nmachine   {}\nbuild     {}\n", settings.stage,
+             describe(this_machine(settings.device)), describe(this_build()));
+  std::fflush(stdout);
+  Status status;
+  const ReportChecklist checklist = checklist_of(settings, status);
+  status.show("");
+  fmt::print("work      {}\n\n{}\n", checklist.work, text_of(checklist));
+  print_samples(checklist);
+  if (!flags.json.empty()) write_file(flags.json, sorted(to_json(checklist)).dump(1) + "\n");
+  write_report(flags, checklist);
+  write_records(flags, settings, checklist);
+  for (const ChecklistStep& step : checklist.steps)
+    if (step.outcome == ChecklistStep::Outcome::failed)
+      throw CheckError(fmt::format("step {}, {}: {}", step.number, step.title, step.summary));
+}
+
+}  // namespace
+
+ReportChecklist default_checklist(Device device, Status& status) {
+  ChecklistFlags flags;
+  flags.place.device = device;
+  return checklist_of(settings_of(flags), status);
+}
+
+void add_checklist(CLI::App& app) {
+  const auto flags = std::make_shared<ChecklistFlags>();
+  flags->name = "cpu";
+  add_place_flags(app, flags->place);
+  add_run_flags(app, flags->run);
+  add_number(app, "--parity-steps", flags->parity_steps,
+             "steps of each loss curve of step 1 (default 30, on a GPU 100)");
+  add_number(app, "--samples", flags->samples, "texts of each side in step 5 (default 2)");
+  add_switch(app, "--without-pytorch", flags->without_pytorch, "as if python3 had no PyTorch");
+  add_text(app, "--json", flags->json, "write everything as JSON").type("FILE");
+  add_text(app, "--report", flags->report, "write it as a page of HTML").type("FILE");
+  add_switch(app, "--record", flags->record, "write two records to tests/bench/results of the source folder");
+  add_text(app, "--name", flags->name, "of the records, behind checklist- and run- (default cpu)")
+      .type("NAME");
+  set_footer(
+      app,
+      "1 expanded parity, 2 trained weights on two sides, 3 weights that PyTorch trained, 4 a whole\n"
+      "training run beside PyTorch's, 5 both models' losses and samples side by side. On a GPU in every\n"
+      "type with preset shakespeare_char, else in fp32 with tiny on the CPU model. Exit code 1 where a\n"
+      "step failed.");
+  set_action(app, [flags] { run(*flags); });
+}
+
+}  // namespace ladder::cli

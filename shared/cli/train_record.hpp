@@ -1,0 +1,16 @@
+// A training run as a record, for the READMEs.
+#pragma once
+
+#include <optional>
+
+#include "shared/cli/train_session.hpp"
+#include "shared/train/train.hpp"
+
+namespace ladder::cli {
+
+/// Writes tests/bench/results/NAME.json, whose row says what run_picture.hpp shows. `share_of_tokens` is what a token a
+/// second is of the card's peak, where that is known.
+void record_run(const Session& session, const TrainFlags& flags, const TrainResult& result,
+                std::optional<double> share_of_tokens);
+
+}  // namespace ladder::cli
