@@ -5,16 +5,19 @@
 #
 # BUILD: a build folder of the `gpu` preset, made here or carried here (see tests/stage3/gpu_run.sh). Needed of it: ladder,
 # tests/stage4/stage4_rows, _products, _model, _trained and _machine, tests/tile/test_tile_subset_gpu.
-# OUT: gets tests.log, sanitizer.log, parity.log, records.tgz and summary.txt. TEXT: what PyTorch trains on. Run from the
-# repository root: records carry a hash of the sources that lie there. PARTS="tests sanitizer parity pytorch bench"
-# chooses among the parts; `pytorch` needs torch, transformers and safetensors. TOOLS="memcheck racecheck initcheck"
-# chooses among the sanitizers, which may run beside each other, each with its own OUT.
+# OUT: gets tests.log, sanitizer.log, parity.log, records.tgz and summary.txt. TEXT: what is trained on. Run from the
+# repository root: records carry a hash of the sources that lie there. PARTS="tests sanitizer parity pytorch bench checklist race
+# gpt2" chooses among the parts; `pytorch` and the last three need torch, transformers and safetensors. TOOLS="memcheck
+# racecheck initcheck" chooses among the sanitizers, which may run beside each other, each with its own OUT. VOCABULARY: a
+# folder with GPT-2's, for what trains GPT-2 of 124M parameters: GPT2_STEPS (3,000) steps, killed after GPT2_KILL (150) seconds
+# and resumed, on Python sources that lie on the machine.
 set -u
-[ $# -ge 2 ] || { sed -n '2,12p' "$0"; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,16p' "$0"; exit 2; }
 build=$1
 out=$2
 text=${3:-}
-parts=${PARTS:-tests sanitizer parity pytorch bench}
+parts=${PARTS:-tests sanitizer parity pytorch bench checklist race gpt2}
+vocabulary=${VOCABULARY:-}
 [ -f shared/model/ops.hpp ] || { echo "gpu_run.sh: start it from the repository root" >&2; exit 2; }
 mkdir -p "$out" || exit 2
 summary=$out/summary.txt
@@ -89,7 +92,49 @@ if has bench; then
     try "$out/bench.log" 90 "profile shakespeare_char, $type" "$ladder" profile --stage 4 --device gpu --dtype $type \
       --preset shakespeare_char $stream --record --name profile-stage4-shakespeare-$type-"$card"
   done
+  tokens=
+  [ -n "$vocabulary" ] && "$ladder" prepare "$text" --tokenizer "$vocabulary" --out "$out/tokens" >"$out/prepare.log" 2>&1 &&
+    tokens="$out/tokens"
+  [ -n "$tokens" ] && try "$out/bench.log" 90 "profile gpt2, bf16" "$ladder" profile --stage 4 --device gpu --dtype bf16 \
+    --preset gpt2 --data "$tokens" --steps 20 --record --name profile-stage4-gpt2-bf16-"$card"
   cat "$out/bench.log" >>"$summary"
+fi
+
+if has checklist; then
+  stream=
+  [ -n "$text" ] && stream="--data $text"
+  # shellcheck disable=SC2086
+  try "$out/checklist.log" 420 "the five steps, beside PyTorch" "$ladder" checklist --device gpu $stream --record \
+    --name shakespeare-"$card" --json "$out/checklist.json" --report "$out/checklist.html"
+  cat "$out/checklist.log" >>"$summary"
+fi
+
+if has race; then
+  stream=
+  [ -n "$text" ] && stream="--data $text"
+  # shellcheck disable=SC2086
+  try "$out/race.log" 200 "shakespeare_char beside PyTorch" "$ladder" speedup --size shakespeare_char --dtype bf16 \
+    --device gpu $stream --record --name speedup-shakespeare-"$card"
+  if [ -n "$vocabulary" ]; then
+    "$ladder" prepare "$text" --tokenizer "$vocabulary" --out "$out/tokens" >"$out/prepare.log" 2>&1
+    try "$out/race.log" 200 "gpt2 beside PyTorch" "$ladder" speedup --size gpt2 --dtype bf16 --device gpu \
+      --data "$out/tokens" --record --name speedup-gpt2-"$card"
+  fi
+  cat "$out/race.log" >>"$summary"
+fi
+
+if has gpt2 && [ -n "$vocabulary" ]; then
+  python3 tests/bench/package_text.py torch transformers sympy numpy --out "$out/packages.txt" | tee -a "$summary"
+  "$ladder" prepare "$out/packages.txt" --tokenizer "$vocabulary" --out "$out/packages" >>"$summary" 2>&1
+  rm -f "$out/gpt2.jsonl"
+  "$ladder" train --stage 4 --device gpu --dtype bf16 --preset gpt2 --data "$out/packages" --steps "${GPT2_STEPS:-3000}" \
+    --eval-every 500 --checkpoint "$out/gpt2" --checkpoint-every 500 --json-lines "$out/gpt2.jsonl" >"$out/gpt2.log" 2>&1 &
+  sleep "${GPT2_KILL:-150}"
+  kill -9 $!
+  try "$out/gpt2.log" 560 "gpt2, resumed" "$ladder" train --device gpu --checkpoint "$out/gpt2" --resume --samples 2 \
+    --json-lines "$out/gpt2.jsonl" --record --name run-gpt2-"$card"
+  try "$out/gpt2.log" 20 "the steps done twice" python3 tests/stage4/repeated_steps.py "$out/gpt2.jsonl"
+  cat "$out/gpt2.log" >>"$summary"
 fi
 
 (cd "$results" && tar czf - ./*-"$card".json 2>/dev/null) >"$out/records.tgz"

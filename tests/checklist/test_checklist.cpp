@@ -1,0 +1,173 @@
+// The five steps pass where everything is right, and each finds what is wrong with it.
+#include "shared/checklist/checklist.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "shared/base/error.hpp"
+#include "shared/checklist/checklist_steps.hpp"
+
+using namespace ladder;
+
+namespace {
+
+using Outcome = ChecklistStep::Outcome;
+
+/// Without PyTorch, whose presence no test may need.
+ChecklistSettings small() {
+  const Preset& tiny = find_preset("tiny");
+  ChecklistSettings settings;
+  settings.device = Device::cpu;
+  settings.model = tiny.model;
+  settings.train = tiny.train;
+  settings.train.steps = 12;
+  settings.data = {"", tiny.character_stream, tiny.embedded};
+  settings.parity_steps = 2;
+  settings.samples = 1;
+  settings.max_tokens = 10;
+  settings.greedy_tokens = 5;
+  settings.pytorch = false;
+  return settings;
+}
+
+/// After both trainings, by stage 1, which is fast.
+struct Prepared : ChecklistState {
+  explicit Prepared(ChecklistSettings chosen = small()) {
+    settings = std::move(chosen);
+    settings.stage = 1;
+    settings.train.eval_every = 6;
+    settings.train.eval_batches = 2;
+    run = prepare_run(settings.model, settings.train, settings.data);
+    train_both(*this);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("all five steps pass, in their order, and say what they measured") {
+  const ReportChecklist checklist = run_checklist(small());
+  REQUIRE(checklist.steps.size() == 5);
+  for (int i = 0; i < 5; ++i) {
+    const ChecklistStep& step = checklist.steps[static_cast<std::size_t>(i)];
+    CAPTURE(step.title, step.summary);
+    CHECK(step.number == i + 1);
+    CHECK(step.outcome == Outcome::passed);
+    CHECK(step.figures.size() > 1);
+  }
+  CHECK(checklist.passed());
+  CHECK(checklist.left == "stage 4 fp32");
+  CHECK(checklist.right == "stage 1 fp64");
+  REQUIRE(checklist.runs.size() == 2);
+  CHECK(checklist.runs[0].loss.size() == 12);
+  REQUIRE(checklist.samples.size() == 1);
+  CHECK(checklist.samples[0].left == checklist.samples[0].right);
+}
+
+TEST_CASE("the checklist as text, JSON, record and page") {
+  ReportChecklist checklist;
+  checklist.left = "ours";
+  checklist.right = "theirs";
+  checklist.steps.push_back(
+      {4, "a run", Outcome::failed, "held out <too far>", {{"", "ms"}, {"ours", "3"}}, 2.0});
+  checklist.samples.push_back({"a & b", "c"});
+  CHECK_FALSE(checklist.passed());
+  CHECK(text_of(checklist).find("FAILED") != std::string::npos);
+  const Json json = to_json(checklist);
+  CHECK_FALSE(json.at("passed").get<bool>());
+  CHECK(json.at("steps")[0].at("figures")[1][1] == "3");
+  CHECK(json.at("samples")[0].at("right") == "c");
+  const std::vector<RecordRow> rows = record_rows(checklist, "stage4", false);
+  REQUIRE(rows.size() == 1);
+  CHECK(checklist_cells(rows)[1] ==
+        std::vector<std::string>{"4: a run", "FAILED", "2.00 s", "held out <too far>"});
+  Report report;
+  report.passed = false;
+  report.checklist = checklist;
+  const std::string html = html_of(report);
+  CHECK(html.find("held out &lt;too far&gt;") != std::string::npos);
+  CHECK(html.find("a &amp; b") != std::string::npos);
+  CHECK(html.find("Speed of the first model") == std::string::npos);
+}
+
+TEST_CASE("a run that is none for the checklist is refused") {
+  ChecklistSettings settings = small();
+  SECTION("microGPT") { settings.model = find_preset("micro").model; }
+  SECTION("a stage without GPT-2") { settings.stage = 2; }
+  SECTION("no steps") { settings.train.steps = 0; }
+  SECTION("no room for the prompt") { settings.model.block_size = 8; }
+  SECTION("nothing held out") { settings.data.character_stream = false; }
+  CHECK_THROWS_AS(run_checklist(settings), InputError);
+}
+
+TEST_CASE("step 2 finds weights that two sides read alike, in every type asked for") {
+  Prepared state;
+  state.settings.types = {Dtype::fp32, Dtype::fp64};
+  const ChecklistStep step = check_trained_weights(state);
+  CHECK(step.outcome == Outcome::passed);
+  CHECK(step.figures.size() == 3);
+}
+
+TEST_CASE("step 4 fails where the other side trained to something else") {
+  Prepared state;
+  CHECK(check_training(state).outcome == Outcome::passed);
+  SECTION("held out too far away") {
+    for (Evaluation& one : state.other->evaluations) one.held_out *= 0.97;
+    CHECK(check_training(state).outcome == Outcome::failed);
+  }
+  SECTION("a loss without dropout") {
+    state.other->loss[7] *= 1.002;
+    CHECK(check_training(state).outcome == Outcome::failed);
+  }
+  SECTION("a loss that is no number") {
+    state.other->loss[7] = std::nan("");
+    CHECK(check_training(state).outcome == Outcome::failed);
+  }
+  SECTION("a shorter run") {
+    state.other->loss.pop_back();
+    CHECK(check_training(state).outcome == Outcome::failed);
+  }
+  SECTION("a loss that does not fall") {
+    state.own->loss.front() = 0.5;
+    CHECK(check_training(state).outcome == Outcome::failed);
+  }
+  SECTION("nothing beside it") {
+    state.other.reset();
+    state.why_no_other = "no reason";
+    const ChecklistStep step = check_training(state);
+    CHECK(step.outcome == Outcome::passed);
+    CHECK(step.summary.find("no reason") != std::string::npos);
+  }
+}
+
+TEST_CASE("step 4 compares means of many losses in narrow types") {
+  Prepared state;
+  for (Trained* side : {&*state.own, &*state.other}) {
+    side->dtype = Dtype::bf16;
+    side->loss.assign(200, 3.0);
+    side->loss.front() = 4.0;
+  }
+  state.other->loss[50] = 3.9;  // alone it would be too far
+  CHECK(check_training(state).outcome == Outcome::passed);
+  for (std::size_t s = 100; s < 200; ++s) state.other->loss[s] = 3.05;
+  CHECK(check_training(state).outcome == Outcome::failed);
+}
+
+TEST_CASE("step 5 fails where the other side's weights do not have the loss that it told") {
+  Prepared state;
+  std::vector<SamplePair> samples;
+  CHECK(check_side_by_side(state, samples).outcome == Outcome::passed);
+  CHECK(samples.size() == 1);
+  samples.clear();
+  for (Evaluation& one : state.other->evaluations) one.held_out *= 1.002;
+  CHECK(check_side_by_side(state, samples).outcome == Outcome::failed);
+}
+
+TEST_CASE("a step that throws is failed or not run, and the others go on") {
+  ChecklistSettings settings = small();
+  settings.train.learning_rate = 1e30;  // the loss becomes no number
+  const ReportChecklist checklist = run_checklist(settings);
+  REQUIRE(checklist.steps.size() == 5);
+  CHECK(checklist.steps[0].outcome == Outcome::passed);
+  CHECK(checklist.steps[3].outcome == Outcome::failed);
+  CHECK(checklist.steps[4].outcome == Outcome::not_run);
+  CHECK_FALSE(checklist.passed());
+}
