@@ -67,6 +67,7 @@ PytorchRival::PytorchRival(const Run& run, std::int64_t steps, Dtype dtype, Devi
              Dtype::fp32);
   write_file(folder_ / "pytorch_baseline.py", pytorch_baseline_script);
   write_file(folder_ / "pytorch_gpt2.py", pytorch_gpt2_script);
+  write_file(folder_ / "pytorch_race.py", pytorch_race_script);
   write_file(folder_ / "training_recipe.py", training_recipe_script);
   python_ = std::make_unique<Companion>(command_of(run, dtype, device, folder_), folder_ / "log.txt");
   version_ = member_of<std::string>(Json::try_parse(python_->read()), "version", kSource);

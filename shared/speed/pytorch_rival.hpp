@@ -14,7 +14,8 @@
 namespace ladder {
 
 /// The texts of pytorch_baseline.py and of the files that it imports, compiled into the program.
-extern const std::string_view pytorch_baseline_script, pytorch_gpt2_script, training_recipe_script;
+extern const std::string_view pytorch_baseline_script, pytorch_gpt2_script, pytorch_race_script,
+    training_recipe_script;
 
 class PytorchRival {
  public:
