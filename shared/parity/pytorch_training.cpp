@@ -52,6 +52,7 @@ std::vector<std::string> pytorch_command(const Run& run, Dtype dtype, Device dev
   require(run.model.architecture == Architecture::gpt2, "it knows GPT-2 only");
   write_file(folder / "pytorch_baseline.py", pytorch_baseline_script);
   write_file(folder / "pytorch_gpt2.py", pytorch_gpt2_script);
+  write_file(folder / "pytorch_race.py", pytorch_race_script);
   write_file(folder / "training_recipe.py", training_recipe_script);
   save_model(folder / "initial.safetensors", {run.model, run.source->shared_tokenizer(), run.initial},
              Dtype::fp32);

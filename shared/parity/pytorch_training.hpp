@@ -15,7 +15,8 @@
 namespace ladder {
 
 /// The texts of pytorch_baseline.py and of the files that it imports, compiled into the program.
-extern const std::string_view pytorch_baseline_script, pytorch_gpt2_script, training_recipe_script;
+extern const std::string_view pytorch_baseline_script, pytorch_gpt2_script, pytorch_race_script,
+    training_recipe_script;
 
 /// The start of a call of pytorch_baseline.py, whose text and imports this writes into `folder`: the run's recipe, its
 /// initial weights, the type and the device, as words of a command. Throws InputError where the run is not GPT-2's.

@@ -39,8 +39,7 @@ PytorchRows::PytorchRows(const ChainSettings& settings, const Run& run, const Ch
         train_curve(*side.make(plain.model, plain.train.batch_size), plain, steps_of(settings));
     for (Form& form : forms_) prove(form, want);
   } catch (const std::runtime_error& error) {
-    for (Form& form : forms_)
-      if (form.row.loss.empty()) form.row.not_run = not_run(error.what());
+    for (Form& form : forms_) form.row.not_run = not_run(error.what());
   }
 }
 
@@ -54,19 +53,31 @@ void PytorchRows::prove(Form& form, const std::vector<double>& want) {
       form.row.parity = comparison;
       if (!comparison.passed()) break;
     }
-    form.row.proven = form.row.parity.passed();
+    if (!form.row.parity.passed()) return;
     rival_->train(form.compiled, true);  // compiles what the race is going to run
-  } catch (const MachineError& error) {
+    form.row.proven = true;
+  } catch (const std::runtime_error& error) {
     form.row.not_run = not_run(error.what());
+  }
+}
+
+void PytorchRows::run_slice(Form& form) {
+  if (!form.row.not_run.empty()) return;
+  try {
+    form.seconds = rival_->train(form.compiled, true).seconds;
+  } catch (const std::runtime_error& error) {  // the others race on
+    form.row.not_run = not_run(error.what());
+    form.row.proven = false;
   }
 }
 
 std::vector<Contestant> PytorchRows::contestants() {
   std::vector<Contestant> contestants;
   for (Form& form : forms_) {
-    if (!form.row.proven) continue;
+    form.races = form.row.proven;
+    if (!form.races) continue;
     Contestant contestant{form.row.name, documents_, {}, [] {}, {}, 0};
-    contestant.slice = [this, &form] { form.seconds = rival_->train(form.compiled, true).seconds; };
+    contestant.slice = [this, &form] { run_slice(form); };
     contestant.seconds = [&form] { return form.seconds; };
     contestants.push_back(std::move(contestant));
   }
@@ -78,7 +89,8 @@ std::vector<ChainRow> PytorchRows::rows(const std::vector<Timing>& timings) cons
   std::size_t next = 0;
   for (const Form& form : forms_) {
     ChainRow row = form.row;
-    if (row.proven) row.time = timings.at(next++);
+    if (form.races) row.time = timings.at(next++);
+    if (!row.proven) row.time.samples.clear();
     rows.push_back(std::move(row));
   }
   return rows;
@@ -87,7 +99,8 @@ std::vector<ChainRow> PytorchRows::rows(const std::vector<Timing>& timings) cons
 void prove_by_pytorch(std::vector<ChainRow>& rows) {
   for (const ChainRow& rival : rows)
     for (ChainRow& row : rows) {
-      if (rival.stage != kPytorchStage || rival.compared_with != row.name || !row.reference) continue;
+      if (rival.stage != kPytorchStage || !rival.not_run.empty()) continue;
+      if (rival.compared_with != row.name || !row.reference) continue;
       row.reference = false;
       row.proven = rival.proven;
       row.parity = rival.parity;

@@ -27,9 +27,11 @@ class PytorchRows {
     ChainRow row;
     bool compiled;
     double seconds = 0.0;  ///< of the last slice
+    bool races = false;
   };
 
   void prove(Form& form, const std::vector<double>& want);
+  void run_slice(Form& form);
 
   double documents_;
   std::unique_ptr<PytorchRival> rival_;

@@ -68,8 +68,8 @@ inline unsigned sum_parts(const table::SumTiles& tiles, int rows, int columns) {
   return groups < most ? groups : most > 0 ? most : 1;
 }
 
-/// Calls body.operator()<S, Divisor>() with the tiles for a matrix of T: large ones where the bulk copy engine may fetch
-/// them.
+/// Calls body.operator()<S, Divisor>() with the tiles for a matrix of T, large ones where the bulk copy engine may
+/// fetch them.
 template <class T, class Body>
 void with_sum_tiles(const void* x_nc, int columns, Body&& body) {
   if constexpr (sizeof(T) <= 4) {

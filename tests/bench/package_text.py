@@ -21,7 +21,10 @@ def fail(message):
 
 
 def folder_of(package):
-    found = importlib.util.find_spec(package)
+    try:
+        found = importlib.util.find_spec(package)
+    except (ImportError, ValueError):  # the package that it would be in is not there; no name at all
+        found = None
     if found is None or not found.submodule_search_locations:
         fail(f"{package}: no such package here")
     return pathlib.Path(found.submodule_search_locations[0])
@@ -37,7 +40,7 @@ def version_of(package):
 def files_of(package):
     """Pairs of a name that does not depend on the machine, and a path."""
     root = folder_of(package)
-    return [(f"{package}/{path.relative_to(root).as_posix()}", path) for path in root.rglob("*.py")]
+    return [(f"{package}/{path.relative_to(root).as_posix()}", path) for path in root.rglob("*.py") if path.is_file()]
 
 
 def texts_of(packages):
@@ -66,7 +69,10 @@ def main():
     for text, package in texts_of(sizes):
         parts.append(text)
         sizes[package] += len(text)
-    options.out.write_text("\n".join(parts), encoding="utf-8", newline="\n")
+    try:
+        options.out.write_text("\n".join(parts), encoding="utf-8", newline="\n")
+    except OSError as problem:
+        fail(problem)
     made_of = ", ".join(f"{package} {version_of(package)} {size / 1e6:.1f} MB" for package, size in sizes.items())
     print(f"{options.out.name}: {made_of}")
 

@@ -243,6 +243,7 @@ TEST_CASE("unknown names are answered with the nearest valid one") {
            {{"train", "--preset", "mirco"}, {"--preset", "did you mean micro?", "small"}},
            {{"train", "--dtype", "fp23"}, {"--dtype", "did you mean fp32?"}},
            {{"train", "--dtype", "double"}, {"--dtype", "fp64"}},
+           {{"speedup", "--dtype", "fp23"}, {"--dtype", "did you mean fp32?"}},
            {{"train", "--device", "gpuu"}, {"--device", "did you mean gpu?"}},
            {{"climb", "--device", "gpu:"}, {"--device", "auto, cpu, gpu and gpu:N"}},
            {{"parity", "--device", "gpu:x"}, {"--device", "auto, cpu, gpu and gpu:N"}},

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "shared/base/json.hpp"
 #include "shared/base/process.hpp"
 #include "shared/train/checkpoint.hpp"
+#include "tests/support/fake_python.hpp"
 #include "tests/support/gpt2_files.hpp"
 
 using namespace ladder;
@@ -26,23 +26,6 @@ test::Outcome succeed(const TemporaryFolder& folder, const std::vector<std::stri
 }
 
 Json json_of(const std::filesystem::path& path) { return Json::try_parse(test::text_of(path)); }
-
-/// A program `python3` of our own in front of all others, for as long as this lives.
-class FakePython {
- public:
-  FakePython(const TemporaryFolder& folder, const std::string& script) {
-    std::filesystem::create_directory(folder / "bin");
-    test::write_text(folder / "bin/python3", "#!/bin/sh\n" + script);
-    std::filesystem::permissions(folder / "bin/python3", std::filesystem::perms::owner_all);
-    setenv("PATH", ((folder / "bin").string() + ":" + before_).c_str(), 1);
-  }
-  FakePython(const FakePython&) = delete;
-  FakePython& operator=(const FakePython&) = delete;
-  ~FakePython() { setenv("PATH", before_.c_str(), 1); }
-
- private:
-  std::string before_ = getenv("PATH") == nullptr ? "" : getenv("PATH");
-};
 
 }  // namespace
 
@@ -116,9 +99,9 @@ TEST_CASE("several files are compared in turn, and what differs ends with exit c
     CHECK(file["report"]["passed"].get<bool>());
     CHECK(file["samples"]["upper"] == file["samples"]["lower"]);
   }
-  const FakePython liar(folder,
-                        "case $1 in -c) echo 1;; *) echo '{\"version\": \"liar\", \"logits\": [[0]], "
-                        "\"greedy\": [3]}' >\"$3\"; echo done;; esac\n");
+  const test::FakePython liar(folder,
+                              "case $1 in -c) echo 1;; *) echo '{\"version\": \"liar\", \"logits\": [[0]], "
+                              "\"greedy\": [3]}' >\"$3\"; echo done;; esac\n");
   const auto differs = test::run_program(
       folder.path(), {"compare", golden("hf"), "--to", "1", "--tokens", "3,28", "--with", "pytorch"});
   CHECK(differs.code == 1);
@@ -128,14 +111,14 @@ TEST_CASE("several files are compared in turn, and what differs ends with exit c
 TEST_CASE("without PyTorch comparing with it is one line and exit code 3") {
   const TemporaryFolder folder;
   {
-    const FakePython without(folder, "exit 1\n");
+    const test::FakePython without(folder, "exit 1\n");
     const auto outcome = test::run_program(folder.path(), {"compare", golden("hf"), "--with", "pytorch"});
     CHECK(outcome.code == 3);
     CHECK(outcome.out.empty());
     CHECK_THAT(outcome.err, Contains("torch, transformers and safetensors") && Contains("pip install"));
   }
   const TemporaryFolder second;
-  const FakePython fails(second, "case $1 in -c) echo 1;; *) echo 'KeyError: wte';; esac\n");
+  const test::FakePython fails(second, "case $1 in -c) echo 1;; *) echo 'KeyError: wte';; esac\n");
   const auto outcome =
       test::run_program(second.path(), {"compare", golden("hf"), "--to", "1", "--with", "pytorch"});
   CHECK(outcome.code == 3);

@@ -210,6 +210,32 @@ TEST_CASE("blocks in a stage's README are found too") {
         std::vector<std::string>{"README.md", "stage7_example/README.md"});
 }
 
+TEST_CASE("the speedup table has a column for PyTorch where it raced") {
+  const Json values = {{"seconds", 2.0}, {"parity_note", "as the others"}};
+  std::vector<RecordRow> rows = {{"stage 1", "", "", values}, {"PyTorch", "", "", values}};
+  using Line = std::vector<std::string>;
+  const Cells without = speedup_cells(rows);
+  CHECK(without[0] ==
+        Line{"", "per document", "middle half", "× interpreter", "× stage below", "parity of the losses"});
+  CHECK(without[1] == Line{"stage 1", "2.00 s", "", "", "", "as the others"});
+  rows[0].values["times_pytorch"] = 1.256;
+  const Cells raced = speedup_cells(rows);
+  CHECK(raced[0] == Line{"", "per document", "middle half", "× interpreter", "× stage below", "× PyTorch",
+                         "parity of the losses"});
+  CHECK(raced[1] == Line{"stage 1", "2.00 s", "", "", "", "1.26", "as the others"});
+  CHECK(raced[2] == Line{"PyTorch", "2.00 s", "", "", "", "", "as the others"});
+}
+
+TEST_CASE("the profile table ends with what lies above the floors") {
+  const std::vector<RecordRow> rows = {{"gemm", "", "", {{"seconds", 2.0}, {"above_floor", 0.25}}},
+                                       {"forward", "", "", {{"seconds", 2.0}}}};
+  const Cells cells = profile_cells(rows);
+  CHECK(cells[0].back() == "above its floor, a step");
+  CHECK(cells[1].back() == "250 ms");
+  CHECK(cells[2].back().empty());
+  for (const auto& line : cells) CHECK(line.size() == cells[0].size());
+}
+
 TEST_CASE("the table of tolerances lists every row") {
   CHECK(tolerance_cells().size() == tolerances().size() + 1);
   for (const auto& row : tolerance_cells()) CHECK(row.size() == tolerance_cells().front().size());

@@ -163,6 +163,23 @@ TEST_CASE("a rung that would take too long is left out") {
   CHECK(rows[1].not_run.empty());
 }
 
+TEST_CASE("only rungs of the type that was asked for are begun") {
+  ChainSettings settings = tiny();
+  settings.only = Dtype::fp32;
+  std::vector<Rung> chain = foot();
+  chain[1].side.make = [](const GptConfig&, int) -> std::unique_ptr<Engine> {
+    throw std::logic_error("was begun");
+  };
+  const std::vector<ChainRow> rows = race_with(chain, settings);
+  for (std::size_t i : {0, 1}) {
+    CHECK(rows[i].not_run == "left out: only fp32 was asked for");
+    CHECK_FALSE(rows[i].failed());
+    CHECK(rows[i].time.empty());
+  }
+  CHECK(rows[2].not_run.empty());
+  CHECK(rows[2].time.samples.size() == 2);
+}
+
 TEST_CASE(
     "a stage whose stage below did not run is a reference, not proven; those above are proven against it") {
   std::vector<Rung> chain = foot();

@@ -110,7 +110,8 @@ std::vector<OpCase> far_mean_cases() {
 
 std::vector<OpCase> long_bias_cases() {
   std::vector<OpCase> cases;
-  for (const auto& [rows, out] : {std::pair{0, 7}, {1, 1}, {33, 64}, {1024, 130}, {700, 1100}, {1000, 264}}) {
+  for (const auto& [rows, out] :
+       {std::pair{0, 7}, {1, 1}, {33, 64}, {1024, 130}, {700, 1100}, {1000, 264}, {200, 132}}) {
     OpCase c;
     c.op = "bias_backward";
     c.shape = fmt::format("N={} O={}", rows, out);

@@ -1,0 +1,68 @@
+// What a profile says of the distance to the machine's ceilings.
+#include "shared/speed/profile.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "shared/base/error.hpp"
+
+using namespace ladder;
+
+namespace {
+
+/// An operation, counted unless `bytes` is 0.
+ProfileRow row_of(const char* name, double above_floor, double bytes = 1.0) {
+  ProfileRow row;
+  row.name = name;
+  row.bytes = bytes;
+  row.above_floor = above_floor;
+  return row;
+}
+
+Profile small_profile(int stage) {
+  GptConfig model;
+  model.n_embd = 8;
+  TrainConfig train;
+  const Dtype dtype = stage == 0 ? Dtype::fp64 : Dtype::fp32;
+  return profile_stage(stage, prepare_run(model, train, {}), {dtype, train.batch_size, Device::cpu, 1}, 2);
+}
+
+}  // namespace
+
+TEST_CASE("the largest gaps come first, as many as asked for") {
+  Profile profile;
+  profile.rows = {row_of("b", 2e-3), row_of("d", 0.0), row_of("a", 0.5), row_of("twin", 2e-3),
+                  row_of("c", 3e-6)};
+  CHECK(largest_gaps(profile, 3) == "a 500 ms, b 2.00 ms, twin 2.00 ms");
+  CHECK(largest_gaps(profile, 1) == "a 500 ms");
+  CHECK(largest_gaps(profile, 9).starts_with("a 500 ms, b 2.00 ms, twin 2.00 ms, c 3.00 us, d "));
+  CHECK(largest_gaps(profile, 0).empty());
+}
+
+TEST_CASE("what is not counted has no gap") {
+  Profile profile;
+  CHECK(largest_gaps(profile, 3).empty());
+  profile.rows = {row_of("forward", 9.0, 0.0)};
+  CHECK(largest_gaps(profile, 3).empty());
+  CHECK_FALSE(record_rows(profile, 1, false)[0].values.contains("above_floor"));
+  profile.rows.push_back(row_of("gemm", 1.5));
+  CHECK(largest_gaps(profile, 3) == "gemm 1.50 s");
+  CHECK(record_rows(profile, 1, false)[1].values.at("above_floor") == 1.5);
+}
+
+TEST_CASE(
+    "what is above the floor of an operation is the part of its time that the nearer ceiling does not need") {
+  const Profile profile = small_profile(1);
+  CHECK_FALSE(profile.ceilings.data_sheet);
+  REQUIRE(profile.rows.size() > 5);
+  for (const ProfileRow& row : profile.rows) {
+    CAPTURE(row.name);
+    const double seconds = row.share * profile.parts_seconds,
+                 floor = std::max(row.copy_share, row.arithmetic_share);
+    CHECK(row.above_floor == Approx(floor < 1.0 ? seconds * (1.0 - floor) : 0.0).margin(1e-15));
+  }
+  CHECK_FALSE(largest_gaps(profile, 3).empty());
+}
+
+TEST_CASE("stage 0 has phases and no operations, so no gaps") {
+  CHECK(largest_gaps(small_profile(0), 3).empty());
+}
