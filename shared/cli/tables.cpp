@@ -33,21 +33,24 @@ void run_tables(const TablesFlags& flags) {
 }
 
 struct CaptureFlags {
-  std::string name, sources;
+  std::string name, sources, script;
   std::vector<std::string> arguments;
 };
 
 void run_capture(const CaptureFlags& flags) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
   std::string words, command = shell_quoted(program);
+  if (!flags.script.empty()) command = "python3 " + shell_quoted(flags.script) + " " + command;
   for (const std::string& argument : flags.arguments) {
     words +=
         " " + (argument.find_first_of(" *?()|'\"") == std::string::npos ? argument : shell_quoted(argument));
     command += " " + shell_quoted(argument);
   }
   const std::string output = output_of(command);
-  require(!output.empty(), "ladder{}: printed nothing or failed: nothing was recorded", words);
-  Record record = new_record(flags.name, "./ladder" + words, "the program's own output");
+  const std::string shown =
+      (flags.script.empty() ? "./ladder" : "python3 " + flags.script + " build/ladder") + words;
+  require(!output.empty(), "{}: printed nothing or failed: nothing was recorded", shown);
+  Record record = new_record(flags.name, shown, "the program's own output");
   RecordRow row{"output", flags.sources, flags.sources.empty() ? "" : source_hash(flags.sources), {}};
   row.values["lines"] = lines_of(output);
   record.rows.push_back(std::move(row));
@@ -68,10 +71,9 @@ void add_tables(CLI::App& app) {
       .type("DIR");
   CLI::App& sub = add_command(app, "capture", "record the output of a call of this program, for a README");
   add_text(sub, "name", capture->name, "of the record and the block").required().type("NAME");
-  add_texts(sub, "arguments", capture->arguments, "the call, after --")
-      .required()
-      .type("ARGS")
-      .may_be_empty();
+  add_texts(sub, "arguments", capture->arguments, "the call, after --").type("ARGS").may_be_empty();
+  add_text(sub, "--script", capture->script, "a Python script to call with this program and the arguments")
+      .type("FILE");
   add_text(sub, "--sources", capture->sources, "source set whose change makes the output stale").type("SET");
   set_action(sub, [capture] { run_capture(*capture); });
   set_action(app, [flags, &app] {
