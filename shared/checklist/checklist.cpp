@@ -31,7 +31,7 @@ void add_step(ReportChecklist& checklist, int number, const char* title, Body&& 
 }
 
 TrainedRun run_of(const Trained& trained, const Run& run, const ChecklistSettings& settings) {
-  const bool on_gpu = find_stage(settings.stage).gpu && runs_on_gpu(settings.device);
+  const bool on_gpu = runs_on_gpu(settings);
   TrainedRun shown;
   shown.name = trained.name;
   shown.loss = trained.loss;

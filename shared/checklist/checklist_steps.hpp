@@ -18,6 +18,19 @@ struct ChecklistState {
   Progress progress;
 };
 
+/// The stage that is checked, in a type; and stage 1 in double.
+Side side_in(const ChecklistState& state, Dtype dtype);
+Side reference_side(const ChecklistState& state);
+/// Whether that is a GPU.
+bool runs_on_gpu(const ChecklistSettings& settings);
+
+/// Tokens that nobody trained on: the first of the data's held-out part.
+std::vector<std::int32_t> held_out_tokens(const ChecklistState& state, std::size_t count);
+inline constexpr std::size_t kPromptTokens = 8;  ///< of them, where a text is continued
+
+ChecklistStep step_of(int number, const char* title, Cells figures);
+void conclude(ChecklistStep& step, bool passed, std::string summary);
+
 /// Trains both sides. Throws CheckError where the stage's own run ends in a loss that is no number.
 void train_both(ChecklistState& state);
 

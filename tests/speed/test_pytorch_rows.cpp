@@ -142,8 +142,8 @@ TEST_CASE("PyTorch trains on the weights and the windows of the race") {
   const TemporaryFolder seen;
   const std::string keep = seen.path().string();
   const std::string log = "echo \"$request\" >>" + keep + "/requests; ";
-  const std::string take =
-      "echo \"$@\" >" + keep + "/flags; cp \"$3\" " + keep + "/weights; cp \"$5\" " + keep + "/windows\n";
+  const std::string take = "echo \"$@\" >" + keep + "/flags; cp \"$3\" " + keep +
+                           "/weights; for last; do :; done; cp \"$last\" " + keep + "/windows\n";
   ChainSettings settings = small();
   settings.train.clip = 0.75;
   settings.rounds = 1;
@@ -164,7 +164,8 @@ TEST_CASE("PyTorch trains on the weights and the windows of the race") {
   CHECK(std::filesystem::file_size(seen / "weights") >
         4 * static_cast<std::uintmax_t>(parameter_count(run.model)));
   const std::string flags = test::text_of(seen / "flags");
-  CHECK_THAT(flags, Contains("--dtype fp32 ") && Contains("--device cpu ") && Contains("--clip 0.75\n") &&
+  CHECK_THAT(flags, Contains("--dtype fp32 ") && Contains("--device cpu ") && Contains("--clip 0.75 ") &&
+                        Contains(fmt::format("--seed {} ", settings.train.seed)) &&
                         Contains(fmt::format("--batch-size {} ", settings.train.batch_size)) &&
                         Contains(fmt::format("--schedule-steps {} ", settings.train.decay_steps())));
 
