@@ -1,5 +1,6 @@
 #include "shared/checklist/checklist.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 #include "shared/base/error.hpp"

@@ -1,6 +1,7 @@
 // ladder checklist: the five steps by which somebody checks a stage that trains GPT-2.
 #include "shared/checklist/checklist.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "shared/base/error.hpp"

@@ -24,7 +24,7 @@ fs::path data_folder(const Run& run, const fs::path& folder) {
     return fs::is_directory(path) ? path : path.parent_path();
   }
   require(run.data.character_stream, "it trains on windows, not on lines");
-  const fs::path made = folder / "data";
+  fs::path made = folder / "data";
   fs::create_directory(made);
   write_token_files(made, read_stream(run.data, run.model.block_size));
   return made;
