@@ -390,7 +390,7 @@ TablesReport update_tables(const fs::path& folder, bool write) {
       }
       pictured = pictured || block == kPictureBlock;
       try {
-        const std::string rendered = render_block(block, records, folder);
+        std::string rendered = render_block(block, records, folder);
         if (block.starts_with(kCurvesBlock)) renew_curves(block, path, records, folder, write, report);
         return rendered;
       } catch (const JsonError& error) {
