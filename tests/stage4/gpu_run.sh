@@ -128,7 +128,7 @@ if has gpt2 && [ -n "$vocabulary" ]; then
   "$ladder" prepare "$out/packages.txt" --tokenizer "$vocabulary" --out "$out/packages" >>"$summary" 2>&1
   rm -f "$out/gpt2.jsonl"
   "$ladder" train --stage 4 --device gpu --dtype bf16 --preset gpt2 --data "$out/packages" --steps "${GPT2_STEPS:-3000}" \
-    --eval-every 500 --checkpoint "$out/gpt2" --checkpoint-every 500 --json-lines "$out/gpt2.jsonl" >"$out/gpt2.log" 2>&1 &
+    --eval-every 500 --checkpoint "$out/gpt2" --checkpoint-every 250 --json-lines "$out/gpt2.jsonl" >"$out/gpt2.log" 2>&1 &
   sleep "${GPT2_KILL:-150}"
   kill -9 $!
   try "$out/gpt2.log" 560 "gpt2, resumed" "$ladder" train --device gpu --checkpoint "$out/gpt2" --resume --samples 2 \
