@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
@@ -35,7 +37,8 @@ std::string shell_quoted(const std::string& text) {
   return quoted + "'";
 }
 
-Companion::Companion(const std::vector<std::string>& program, const std::filesystem::path& log)
+Companion::Companion(const std::vector<std::string>& program, const std::filesystem::path& log,
+                     const std::vector<std::string>& variables)
     : name_(program.at(0)), log_(log) {
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
@@ -46,11 +49,19 @@ Companion::Companion(const std::vector<std::string>& program, const std::filesys
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  std::vector<std::string> words = program;  // posix_spawnp takes them as if it might change them
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
+  std::vector<std::string> words = program, settings = variables;
+  const auto pointers =
+      [](std::vector<std::string>& texts) {  // posix_spawnp takes them as if it might change them
+        std::vector<char*> all;
+        for (std::string& text : texts) all.push_back(text.data());
+        return all;
+      };
+  std::vector<char*> arguments = pointers(words), environment = pointers(settings);
+  for (char** variable = environ; *variable != nullptr; ++variable) environment.push_back(*variable);
   arguments.push_back(nullptr);
-  const int problem = posix_spawnp(&process_, arguments[0], &actions, nullptr, arguments.data(), environ);
+  environment.push_back(nullptr);
+  const int problem =
+      posix_spawnp(&process_, arguments[0], &actions, nullptr, arguments.data(), environment.data());
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
   if (problem == 0) return;
@@ -60,16 +71,28 @@ Companion::Companion(const std::vector<std::string>& program, const std::filesys
 
 Companion::~Companion() {
   close(socket_);
+  if (process_ < 0) return;
   kill(process_, SIGTERM);
+  for (int i = 0; i < 50; ++i) {  // half a second for a program that has something to put away
+    if (waitpid(process_, nullptr, WNOHANG) != 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  kill(process_, SIGKILL);
   waitpid(process_, nullptr, 0);
 }
 
-void Companion::fail() const {
+void Companion::fail() {
+  constexpr std::size_t kLongest = 200;
   std::string last = "it ended";
   std::error_code unreadable;
   if (std::filesystem::exists(log_, unreadable))
     for (const std::string& line : lines_of(read_file(log_)))
-      if (!line.empty()) last = line;
+      if (!line.empty()) last = line.substr(0, kLongest);
+  int status = 0;
+  if (process_ >= 0 && waitpid(process_, &status, 0) == process_) {
+    process_ = -1;
+    if (WIFSIGNALED(status)) last = fmt::format("ended by signal {}", WTERMSIG(status));
+  }
   throw MachineError(fmt::format("{}: {}", name_, last));
 }
 

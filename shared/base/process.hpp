@@ -18,20 +18,22 @@ std::string shell_quoted(const std::string& text);
 /// Another program in this process group that answers line by line: on its input, by its output.
 class Companion {
  public:
-  /// `program` is looked for in PATH; what it says on stderr goes to `log`. Throws MachineError where it does not start.
-  Companion(const std::vector<std::string>& program, const std::filesystem::path& log);
+  /// `program` is looked for in PATH; `variables` ("NAME=VALUE") go before this program's environment; what it says on
+  /// stderr goes to `log`. Throws MachineError where it does not start.
+  Companion(const std::vector<std::string>& program, const std::filesystem::path& log,
+            const std::vector<std::string>& variables = {});
   Companion(const Companion&) = delete;
   Companion& operator=(const Companion&) = delete;
   ~Companion();  ///< ends it
 
-  /// The next line that it prints, without its end. Throws MachineError when it ends instead, with the last thing that it
-  /// said on stderr.
+  /// The next line that it prints, without its end. Throws MachineError when it ends instead, with the signal that
+  /// ended it, or else the last thing that it said on stderr.
   std::string read();
   /// Throws MachineError as read() does.
   std::string ask(const std::string& line);
 
  private:
-  [[noreturn]] void fail() const;
+  [[noreturn]] void fail();
 
   std::string name_;
   std::filesystem::path log_;

@@ -12,17 +12,17 @@
 namespace ladder {
 namespace {
 
-/// Runs one step and times it. What it throws is how it failed; without PyTorch or a file it is not run.
+/// Runs one step and times it. Where this machine cannot, it is not run; whatever else it throws, it has failed.
 template <class Body>
 void add_step(ReportChecklist& checklist, int number, const char* title, Body&& body) {
   const auto start = std::chrono::steady_clock::now();
   ChecklistStep step;
   try {
     step = body();
-  } catch (const CheckError& error) {
-    step.outcome = ChecklistStep::Outcome::failed;
+  } catch (const MachineError& error) {
     step.summary = error.what();
-  } catch (const std::runtime_error& error) {
+  } catch (const std::exception& error) {
+    step.outcome = ChecklistStep::Outcome::failed;
     step.summary = error.what();
   }
   step.number = number;
@@ -40,6 +40,7 @@ TrainedRun run_of(const Trained& trained, const Run& run, const ChecklistSetting
   shown.median_ms = trained.median_ms;
   shown.parameters = parameter_count(run.model);
   shown.tokens_a_step = run.source->largest_step();
+  shown.emulated = trained.emulated;
   if (on_gpu)
     if (const auto peak = peak_flops(this_machine(settings.device).gpu, settings.dtype))
       shown.share_of_tokens = flops_per_token(run.model) / *peak;
@@ -50,7 +51,7 @@ void require_settings(const ChecklistSettings& s) {
   require(s.model.architecture == Architecture::gpt2, "the checklist is for GPT-2: choose another preset");
   require(find_stage(s.stage).gpt2, "stage {} does not train GPT-2", s.stage);
   require(!s.types.empty(), "the checklist needs a type to compare in");
-  require(s.train.steps > 0, "--steps is {}: it must be 1 or more", s.train.steps);
+  require(s.train.steps > 1, "--steps is {}: a loss that falls takes 2 or more", s.train.steps);
   require(s.model.block_size > 8, "--block-size is {}: a prompt of 8 tokens does not fit",
           s.model.block_size);
 }
@@ -90,13 +91,13 @@ ReportChecklist run_checklist(const ChecklistSettings& settings, const Progress&
     if (*side) checklist.runs.push_back(run_of(**side, state.run, settings));
   const auto with_weights = [&](auto&& check) {
     return [&state, check] {
-      if (!state.own) throw InputError("the run of step 4 left no weights");
+      if (!state.own) throw MachineError("the run of step 4 left no weights");
       return check(state);
     };
   };
   add_step(checklist, 1, "expanded parity", [&] { return check_parity(state); });
   add_step(checklist, 2, "trained weights on two sides", with_weights(check_trained_weights));
-  add_step(checklist, 3, "weights that PyTorch trained", with_weights(check_imported_weights));
+  add_step(checklist, 3, "weights that PyTorch trained", [&] { return check_imported_weights(state); });
   add_step(checklist, 5, "losses and samples side by side", with_weights([&](const ChecklistState& trained) {
              return check_side_by_side(trained, checklist.samples);
            }));

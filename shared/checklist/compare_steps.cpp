@@ -61,6 +61,9 @@ std::vector<std::int32_t> greedy_text(Engine& engine, const std::vector<std::int
 /// The committed weights that PyTorch trained, with its answer (tests/golden/gpt2/make_trained_golden.sh).
 Imported committed_weights() {
   const auto folder = source_folder() / "tests/golden/gpt2/pytorch_trained";
+  if (!std::filesystem::exists(folder))
+    throw MachineError(
+        fmt::format("{} is not there: the weights that it holds come with the sources", folder.string()));
   const auto file = folder / "golden.json";
   const Json json = Json::try_parse(read_file(file));
   const std::string source = file.filename().string();

@@ -31,6 +31,11 @@ double mean_of_last(const std::vector<double>& loss) {
   return mean_of(std::span(loss).last(std::min(loss.size(), kFirstSteps)));
 }
 
+PytorchPlace pytorch_place(const ChecklistState& state, Dtype dtype) {
+  const ChecklistSettings& s = state.settings;
+  return {dtype, runs_on_gpu(s) ? s.device : Device::cpu, s.threads};
+}
+
 std::vector<std::string> training_line(const Trained& trained, const TrainConfig& train, int positions) {
   const double tokens = 1.0 * train.batch_size * train.grad_accum * positions;
   return {trained.name,
@@ -99,8 +104,7 @@ std::vector<CurveDifference> curve_differences(const ChecklistState& state) {
     const TemporaryFolder folder;
     const Trained own = train_side(side, run, folder / "own.safetensors", state.progress);
     differences.push_back(difference_of(
-        own, train_pytorch(run, dtype, runs_on_gpu(state.settings) ? state.settings.device : Device::cpu,
-                           false, folder.path(), state.progress)));
+        own, train_pytorch(run, pytorch_place(state, dtype), false, folder.path(), state.progress)));
   }
   return differences;
 }
@@ -146,10 +150,10 @@ void train_both(ChecklistState& state) {
   const Side side = side_in(state, s.dtype);
   state.own = train_side(side, state.run, state.folder / "own.safetensors", state.progress);
   const bool on_gpu = runs_on_gpu(s);
-  state.why_no_other = "PyTorch was not asked for";
+  state.why_no_other = "left out by --without-pytorch";
   if (s.pytorch) try {
-      const Device device = on_gpu ? s.device : Device::cpu;
-      state.other = train_pytorch(state.run, s.dtype, device, on_gpu, state.folder.path(), state.progress);
+      state.other = train_pytorch(state.run, pytorch_place(state, s.dtype), on_gpu, state.folder.path(),
+                                  state.progress);
       state.other_is_pytorch = true;
       return;
     } catch (const std::runtime_error& error) {

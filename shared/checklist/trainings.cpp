@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "shared/parity/pytorch_training.hpp"
 #include "shared/train/train.hpp"
 
 namespace ladder {
@@ -38,22 +37,31 @@ Trained train_side(const Side& side, const Run& run, const std::filesystem::path
     if (is_best) best = engine->parameters();
   };
   const TrainResult result = train(*engine, *run.source, run.train, hooks);
-  Trained trained{side.name, side.dtype, result.loss, result.evaluations, median_of(result.ms), {}, file};
+  Trained trained;
+  trained.name = side.name;
+  trained.dtype = side.dtype;
+  trained.emulated = engine->emulated();
+  trained.loss = result.loss;
+  trained.evaluations = result.evaluations;
+  trained.median_ms = median_of(result.ms);
   trained.weights = {run.model, run.source->shared_tokenizer(), best.empty() ? engine->parameters() : best};
+  trained.file = file;
   save_model(file, trained.weights, Precision::of(side.dtype).master);
   return trained;
 }
 
-Trained train_pytorch(const Run& run, Dtype dtype, Device device, bool compiled,
+Trained train_pytorch(const Run& run, const PytorchPlace& place, bool compiled,
                       const std::filesystem::path& folder, const Progress& progress) {
-  const PytorchTraining pytorch = train_with_pytorch(run, dtype, device, compiled, folder, progress);
-  return {fmt::format("{}, {}", pytorch.version, name_of(dtype)),
-          dtype,
-          pytorch.loss,
-          pytorch.evaluations,
-          pytorch.median_ms,
-          load_model(pytorch.weights),
-          pytorch.weights};
+  const PytorchTraining pytorch = train_with_pytorch(run, place, compiled, folder, progress);
+  Trained trained;
+  trained.name = fmt::format("{}, {}", pytorch.version, name_of(place.dtype));
+  trained.dtype = place.dtype;
+  trained.loss = pytorch.loss;
+  trained.evaluations = pytorch.evaluations;
+  trained.median_ms = pytorch.median_ms;
+  trained.weights = load_model(pytorch.weights);
+  trained.file = pytorch.weights;
+  return trained;
 }
 
 }  // namespace ladder

@@ -7,6 +7,7 @@
 
 #include "shared/base/temporary_folder.hpp"
 #include "shared/parity/parity.hpp"
+#include "shared/parity/pytorch_training.hpp"
 #include "shared/train/checkpoint.hpp"
 #include "shared/train/history.hpp"
 
@@ -18,6 +19,7 @@ using Progress = std::function<void(const std::string&)>;
 struct Trained {
   std::string name;  ///< "stage 4 bf16", "PyTorch 2.11.0, compiled, bf16"
   Dtype dtype = Dtype::fp32;
+  bool emulated = false;  ///< by kernels of a GPU on the CPU
   std::vector<double> loss;
   std::vector<Evaluation> evaluations;
   double median_ms = 0.0;      ///< a step
@@ -33,7 +35,7 @@ Trained train_side(const Side& side, const Run& run, const std::filesystem::path
                    const Progress& progress);
 
 /// In PyTorch (pytorch_training.hpp), with files in `folder`.
-Trained train_pytorch(const Run& run, Dtype dtype, Device device, bool compiled,
+Trained train_pytorch(const Run& run, const PytorchPlace& place, bool compiled,
                       const std::filesystem::path& folder, const Progress& progress);
 
 }  // namespace ladder

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/cli/checklist.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
 #include "shared/data/token_files.hpp"
@@ -20,7 +22,7 @@ struct ChecklistFlags {
   PlaceFlags place;
   RunFlags run;
   std::string json, report, name;
-  std::int64_t parity_steps = 0;
+  std::optional<std::int64_t> parity_steps;
   int samples = 2;
   bool record = false, without_pytorch = false;
 };
@@ -50,7 +52,7 @@ ChecklistSettings settings_of(const ChecklistFlags& flags) {
   settings.model = chosen.model;
   settings.train = chosen.train;
   settings.data = chosen.data;
-  settings.parity_steps = flags.parity_steps > 0 ? flags.parity_steps : on_gpu ? 100 : 30;
+  settings.parity_steps = flags.parity_steps.value_or(on_gpu ? 100 : 30);
   settings.samples = flags.samples;
   settings.pytorch = !flags.without_pytorch;
   return settings;
@@ -72,7 +74,10 @@ std::string command_of(const ChecklistFlags& flags) {
   if (flags.place.stage) command += fmt::format(" --stage {}", *flags.place.stage);
   command += place_words(flags.place.dtype, flags.place.device, flags.place.threads);
   if (!flags.run.preset.empty()) command += " --preset " + flags.run.preset;
-  return command + flags.run.words() + " --record";
+  command += flags.run.words();
+  if (flags.parity_steps) command += fmt::format(" --parity-steps {}", *flags.parity_steps);
+  if (flags.samples != ChecklistFlags{}.samples) command += fmt::format(" --samples {}", flags.samples);
+  return command + (flags.without_pytorch ? " --without-pytorch" : "") + " --record";
 }
 
 void write_report(const ChecklistFlags& flags, const ReportChecklist& checklist) {
@@ -94,7 +99,7 @@ void write_records(const ChecklistFlags& flags, const ChecklistSettings& setting
   const auto write = [&](const std::string& name, std::vector<RecordRow> rows) {
     Record record = new_record(name, command_of(flags), checklist.work, flags.place.device);
     record.rows = std::move(rows);
-    const auto path = records_folder() / (name + ".json");
+    const auto path = record_file(name);
     ladder::write_record(path, record);
     fmt::print("recorded  {}\n", path.string());
   };
@@ -116,10 +121,11 @@ void print_samples(const ReportChecklist& checklist) {
 }
 
 void run(const ChecklistFlags& flags) {
-  require(flags.parity_steps >= 0, "--parity-steps is {}: it must be 1 or more", flags.parity_steps);
+  require(flags.parity_steps.value_or(1) > 0, "--parity-steps is {}: it must be 1 or more",
+          flags.parity_steps.value_or(0));
   require(flags.samples > 0, "--samples is {}: it must be 1 or more", flags.samples);
-  require_distinct_outputs(data_files(flags.run.data), {flags.json, flags.report});
-  for (const std::string& file : {flags.json, flags.report}) require_writable_file(file);
+  require_outputs(data_files(flags.run.data), {flags.json, flags.report},
+                  recorded(flags.record, {"checklist-" + flags.name, "run-" + flags.name}));
   const ChecklistSettings settings = settings_of(flags);
   fmt::print("stage     {}\nmachine   {}\nbuild     {}\n", settings.stage,
              describe(this_machine(settings.device)), describe(this_build()));
@@ -135,6 +141,9 @@ void run(const ChecklistFlags& flags) {
   for (const ChecklistStep& step : checklist.steps)
     if (step.outcome == ChecklistStep::Outcome::failed)
       throw CheckError(fmt::format("step {}, {}: {}", step.number, step.title, step.summary));
+  for (const ChecklistStep& step : checklist.steps)
+    if (step.outcome == ChecklistStep::Outcome::not_run)
+      throw MachineError(fmt::format("step {}, {}, was not run: {}", step.number, step.title, step.summary));
 }
 
 }  // namespace
@@ -150,6 +159,9 @@ void add_checklist(CLI::App& app) {
   flags->name = "cpu";
   add_place_flags(app, flags->place);
   add_run_flags(app, flags->run);
+  describe_flag(app, "--stage", "the stage that is checked (default 4)");
+  describe_flag(app, "--dtype", "of the training run (default fp32, on a GPU bf16)");
+  describe_flag(app, "--preset", "what is trained (default tiny, on a GPU shakespeare_char)");
   add_number(app, "--parity-steps", flags->parity_steps,
              "steps of each loss curve of step 1 (default 30, on a GPU 100)");
   add_number(app, "--samples", flags->samples, "texts of each side in step 5 (default 2)");

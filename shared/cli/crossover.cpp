@@ -9,6 +9,7 @@
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
 #include "shared/data/token_files.hpp"
@@ -133,9 +134,7 @@ void run_crossover(const CrossoverFlags& flags) {
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
   std::vector<std::filesystem::path> inputs = data_files(flags.data);
   inputs.insert(inputs.end(), flags.from.begin(), flags.from.end());
-  require_distinct_outputs(inputs, {flags.output, flags.json});
-  require_writable_file(flags.output);
-  require_writable_file(flags.json);
+  require_outputs(inputs, {flags.output, flags.json}, recorded(flags.record, {flags.name}));
   bool on_gpu = flags.from.empty() && runs_on_gpu(flags.device);
   HeatMap map = flags.from.empty() ? measured(flags) : from_records(flags.from, on_gpu);
   map.title = "Where each stage begins to pay";
@@ -150,7 +149,7 @@ void run_crossover(const CrossoverFlags& flags) {
   record.rows.push_back({"output", sources, flags.record ? source_hash(sources) : "", {}});
   record.rows.back().values["lines"] = lines_of(table);
   if (!flags.json.empty()) write_record(flags.json, record);
-  if (flags.record) write_record(records_folder() / (record.name + ".json"), record);
+  if (flags.record) write_record(record_file(record.name), record);
 }
 
 }  // namespace

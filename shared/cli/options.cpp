@@ -190,6 +190,10 @@ Flag add_device(CLI::App& app, Device& target) {
 
 void set_action(CLI::App& app, std::function<void()> action) { app.callback(std::move(action)); }
 
+void describe_flag(CLI::App& app, const char* flag, const std::string& description) {
+  app.get_option(flag)->description(description);
+}
+
 void set_footer(CLI::App& app, const std::string& text) { app.footer(text); }
 
 CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& help) {

@@ -66,6 +66,8 @@ Flag add_device(CLI::App& app, Device& target);
 /// What runs when the command line has been read.
 void set_action(CLI::App& app, std::function<void()> action);
 /// What --help ends with.
+/// Another description of a flag that several commands share.
+void describe_flag(CLI::App& app, const char* flag, const std::string& description);
 void set_footer(CLI::App& app, const std::string& text);
 
 /// A command of the subcommand, and whether one was called.

@@ -10,6 +10,7 @@
 #include "shared/baseline/interpreter.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
 #include "shared/data/token_files.hpp"
@@ -173,8 +174,7 @@ std::string command_of(const ParityFlags& flags) {
 void run_parity(const ParityFlags& flags) {
   require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more",
           flags.interpreter_steps);
-  require_distinct_outputs(data_files(flags.run.data), {flags.json});
-  require_writable_file(flags.json);
+  require_outputs(data_files(flags.run.data), {flags.json}, recorded(flags.record, {flags.name}));
   const std::vector<RunSettings> works = works_of(flags);
   std::vector<Run> runs;
   std::string work;
@@ -195,7 +195,7 @@ void run_parity(const ParityFlags& flags) {
   if (flags.record) {
     Record record = new_record(flags.name, command_of(flags), work, flags.device);
     record.rows = outcome.rows;
-    const auto path = records_folder() / (flags.name + ".json");
+    const auto path = record_file(flags.name);
     write_record(path, record);
     fmt::print("recorded {}\n", path.string());
   }

@@ -8,6 +8,7 @@
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/data/token_files.hpp"
 #include "shared/report/tables.hpp"
@@ -41,7 +42,7 @@ void print_head(const ProfileFlags& flags, const Place& place, const Run& run, c
 void keep(const ProfileFlags& flags, const Record& record) {
   if (!flags.json.empty()) write_record(flags.json, record);
   if (!flags.record) return;
-  const auto path = records_folder() / (record.name + ".json");
+  const auto path = record_file(record.name);
   write_record(path, record);
   fmt::print("\nrecorded {}\n", path.string());
 }
@@ -81,8 +82,8 @@ void run_decoding(const ProfileFlags& flags) {
 }
 
 void run_profile(const ProfileFlags& flags) {
-  require_distinct_outputs(data_files(flags.run.data), {flags.json});
-  require_writable_file(flags.json);
+  require_outputs(data_files(flags.run.data), {flags.json},
+                  recorded(flags.record, {flags.name.empty() ? "profile" : flags.name}));
   if (flags.decode) return run_decoding(flags);
   Place place = resolve_place(flags.place);
   const RunSettings settings = resolve_run(flags.run);

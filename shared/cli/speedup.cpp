@@ -1,4 +1,5 @@
 // ladder speedup: the interpreter, every stage and, for GPT-2, PyTorch on the same work, one run, in turns.
+#include <algorithm>
 #include <memory>
 
 #include "shared/base/error.hpp"
@@ -6,6 +7,7 @@
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
 #include "shared/data/token_files.hpp"
@@ -40,12 +42,13 @@ ChainSettings settings_of(const SpeedupFlags& flags) {
   settings.rounds = flags.rounds;
   settings.patience = flags.patience;
   const std::int64_t own = std::int64_t{settings.train.batch_size} * settings.train.grad_accum;
-  settings.batch = own == 1 ? 16 : 0;   // a size that has batches of its own needs no further ones
-  settings.threads = own == 1 ? 1 : 0;  // and has work for all cores
   settings.pytorch = settings.model.architecture == Architecture::gpt2;
-  // Ten steps where PyTorch races along, which computes ahead of what it is asked for: one alone would slow it down.
-  const std::int64_t usual = settings.pytorch ? 10 * own : 32;
-  settings.documents = round_up(flags.documents > 0 ? flags.documents : usual, own == 1 ? 16 : own);
+  const bool single = own == 1 && !settings.pytorch;
+  settings.batch = single ? 16 : 0;   // a size that has batches of its own needs no further ones
+  settings.threads = single ? 1 : 0;  // and has work for all cores
+  // Ten steps on a GPU, where PyTorch computes ahead of what it is asked for: one alone would slow it down.
+  const std::int64_t usual = settings.pytorch && runs_on_gpu(flags.device) ? 10 * own : 32;
+  settings.documents = round_up(flags.documents > 0 ? flags.documents : usual, single ? 16 : own);
   settings.device = flags.device;
   if (!flags.dtype.empty()) settings.only = parse_dtype(flags.dtype);
   return settings;
@@ -60,8 +63,8 @@ void run_speedup(const SpeedupFlags& flags) {
   require(flags.rounds > 0, "--rounds is {}: it must be 1 or more", flags.rounds);
   require(flags.documents >= 0, "--documents is {}: it must be 1 or more", flags.documents);
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
-  require_distinct_outputs(data_files(flags.run.data), {flags.json});
-  require_writable_file(flags.json);
+  const std::string name = flags.name.empty() ? "speedup-" + flags.size : flags.name;
+  require_outputs(data_files(flags.run.data), {flags.json}, recorded(flags.record, {name}));
   const ChainSettings settings = settings_of(flags);
   const Run run = prepare_run(settings.model, settings.train, settings.data);
   const std::string data = source_name(without_folder(run.data));
@@ -69,8 +72,7 @@ void run_speedup(const SpeedupFlags& flags) {
       "{}; the first {} documents of {} from the initial weights, seed {}, median of {} rounds, {}",
       describe(run.model), settings.documents, data, run.train.seed, settings.rounds,
       settings.threads == 1 ? "one core" : "all cores");
-  const Record described = new_record(flags.name.empty() ? "speedup-" + flags.size : flags.name,
-                                      command_of(flags), work, flags.device);
+  const Record described = new_record(name, command_of(flags), work, flags.device);
   fmt::print("work     {}\nmachine  {}\nbuild    {}\n\n", work, describe(described.machine),
              describe(described.build));
   Status status;
@@ -79,9 +81,12 @@ void run_speedup(const SpeedupFlags& flags) {
   Record record = described;
   record.rows = record_rows(rows, flags.record);
   fmt::print("{}", text_table(speedup_cells(record.rows)));
+  if (std::ranges::all_of(rows, [](const ChainRow& row) { return !row.not_run.empty(); }))
+    throw MachineError(
+        "nothing ran: give more --patience, fewer --documents, a smaller model or another --dtype");
   if (!flags.json.empty()) write_record(flags.json, record);
   if (flags.record) {
-    const auto path = records_folder() / (record.name + ".json");
+    const auto path = record_file(record.name);
     write_record(path, record);
     fmt::print("\nrecorded {}\n", path.string());
   }
@@ -103,7 +108,8 @@ void add_speedup(CLI::App& app) {
              "only rungs in this type (default: each rung's own types)");
   add_device(app, flags->device);
   add_number(app, "--documents", flags->documents,
-             "documents in one round, rounded up to whole batches (default 32; of GPT-2 ten steps)");
+             "documents in one round, rounded up to whole batches (default 32, at least a step; of GPT-2 on "
+             "a GPU ten steps)");
   add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 5)");
   add_number(app, "--patience", flags->patience,
              "seconds a round may take on a rung before it is left out (default 60)");

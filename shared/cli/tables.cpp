@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cctype>
 #include <memory>
 
 #include "shared/base/error.hpp"
@@ -10,6 +12,7 @@
 #include "shared/base/process.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/record_output.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -37,24 +40,36 @@ struct CaptureFlags {
   std::vector<std::string> arguments;
 };
 
+/// A word of a call as a reader would type it.
+std::string typed(const std::string& word) {
+  const auto is_plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("-_./=,:+@%").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  return !word.empty() && std::ranges::all_of(word, is_plain) ? word : shell_quoted(word);
+}
+
 void run_capture(const CaptureFlags& flags) {
+  require(!flags.arguments.empty() || !flags.script.empty(), "name a call of this program, after --");
+  require_outputs({}, {}, {flags.name});
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
-  std::string words, command = shell_quoted(program);
-  if (!flags.script.empty()) command = "python3 " + shell_quoted(flags.script) + " " + command;
+  std::string shown = "./ladder", command = shell_quoted(program);
+  if (!flags.script.empty()) {
+    command = "python3 " + shell_quoted(flags.script) + " " + command;
+    const std::filesystem::path script = std::filesystem::absolute(flags.script);
+    shown = "python3 " + typed(script.lexically_relative(source_folder()).string()) + " build/ladder";
+  }
   for (const std::string& argument : flags.arguments) {
-    words +=
-        " " + (argument.find_first_of(" *?()|'\"") == std::string::npos ? argument : shell_quoted(argument));
+    shown += " " + typed(argument);
     command += " " + shell_quoted(argument);
   }
   const std::string output = output_of(command);
-  const std::string shown =
-      (flags.script.empty() ? "./ladder" : "python3 " + flags.script + " build/ladder") + words;
   require(!output.empty(), "{}: printed nothing or failed: nothing was recorded", shown);
   Record record = new_record(flags.name, shown, "the program's own output");
   RecordRow row{"output", flags.sources, flags.sources.empty() ? "" : source_hash(flags.sources), {}};
   row.values["lines"] = lines_of(output);
   record.rows.push_back(std::move(row));
-  const auto path = records_folder() / (flags.name + ".json");
+  const auto path = record_file(flags.name);
   write_record(path, record);
   fmt::print("recorded {}\n", path.string());
 }

@@ -328,7 +328,7 @@ void add_train(CLI::App& app) {
              "steps between checkpoints (default: a tenth of the run)");
   add_switch(app, "--resume", flags->resume, "continue the run in --checkpoint DIR, bit for bit");
   add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
-  add_text(app, "--name", flags->name, "of the record (default run)").type("NAME");
+  add_text(app, "--name", flags->name, "of the record, behind run- (default train)").type("NAME");
   add_variant_flags(app, *flags);
   set_footer(
       app,

@@ -31,6 +31,7 @@ TrainedRun run_of(const Session& session, const TrainResult& result, std::option
   const Place& place = session.place;
   TrainedRun trained;
   trained.name = side_of(place.stage, place.options.dtype, place.options.device).name;
+  trained.emulated = session.engine->emulated();
   trained.loss = result.loss;
   trained.evaluations = result.evaluations;
   trained.samples = result.samples;
@@ -49,7 +50,7 @@ void record_run(const Session& session, const TrainFlags& flags, const TrainResu
   const Run& run = session.run;
   const Device device = session.place.options.device;
   Record record =
-      new_record(flags.name, command_of(flags),
+      new_record("run-" + flags.name, command_of(flags),
                  fmt::format("{}; {}; {}{}", describe(run.model), describe(run.train),
                              source_name(without_folder(run.data)),
                              session.earlier.steps_done() > 0
@@ -59,10 +60,9 @@ void record_run(const Session& session, const TrainFlags& flags, const TrainResu
   const bool on_gpu = find_stage(session.place.stage).gpu && !session.engine->emulated();
   const TrainedRun trained = run_of(session, result, share_of_tokens);
   RecordRow row{trained.name, source_set_of(session.place.stage, on_gpu), "", run_values(trained)};
-  row.values["emulated"] = session.engine->emulated();
   row.hash = source_hash(row.sources);
   record.rows.push_back(std::move(row));
-  const auto path = records_folder() / (record.name + ".json");
+  const auto path = record_file(record.name);
   write_record(path, record);
   fmt::print("recorded  {}\n", path.string());
 }

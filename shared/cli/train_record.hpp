@@ -8,7 +8,7 @@
 
 namespace ladder::cli {
 
-/// Writes tests/bench/results/NAME.json, whose row says what run_picture.hpp shows. `share_of_tokens` is what a token a
+/// Writes tests/bench/results/run-NAME.json, whose row says what run_picture.hpp shows. `share_of_tokens` is what a token a
 /// second is of the card's peak, where that is known.
 void record_run(const Session& session, const TrainFlags& flags, const TrainResult& result,
                 std::optional<double> share_of_tokens);

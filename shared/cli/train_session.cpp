@@ -8,6 +8,7 @@
 #include "shared/base/files.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/data/token_files.hpp"
+#include "shared/records/records.hpp"
 #include "shared/train/checkpoint.hpp"
 #include "shared/train/engine_memory.hpp"
 #include "shared/train/train.hpp"
@@ -107,7 +108,9 @@ void require_own_outputs(const Session& session, const TrainFlags& flags) {
   std::vector<fs::path> outputs = {flags.trace, flags.json, flags.json_lines, flags.save_weights};
   if (!flags.checkpoint.empty())
     outputs.insert(outputs.end(), {checkpoint_file(flags.checkpoint), best_file(flags.checkpoint)});
+  if (flags.record) outputs.push_back(record_file("run-" + flags.name));
   require_distinct_outputs(inputs, outputs);
+  if (flags.record) require_writable_file(outputs.back());
 }
 
 /// Calls body(); where the machine cannot do it, the checkpoint's folder goes again if this run has made it.

@@ -26,7 +26,7 @@ struct TrainFlags {
   std::string variant;
   std::map<std::string, bool> variant_switches;  ///< the same by the variants' own names
   bool resume = false, record = false;
-  std::string name = "run";  ///< of the record
+  std::string name = "train";  ///< of the record, behind "run-"
 };
 
 /// A run: first as it is configured, and with an engine ready for its first step.

@@ -1,6 +1,8 @@
 #include "shared/parity/pytorch_training.hpp"
 
 #include <cmath>
+#include <cstdlib>
+#include <sstream>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
@@ -46,51 +48,72 @@ PytorchTraining read_results(const fs::path& folder, bool compiled) {
   return training;
 }
 
-}  // namespace
-
-std::vector<std::string> pytorch_command(const Run& run, Dtype dtype, Device device, const fs::path& folder) {
-  require(run.model.architecture == Architecture::gpt2, "it knows GPT-2 only");
+void write_scripts(const fs::path& folder) {
   write_file(folder / "pytorch_baseline.py", pytorch_baseline_script);
   write_file(folder / "pytorch_gpt2.py", pytorch_gpt2_script);
   write_file(folder / "pytorch_race.py", pytorch_race_script);
   write_file(folder / "training_recipe.py", training_recipe_script);
-  save_model(folder / "initial.safetensors", {run.model, run.source->shared_tokenizer(), run.initial},
-             Dtype::fp32);
-  const TrainConfig& t = run.train;
-  std::vector<std::string> command;
-  const auto add = [&](const char* flag, std::string_view value) {
-    command.emplace_back(flag);
-    command.emplace_back(value);
-  };
-  const auto whole = [](std::int64_t value) { return fmt::format("{}", value); };
-  const auto number = [](double value) { return fmt::format("{:.17g}", value); };
-  if (device.ordinal > 0) add("env", fmt::format("CUDA_VISIBLE_DEVICES={}", device.ordinal));
-  add("python3", (folder / "pytorch_baseline.py").string());
-  add("--weights", (folder / "initial.safetensors").string());
-  add("--dtype", name_of(dtype));
-  add("--device", runs_on_gpu(device) ? "cuda" : "cpu");
-  add("--pad-vocabulary", "128");
-  add("--batch-size", whole(t.batch_size));
-  add("--grad-accum", whole(t.grad_accum));
-  add("--schedule", name_of(t.schedule));
-  add("--schedule-steps", whole(t.decay_steps()));
-  add("--warmup-steps", whole(t.warmup_steps));
-  add("--lr", number(t.learning_rate));
-  add("--min-lr", number(t.min_learning_rate));
-  add("--beta1", number(t.beta1));
-  add("--beta2", number(t.beta2));
-  add("--eps", number(t.eps));
-  add("--weight-decay", number(t.weight_decay));
-  add("--clip", number(t.clip));
-  add("--seed", whole(t.seed));
-  return command;
 }
 
-PytorchTraining train_with_pytorch(const Run& run, Dtype dtype, Device device, bool compiled,
+/// PyTorch takes the first card that it sees: for another one, the environment shows it that one alone. A list that is
+/// there already is the one whose numbers the program counts, too.
+std::vector<std::string> variables_of(Device device) {
+  if (device.ordinal == 0) return {};
+  std::string card = fmt::format("{}", device.ordinal);
+  if (const char* list = std::getenv("CUDA_VISIBLE_DEVICES"); list != nullptr && *list != '\0') {
+    std::istringstream cards(list);
+    for (int i = 0; i <= device.ordinal; ++i) std::getline(cards, card, ',');
+  }
+  return {"CUDA_VISIBLE_DEVICES=" + card};
+}
+
+template <class Add>
+void add_recipe(const TrainConfig& train, const Add& add) {
+  const auto whole = [](std::int64_t value) { return fmt::format("{}", value); };
+  const auto number = [](double value) { return fmt::format("{:.17g}", value); };
+  add("--batch-size", whole(train.batch_size));
+  add("--grad-accum", whole(train.grad_accum));
+  add("--schedule", name_of(train.schedule));
+  add("--schedule-steps", whole(train.decay_steps()));
+  add("--warmup-steps", whole(train.warmup_steps));
+  add("--lr", number(train.learning_rate));
+  add("--min-lr", number(train.min_learning_rate));
+  add("--beta1", number(train.beta1));
+  add("--beta2", number(train.beta2));
+  add("--eps", number(train.eps));
+  add("--weight-decay", number(train.weight_decay));
+  add("--clip", number(train.clip));
+  add("--seed", whole(train.seed));
+}
+
+}  // namespace
+
+PytorchCall pytorch_call(const Run& run, const PytorchPlace& place, const fs::path& folder) {
+  require(run.model.architecture == Architecture::gpt2, "it knows GPT-2 only");
+  write_scripts(folder);
+  const fs::path weights = folder / "initial.safetensors";
+  save_model(weights, {run.model, run.source->shared_tokenizer(), run.initial}, Dtype::fp32);
+  PytorchCall call{{"python3", (folder / "pytorch_baseline.py").string(), "--weights", weights.string()},
+                   variables_of(place.device)};
+  const auto add = [&](const char* flag, std::string_view value) {
+    call.words.emplace_back(flag);
+    call.words.emplace_back(value);
+  };
+  add("--dtype", name_of(place.dtype));
+  add("--device", runs_on_gpu(place.device) ? "cuda" : "cpu");
+  add("--threads", fmt::format("{}", place.threads));
+  add("--pad-vocabulary", "128");
+  add_recipe(run.train, add);
+  return call;
+}
+
+PytorchTraining train_with_pytorch(const Run& run, const PytorchPlace& place, bool compiled,
                                    const fs::path& folder,
                                    const std::function<void(const std::string&)>& progress) {
-  std::vector<std::string> command = pytorch_command(run, dtype, device, folder);
-  const auto add = [&](std::initializer_list<std::string> words) { command.insert(command.end(), words); };
+  PytorchCall call = pytorch_call(run, place, folder);
+  const auto add = [&](std::initializer_list<std::string> words) {
+    call.words.insert(call.words.end(), words);
+  };
   add({"--data", data_folder(run, folder).string(), "--steps", fmt::format("{}", run.train.steps)});
   if (run.train.eval_every > 0)
     add({"--eval-every", fmt::format("{}", run.train.eval_every), "--eval-batches",
@@ -98,7 +121,7 @@ PytorchTraining train_with_pytorch(const Run& run, Dtype dtype, Device device, b
   add({"--save-weights", (folder / "pytorch.safetensors").string(), "--out",
        (folder / "results.json").string()});
   if (compiled) add({"--compile"});
-  Companion python(command, folder / "log.txt");
+  Companion python(call.words, folder / "log.txt", call.variables);
   try {
     while (true) {
       const std::string line = python.read();

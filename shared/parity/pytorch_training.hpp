@@ -18,10 +18,21 @@ namespace ladder {
 extern const std::string_view pytorch_baseline_script, pytorch_gpt2_script, pytorch_race_script,
     training_recipe_script;
 
-/// The start of a call of pytorch_baseline.py, whose text and imports this writes into `folder`: the run's recipe, its
-/// initial weights, the type and the device, as words of a command. Throws InputError where the run is not GPT-2's.
-std::vector<std::string> pytorch_command(const Run& run, Dtype dtype, Device device,
-                                         const std::filesystem::path& folder);
+/// Where PyTorch computes.
+struct PytorchPlace {
+  Dtype dtype = Dtype::fp32;
+  Device device = Device::automatic;
+  int threads = 0;  ///< on a CPU; 0: as many as PyTorch takes
+};
+
+/// A call of pytorch_baseline.py, to be continued.
+struct PytorchCall {
+  std::vector<std::string> words;      ///< the run's recipe, its initial weights, type and device
+  std::vector<std::string> variables;  ///< of the environment: which card is the first
+};
+
+/// Writes the script, what it imports and the initial weights into `folder`. Throws InputError where the run is not GPT-2's.
+PytorchCall pytorch_call(const Run& run, const PytorchPlace& place, const std::filesystem::path& folder);
 
 /// What PyTorch left of a run.
 struct PytorchTraining {
@@ -35,7 +46,7 @@ struct PytorchTraining {
 /// The whole run from its initial weights, on the run's own windows; files go to `folder`, which exists. `progress` hears
 /// the lines that the script prints. Throws InputError where the data are none for it, MachineError with what python3
 /// said when it does not get to the end.
-PytorchTraining train_with_pytorch(const Run& run, Dtype dtype, Device device, bool compiled,
+PytorchTraining train_with_pytorch(const Run& run, const PytorchPlace& place, bool compiled,
                                    const std::filesystem::path& folder,
                                    const std::function<void(const std::string&)>& progress = {});
 

@@ -241,6 +241,15 @@ bool is_stale(const RecordRow& row, const fs::path& folder) {
 
 fs::path records_folder(const fs::path& folder) { return folder / "tests" / "bench" / "results"; }
 
+std::filesystem::path record_file(const std::string& name) {
+  const auto is_plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+  };
+  require(!name.empty() && name.front() != '.' && std::ranges::all_of(name, is_plain),
+          "'{}' is no name for a record: letters, digits, '-', '_' and '.', a dot not in front", name);
+  return records_folder() / (name + ".json");
+}
+
 void write_record(const fs::path& path, const Record& record) {
   Json json = {{"format", kFormat},
                {"name", record.name},

@@ -56,6 +56,10 @@ bool is_stale(const RecordRow& row, const std::filesystem::path& folder = source
 
 std::filesystem::path records_folder(const std::filesystem::path& folder = source_folder());
 
+/// Where a record of that name lies. Throws InputError for a name with anything but letters, digits, '-', '_' and '.', or one
+/// that begins with a dot.
+std::filesystem::path record_file(const std::string& name);
+
 /// {"format": "ladder-record/1", ...}; completely or not at all.
 void write_record(const std::filesystem::path& path, const Record& record);
 /// Throws InputError naming the file and what is wrong with it.

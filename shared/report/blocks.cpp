@@ -1,6 +1,7 @@
 #include "shared/report/blocks.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 
 #include "shared/base/error.hpp"
@@ -233,20 +234,28 @@ std::string render_if_run(const Asked& asked) {
   return table_of(*kind, there, {}, asked.folder) + absent;
 }
 
-/// The first text of a training run.
+/// A text of the first row of a training run that has so many. Its fence is longer than one in the text can be.
 std::string render_sample(const Asked& asked) {
   const Record& record = *asked.records[0];
+  std::size_t number = 1;
+  if (const std::string& words = asked.arguments[0]; !words.empty()) {
+    const auto [end, problem] = std::from_chars(words.data(), words.data() + words.size(), number);
+    require(problem == std::errc() && end == words.data() + words.size() && number > 0,
+            "block '{}': '{}' is no number of a sample", asked.block, words);
+  }
   for (const RecordRow& row : record.rows)
-    if (const Json* samples = row.values.find("samples"); samples != nullptr && !samples->empty())
-      return "```\n" + (*samples)[0].get<std::string>() + "\n```\n";
-  throw InputError(fmt::format("record '{}' has no samples", record.name));
+    if (const Json* samples = row.values.find("samples"); samples != nullptr && samples->size() >= number)
+      return "````\n" + samples->at(number - 1).get<std::string>() + "\n````\n";
+  throw InputError(fmt::format("record '{}' has no sample {}", record.name, number));
 }
 
 constexpr std::string_view kPictureBlock = "picture", kCurvesBlock = "curves ";
 
 std::string render_curves(const Asked& asked) {
-  require(asked.arguments.size() == 1 && asked.arguments[0].ends_with(".svg"),
-          "block '{}': name the picture behind a colon", asked.block);
+  const fs::path picture = asked.arguments[0];
+  require(picture.extension() == ".svg" && picture.is_relative() &&
+              asked.arguments[0].find("..") == std::string::npos,
+          "block '{}': behind a colon, name the picture below the page's folder", asked.block);
   return fmt::format("![Losses: {}]({})\n", asked.records[0]->work, asked.arguments[0]);
 }
 
@@ -349,29 +358,33 @@ std::string replace_blocks(const std::string& text, const std::string& source,
 
 namespace {
 
-/// Writes `text` if the file does not hold it already.
-void renew(const fs::path& path, const fs::path& folder, const std::string& old, const std::string& text,
-           bool write, TablesReport& report) {
-  if (old == text) return;
-  report.changed.push_back(fs::relative(path, folder).generic_string());
-  if (write) write_file(path, text);
-}
+/// Files that differ from what the records give, and that: written only when all of them are known.
+struct Renewal {
+  const fs::path& folder;
+  TablesReport& report;
+  std::vector<std::pair<fs::path, std::string>> files = {};
+
+  void renew(const fs::path& path, const std::string& old, const std::string& text) {
+    if (old == text) return;
+    report.changed.push_back(fs::relative(path, folder).generic_string());
+    files.emplace_back(path, text);
+  }
+  void renew(const fs::path& path, const std::string& text) {
+    renew(path, fs::exists(path) ? read_file(path) : "", text);
+  }
+};
 
 /// The picture, where a page shows it and its records are there.
-void renew_picture(const Records& records, const fs::path& folder, bool write, TablesReport& report) {
-  const std::vector<const Record*> found = records_of(picture_records({}), records, folder);
-  const fs::path path = folder / kPicture;
-  renew(path, folder, fs::exists(path) ? read_file(path) : "",
-        front_picture({found[0], found[1], found[2]}, folder), write, report);
+void renew_picture(const Records& records, Renewal& renewal) {
+  const std::vector<const Record*> found = records_of(picture_records({}), records, renewal.folder);
+  renewal.renew(renewal.folder / kPicture, front_picture({found[0], found[1], found[2]}, renewal.folder));
 }
 
 /// The picture of a block "curves RECORD: FILE" of a page, beside the page.
-void renew_curves(const std::string& block, const fs::path& page, const Records& records,
-                  const fs::path& folder, bool write, TablesReport& report) {
+void renew_curves(const std::string& block, const fs::path& page, const Records& records, Renewal& renewal) {
   const Words words = one_record(block);
-  const fs::path path = page.parent_path() / words.arguments.at(0);
-  renew(path, folder, fs::exists(path) ? read_file(path) : "",
-        run_picture(*records_of(words, records, folder)[0]), write, report);
+  const Record& record = *records_of(words, records, renewal.folder)[0];
+  renewal.renew(page.parent_path() / words.arguments.at(0), run_picture(record));
 }
 
 }  // namespace
@@ -379,6 +392,7 @@ void renew_curves(const std::string& block, const fs::path& page, const Records&
 TablesReport update_tables(const fs::path& folder, bool write) {
   const Records records = read_records(records_folder(folder));
   TablesReport report;
+  Renewal renewal{folder, report};
   bool pictured = false;
   for (const fs::path& path : documents(folder)) {
     const std::string text = read_file(path), name = fs::relative(path, folder).generic_string();
@@ -391,15 +405,17 @@ TablesReport update_tables(const fs::path& folder, bool write) {
       pictured = pictured || block == kPictureBlock;
       try {
         std::string rendered = render_block(block, records, folder);
-        if (block.starts_with(kCurvesBlock)) renew_curves(block, path, records, folder, write, report);
+        if (block.starts_with(kCurvesBlock)) renew_curves(block, path, records, renewal);
         return rendered;
       } catch (const JsonError& error) {
         throw InputError(fmt::format("the record or items of block '{}': {}", block, error.what()));
       }
     });
-    renew(path, folder, text, updated, write, report);
+    renewal.renew(path, text, updated);
   }
-  if (pictured) renew_picture(records, folder, write, report);
+  if (pictured) renew_picture(records, renewal);
+  for (const auto& [path, text] : renewal.files)
+    if (write) write_file(path, text);
   for (const Record& record : records)
     for (const RecordRow& row : record.rows)
       if (is_stale(row, folder))

@@ -11,7 +11,7 @@
 //   rows RECORD: START | START ...         the table of a record, rows whose names begin so
 //   excerpt RECORD: START | START ...      of a record's lines, in order the next one that begins so
 //   curves RECORD: FILE                    the picture of a training run ("run-*"), drawn into FILE beside the page
-//   sample RECORD                          the first text that a training run's model wrote
+//   sample RECORD: N                       the first text, or text N, that a training run's model wrote
 //   times WORDS: RECORD | WORDS: RECORD    what each stage took on a GPU in one record beside the others
 //   ladder, picture, first-build-time      for the first page: see front_page.hpp
 //   tolerances                             the table of limits

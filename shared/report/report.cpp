@@ -132,10 +132,12 @@ std::string training_plot(const ReportChecklist& checklist) {
 std::string section(const ReportChecklist& checklist) {
   std::string html = "<h2>Checklist</h2>\n<p>" + html_escaped(checklist.work) + "</p>\n";
   for (const ChecklistStep& step : checklist.steps) {
-    const bool failed = step.outcome == ChecklistStep::Outcome::failed;
+    using Outcome = ChecklistStep::Outcome;
+    const char* mark = step.outcome == Outcome::passed   ? "good"
+                       : step.outcome == Outcome::failed ? "bad"
+                                                         : "soft";
     html += fmt::format("<h3>{} {} <span class='{}'>{}</span></h3>\n<p class='soft'>{}</p>\n", step.number,
-                        html_escaped(step.title), failed ? "bad" : "good", name_of(step.outcome),
-                        html_escaped(step.summary));
+                        html_escaped(step.title), mark, name_of(step.outcome), html_escaped(step.summary));
     if (step.figures.size() > 1) html += html_table(step.figures);
   }
   return html + training_plot(checklist) + sample_pairs(checklist);
@@ -152,12 +154,19 @@ std::string section(const ReportModel& model) {
 }
 
 std::string headline(const Report& report) {
-  if (report.models.empty())
-    return report.passed ? "<span class='good'>No step of the checklist failed.</span>"
-                         : "<span class='bad'>A step of the checklist failed.</span>";
-  return report.passed
-             ? "<span class='good'>Every stage agrees with the one below it.</span>"
-             : "<span class='bad'>A stage differs from the one below it: see the parity table.</span>";
+  const auto text = [](bool good, const char* words) {
+    return fmt::format("<span class='{}'>{}</span>", good ? "good" : "bad", words);
+  };
+  if (!report.models.empty())
+    return report.passed
+               ? text(true, "Every stage agrees with the one below it.")
+               : text(false, "A stage differs from the one below it, or a step failed: see the tables.");
+  if (!report.passed) return text(false, "A step of the checklist failed.");
+  const bool all =
+      report.checklist && std::ranges::all_of(report.checklist->steps, [](const ChecklistStep& step) {
+        return step.outcome == ChecklistStep::Outcome::passed;
+      });
+  return all ? text(true, "All five steps passed.") : "No step failed; some could not be run here.";
 }
 
 std::string speed_section(const Report& report) {
@@ -189,8 +198,10 @@ std::string html_of(const Report& report) {
   std::string html =
       "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>\n"
       "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
-      "<meta name='color-scheme' content='light dark'>\n<title>ladder climb</title>\n<style>";
-  html += std::string(kStyle) + "</style></head>\n<body><main>\n<h1>One GPT, climbed stage by stage</h1>\n";
+      "<meta name='color-scheme' content='light dark'>\n<title>ladder report</title>\n<style>";
+  const char* title =
+      report.models.empty() ? "One stage, checked in five steps" : "One GPT, climbed stage by stage";
+  html += fmt::format("{}</style></head>\n<body><main>\n<h1>{}</h1>\n", kStyle, title);
   html += "<p>" + headline(report);
   html += "</p>\n<p class='soft'>" + html_escaped(describe(report.machine)) + "<br>" +
           html_escaped(describe(report.build)) + "<br>" + html_escaped(report.date) + "</p>\n";

@@ -41,15 +41,20 @@ std::vector<double> means_of(const std::vector<double>& loss, std::size_t each) 
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
+std::string whole(double value) {
+  return value < 1000.0 ? fmt::format("{:.0f}", value) : format_count(value);
+}
+
 std::string four_digits(double value) { return fmt::format("{:.4f}", value); }
 
 }  // namespace
 
 Json run_values(const TrainedRun& run) {
   const std::size_t each = std::max<std::size_t>(1, run.loss.size() / kPoints);
-  Json values = {{"steps", run.loss.size()},           {"parameters", run.parameters},
-                 {"resumed_after", run.resumed_after}, {"steps_each", each},
-                 {"loss", means_of(run.loss, each)},   {"samples", run.samples}};
+  Json values = {{"emulated", run.emulated},     {"steps", run.loss.size()},
+                 {"parameters", run.parameters}, {"resumed_after", run.resumed_after},
+                 {"steps_each", each},           {"loss", means_of(run.loss, each)},
+                 {"samples", run.samples}};
   values["evaluations"] = Json::array();
   const Evaluation* best = nullptr;
   for (const Evaluation& one : run.evaluations) {
@@ -75,12 +80,12 @@ Cells run_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& sta
     };
     const std::vector<double> loss = values.at("loss").get<std::vector<double>>();
     cells.push_back(
-        {marked_name(rows[i], i < stale.size() && stale[i]), number("steps", format_count),
+        {marked_name(rows[i], i < stale.size() && stale[i]), number("steps", whole),
          number("median_ms", [](double ms) { return format_seconds(ms / 1e3); }),
          number("tokens_per_second", format_count),
          number("share_of_peak", [](double share) { return fmt::format("{:.1f}%", 100.0 * share); }),
          loss.empty() ? "" : four_digits(loss.back()), number("best_held_out", four_digits),
-         number("best_step", format_count)});
+         number("best_step", whole)});
   }
   return cells;
 }

@@ -14,7 +14,8 @@ namespace ladder {
 
 /// A training run, as it is shown.
 struct TrainedRun {
-  std::string name;  ///< who trained: "stage 4 bf16"
+  std::string name;       ///< who trained: "stage 4 bf16"
+  bool emulated = false;  ///< by kernels of a GPU on the CPU
   std::vector<double> loss;
   std::vector<Evaluation> evaluations;  ///< NaN for a loss that was not measured
   std::vector<std::string> samples;

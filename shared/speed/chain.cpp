@@ -49,7 +49,8 @@ std::string too_slow(double seconds_per_document, double documents, double patie
 
 /// Why a rung is not even begun; empty where it is.
 std::string left_out(const Entry& entry, const ChainSettings& settings) {
-  if (settings.only && entry.side.dtype != *settings.only)
+  const bool reference = entry.row.stage == 1 && entry.side.dtype == Dtype::fp64;  // what proves the others
+  if (settings.only && entry.side.dtype != *settings.only && !reference)
     return fmt::format("left out: only {} was asked for", name_of(*settings.only));
   const bool gpu = find_stage(entry.row.stage).gpu, emulated = gpu && !runs_on_gpu(settings.device);
   if (gpu && !emulated) return {};
@@ -87,7 +88,7 @@ void prepare_interpreter(Entry& entry, const ChainSettings& settings) {
 
 Contestant contestant_of(Entry& entry, const ChainSettings& settings) {
   Contestant contestant{entry.row.name, static_cast<double>(settings.documents), {}, {}, {}, 0};
-  if (entry.row.stage < 0) {
+  if (entry.row.stage == kInterpreterStage) {
     contestant.slice = [&entry, &settings] {
       entry.interpreter = run_interpreter(*entry.run, settings.documents, 0);
     };
@@ -178,7 +179,7 @@ const ChainRow* below_of(const std::vector<ChainRow>& rows, const ChainRow& row)
   const ChainRow* below = at(row.below);
   while (below != nullptr && !below->not_run.empty()) {
     below = at(below->below);
-    if (below != nullptr && below->stage < 0) return nullptr;
+    if (below != nullptr && below->stage == kInterpreterStage) return nullptr;
   }
   return below;
 }
@@ -188,7 +189,7 @@ void compare_row(ChainRow& row, const std::vector<ChainRow>& rows) {
   const ChainRow* below = below_of(rows, row);
   if (below == nullptr) return;
   row.compared_with = below->name;
-  const std::vector<Tolerance> limits = below->stage < 0
+  const std::vector<Tolerance> limits = below->stage == kInterpreterStage
                                             ? std::vector{find_tolerance("baseline losses", row.dtype)}
                                             : curve_tolerances(row.dtype);
   for (const Tolerance& tolerance : limits) {  // shown: the first that fails, or else the first
@@ -199,11 +200,14 @@ void compare_row(ChainRow& row, const std::vector<ChainRow>& rows) {
   }
 }
 
-/// The last entry that runs, on what it is for and in no other way than its stage does; nullptr for none.
-const Entry* partner_of(const std::vector<Entry>& entries) {
+/// The last entry that runs, on what it is for, in the type asked for and in no other way than its stage does; nullptr
+/// for none.
+const Entry* partner_of(const std::vector<Entry>& entries, std::optional<Dtype> only) {
   const Entry* partner = nullptr;
   for (const Entry& entry : entries)
-    if (entry.engine != nullptr && !entry.row.emulated && entry.row.variant.empty()) partner = &entry;
+    if (entry.engine != nullptr && !entry.row.emulated && entry.row.variant.empty() &&
+        (!only || entry.side.dtype == *only))
+      partner = &entry;
   return partner;
 }
 
@@ -249,7 +253,7 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector
   std::vector<std::size_t> racing;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     Entry& entry = entries[i];
-    if (entry.row.stage < 0)
+    if (entry.row.stage == kInterpreterStage)
       prepare_interpreter(entry, settings);
     else
       prepare_engine(entry, settings);
@@ -258,7 +262,7 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector
     racing.push_back(i);
   }
   std::optional<PytorchRows> pytorch;
-  if (const Entry* partner = settings.pytorch ? partner_of(entries) : nullptr) {
+  if (const Entry* partner = settings.pytorch ? partner_of(entries, settings.only) : nullptr) {
     if (progress) progress("PyTorch, compiling and proving it");
     pytorch.emplace(settings, run, partner->row, partner->side);
     for (Contestant& contestant : pytorch->contestants()) contestants.push_back(std::move(contestant));
@@ -267,7 +271,7 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector
   for (std::size_t i = 0; i < racing.size(); ++i) {
     Entry& entry = entries[racing[i]];
     entry.row.time = timings[i];
-    if (entry.row.stage < 0) {
+    if (entry.row.stage == kInterpreterStage) {
       entry.row.not_run = entry.interpreter.not_run;
       entry.row.loss = entry.interpreter.loss;
     }
@@ -334,8 +338,8 @@ std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashe
       const auto add_ratio = [&](const char* key, const ChainRow& other) {
         if (!other.time.empty() && &other != &row) record.values[key] = ratios(other.time, row.time).median();
       };
-      if (rows.front().stage < 0) add_ratio("times_interpreter", rows.front());
-      if (const ChainRow* pytorch = row.stage >= 0 ? pytorch_of(rows, row) : nullptr)
+      if (rows.front().stage == kInterpreterStage) add_ratio("times_interpreter", rows.front());
+      if (const ChainRow* pytorch = row.stage >= 0 && !row.emulated ? pytorch_of(rows, row) : nullptr)
         add_ratio("times_pytorch", *pytorch);
       if (row.ladder_below >= 0) add_ratio("times_below", rows[static_cast<std::size_t>(row.ladder_below)]);
     }

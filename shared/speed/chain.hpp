@@ -33,7 +33,8 @@ struct ChainSettings {
   int threads = 1;  ///< of every rung on a CPU; 0: all cores
   /// Rows of PyTorch beside the last of the rungs that runs as it is, on the device that it is for (pytorch_rows.hpp).
   bool pytorch = false;
-  std::optional<Dtype> only = {};  ///< rungs of other types are left out
+  std::optional<Dtype> only =
+      {};  ///< rungs of other types are left out, but for stage 1 in fp64, which proves them
 };
 
 struct ChainRow {

@@ -5,7 +5,6 @@
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/json_member.hpp"
-#include "shared/parity/pytorch_training.hpp"
 
 namespace ladder {
 namespace {
@@ -29,12 +28,12 @@ std::string windows_of(const Run& run, std::int64_t steps) {
 
 }  // namespace
 
-PytorchRival::PytorchRival(const Run& run, std::int64_t steps, Dtype dtype, Device device) : steps_(steps) {
-  std::vector<std::string> command = pytorch_command(run, dtype, device, folder_.path());
-  write_file(folder_ / "windows.bin", windows_of(run, steps));
-  command.emplace_back("--serve");
-  command.push_back((folder_ / "windows.bin").string());
-  python_ = std::make_unique<Companion>(command, folder_ / "log.txt");
+PytorchRival::PytorchRival(const Run& run, std::int64_t steps, const PytorchPlace& place) : steps_(steps) {
+  PytorchCall call = pytorch_call(run, place, folder_.path());
+  const auto windows = folder_ / "windows.bin";
+  write_file(windows, windows_of(run, steps));
+  call.words.insert(call.words.end(), {"--serve", windows.string()});
+  python_ = std::make_unique<Companion>(call.words, folder_ / "log.txt", call.variables);
   version_ = member_of<std::string>(Json::try_parse(python_->read()), "version", kSource);
 }
 

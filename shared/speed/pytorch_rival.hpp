@@ -8,6 +8,7 @@
 #include "shared/base/process.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/device/device_ops.hpp"
+#include "shared/parity/pytorch_training.hpp"
 #include "shared/train/run.hpp"
 
 namespace ladder {
@@ -22,7 +23,7 @@ class PytorchRival {
 
   /// For the first `steps` steps of `run`, a GPT-2's over windows. Throws InputError for another run, MachineError with
   /// what python3 said where it has no PyTorch, or no GPU of the number asked for.
-  PytorchRival(const Run& run, std::int64_t steps, Dtype dtype, Device device);
+  PytorchRival(const Run& run, std::int64_t steps, const PytorchPlace& place);
 
   /// Trains from the initial weights. The first call in each form compiles, where that is asked for. Throws MachineError
   /// when the memory does not suffice.

@@ -33,7 +33,8 @@ PytorchRows::PytorchRows(const ChainSettings& settings, const Run& run, const Ch
   }
   try {
     const Device device = partner.device.empty() ? Device{Device::Kind::cpu, 0} : settings.device;
-    rival_ = std::make_unique<PytorchRival>(run, steps_of(settings), side.dtype, device);
+    rival_ = std::make_unique<PytorchRival>(run, steps_of(settings),
+                                            PytorchPlace{side.dtype, device, settings.threads});
     const Run plain = without_dropout(settings);
     const std::vector<double> want =
         train_curve(*side.make(plain.model, plain.train.batch_size), plain, steps_of(settings));

@@ -91,6 +91,7 @@ def make_parser():
     add_recipe(parser)
     parser.add_argument("--dtype", choices=DTYPES, default="fp32")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    parser.add_argument("--threads", type=WHOLE, default=0, help="on a CPU; 0: as many as PyTorch takes")
     parser.add_argument("--attention", choices=ATTENTIONS, default="auto", help="which of PyTorch's kernels")
     parser.add_argument("--compile", action="store_true", help="torch.compile")
     parser.add_argument("--mode", choices=["default", "reduce-overhead"], default="default", help="of --compile")
@@ -341,6 +342,8 @@ def write_results(path, results):
 
 def run(options):
     torch.manual_seed(options.seed)
+    if options.threads:
+        torch.set_num_threads(options.threads)
     torch.backends.cuda.matmul.allow_tf32 = options.dtype == "tf32"
     torch.backends.cudnn.allow_tf32 = options.dtype == "tf32"
     shape, tensors, metadata = read_weights(options.weights)

@@ -181,7 +181,7 @@ std::vector<std::string> sources_of_block(const std::string& name) {
     return {kept + match[1].str() + "_ladder.jsonl"};
   if (std::regex_match(name, match, std::regex("items ([^ ]+) .*")))
     return {kept + match[1].str() + ".jsonl"};
-  if (std::regex_match(name, match, std::regex("(?:rows|excerpt) ([^:]+):.*"))) return of_records(match[1]);
+  if (std::regex_match(name, match, std::regex("(?:rows|excerpt|curves|sample) ([^:]+):.*"))) return of_records(match[1]);
   if (std::regex_match(name, match, std::regex("times (.*)"))) {
     std::string records;
     const std::string pairs = match[1];
@@ -207,7 +207,7 @@ bool any_path(const Files& files, const std::string& pattern) {
 
 Faults marker_faults(const Files& files) {
   const std::regex open(
-      R"(^<!-- generated: ([a-z0-9_-]+( [a-z0-9_-]+)*|(rows|excerpt|times) [^:<>]+:[^<>]+) -->$)");
+      R"(^<!-- generated: ([a-z0-9_-]+( [a-z0-9_-]+)*|(rows|excerpt|times|curves|sample) [^:<>]+:[^<>]+) -->$)");
   Faults faults;
   for (const File& file : files) {
     if (!matches(file.path, R"(\.md$)")) continue;

@@ -231,9 +231,9 @@ TEST_CASE("a PyTorch that dies takes no stage with it") {
 
 TEST_CASE("a stage that nothing below it proves is proven by PyTorch") {
   ChainSettings settings = small();
-  settings.only = Dtype::fp32;
+  settings.patience = 5e-3;  // fp64 is expected to take 7 ms, fp32 half of that
   std::vector<ChainRow> rows = race_with(test::serving(right(), right()), settings);
-  CHECK(rows[0].not_run == "left out: only fp32 was asked for");
+  CHECK_THAT(rows[0].not_run, Contains("too slow"));
   CHECK(rows[1].proven);
   CHECK_FALSE(rows[1].reference);
   CHECK(rows[1].compared_with == "PyTorch fp32, eager");

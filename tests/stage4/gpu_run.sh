@@ -132,7 +132,7 @@ if has gpt2 && [ -n "$vocabulary" ]; then
   sleep "${GPT2_KILL:-150}"
   kill -9 $!
   try "$out/gpt2.log" 560 "gpt2, resumed" "$ladder" train --device gpu --checkpoint "$out/gpt2" --resume --samples 2 \
-    --json-lines "$out/gpt2.jsonl" --record --name run-gpt2-"$card"
+    --json-lines "$out/gpt2.jsonl" --record --name gpt2-"$card"
   try "$out/gpt2.log" 20 "the steps done twice" python3 tests/stage4/repeated_steps.py "$out/gpt2.jsonl"
   cat "$out/gpt2.log" >>"$summary"
 fi

@@ -1,0 +1,22 @@
+// Where the records of a call go, settled before its work.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ladder::cli {
+
+/// To be called before the work: throws InputError for a record's name that is none, where a record or one of `files` cannot
+/// be written, or where two of them, or one of them and an input, are the same file. `names` are empty without --record;
+/// empty files were not asked for.
+void require_outputs(const std::vector<std::filesystem::path>& inputs, const std::vector<std::string>& files,
+                     const std::vector<std::string>& names);
+
+/// The names where a record was asked for, else none.
+inline std::vector<std::string> recorded(bool record, std::vector<std::string> names) {
+  return record ? std::move(names) : std::vector<std::string>();
+}
+
+}  // namespace ladder::cli
