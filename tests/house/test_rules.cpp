@@ -113,6 +113,8 @@ TEST_CASE("markers: open, unknown, nested and malformed ones are found") {
 
   CHECK(faults("<!-- generated: rows speedup-micro: stage 1 | stage 2 -->\n" + close).empty());
   CHECK(faults("<!-- generated: excerpt speedup-macro: stage 1 -->\n" + close).size() == 1);
+  CHECK(faults("<!-- generated: curves speedup-micro: a.svg -->\n" + close).empty());
+  CHECK(faults("<!-- generated: sample speedup-macro: 2 -->\n" + close).size() == 1);
   CHECK(faults("<!-- generated: speedup-micro speedup-macro -->\n" + close).size() == 1);
   CHECK(faults("<!-- generated: times a: speedup-micro | b c: speedup-micro -->\n" + close).empty());
   CHECK(faults("<!-- generated: times a: speedup-micro | b c: speedup-macro -->\n" + close).size() == 1);

@@ -84,15 +84,36 @@ TEST_CASE("blocks of a page: table, picture beside the page, sample") {
   write_file(folder / "stage9" / "README.md",
              "<!-- generated: run-test -->\n<!-- /generated -->\n"
              "<!-- generated: curves run-test: pictures/run.svg -->\n<!-- /generated -->\n"
-             "<!-- generated: sample run-test -->\n<!-- /generated -->\n");
+             "<!-- generated: sample run-test: 1 -->\n<!-- /generated -->\n");
   CHECK(update_tables(folder.path(), true).missing.empty());
   const std::string page = read_file(folder / "stage9" / "README.md");
   CHECK(page.find("| stage 9 bf16 | 400 |") != std::string::npos);
   CHECK(page.find("](pictures/run.svg)") != std::string::npos);
-  CHECK(page.find("```\nTo be, or\nnot\n```") != std::string::npos);
+  CHECK(page.find("````\nTo be, or\nnot\n````") != std::string::npos);
   const auto picture = folder / "stage9" / "pictures" / "run.svg";
   CHECK(read_file(picture) == run_picture(record_of(run_of(400))));
   CHECK(update_tables(folder.path(), false).changed.empty());
   write_file(picture, "old");
   CHECK(update_tables(folder.path(), false).changed == std::vector<std::string>{"stage9/pictures/run.svg"});
+}
+
+TEST_CASE("a sample that is not there, a picture outside the page's folder: nothing is written") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(records_folder(folder.path()));
+  std::filesystem::create_directories(folder / "stage9");
+  write_record(records_folder(folder.path()) / "run-test.json", record_of(run_of(400)));
+  const char* bad = nullptr;
+  SECTION("a second sample") { bad = "sample run-test: 2"; }
+  SECTION("no number") { bad = "sample run-test: two"; }
+  SECTION("above the folder") { bad = "curves run-test: ../run.svg"; }
+  SECTION("no picture") { bad = "curves run-test: run.png"; }
+  const std::string page = fmt::format(
+      "<!-- generated: curves run-test: good.svg -->\n<!-- /generated -->\n<!-- generated: {} -->\n<!-- "
+      "/generated "
+      "-->\n",
+      bad);
+  write_file(folder / "stage9" / "README.md", page);
+  CHECK_THROWS_AS(update_tables(folder.path(), true), InputError);
+  CHECK(read_file(folder / "stage9" / "README.md") == page);
+  CHECK_FALSE(std::filesystem::exists(folder / "stage9" / "good.svg"));
 }
