@@ -181,7 +181,8 @@ std::vector<std::string> sources_of_block(const std::string& name) {
     return {kept + match[1].str() + "_ladder.jsonl"};
   if (std::regex_match(name, match, std::regex("items ([^ ]+) .*")))
     return {kept + match[1].str() + ".jsonl"};
-  if (std::regex_match(name, match, std::regex("(?:rows|excerpt|curves|sample) ([^:]+):.*"))) return of_records(match[1]);
+  if (std::regex_match(name, match, std::regex("(?:rows|excerpt|curves|sample) ([^:]+):.*")))
+    return of_records(match[1]);
   if (std::regex_match(name, match, std::regex("times (.*)"))) {
     std::string records;
     const std::string pairs = match[1];
