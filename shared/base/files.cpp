@@ -1,11 +1,16 @@
 #include "shared/base/files.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <random>
+#include <sstream>
 #include <utility>
 
 #include "shared/base/error.hpp"
@@ -27,6 +32,46 @@ void flush_folder(const fs::path& folder) {
   if (descriptor < 0) return;
   ::fsync(descriptor);
   ::close(descriptor);
+}
+
+/// How the names of AtomicFile's own files begin.
+constexpr const char* kTemporary = ".ladder-";
+
+/// ": process 123", who holds the lock on an open file by /proc/locks; empty where that does not say.
+std::string holder_of(int descriptor) {
+  struct stat about = {};
+  if (::fstat(descriptor, &about) != 0) return {};
+  std::ifstream locks("/proc/locks");
+  std::string line;
+  while (std::getline(locks, line)) {  // "1: FLOCK  ADVISORY  WRITE 123 08:01:456 0 EOF"
+    std::istringstream words(line);
+    std::string number, kind, advisory, access, process, place;
+    words >> number >> kind >> advisory >> access >> process >> place;
+    if (kind == "FLOCK" && place.ends_with(fmt::format(":{}", about.st_ino))) return ": process " + process;
+  }
+  return {};
+}
+
+/// Where bytes for `path` belong: what a symbolic link points at, whether that is there or not.
+fs::path target_of(const fs::path& path) {
+  constexpr int kMostLinks = 40;
+  fs::path target = path;
+  for (int links = 0; links < kMostLinks; ++links) {
+    std::error_code no_link;
+    const fs::path next = fs::read_symlink(target, no_link);
+    if (no_link) return target;
+    target = next.is_absolute() ? next : folder_of(target) / next;
+  }
+  throw InputError(fmt::format("{}: is a symbolic link that leads to no end", path.string()));
+}
+
+/// What is written to and never replaced: devices, pipes, and names that stand for an open file.
+bool is_stream(const fs::path& path) {
+  const std::string name = fs::absolute(path).lexically_normal().string();
+  std::error_code ignored;
+  return name.starts_with("/dev/") || name.starts_with("/proc/") ||
+         (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored) &&
+          !fs::is_directory(path, ignored));
 }
 
 }  // namespace
@@ -59,21 +104,42 @@ std::string read_file(const fs::path& path) {
   return bytes;
 }
 
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(path_.string() + ".tmp") {
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), target_(target_of(path_)) {
   std::error_code ignored;
-  // A rename would replace a device such as /dev/null by a plain file.
-  require(!fs::exists(path_, ignored) || fs::is_regular_file(path_, ignored),
-          "{}: is a folder or a device: name a plain file", path_.string());
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  require(!fs::is_directory(target_, ignored), "{}: is a folder: name a file", path_.string());
+  if (is_stream(path_))
+    open_stream();
+  else
+    open_temporary();
+}
+
+void AtomicFile::open_stream() {
+  std::fflush(stdout);  // of which this may be another name: what was printed before stands before it
+  // NONBLOCK: opening a pipe that nobody reads must not wait.
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  require(descriptor_ >= 0, "{}: cannot be written ({})", path_.string(), reason());
+  ::fcntl(descriptor_, F_SETFL, ::fcntl(descriptor_, F_GETFL) & ~O_NONBLOCK);
+}
+
+void AtomicFile::open_temporary() {
+  constexpr int kTries = 100;
+  std::random_device random;
+  for (int i = 0; i < kTries && descriptor_ < 0; ++i) {
+    temporary_ = folder_of(target_) / fmt::format("{}{:08x}", kTemporary, random());
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (descriptor_ < 0 && errno != EEXIST) break;
+  }
   require(descriptor_ >= 0,
           "{}: cannot be written ({}): name a file in an existing folder that you may write to",
           path_.string(), reason());
+  struct stat about = {};
+  if (::stat(target_.c_str(), &about) == 0) ::fchmod(descriptor_, about.st_mode & 07777);
 }
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(std::string_view bytes) {
@@ -86,13 +152,32 @@ void AtomicFile::write(std::string_view bytes) {
 }
 
 void AtomicFile::commit() {
+  if (temporary_.empty()) {
+    ::close(std::exchange(descriptor_, -1));
+    return;
+  }
   if (::fsync(descriptor_) != 0)
     throw MachineError(fmt::format("{}: writing failed ({})", path_.string(), reason()));
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0)
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0)
     throw MachineError(fmt::format("{}: renaming the finished file failed ({})", path_.string(), reason()));
   ::close(std::exchange(descriptor_, -1));
-  flush_folder(folder_of(path_));
+  flush_folder(folder_of(target_));
 }
+
+FolderLock::FolderLock(const fs::path& folder)
+    : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  require(descriptor_ >= 0, "{}: cannot be opened ({})", folder.string(), reason());
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    const std::string holder = holder_of(descriptor_);
+    ::close(descriptor_);
+    throw InputError(fmt::format("{}: another run works in this folder{}", folder.string(), holder));
+  }
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().filename().string().starts_with(kTemporary)) fs::remove(entry.path(), ignored);
+}
+
+FolderLock::~FolderLock() { ::close(descriptor_); }
 
 void write_file(const fs::path& path, std::string_view bytes) {
   AtomicFile file(path);
@@ -103,7 +188,7 @@ void write_file(const fs::path& path, std::string_view bytes) {
 void require_distinct_outputs(const std::vector<fs::path>& inputs, const std::vector<fs::path>& outputs) {
   const auto whole = [](const fs::path& path) {
     std::error_code error;
-    fs::path resolved = fs::weakly_canonical(fs::absolute(path), error);
+    fs::path resolved = fs::weakly_canonical(fs::absolute(target_of(path)), error);
     return error ? path : resolved;
   };
   const auto same = [&](const fs::path& a, const fs::path& b) {
@@ -122,7 +207,11 @@ void require_distinct_outputs(const std::vector<fs::path>& inputs, const std::ve
 }
 
 void require_writable_file(const fs::path& path) {
-  if (!path.empty()) AtomicFile probe(path);
+  if (path.empty()) return;
+  if (is_stream(path))  // opening a pipe and closing it again would be its end for the reader
+    require(::access(path.c_str(), W_OK) == 0, "{}: cannot be written ({})", path.string(), reason());
+  else
+    AtomicFile probe(path);
 }
 
 void require_writable_folder(const fs::path& folder) {

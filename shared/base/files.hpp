@@ -13,11 +13,13 @@ namespace ladder {
 /// or cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
-/// A file that appears under its name only once it is complete: bytes go to PATH.tmp in the same folder, commit()
-/// flushes them to the disk and renames. Without commit() the temporary file is removed.
+/// A file that appears under its name only once it is complete: bytes go to a new file of a random name in the same
+/// folder, commit() flushes it to the disk and renames. Without commit() that file, and no other, is removed. A symbolic
+/// link stays one: what it points at is replaced. A file that is there keeps its mode. Devices, pipes and what lies in
+/// /dev and /proc, such as /dev/stdout, are written to as they are, at once and at their end.
 class AtomicFile {
  public:
-  /// Throws InputError naming the path when its folder is missing or cannot be written to.
+  /// Throws InputError naming the path when its folder is missing or cannot be written to, or a pipe has no reader.
   explicit AtomicFile(std::filesystem::path path);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -28,7 +30,26 @@ class AtomicFile {
   void commit();
 
  private:
-  std::filesystem::path path_, temporary_;
+  void open_stream();
+  void open_temporary();
+
+  std::filesystem::path path_;       ///< as it was named
+  std::filesystem::path target_;     ///< what a link points at
+  std::filesystem::path temporary_;  ///< empty for what is written to as it is
+  int descriptor_ = -1;
+};
+
+/// A folder that one process at a time works in, for as long as this lives (flock, which a killed process loses).
+class FolderLock {
+ public:
+  /// Removes what killed processes have left of their AtomicFiles there. Throws InputError naming the process that holds
+  /// the folder, where one does.
+  explicit FolderLock(const std::filesystem::path& folder);
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock();
+
+ private:
   int descriptor_ = -1;
 };
 

@@ -1,6 +1,7 @@
 #include "shared/base/process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -37,36 +38,109 @@ std::string shell_quoted(const std::string& text) {
   return quoted + "'";
 }
 
-Companion::Companion(const std::vector<std::string>& program, const std::filesystem::path& log,
-                     const std::vector<std::string>& variables)
-    : name_(program.at(0)), log_(log) {
+namespace {
+
+struct Started {
+  pid_t process;
+  int socket;  ///< its input and its output
+};
+
+/// posix_spawnp takes texts as if it might change them.
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> all;
+  for (std::string& text : texts) all.push_back(text.data());
+  return all;
+}
+
+/// Throws MachineError where the program does not start.
+Started start(std::vector<std::string> words, const std::filesystem::path& log,
+              std::vector<std::string> variables) {
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    throw MachineError(fmt::format("{}: no socket: {}", name_, std::strerror(errno)));
-  socket_ = ends[0];
+    throw MachineError(fmt::format("{}: no socket: {}", words.at(0), std::strerror(errno)));
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  std::vector<std::string> words = program, settings = variables;
-  const auto pointers =
-      [](std::vector<std::string>& texts) {  // posix_spawnp takes them as if it might change them
-        std::vector<char*> all;
-        for (std::string& text : texts) all.push_back(text.data());
-        return all;
-      };
-  std::vector<char*> arguments = pointers(words), environment = pointers(settings);
+  std::vector<char*> arguments = pointers_to(words), environment = pointers_to(variables);
   for (char** variable = environ; *variable != nullptr; ++variable) environment.push_back(*variable);
   arguments.push_back(nullptr);
   environment.push_back(nullptr);
+  Started started{-1, ends[0]};
   const int problem =
-      posix_spawnp(&process_, arguments[0], &actions, nullptr, arguments.data(), environment.data());
+      posix_spawnp(&started.process, arguments[0], &actions, nullptr, arguments.data(), environment.data());
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
-  if (problem == 0) return;
-  close(socket_);
-  throw MachineError(fmt::format("{}: {}", name_, std::strerror(problem)));
+  if (problem == 0) return started;
+  close(ends[0]);
+  throw MachineError(fmt::format("{}: {}", words[0], std::strerror(problem)));
+}
+
+/// False where the other end is gone.
+bool send_all(int socket, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = send(socket, text.data(), text.size(), MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+/// Sends `input` and receives until the other end closes, both at once: neither may wait for the other. False where
+/// `seconds` pass before, or the other end takes no more.
+bool exchange(int socket, std::string_view input, double seconds, std::string& text) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  std::array<char, 4096> block{};
+  bool sending = true;
+  for (;;) {
+    if (sending && input.empty()) sending = shutdown(socket, SHUT_WR) != 0;
+    const std::chrono::duration<double, std::milli> left = end - std::chrono::steady_clock::now();
+    pollfd waiting{socket, static_cast<short>(sending ? POLLIN | POLLOUT : POLLIN), 0};
+    const int ready = left.count() > 0 ? poll(&waiting, 1, static_cast<int>(left.count()) + 1) : 0;
+    if (ready == 0) return false;
+    if (ready < 0 && errno != EINTR) return false;
+    if (ready > 0 && (waiting.revents & POLLOUT) != 0) {
+      const ssize_t count = send(socket, input.data(), input.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (count < 0 && errno != EINTR && errno != EAGAIN) return false;
+      if (count > 0) input.remove_prefix(static_cast<std::size_t>(count));
+    }
+    if (ready > 0 && (waiting.revents & (POLLIN | POLLHUP)) != 0) {
+      const ssize_t count = recv(socket, block.data(), block.size(), MSG_DONTWAIT);
+      if (count == 0) return !sending;
+      if (count < 0 && errno != EINTR && errno != EAGAIN) return false;
+      if (count > 0) text.append(block.data(), static_cast<std::size_t>(count));
+    }
+  }
+}
+
+}  // namespace
+
+std::string answer_of(const std::vector<std::string>& program, std::string_view input, double seconds) {
+  Started started{};
+  try {
+    started = start(program, "/dev/null", {});
+  } catch (const MachineError&) {
+    return {};
+  }
+  std::string text;
+  const bool whole = exchange(started.socket, input, seconds, text);
+  if (!whole) kill(started.process, SIGKILL);
+  close(started.socket);
+  int status = 0;
+  waitpid(started.process, &status, 0);
+  if (!whole || !WIFEXITED(status) || WEXITSTATUS(status) != 0) return {};
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text;
+}
+
+Companion::Companion(const std::vector<std::string>& program, const std::filesystem::path& log,
+                     const std::vector<std::string>& variables)
+    : name_(program.at(0)), log_(log) {
+  const Started started = start(program, log, variables);
+  process_ = started.process;
+  socket_ = started.socket;
 }
 
 Companion::~Companion() {
@@ -111,13 +185,7 @@ std::string Companion::read() {
 }
 
 std::string Companion::ask(const std::string& line) {
-  const std::string text = line + "\n";
-  for (std::size_t sent = 0; sent < text.size();) {
-    const ssize_t count = send(socket_, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail();
-    sent += static_cast<std::size_t>(count);
-  }
+  if (!send_all(socket_, line + "\n")) fail();
   return read();
 }
 

@@ -25,28 +25,21 @@ struct GraphOptions {
   bool spelled_out = false;
 };
 
-/// The SVG that Graphviz makes of DOT text; empty without Graphviz. `output` says in which folder files may
-/// be made.
-std::string svg_of(const std::string& dot, const fs::path& output) {
-  const fs::path file = output.string() + ".dot.tmp";
-  write_file(file, dot);
-  std::string svg = output_of("dot -Tsvg " + shell_quoted(file.string()));
-  std::error_code ignored;
-  fs::remove(file, ignored);
-  return svg;
-}
+/// Graphviz takes minutes for large graphs.
+constexpr double kPatience = 25.0;
 
 /// Writes DOT where the name asks for it or where there is no `dot`, otherwise SVG; says what it wrote.
 void write_picture(const fs::path& output, const std::string& dot) {
   const std::string extension = output.extension().string();
-  const std::string svg = extension == ".svg" ? svg_of(dot, output) : "";
+  const std::string svg = extension == ".svg" ? answer_of({"dot", "-Tsvg"}, dot, kPatience) : "";
   fs::path path = output;
   if (extension == ".svg" && svg.empty()) {
     path.replace_extension(".dot");
     fmt::print(
-        "Graphviz's dot does not run here, so its input is written: install graphviz, then dot -Tsvg {} -o "
-        "{}\n",
-        path.string(), output.string());
+        "Graphviz's dot is not here or takes longer than {:.0f} s, so its input is written; install "
+        "graphviz, then: "
+        "dot -Tsvg {} -o {}\n",
+        kPatience, path.string(), output.string());
   }
   write_file(path, svg.empty() ? dot : svg + "\n");
   fmt::print("wrote {}\n", path.string());

@@ -144,6 +144,10 @@ Session start(const TrainFlags& flags) {
   SampleOptions sampling;
   sampling.temperature = flags.temperature.value_or(sampling.temperature);
   validate(sampling);
+  std::error_code ignored;
+  std::unique_ptr<FolderLock> lock;  // before a checkpoint is read that its run may still replace
+  if (flags.resume && fs::is_directory(flags.checkpoint, ignored))
+    lock = std::make_unique<FolderLock>(flags.checkpoint);
   Session session = flags.resume ? start_resumed(flags) : start_fresh(flags);
   require_held_out(*session.run.source, session.run.train);
   session.sampling = default_sampling(session.run.model);
@@ -153,10 +157,11 @@ Session start(const TrainFlags& flags) {
   const std::int64_t tenth = std::max<std::int64_t>(1, session.run.train.steps / 10);
   session.checkpoint_every = flags.checkpoint.empty() ? 0 : flags.checkpoint_every.value_or(tenth);
   require_own_outputs(session, flags);
-  std::error_code ignored;
   if (!flags.checkpoint.empty() && !fs::exists(flags.checkpoint, ignored))
     session.new_folder = flags.checkpoint;
   require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.json_lines, flags.save_weights});
+  if (!flags.checkpoint.empty() && !lock) lock = std::make_unique<FolderLock>(flags.checkpoint);
+  session.lock = std::move(lock);
   return session;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "shared/base/files.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/stages.hpp"
 #include "shared/train/engine.hpp"
@@ -38,7 +39,8 @@ struct Session {
   /// Read from a file, until the engine has them; empty: the weights are drawn, the moments are zeros.
   TensorList weights;
   Moments moments;
-  std::string new_folder;  ///< made for the checkpoint, still empty
+  std::unique_ptr<FolderLock> lock;  ///< on the checkpoint's folder
+  std::string new_folder;            ///< made for the checkpoint, still empty
   std::unique_ptr<Engine> engine;
   TrainHistory earlier;               ///< of the run that is resumed
   std::int64_t checkpoint_every = 0;  ///< 0: none

@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
@@ -67,11 +69,65 @@ TEST_CASE("places where no file can be are refused, whoever asks") {
   CHECK(test::text_of(folder / "plain") == "x");
 }
 
-TEST_CASE("a device is not replaced by a plain file") {
-  CHECK_THROWS_AS(write_file("/dev/null", "y"), InputError);
+TEST_CASE("a device and a pipe are written to, and not replaced by a plain file") {
+  const TemporaryFolder folder;
+  write_file("/dev/null", "y");
+  CHECK_THROWS_AS(write_file("/dev/full", "y"), MachineError);
   struct stat status = {};
   REQUIRE(stat("/dev/null", &status) == 0);
   CHECK(S_ISCHR(status.st_mode));
+  const fs::path pipe = folder / "pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_THROWS_AS(write_file(pipe, "y"), InputError);  // nobody reads
+  const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  require_writable_file(pipe);
+  write_file(pipe, "through");
+  char text[16] = {};
+  CHECK(read(reader, text, sizeof text) == 7);
+  CHECK(std::string(text) == "through");
+  close(reader);
+  CHECK(fs::is_fifo(pipe));
+  CHECK(entries(folder.path()) == 1);
+}
+
+TEST_CASE("a symbolic link stays one, and what it points at is replaced, or made") {
+  const TemporaryFolder folder, elsewhere;
+  test::write_text(elsewhere / "f", "old");
+  fs::create_symlink(elsewhere / "f", folder / "link");
+  fs::create_symlink("link", folder / "link of the link");
+  fs::create_symlink(elsewhere / "new", folder / "dangling");
+  write_file(folder / "link of the link", "new");
+  write_file(folder / "dangling", "made");
+  CHECK(fs::is_symlink(folder / "link"));
+  CHECK(fs::is_symlink(folder / "dangling"));
+  CHECK(test::text_of(elsewhere / "f") == "new");
+  CHECK(test::text_of(elsewhere / "new") == "made");
+  CHECK(entries(elsewhere.path()) == 2);
+  fs::create_symlink(folder / "b", folder / "a");
+  fs::create_symlink(folder / "a", folder / "b");
+  CHECK_THROWS_AS(write_file(folder / "a", "x"), InputError);
+}
+
+TEST_CASE("a file keeps its mode") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "f", "old");
+  fs::permissions(folder / "f", fs::perms(0640));
+  write_file(folder / "f", "new");
+  CHECK(fs::status(folder / "f").permissions() == fs::perms(0640));
+}
+
+TEST_CASE("temporary files have names of their own: two at once, and nobody else's is touched") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "f.tmp", "mine");
+  AtomicFile first(folder / "f"), second(folder / "f");
+  first.write("first");
+  second.write("second");
+  first.commit();
+  CHECK(test::text_of(folder / "f") == "first");
+  second.commit();
+  CHECK(test::text_of(folder / "f") == "second");
+  CHECK(test::text_of(folder / "f.tmp") == "mine");
+  CHECK(entries(folder.path()) == 2);
 }
 
 TEST_CASE("an output is neither an input, by whatever name, nor another output") {
@@ -97,4 +153,18 @@ TEST_CASE("asking whether a place is writable leaves nothing there") {
   require_writable_folder(folder / "a/b");
   CHECK(fs::is_directory(folder / "a/b"));
   CHECK(entries(folder / "a/b") == 0);
+}
+
+TEST_CASE("a folder is one process's at a time, and what a killed one left of its files goes") {
+  const TemporaryFolder folder;
+  test::write_text(folder / ".ladder-12345678", "left");
+  test::write_text(folder / "kept", "mine");
+  {
+    const FolderLock lock(folder.path());
+    CHECK(entries(folder.path()) == 1);
+    CHECK_THROWS_WITH(FolderLock(folder.path()), Contains("process " + std::to_string(getpid())));
+  }
+  const FolderLock again(folder.path());
+  CHECK(test::text_of(folder / "kept") == "mine");
+  CHECK_THROWS_AS(FolderLock(folder / "missing"), InputError);
 }

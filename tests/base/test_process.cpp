@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <catch2/catch.hpp>
 
+#include <chrono>
+
 #include <cerrno>
 
 #include "shared/base/error.hpp"
@@ -100,4 +102,19 @@ TEST_CASE("a quoted word is one word of a shell, whatever is in it") {
     CAPTURE(word);
     CHECK(output_of("printf %s " + shell_quoted(word)) == word);
   }
+}
+
+TEST_CASE("a program answers what it is given") {
+  CHECK(answer_of({"tr", "a-z", "A-Z"}, "abc\n", 10.0) == "ABC");
+  const std::string much(1 << 20, 'x');  // more than a socket holds
+  CHECK(answer_of({"cat"}, much, 20.0) == much);
+}
+
+TEST_CASE("no answer: a program that is not there, that fails, that does not read, that takes too long") {
+  CHECK(answer_of({"no-such-program"}, "x", 1.0).empty());
+  CHECK(answer_of({"sh", "-c", "cat; exit 3"}, "x", 10.0).empty());
+  CHECK(answer_of({"true"}, std::string(1 << 20, 'x'), 10.0).empty());
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(answer_of({"sleep", "60"}, "x", 0.2).empty());
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(30));
 }

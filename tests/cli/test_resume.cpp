@@ -299,3 +299,23 @@ TEST_CASE("a damaged checkpoint is refused and kept") {
   CHECK_THAT(outcome.err, Contains("checkpoint.safetensors") && Contains("truncated"));
   CHECK(test::text_of(folder / "run/checkpoint.safetensors").size() == good.size() - 100);
 }
+
+TEST_CASE("a folder that a run works in is refused to a second one, which names the first") {
+  const TemporaryFolder folder;
+  test::Program first(folder.path(), train_call({"1", "fp32", "10000000"}, {"--checkpoint", "run"}));
+  REQUIRE(first.wait_until([&] { return Contains("step ").match(first.out_so_far()); }));
+  for (const std::vector<std::string>& call :
+       {train_call(kCases[1], {"--checkpoint", "run"}),
+        std::vector<std::string>{"train", "--checkpoint", "run", "--resume"}}) {
+    const test::Outcome second = test::run_program(folder.path(), call);
+    CHECK(second.code == 2);
+    CHECK_THAT(second.err,
+               Contains("another run works in this folder: process " + std::to_string(first.id())));
+  }
+  first.send(SIGKILL);
+  first.wait();
+  test::write_text(folder / "run/.ladder-00000001", "half a checkpoint");  // as a kill may leave it
+  CHECK(test::run_program(folder.path(), {"train", "--stage", "1", "--steps", "2", "--checkpoint", "run"})
+            .code == 0);
+  CHECK_FALSE(exists(folder / "run/.ladder-00000001"));
+}

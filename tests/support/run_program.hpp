@@ -65,6 +65,7 @@ class Program {
     ::waitpid(process_, nullptr, 0);
   }
 
+  pid_t id() const { return process_; }
   void send(int signal) const { ::kill(process_, signal); }
   std::string out_so_far() const { return text_of(output_ / "out"); }
 
