@@ -156,6 +156,56 @@ std::vector<Evaluation> evaluations_of(const SafetensorsFile& file, std::int64_t
   return evaluations;
 }
 
+// ---- checksum -----------------------------------------------------------------------------------------------------
+
+constexpr const char* kChecksum = "checksum";
+
+void add_texts(const Metadata& metadata, Checksum64& sum) {
+  for (const auto& [key, text] : metadata) {
+    if (key == kChecksum) continue;
+    sum.add(key);
+    sum.add(text);
+  }
+}
+
+/// Of a file that is going to be written: its texts, and its tensors as they will be stored, by name: those without a
+/// byte have no place of their own in a file.
+std::string checksum_of(const Metadata& metadata, std::span<const StoredTensor> tensors) {
+  std::map<std::string_view, const StoredTensor*> by_name;
+  for (const StoredTensor& stored : tensors) by_name[stored.name] = &stored;
+  Checksum64 sum;
+  add_texts(metadata, sum);
+  for (const auto& [name, stored] : by_name) {
+    sum.add(name);
+    if (stored->tensor->dtype() == stored->dtype) {
+      sum.add(stored->tensor->bytes());
+    } else {
+      const NamedTensor rounded = stored->tensor->in(stored->dtype);
+      sum.add(rounded.bytes());
+    }
+  }
+  return hex64(sum.value());
+}
+
+/// Throws InputError where the file's bytes are not those that were written. Files of earlier programs have no checksum.
+void require_checksum(const SafetensorsFile& file) {
+  const auto told = file.metadata().find(kChecksum);
+  if (told == file.metadata().end()) return;
+  std::map<std::string_view, std::span<const std::byte>> by_name;
+  for (const TensorView& tensor : file.tensors()) by_name[tensor.name] = tensor.bytes;
+  Checksum64 sum;
+  add_texts(file.metadata(), sum);
+  for (const auto& [name, bytes] : by_name) {
+    sum.add(name);
+    sum.add(bytes);
+  }
+  require(told->second == hex64(sum.value()),
+          "{}: its checksum is {}, its bytes give {}: it has been damaged", file.name(), told->second,
+          hex64(sum.value()));
+}
+
+// ---- models -------------------------------------------------------------------------------------------------------
+
 GptConfig model_of(const SafetensorsFile& file) {
   const GptConfig model = gpt_config_from_json(metadata_json(file, "model"), file.name());
   naming_source(file.name(), [&] { validate(model); });
@@ -250,6 +300,7 @@ void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
   append_stored(stored, checkpoint.moments.v, kSecondMoment, dtype);
   auto metadata = model_metadata(kCheckpointFormat, checkpoint.model, *checkpoint.tokenizer);
   metadata["run"] = run_text(checkpoint);
+  metadata[kChecksum] = checksum_of(metadata, stored);
   write_safetensors(file, stored, metadata);
 }
 
@@ -281,6 +332,7 @@ Checkpoint load_checkpoint(const fs::path& folder) {
           "{}: it holds {} losses for {} steps", name, checkpoint.steps_done(),
           member_of<std::int64_t>(run, "step", name));
   checkpoint.history.evaluations = evaluations_of(file, checkpoint.steps_done());
+  require_checksum(file);
   return checkpoint;
 }
 

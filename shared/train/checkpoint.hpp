@@ -19,7 +19,7 @@ namespace ladder {
 
 /// The file holds the parameters under their names, Adam's moments as "adam_m.NAME" and "adam_v.NAME", the losses so
 /// far as "loss", evaluations as rows of "evaluations" (step, loss of the training part, held-out loss), and as metadata
-/// what is no tensor.
+/// what is no tensor, with a checksum of everything.
 struct Checkpoint {
   int stage = 0;
   GptConfig model;

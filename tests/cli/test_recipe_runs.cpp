@@ -77,7 +77,8 @@ TEST_CASE("a recipe that is killed at random moments ends as if nothing had happ
     CHECK(history_of(folder / "resumed.json") == history_of(folder / "whole.json"));
     CHECK((test::text_of(folder / "resumed") == test::text_of(folder / "whole")));
     CHECK(exists(folder / "run/best.safetensors"));
-    for (const auto& entry : std::filesystem::directory_iterator(folder / "run"))  // nor what a kill left of a save
+    for (const auto& entry :
+         std::filesystem::directory_iterator(folder / "run"))  // nor what a kill left of a save
       CHECK_FALSE(entry.path().filename().string().starts_with(".ladder-"));
   }
 }

@@ -1,5 +1,8 @@
 #include <catch2/catch.hpp>
 
+#include <cstring>
+#include <random>
+
 #include "shared/base/error.hpp"
 #include "shared/base/json.hpp"
 #include "shared/stages.hpp"
@@ -201,6 +204,46 @@ TEST_CASE("a missing, truncated or foreign checkpoint is refused with its reason
   test::write_text(checkpoint_file(folder.path()),
                    "PK\x03\x04 this is a zip file, as other programs write them");
   CHECK_THROWS_AS(load_checkpoint(folder.path()), InputError);
+}
+
+TEST_CASE(
+    "a checkpoint with one bit turned round is refused; one without a checksum is of an earlier program") {
+  const TemporaryFolder folder;
+  const auto file = checkpoint_file(folder.path());
+  save_checkpoint(file, checkpoint_after({1, Dtype::fp32, false}, 3));
+  const std::string good = test::text_of(file);
+  CHECK_NOTHROW(load_checkpoint(folder.path()));
+  std::uint64_t header = 0;
+  std::memcpy(&header, good.data(), sizeof header);
+  std::mt19937 generator(1);
+  for (int i = 0; i < 300; ++i) {
+    std::string bad = good;
+    const std::size_t data = sizeof header + header, at = data + generator() % (good.size() - data);
+    bad[at] = static_cast<char>(bad[at] ^ (1 << generator() % 8));
+    test::write_text(file, bad);
+    CHECK_THROWS_AS(load_checkpoint(folder.path()), InputError);
+  }
+  const auto changed = [&](const char* key, const std::string& from, const std::string& to) {
+    test::write_text(file, good);
+    Safetensors parts = read_safetensors(file);
+    std::string& text = parts.metadata.at(key);
+    text.replace(text.find(from), from.size(), to);
+    std::vector<StoredTensor> stored;
+    for (const NamedTensor& tensor : parts.tensors) stored.push_back({tensor.name, &tensor, tensor.dtype()});
+    write_safetensors(file, stored, parts.metadata);
+  };
+  test::write_text(file, good);
+  const std::string word =
+      Json::parse(read_safetensors(file).metadata.at("run")).at("random_words")[5].dump();
+  changed("run", word, word == "7" ? "8" : "7");  // the generator's
+  CHECK_THROWS_WITH(load_checkpoint(folder.path()), Contains("damaged"));
+  test::write_text(file, good);
+  Safetensors parts = read_safetensors(file);
+  parts.metadata.erase("checksum");
+  std::vector<StoredTensor> stored;
+  for (const NamedTensor& tensor : parts.tensors) stored.push_back({tensor.name, &tensor, tensor.dtype()});
+  write_safetensors(file, stored, parts.metadata);
+  CHECK_NOTHROW(load_checkpoint(folder.path()));
 }
 
 TEST_CASE("checkpoints whose parts do not fit together are refused") {
