@@ -304,7 +304,8 @@ std::vector<OpCase> large_embedding_cases(Layout layout) {
   for (std::size_t b = 0; b < sequences.size(); ++b)
     for (int t = 0; t < batch.lengths_b[b]; ++t) {
       // one token on two of three rows, and the last of the vocabulary
-      const std::int32_t drawn = batch.tokens_n[static_cast<std::size_t>(batch.starts_b[b] + t)];
+      const int row = batch.starts_b[b] + t;
+      const std::int32_t drawn = batch.tokens_n[static_cast<std::size_t>(row)];
       sequences[b].tokens.push_back(t % 3 != 0 ? 4321 : t == 99 ? 4999 : drawn);
     }
   for (Sequence& sequence : sequences) sequence.targets = sequence.tokens;

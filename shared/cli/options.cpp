@@ -147,13 +147,13 @@ Flag add_numbers(CLI::App& app, const std::string& flag, std::vector<std::int32_
 }
 
 Flag on_choice(CLI::App& app, const std::string& flag, const std::vector<std::string>& choices,
-               std::function<void(const std::string&)> take, const std::string& help) {
+               const std::function<void(const std::string&)>& take, const std::string& help) {
   const auto check = [choices](std::string& text) -> std::string {
     if (std::find(choices.begin(), choices.end(), text) != choices.end()) return {};
     return fmt::format("'{}' is not valid{} (valid are {})", text, suggestion(text, choices),
                        CLI::detail::join(choices, ", "));
   };
-  return {app.add_option_function<std::string>(flag, std::move(take), help)
+  return {app.add_option_function<std::string>(flag, take, help)
               ->type_name(CLI::detail::join(choices, "|"))
               ->check(CLI::Validator(check, ""))};
 }

@@ -55,7 +55,7 @@ Flag add_choice(CLI::App& app, const std::string& flag, std::string& target,
                 const std::vector<std::string>& choices, const std::string& help);
 /// The same; what is given goes to `take`.
 Flag on_choice(CLI::App& app, const std::string& flag, const std::vector<std::string>& choices,
-               std::function<void(const std::string&)> take, const std::string& help);
+               const std::function<void(const std::string&)>& take, const std::string& help);
 /// The same with several of them, commas between.
 Flag add_choices(CLI::App& app, const std::string& flag, std::vector<std::string>& target,
                  const std::vector<std::string>& choices, const std::string& help);

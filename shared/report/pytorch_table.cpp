@@ -1,5 +1,7 @@
 #include "shared/report/pytorch_table.hpp"
 
+#include <fmt/format.h>
+
 #include "shared/report/tables.hpp"
 
 namespace ladder {

@@ -325,6 +325,7 @@ NamedTensor OpsEngine::read_rows(const Tap& tap, const Batch& batch) const {
   auto out = tensor.bytes().begin();
   for (std::size_t b = 0; b < batch.lengths_b.size(); ++b)
     for (int t = 0; t < batch.lengths_b[b]; ++t) {
+      // NOLINTNEXTLINE(bugprone-misplaced-widening-cast): a row's number fits an int
       const auto row = static_cast<std::size_t>(batch.starts_b[b] + t);
       out = std::copy_n(raw.begin() + static_cast<std::ptrdiff_t>(row * row_bytes),
                         columns * size_of(spec.dtype), out);
