@@ -76,9 +76,9 @@ ReportChecklist run_checklist(const ChecklistSettings& settings, const Progress&
   const TrainConfig train = with_evaluations(settings);
   state.run = prepare_run(settings.model, train, settings.data, Precision::of(settings.dtype).master);
   require_held_out(*state.run.source, train);
-  make_engine(settings.stage, state.run.model,
-              {settings.dtype, train.batch_size, settings.device,
-               settings.threads});  // what cannot run is told first
+  // What cannot run is told first.
+  static_cast<void>(engine_needs(settings.stage, state.run.model,
+                                 {settings.dtype, train.batch_size, settings.device, settings.threads}));
   ReportChecklist checklist;
   ChecklistStep training;
   add_step(checklist, 4, "a whole training run", [&] {

@@ -21,8 +21,6 @@ constexpr std::size_t kFirstSteps = 50, kMeanOver = 100, kNarrowSteps = 500;
 /// Of the held-out loss of the same weights in two programs.
 constexpr double kSameWeights = 1e-3, kSameWeightsNarrow = 0.01;
 
-bool is_narrow(Dtype dtype) { return dtype != Dtype::fp64 && dtype != Dtype::fp32; }
-
 double mean_of(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }

@@ -1,21 +1,10 @@
 #include "shared/checklist/trainings.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include "shared/train/train.hpp"
 
 namespace ladder {
-namespace {
-
-double median_of(std::vector<double> values) {
-  if (values.empty()) return 0.0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-}  // namespace
 
 double Trained::best() const {
   double best = std::nan("");
@@ -43,7 +32,7 @@ Trained train_side(const Side& side, const Run& run, const std::filesystem::path
   trained.emulated = engine->emulated();
   trained.loss = result.loss;
   trained.evaluations = result.evaluations;
-  trained.median_ms = median_of(result.ms);
+  trained.median_ms = result.median_ms();
   trained.weights = {run.model, run.source->shared_tokenizer(), best.empty() ? engine->parameters() : best};
   trained.file = file;
   save_model(file, trained.weights, Precision::of(side.dtype).master);

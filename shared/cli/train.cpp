@@ -218,12 +218,6 @@ fs::path free_interrupt_folder() {
   interrupt.end_by_signal();
 }
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 void print_summary(Session& session, const TrainResult& result) {
   const std::size_t tail = std::min<std::size_t>(result.loss.size(), 50);
   double sum = 0.0;
@@ -231,7 +225,7 @@ void print_summary(Session& session, const TrainResult& result) {
   if (tail > 0)
     fmt::print("loss      {:.4f}, mean of the last {} steps\n", sum / static_cast<double>(tail), tail);
   if (!result.ms.empty())
-    fmt::print("time      {:.3g} ms a step, median of {}\n", median(result.ms), result.ms.size());
+    fmt::print("time      {:.3g} ms a step, median of {}\n", result.median_ms(), result.ms.size());
   if (result.scale.left_out > 0)
     fmt::print("left out  {} steps, whose gradients overflowed\n", result.scale.left_out);
   if (const Evaluation* best = result.best())
@@ -265,7 +259,7 @@ void write_reports(const Session& session, const TrainFlags& flags, const TrainR
       {"config", config}, {"machine", machine}, {"steps", result.loss.size()}, {"samples", result.samples}};
   if (!result.loss.empty())
     summary["first_loss"] = result.loss.front(), summary["last_loss"] = result.loss.back();
-  if (!result.ms.empty()) summary["median_ms"] = median(result.ms);
+  if (!result.ms.empty()) summary["median_ms"] = result.median_ms();
   if (const Evaluation* best = result.best())
     summary["best_held_out"] = best->held_out, summary["best_step"] = best->step;
   write_file(flags.json, sorted(std::move(summary)).dump(1) + "\n");

@@ -1,7 +1,4 @@
 #include "shared/cli/train_record.hpp"
-
-#include <algorithm>
-
 #include "shared/parity/parity.hpp"
 #include "shared/records/records.hpp"
 #include "shared/report/run_picture.hpp"
@@ -20,12 +17,6 @@ std::string command_of(const TrainFlags& flags) {
   return command + (flags.resume ? " --resume" : "") + " --record";
 }
 
-double median_of(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 TrainedRun run_of(const Session& session, const TrainResult& result, std::optional<double> share_of_tokens) {
   const Run& run = session.run;
   const Place& place = session.place;
@@ -35,7 +26,7 @@ TrainedRun run_of(const Session& session, const TrainResult& result, std::option
   trained.loss = result.loss;
   trained.evaluations = result.evaluations;
   trained.samples = result.samples;
-  trained.median_ms = result.ms.empty() ? 0.0 : median_of(result.ms);
+  trained.median_ms = result.median_ms();
   trained.parameters = parameter_count(run.model);
   trained.tokens_a_step = run.source->largest_step();
   trained.resumed_after = session.earlier.steps_done();

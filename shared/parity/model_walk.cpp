@@ -10,8 +10,6 @@
 namespace ladder {
 namespace {
 
-bool is_narrow(Dtype dtype) { return dtype != Dtype::fp64 && dtype != Dtype::fp32; }
-
 std::vector<std::int32_t> greedy_text(Engine& engine, const WalkOptions& options) {
   SampleOptions greedy = options.sampling;
   greedy.greedy = true;

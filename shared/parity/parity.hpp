@@ -26,6 +26,9 @@
 
 namespace ladder {
 
+/// Narrower than fp32 in what its products keep.
+constexpr bool is_narrow(Dtype dtype) { return dtype != Dtype::fp64 && dtype != Dtype::fp32; }
+
 /// One of the two programs that are compared: how to make its engine. Tests put broken engines here.
 struct Side {
   std::string name;  ///< "stage 1 fp32"

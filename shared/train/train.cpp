@@ -1,5 +1,6 @@
 #include "shared/train/train.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numeric>
@@ -128,6 +129,14 @@ class Loop {
 };
 
 }  // namespace
+
+double TrainResult::median_ms() const {
+  if (ms.empty()) return 0.0;
+  std::vector<double> values = ms;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
 
 void require_held_out(const TokenSource& source, const TrainConfig& train) {
   require(train.eval_every == 0 || source.held_out_sequences() > 0,

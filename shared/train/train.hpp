@@ -21,6 +21,8 @@ struct TrainResult : TrainHistory {
   std::vector<std::string> samples;
   std::uint64_t token_hash = 0;
   bool stopped = false;  ///< should_stop ended the run before its last step
+
+  double median_ms() const;  ///< 0 where no step was timed
 };
 
 /// One step, as it is logged.
