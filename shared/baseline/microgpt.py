@@ -147,7 +147,7 @@ def train(cfg, p, docs, chars):
             terms.append(-probs[tokens[position + 1]].log())
         loss = (1 / n) * sum(terms)
         loss.backward()
-        rate = cfg.lr * (1 - step / cfg.schedule_steps)
+        rate = cfg.lr * max(0, 1 - step / cfg.schedule_steps)
         for i, value in enumerate(params):
             m[i] = cfg.beta1 * m[i] + (1 - cfg.beta1) * value.grad
             v[i] = cfg.beta2 * v[i] + (1 - cfg.beta2) * value.grad ** 2

@@ -81,11 +81,15 @@ double root_mean_square(std::span<const double> x) {
   return largest * std::sqrt(sum / static_cast<double>(x.size()));
 }
 
-Comparison compare(std::span<const double> got, std::span<const double> want, double tolerance, Rule rule) {
+Comparison compare(std::span<const double> got, std::span<const double> want, double tolerance, Rule rule,
+                   double terms) {
   require(std::isfinite(tolerance) && tolerance >= 0.0, "a tolerance of {}: it must be a number of 0 or more",
           tolerance);
   require(rule != Rule::bits || tolerance == 0.0, "a tolerance of {} for a comparison of bits: it must be 0",
           tolerance);
+  require(std::isfinite(terms) && terms >= 0.0 && (terms == 0.0 || rule == Rule::scaled),
+          "terms of size {} for '{}': a number of 0 or more, and 0 unless the rule is scaled", terms,
+          name_of(rule));
   Comparison result;
   result.got_size = got.size();
   result.want_size = want.size();
@@ -104,7 +108,7 @@ Comparison compare(std::span<const double> got, std::span<const double> want, do
     result.first = result.worst = {bad, got[bad], want[bad], 0.0};
     return result;
   }
-  const double rms = rule == Rule::scaled ? root_mean_square(want) : 0.0;
+  const double rms = rule == Rule::scaled ? root_mean_square(want) + terms : 0.0;
   result.max_error = -1.0;
   double sum = 0.0;
   for (std::size_t i = 0; i < got.size(); ++i) {

@@ -12,6 +12,7 @@
 #include "shared/checklist/checklist.hpp"
 #include "shared/cli/checklist.hpp"
 #include "shared/cli/commands.hpp"
+#include "shared/cli/gpt2_section.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
@@ -266,12 +267,12 @@ std::vector<RunSettings> settings_of(const RunFlags& flags) {
   require(all.front().train.steps > 0, "--steps is {}: it must be 1 or more", all.front().train.steps);
   if (!flags.preset.empty() || flags.model.flags.contains("--model")) return all;
   RunFlags gpt2;
-  gpt2.preset = "tiny";
   gpt2.data = flags.data;
-  RunSettings tiny = resolve_run(gpt2);
-  tiny.train.steps = std::min(kGpt2Steps, all.front().train.steps);
-  tiny.train.seed = all.front().train.seed;
-  all.push_back(std::move(tiny));
+  std::optional<RunSettings> tiny = gpt2_section(gpt2);
+  if (!tiny) return all;
+  tiny->train.steps = std::min(kGpt2Steps, all.front().train.steps);
+  tiny->train.seed = all.front().train.seed;
+  all.push_back(std::move(*tiny));
   return all;
 }
 

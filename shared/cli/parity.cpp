@@ -9,6 +9,7 @@
 #include "shared/base/text_table.hpp"
 #include "shared/baseline/interpreter.hpp"
 #include "shared/cli/commands.hpp"
+#include "shared/cli/gpt2_section.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
@@ -85,9 +86,7 @@ std::vector<RunSettings> works_of(const ParityFlags& flags) {
   const bool named = !flags.run.preset.empty() || flags.run.model.flags.contains("--model");
   const auto runs_gpt2 = [](const std::optional<int>& stage) { return !stage || find_stage(*stage).gpt2; };
   if (named || !runs_gpt2(flags.from) || !runs_gpt2(flags.to)) return works;
-  RunFlags gpt2 = flags.run;
-  gpt2.preset = "tiny";
-  works.push_back(resolve_run(gpt2));
+  if (std::optional<RunSettings> gpt2 = gpt2_section(flags.run)) works.push_back(std::move(*gpt2));
   return works;
 }
 

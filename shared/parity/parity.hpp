@@ -76,6 +76,8 @@ struct Finding {
   std::string tolerance;  ///< key of the row in the table; empty where only equality counts
   double limit = 0.0;
   Comparison comparison;
+  double terms =
+      0.0;  ///< the size of the terms that cancelled, where it was needed; see allow_for_rounding()
 
   /// "step 12, layer 0, gradient of layer0.attn_wq, row 3, column 5: got ..., want ..., error ..., allowed ..."
   std::string describe() const;
@@ -103,21 +105,42 @@ struct ParityLevels {
 /// Compares over `run.train.steps` steps. The kernel level is not part of it (see kernel_parity.hpp).
 ParityReport compare_sides(const Side& upper, const Side& lower, const Run& run, const ParityLevels& levels);
 
-// Sensitivity. Some runs amplify rounding: at a high learning rate two correct programs part for good within a few
-// hundred steps, and a gradient that is a small difference of large terms has fewer correct digits. So where a limit
-// fails, the reference is also compared with itself, after every weight has been moved by a rounding of the upper
-// type (by four units for one pass, whose own operations round too). What lies within ten times that difference cannot
-// be told from rounding; the report says so in a note. At the
-// initial weights, and along the runs whose maxima the table holds, this never comes into play.
+// Rounding. A gradient that is what remains when large terms cancel has fewer correct digits than its size promises: of
+// a text that is learnt by heart, softmax - onehot is 1e-8 made of terms of size 1. So where a limit fails, stage 1 in
+// fp64 is also compared with itself, once as it is and eight times with every number moved by a rounding of the upper
+// type (rounding_ops.hpp). Ten times the largest such difference of a tensor is what rounding may do to it: the
+// limit is then held against the size of the terms that were summed, which is that difference over the limit. The report says so in a
+// note. At the initial weights, and along the runs whose maxima the table holds, this never comes into play.
 
 /// The weights, each moved up or down by `units` units in the last place of `dtype`.
 TensorList nudged(const TensorList& weights, Dtype dtype, double units);
-/// Passes those findings from `first` on that are not beyond ten times the sensitivity of `lower`, which holds
-/// `weights` before and after, on `batch`. `reference` is the lower one's probe, `branches` the hidden activations
-/// along whose branches its gradients are (see Engine::probe_along).
-void allow_for_sensitivity(Engine& lower, const TensorList& weights, const Batch& batch,
-                           const Probe& reference, const TensorList& branches, Dtype dtype, std::size_t first,
-                           ParityReport& report);
+
+/// What both sides computed a pass of.
+struct Pass {
+  const GptConfig& config;
+  const TensorList& weights;
+  Batch batch;  ///< in the packed layout
+};
+/// Judges the failed findings from `first` on again, which compare_probes made of `upper`, in `dtype`, and `lower`.
+/// Never excuses what is no number, nor anything where the roughly computed pass has none.
+void allow_for_rounding(const Pass& pass, const Probe& upper, const Probe& lower, Dtype dtype,
+                        std::size_t first, ParityReport& report);
+
+/// What both sides took a training step from.
+struct StepStart {
+  const GptConfig& config;
+  const TensorList& weights;
+  const Moments& moments;
+  std::vector<Batch> micro_batches;  ///< in the packed layout
+  const StepConstants& adam;
+};
+/// The same for "first moment of ..." and "second moment of ..." after a step.
+void allow_for_rounding(const StepStart& start, const Moments& upper, const Moments& lower, Dtype dtype,
+                        std::size_t first, ParityReport& report);
+
+/// The first steps of a run, at most `steps`, in which every number may be rounded to `dtype` without the losses moving
+/// by more than a tenth of `limit`: later ones say nothing about who is right.
+std::size_t steady_steps(const Run& run, Dtype dtype, std::size_t steps, double limit);
 
 /// What training left: one loss a step, and the texts after it.
 struct Training {

@@ -43,7 +43,9 @@ std::string two_digits(double times) { return fmt::format("{:.2f}", times); }
 std::string parity_text(const RecordRow& row) {
   if (std::string reason = text_cell(row, "not_run"); !reason.empty()) return reason;
   if (!row.values.contains("parity_error")) return text_cell(row, "parity_note");
-  return error_of_limit(row.values.value("parity_error", 0.0), row.values.value("parity_limit", 0.0)) +
+  const std::string over = cell(
+      row, "steady_steps", [](double steps) { return fmt::format(", over the first {:.0f} steps", steps); });
+  return error_of_limit(row.values.value("parity_error", 0.0), row.values.value("parity_limit", 0.0)) + over +
          (row.values.value("proven", false) ? "" : " FAILED");
 }
 

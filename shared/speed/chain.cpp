@@ -184,7 +184,21 @@ const ChainRow* below_of(const std::vector<ChainRow>& rows, const ChainRow& row)
   return below;
 }
 
-void compare_row(ChainRow& row, const std::vector<ChainRow>& rows) {
+/// Where losses differ that rounding alone may have grown apart: over the steps before that.
+void compare_steady_steps(ChainRow& row, const ChainRow& below, const Run& run) {
+  if (row.parity.verdict != Verdict::too_far || below.stage == kInterpreterStage ||
+      find_tolerance("losses", row.dtype).rule != Rule::absolute)
+    return;
+  const std::size_t steps = steady_steps(run, row.dtype, row.loss.size(), row.limit);
+  if (steps == 0 || steps == row.loss.size()) return;
+  const Comparison comparison = compare(std::span(row.loss).first(steps), std::span(below.loss).first(steps),
+                                        row.limit, Rule::absolute);
+  if (!comparison.passed()) return;
+  row.parity = comparison;
+  row.steady_steps = steps;
+}
+
+void compare_row(ChainRow& row, const std::vector<ChainRow>& rows, const Run& run) {
   if (!row.not_run.empty() || row.below < 0) return;
   const ChainRow* below = below_of(rows, row);
   if (below == nullptr) return;
@@ -198,6 +212,7 @@ void compare_row(ChainRow& row, const std::vector<ChainRow>& rows) {
     row.limit = tolerance.limit();
     row.parity = comparison;
   }
+  compare_steady_steps(row, *below, run);
 }
 
 /// The last entry that runs, on what it is for, in the type asked for and in no other way than its stage does; nullptr
@@ -278,7 +293,7 @@ std::vector<ChainRow> run_chain(const ChainSettings& settings, const std::vector
   }
   std::vector<ChainRow> rows;
   for (Entry& entry : entries) rows.push_back(std::move(entry.row));
-  for (ChainRow& row : rows) compare_row(row, rows);
+  for (std::size_t i = 0; i < rows.size(); ++i) compare_row(rows[i], rows, *entries[i].run);
   keep_proven_times(rows);
   if (pytorch) {
     timings.erase(timings.begin(), timings.begin() + static_cast<std::ptrdiff_t>(racing.size()));
@@ -326,6 +341,7 @@ std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashe
       // JSON has no infinity, which stands for a NaN, a wrong length or different bits.
       record.values["parity_error"] = std::isfinite(row.parity.max_error) ? row.parity.max_error : 1e300;
       record.values["parity_limit"] = row.limit;
+      if (row.steady_steps > 0) record.values["steady_steps"] = row.steady_steps;
       if (!row.parity.passed()) record.values["parity_note"] = row.parity.describe();
     }
     if (row.reference) record.values["parity_note"] = "not proven: nothing below it ran";

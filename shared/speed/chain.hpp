@@ -56,6 +56,8 @@ struct ChainRow {
   std::vector<double> loss;  ///< of the last slice
   Comparison parity;         ///< of its losses with the row below
   double limit = 0.0;
+  /// Steps compared, where rounding alone may grow later losses too far apart (see steady_steps()); 0: all.
+  std::size_t steady_steps = 0;
   bool proven = false;  ///< its parity and that of every row below it passed
   /// Nothing below it ran: the rows above are compared with it, itself it is not proven.
   bool reference = false;
@@ -84,7 +86,7 @@ void keep_proven_times(std::vector<ChainRow>& rows);
 
 /// The rows to show, as a record keeps them and tables print them: "seconds" (median), "q1", "q3", "min", "rounds",
 /// "times_interpreter", "times_below", "times_pytorch" (of its fastest row in the same
-/// type; all three only of rows that have a time), "parity_error", "parity_limit", "compared_with",
+/// type; all three only of rows that have a time), "parity_error", "parity_limit", "steady_steps", "compared_with",
 /// "proven", "emulated", "not_run", and what the row is about: "stage", "variant", "parameters", as in ChainRow, and
 /// "dtype", which the interpreter lacks. `hashes` false leaves the source hashes out (no source folder needed).
 std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashes);

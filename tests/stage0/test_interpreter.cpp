@@ -6,6 +6,7 @@
 
 #include "shared/base/files.hpp"
 #include "shared/data/embedded_names.hpp"
+#include "shared/model/optimizer.hpp"
 #include "tests/stage0/replay.hpp"
 
 namespace fs = std::filesystem;
@@ -53,6 +54,14 @@ TEST_CASE("stage 0 equals the live interpreter in three shapes", "[interpreter]"
       "--seed 4294967295 --n-embd 15 --n-head 5 --steps 4 --samples 2 --temperature 0.7 "
       "--beta1 0.9 --beta2 0.95 --eps 1e-6",
       names);
+}
+
+TEST_CASE("the learning rate stays 0 past the schedule, in both programs", "[interpreter]") {
+  require_equal_to_interpreter("--steps 5 --schedule-steps 2 --samples 2", "ab\nba\n");
+  ladder::TrainConfig train;
+  train.schedule_steps = 2;
+  CHECK(ladder::learning_rate_at(train, 1) > 0.0);
+  for (const std::int64_t step : {2, 3, 1000}) CHECK(ladder::learning_rate_at(train, step) == 0.0);
 }
 
 TEST_CASE("stage 0 equals the live interpreter on text that is not ASCII", "[interpreter]") {

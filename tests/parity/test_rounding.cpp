@@ -1,0 +1,193 @@
+// Texts that a model learns by heart: what remains of their gradients is made of terms a million times as large. Parity
+// must pass there, and still see what is wrong.
+#include <catch2/catch.hpp>
+
+#include "shared/base/files.hpp"
+#include "shared/base/temporary_folder.hpp"
+#include "shared/parity/rounding_ops.hpp"
+#include "shared/stages.hpp"
+#include "shared/train/ops_engine.hpp"
+#include "tests/parity/broken_engine.hpp"
+
+using namespace ladder;
+
+namespace {
+
+constexpr ParityLevels kProbes = {false, true, true, false};
+
+struct Text {
+  std::string name, text;
+  std::int64_t steps;
+};
+
+std::vector<Text> texts() {
+  std::string twenty, forty;
+  for (int i = 0; i < 20; ++i) twenty += std::string("ab") + static_cast<char>('a' + i) + "\n";
+  for (int i = 0; i < 40; ++i) forty += "hello\n";
+  return {{"a letter", "a\n", 1000},
+          {"a word", "hello\n", 1000},
+          {"twenty words", twenty, 300},
+          {"forty equal lines", forty, 1000},
+          {"three steps", "hello\n", 3}};
+}
+
+Run run_on(const Text& text, const TemporaryFolder& folder, int block_size = 16) {
+  write_file(folder / "text.txt", text.text);
+  TrainConfig train;
+  train.steps = text.steps;
+  GptConfig model;
+  model.block_size = block_size;
+  return prepare_run(model, train, {(folder / "text.txt").string()});
+}
+
+/// An engine that has trained the run.
+std::unique_ptr<Engine> trained(const Side& side, const Run& run) {
+  auto engine = side.make(run.model, run.train.batch_size);
+  train_curve(*engine, run, run.train.steps);
+  return engine;
+}
+
+/// The comparison of `upper` with `lower` at the weights that `lower` learnt.
+ParityReport at_trained(const Side& upper, const Side& lower, const Run& run) {
+  ParityReport report{upper.name, lower.name, run.train.steps, {}, {}};
+  compare_engines(*upper.make(run.model, run.train.batch_size), *trained(lower, run), run, run.train.steps,
+                  kProbes, report);
+  return report;
+}
+
+/// A pass of stage 1 at weights that are learnt, to damage and to compare.
+struct Learnt {
+  Run run;
+  TensorList weights;
+  Probe probe;
+
+  Learnt(const Text& text, const TemporaryFolder& folder, Dtype dtype) : run(run_on(text, folder)) {
+    const Side reference = side_of(1, Dtype::fp64);
+    weights = trained(reference, run)->parameters();
+    const auto engine = reference.make(run.model, 1);
+    if (dtype != Dtype::fp64)
+      for (NamedTensor& tensor : weights) tensor = tensor.in(dtype);
+    engine->load_parameters(weights);
+    probe = engine->probe(run.source->step(run.train.steps).front());
+  }
+
+  ParityReport compared(const Probe& damaged, Dtype dtype) const {
+    ParityReport report;
+    compare_probes(damaged, probe, dtype, 0, kProbes, report);
+    allow_for_rounding({run.model, weights, run.source->step(run.train.steps).front()}, damaged, probe, dtype,
+                       0, report);
+    return report;
+  }
+};
+
+void scale(NamedTensor& tensor, double factor) {
+  for (std::size_t i = 0; i < tensor.size(); ++i) tensor.set(i, tensor[i] * factor);
+}
+
+/// Calls look(tensor, probe) for each tensor of copies of `probe`, hidden activations left out: they are the branches.
+template <class Look>
+void for_each_tensor(const Probe& probe, const Look& look) {
+  for (std::size_t i = 0; i < probe.activations.size(); ++i) {
+    Probe copy = probe;
+    look(copy.activations[i], copy);
+  }
+  for (std::size_t i = 0; i < probe.gradients.size(); ++i) {
+    Probe copy = probe;
+    look(copy.gradients[i], copy);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a text that is learnt by heart passes on every stage") {
+  const TemporaryFolder folder;
+  for (const Text& text : texts()) {
+    const Run run = run_on(text, folder);
+    const std::vector<Rung> chain = rungs();
+    for (const Rung& rung : chain) {
+      if (rung.below < 0) continue;
+      const ParityReport report =
+          at_trained(rung.side, chain[static_cast<std::size_t>(rung.below)].side, run);
+      INFO(text.name << ": " << text_of(report));
+      CHECK(report.passed());
+    }
+  }
+}
+
+TEST_CASE("a block of one position, whose attention has no gradient at all, passes") {
+  const TemporaryFolder folder;
+  const Run run = run_on({"", "hello\nworld\n", 200}, folder, 1);
+  for (const int stage : {1, 2, 3}) {
+    const ParityReport report = at_trained(side_of(stage, Dtype::fp32), side_of(1, Dtype::fp64), run);
+    INFO(text_of(report));
+    CHECK(report.passed());
+  }
+}
+
+TEST_CASE("one part in 100,000 of any tensor fails in fp64, of a text that is learnt by heart as well") {
+  const TemporaryFolder folder;
+  for (const Text& text : texts()) {
+    const Learnt learnt(text, folder, Dtype::fp64);
+    CHECK(learnt.compared(learnt.probe, Dtype::fp64).passed());
+    for_each_tensor(learnt.probe, [&](NamedTensor& tensor, Probe& damaged) {
+      if (root_mean_square(tensor.values()) == 0.0) return;  // nothing to scale
+      scale(tensor, 1.0 + 1e-5);
+      INFO(text.name << ": " << tensor.name);
+      CHECK_FALSE(learnt.compared(damaged, Dtype::fp64).passed());
+    });
+  }
+}
+
+TEST_CASE("in every type ten times what is allowed fails, half of it passes") {
+  const TemporaryFolder folder;
+  const Dtype dtype = GENERATE(Dtype::fp64, Dtype::fp32, Dtype::tf32, Dtype::bf16, Dtype::fp16);
+  const Learnt learnt(texts()[2], folder, Dtype::fp64);
+  for_each_tensor(learnt.probe, [&](NamedTensor& tensor, Probe& damaged) {
+    const double was = tensor[0];
+    tensor.set(0, was + 1e3);  // fails, and says what would have been allowed
+    const ParityReport wrong = learnt.compared(damaged, dtype);
+    const Finding* finding = wrong.divergence();
+    INFO(name_of(dtype) << ", " << tensor.name);
+    REQUIRE(finding != nullptr);
+    const double allowed = finding->comparison.first.budget;
+    CHECK(finding->limit > 0.0);
+    tensor.set(0, was + 10.0 * allowed);
+    CHECK_FALSE(learnt.compared(damaged, dtype).passed());
+    tensor.set(0, was + 0.5 * allowed);
+    CHECK(learnt.compared(damaged, dtype).passed());
+  });
+}
+
+TEST_CASE("narrow types pass on a text that is learnt by heart") {
+  const TemporaryFolder folder;
+  const Run run = run_on(texts()[1], folder);
+  for (const Dtype dtype : {Dtype::tf32, Dtype::bf16, Dtype::fp16}) {
+    const ParityReport report = at_trained(side_of(3, dtype), side_of(1, Dtype::fp64), run);
+    INFO(text_of(report));
+    CHECK(report.passed());
+  }
+}
+
+TEST_CASE(
+    "the operations of the rounded reference differ by a rounding, and by nothing where the unit is 0") {
+  const TemporaryFolder folder;
+  const Run run = run_on(texts()[2], folder);
+  const auto probe_with = [&](double unit, std::uint32_t draw) {
+    auto ops = std::make_unique<RoundingOps>(make_ops(1, {Dtype::fp64}), unit, draw);
+    const auto engine = make_ops_engine(run.model, std::move(ops), 1);
+    engine->load_parameters(run.initial);
+    return engine->probe(run.source->step(0).front());
+  };
+  const auto exact = side_of(1, Dtype::fp64).make(run.model, 1);
+  exact->load_parameters(run.initial);
+  const Probe want = exact->probe(run.source->step(0).front());
+  const Probe same = probe_with(0.0, 1), rough = probe_with(0x1p-23, 1), other = probe_with(0x1p-23, 2);
+  for (std::size_t i = 0; i < want.gradients.size(); ++i) {
+    const std::vector<double> exactly = want.gradients[i].values();
+    INFO(want.gradients[i].name);
+    CHECK(compare(same.gradients[i].values(), exactly, 1e-14).passed());
+    CHECK(compare(rough.gradients[i].values(), exactly, 1e-4).passed());
+    CHECK_FALSE(compare(rough.gradients[i].values(), exactly, 1e-9).passed());
+    CHECK_FALSE(compare(other.gradients[i].values(), rough.gradients[i].values(), 1e-9).passed());
+  }
+}
