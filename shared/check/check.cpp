@@ -23,7 +23,7 @@ bool same_bits(double a, double b) {
 
 /// What the tolerance multiplies at an element with this reference value.
 double scale_of(Rule rule, double want, double rms) {
-  return rule == Rule::absolute ? 1.0 : std::abs(want) + rms;  // rms is 0 but for Rule::scaled
+  return rule == Rule::absolute ? 1.0 : std::abs(want) + rms;
 }
 
 /// Error over scale, where a zero error is zero on any scale (a reference of zeros has scale 0).
@@ -54,6 +54,20 @@ std::size_t first_not_finite(std::span<const double> got, std::span<const double
   return i;
 }
 
+double term_at(std::span<const double> terms, std::size_t i) {
+  return terms.empty() ? 0.0 : terms[terms.size() == 1 ? 0 : i];
+}
+
+void require_terms(std::span<const double> terms, std::size_t count, Rule rule) {
+  if (terms.empty()) return;
+  require(rule != Rule::bits && rule != Rule::absolute, "sizes of terms mean nothing to the rule '{}'",
+          name_of(rule));
+  require(terms.size() == 1 || terms.size() == count, "{} sizes of terms for {} elements", terms.size(),
+          count);
+  for (const double term : terms)
+    require(std::isfinite(term) && term >= 0.0, "terms of size {}: it must be a number of 0 or more", term);
+}
+
 }  // namespace
 
 std::string name_of(Rule rule) {
@@ -82,14 +96,12 @@ double root_mean_square(std::span<const double> x) {
 }
 
 Comparison compare(std::span<const double> got, std::span<const double> want, double tolerance, Rule rule,
-                   double terms) {
+                   std::span<const double> terms) {
   require(std::isfinite(tolerance) && tolerance >= 0.0, "a tolerance of {}: it must be a number of 0 or more",
           tolerance);
   require(rule != Rule::bits || tolerance == 0.0, "a tolerance of {} for a comparison of bits: it must be 0",
           tolerance);
-  require(std::isfinite(terms) && terms >= 0.0 && (terms == 0.0 || rule == Rule::scaled),
-          "terms of size {} for '{}': a number of 0 or more, and 0 unless the rule is scaled", terms,
-          name_of(rule));
+  require_terms(terms, want.size(), rule);
   Comparison result;
   result.got_size = got.size();
   result.want_size = want.size();
@@ -108,11 +120,11 @@ Comparison compare(std::span<const double> got, std::span<const double> want, do
     result.first = result.worst = {bad, got[bad], want[bad], 0.0};
     return result;
   }
-  const double rms = rule == Rule::scaled ? root_mean_square(want) + terms : 0.0;
+  const double rms = rule == Rule::scaled ? root_mean_square(want) : 0.0;
   result.max_error = -1.0;
   double sum = 0.0;
   for (std::size_t i = 0; i < got.size(); ++i) {
-    const Judged judged = judge(i, got[i], want[i], tolerance, rule, rms);
+    const Judged judged = judge(i, got[i], want[i], tolerance, rule, rms + term_at(terms, i));
     sum += judged.error;
     if (judged.error > result.max_error) {
       result.max_error = judged.error;

@@ -13,9 +13,7 @@ namespace ladder {
 
 /// How an element's budget follows from the tolerance.
 enum class Rule {
-  /// |got - want| <= tolerance * (|want| + rms(want)), for tensors, where one element may be near zero; plus the size
-  /// of the terms, if one is given
-  scaled,
+  scaled,  ///< |got - want| <= tolerance * (|want| + rms(want)): for tensors, where one element may be near zero
   absolute,       ///< |got - want| <= tolerance: for losses, which are numbers of order one
   bits,           ///< the same 64 bits (so -0 differs from 0); the tolerance must be 0
   relative,       ///< |got - want| <= tolerance * |want|: for curves of losses in narrow types
@@ -51,10 +49,11 @@ struct Comparison {
 };
 
 /// Compares element by element. Two empty sequences do not pass: nothing was compared. Throws InputError when the
-/// tolerance is negative or not finite, or not 0 with Rule::bits. `terms`, for Rule::scaled only, is the size of the terms
-/// whose sum `want` is, where they cancel: it is added to what the tolerance multiplies.
+/// tolerance is negative or not finite, or not 0 with Rule::bits.
+/// `terms` are sizes to add to |want|: of the terms whose sum an element is, where they cancel. None, one for all
+/// elements, or one each; only for the rules that measure by |want|.
 Comparison compare(std::span<const double> got, std::span<const double> want, double tolerance,
-                   Rule rule = Rule::scaled, double terms = 0.0);
+                   Rule rule = Rule::scaled, std::span<const double> terms = {});
 
 /// sqrt(mean(x^2)), without overflow for large x; 0 for an empty sequence.
 double root_mean_square(std::span<const double> x);

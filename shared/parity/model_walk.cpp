@@ -6,6 +6,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/random.hpp"
 #include "shared/base/utf8.hpp"
+#include "shared/parity/rounding.hpp"
 
 namespace ladder {
 namespace {

@@ -7,6 +7,7 @@
 #include "shared/base/dtype_convert.hpp"
 #include "shared/base/error.hpp"
 #include "shared/base/temporary_folder.hpp"
+#include "shared/parity/rounding.hpp"
 #include "shared/train/safetensors.hpp"
 #include "shared/train/sample.hpp"
 

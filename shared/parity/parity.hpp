@@ -105,53 +105,15 @@ struct ParityLevels {
 /// Compares over `run.train.steps` steps. The kernel level is not part of it (see kernel_parity.hpp).
 ParityReport compare_sides(const Side& upper, const Side& lower, const Run& run, const ParityLevels& levels);
 
-// Rounding. A gradient that is what remains when large terms cancel has fewer correct digits than its size promises: of
-// a text that is learnt by heart, softmax - onehot is 1e-8 made of terms of size 1. So where a limit fails, stage 1 in
-// fp64 is also compared with itself, once as it is and eight times with every number moved by a rounding of the upper
-// type (rounding_ops.hpp). Ten times the largest such difference of a tensor is what rounding may do to it: the
-// limit is then held against the size of the terms that were summed, which is that difference over the limit. The report says so in a
-// note. At the initial weights, and along the runs whose maxima the table holds, this never comes into play.
-
-/// The weights, each moved up or down by `units` units in the last place of `dtype`.
-TensorList nudged(const TensorList& weights, Dtype dtype, double units);
-
-/// What both sides computed a pass of.
-struct Pass {
-  const GptConfig& config;
-  const TensorList& weights;
-  Batch batch;  ///< in the packed layout
-};
-/// Judges the failed findings from `first` on again, which compare_probes made of `upper`, in `dtype`, and `lower`.
-/// Never excuses what is no number, nor anything where the roughly computed pass has none.
-void allow_for_rounding(const Pass& pass, const Probe& upper, const Probe& lower, Dtype dtype,
-                        std::size_t first, ParityReport& report);
-
-/// What both sides took a training step from.
-struct StepStart {
-  const GptConfig& config;
-  const TensorList& weights;
-  const Moments& moments;
-  std::vector<Batch> micro_batches;  ///< in the packed layout
-  const StepConstants& adam;
-};
-/// The same for "first moment of ..." and "second moment of ..." after a step.
-void allow_for_rounding(const StepStart& start, const Moments& upper, const Moments& lower, Dtype dtype,
-                        std::size_t first, ParityReport& report);
-
-/// The first steps of a run, at most `steps`, in which every number may be rounded to `dtype` without the losses moving
-/// by more than a tenth of `limit`: later ones say nothing about who is right.
-std::size_t steady_steps(const Run& run, Dtype dtype, std::size_t steps, double limit);
-
 /// What training left: one loss a step, and the texts after it.
 struct Training {
   std::vector<double> loss;
   std::vector<std::string> samples;
 };
 
-/// Losses by compare_losses, then samples. Where the losses fail: only over the steps before the reference's own
-/// sensitivity reaches a tenth of the limit, if they pass there; otherwise locates the divergence. In narrow types,
-/// whose limits are wide and on the first steps only: what is within twice of what one rounding of the initial weights
-/// does to the reference alone passes with a note.
+/// Losses by compare_losses, then samples. Where the losses fail: only over the steady_steps(), if they pass there;
+/// otherwise locates the divergence. In narrow types, whose limits are wide and on the first steps only, twice of what
+/// rounding does to the reference alone is added to what they allow, with a note.
 void compare_training(const Side& upper, const Side& lower, const Run& run, const Training& got,
                       const Training& want, ParityReport& report);
 

@@ -10,6 +10,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/parity/parity.hpp"
+#include "shared/parity/rounding.hpp"
 
 namespace ladder {
 namespace {

@@ -8,17 +8,21 @@
 
 namespace ladder {
 
-/// Around stage 1's operations in fp64: moves every number that an operation writes up or down by `unit` of itself, as
-/// if it had been rounded to a type with that unit in the last place. Fused operations run as the plain ones that they
-/// are made of. Two differences cancel inside one operation, where moving its result would not show what the rounding
-/// of their terms does, so these terms are moved there:
-///   cross_entropy       softmax - onehot: the onehot's 1
+/// One unit in the last place of 1.
+double unit_of(Dtype dtype);
+
+/// Around stage 1's operations in fp64: moves every number that an operation writes up or down by a unit in the last
+/// place of `dtype`, as if it had been rounded to that. Fused operations run as the plain ones that they are made of.
+/// Three differences cancel inside one operation, where moving its result would not show what the rounding of their
+/// terms does, so these terms are moved there:
+///   cross_entropy       log-sum-exp - logit, and softmax - onehot: in fp32, as every type but fp64 computes them
 ///   attention backward  dP - delta, through the probabilities that stage 1 keeps in the layer's scratch
-/// The weights are not touched, nor what Adam writes. Signs come from `seed`, the same ones in every run.
+/// The weights are not touched, nor what Adam writes. Up or down is decided by the number itself and by `draw`: equal
+/// numbers are rounded alike, as a type does it, so the roundings of equal sequences add up.
 class RoundingOps final : public OpsDecorator {
  public:
   /// Throws InputError unless `eigen` computes in fp64.
-  RoundingOps(std::unique_ptr<Ops> eigen, double unit, std::uint32_t seed);
+  RoundingOps(std::unique_ptr<Ops> eigen, Dtype dtype, std::uint32_t draw);
 
   using OpsDecorator::run;
   void run(const CrossEntropy& args) override;
@@ -34,10 +38,14 @@ class RoundingOps final : public OpsDecorator {
  private:
   void around(const OpCall& call) override;
   void move_probabilities(const AttentionForward& args);
-  /// +unit or -unit.
-  double step();
+  /// `value` moved by a rounding.
+  double moved(double value) const;
+  /// +1 or -1, for equal values the same one.
+  double sign(double value) const;
 
   double unit_;
+  double smallest_;    ///< half the distance between the numbers around 0, where that can matter
+  double inner_unit_;  ///< of what a loss is computed in
   std::uint32_t draw_;
 };
 

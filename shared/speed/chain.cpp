@@ -7,6 +7,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/device/gpu.hpp"
+#include "shared/parity/rounding.hpp"
 #include "shared/records/machine.hpp"
 #include "shared/speed/pytorch_rows.hpp"
 

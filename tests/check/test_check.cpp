@@ -190,3 +190,22 @@ TEST_CASE("a relative limit holds for each element, a limit on the mean for all 
   CHECK_FALSE(compare(Values{1.0}, Values{0.0}, 1e300, Rule::mean_relative).passed());
   CHECK_FALSE(compare(Values{1.0}, Values{0.0}, 1e300, Rule::relative).passed());
 }
+
+TEST_CASE("the size of cancelled terms is added to what an element is measured by") {
+  const std::vector<double> want = {1.0, -1.0}, got = {1.0 + 3e-6, -1.0};
+  CHECK_FALSE(compare(got, want, 1e-6).passed());  // 1 + rms = 2
+  const std::vector<double> one = {2.0}, each = {2.0, 0.0}, other = {0.0, 2.0};
+  CHECK(compare(got, want, 1e-6, Rule::scaled, one).passed());
+  CHECK(compare(got, want, 1e-6, Rule::scaled, one).max_error == Approx(3e-6 / 4.0));
+  CHECK(compare(got, want, 1e-6, Rule::scaled, each).passed());
+  CHECK_FALSE(compare(got, want, 1e-6, Rule::scaled, other).passed());
+  CHECK(compare(got, want, 1e-6, Rule::mean_relative, each).max_error == Approx(0.5e-6));
+  const std::vector<double> zero = {0.0}, nearly = {1e-12};
+  CHECK(compare(nearly, zero, 1e-6, Rule::relative, one).passed());
+  const std::vector<double> negative = {-1.0}, three = {1.0, 1.0, 1.0},
+                            infinite = {std::numeric_limits<double>::infinity()};
+  CHECK_THROWS_AS(compare(got, want, 1e-6, Rule::scaled, negative), InputError);
+  CHECK_THROWS_AS(compare(got, want, 1e-6, Rule::scaled, three), InputError);
+  CHECK_THROWS_AS(compare(got, want, 1e-6, Rule::scaled, infinite), InputError);
+  CHECK_THROWS_AS(compare(got, want, 1e-6, Rule::absolute, one), InputError);
+}

@@ -1,0 +1,199 @@
+#include "shared/parity/rounding.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "shared/base/error.hpp"
+#include "shared/parity/rounding_ops.hpp"
+#include "shared/train/ops_engine.hpp"
+
+namespace ladder {
+namespace {
+
+/// Times what rounding does to the reference, as limits are ten times what was measured.
+constexpr double kAllowance = 10.0;
+
+/// How often the reference is computed roughly: what one draw of signs hides, another shows.
+constexpr std::uint32_t kDraws = 8;
+
+const std::string kGradient = "gradient of ", kFirstMoment = "first moment of ",
+                  kSecondMoment = "second moment of ";
+
+void add_named(Named& named, const std::string& prefix, const TensorList& tensors) {
+  for (const NamedTensor& tensor : tensors) named[prefix + tensor.name] = &tensor;
+}
+
+Named named(const Probe& probe) {
+  Named result;
+  add_named(result, "", probe.activations);
+  add_named(result, "", probe.hidden);
+  add_named(result, kGradient, probe.gradients);
+  return result;
+}
+
+Named named(const Moments& moments) {
+  Named result;
+  add_named(result, kFirstMoment, moments.m);
+  add_named(result, kSecondMoment, moments.v);
+  return result;
+}
+
+std::unique_ptr<Engine> exact_engine(const GptConfig& config, int max_batch) {
+  return make_engine(1, config, {Dtype::fp64, max_batch});
+}
+
+std::unique_ptr<Engine> rough_engine(const GptConfig& config, int max_batch, Dtype dtype,
+                                     std::uint32_t draw) {
+  auto ops = std::make_unique<RoundingOps>(make_ops(1, {Dtype::fp64, max_batch}), dtype, draw);
+  return make_ops_engine(config, std::move(ops), max_batch);
+}
+
+/// One that stands at the start of the run, with rounded weights.
+std::unique_ptr<Engine> rough_start(const Run& run, Dtype dtype, std::uint32_t draw) {
+  auto engine = rough_engine(run.model, run.train.batch_size, dtype, draw);
+  restart(*engine, run);
+  engine->load_parameters(nudged(run.initial, dtype, 1.0));
+  return engine;
+}
+
+std::vector<double> losses_from_here(Engine& engine, const Run& run, std::int64_t steps) {
+  std::vector<double> losses;
+  for (std::int64_t s = 0; s < steps; ++s)
+    losses.push_back(engine.train_step(run.source->step(s, engine.layout()), step_constants(run.train, s)));
+  return losses;
+}
+
+/// What `pass` of a rough engine differs by from that of an exact one, by tensor: the largest of some draws.
+/// pass(engine, weights) returns tensors whose names findings have.
+template <class Pass>
+Moved moved_by_rounding(const GptConfig& config, int max_batch, Dtype dtype, const TensorList& weights,
+                        const Pass& pass) {
+  const auto exact = pass(*exact_engine(config, max_batch), weights);
+  Moved moved;
+  for (std::uint32_t draw = 1; draw <= kDraws; ++draw) {
+    const auto rough = pass(*rough_engine(config, max_batch, dtype, draw), nudged(weights, dtype, 1.0));
+    widen(moved, named(rough), named(exact));
+  }
+  return moved;
+}
+
+bool any_failed(const ParityReport& report, std::size_t first) {
+  return std::any_of(report.findings.begin() + static_cast<std::ptrdiff_t>(first), report.findings.end(),
+                     [](const Finding& f) { return f.comparison.verdict == Verdict::too_far; });
+}
+
+}  // namespace
+
+TensorList nudged(const TensorList& weights, Dtype dtype, double units) {
+  TensorList result = weights;
+  const double nudge = units * unit_of(dtype);
+  std::uint32_t draw = 1;
+  for (NamedTensor& tensor : result) {
+    tensor = tensor.in(Dtype::fp64);
+    for (std::size_t i = 0; i < tensor.size(); ++i) {
+      draw = draw * 1664525u + 1013904223u;  // any signs without a pattern will do
+      tensor.set(i, tensor[i] * (1.0 + ((draw >> 31) == 0 ? nudge : -nudge)));
+    }
+  }
+  return result;
+}
+
+void widen(Moved& moved, const Named& rounded, const Named& exact) {
+  for (const auto& [name, tensor] : rounded) {
+    double& most = moved[name];
+    const std::vector<double> x = tensor->values(), y = exact.at(name)->values();
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double by = std::abs(x[i] - y[i]);
+      most = std::isfinite(by) ? std::max(most, by) : std::numeric_limits<double>::infinity();
+    }
+  }
+}
+
+void judge_again(const Named& upper, const Named& lower, const Moved& moved, std::size_t first,
+                 ParityReport& report) {
+  std::size_t allowed = 0;
+  for (std::size_t i = first; i < report.findings.size(); ++i) {
+    Finding& finding = report.findings[i];
+    const auto by = moved.find(finding.what);
+    if (finding.comparison.verdict != Verdict::too_far || finding.tolerance.empty() || by == moved.end() ||
+        !std::isfinite(by->second))
+      continue;
+    const double terms = kAllowance * by->second / finding.limit;
+    const Comparison again = compare(upper.at(finding.what)->values(), lower.at(finding.what)->values(),
+                                     finding.limit, Rule::scaled, std::span(&terms, 1));
+    finding.terms = terms;
+    finding.comparison = again;
+    allowed += again.passed() ? 1 : 0;
+  }
+  if (allowed > 0)
+    report.notes.push_back(fmt::format(
+        "{} tensors, which are what remains of larger terms, held against the size of these", allowed));
+}
+
+std::vector<double> RoundedCurves::moved() const {
+  std::vector<double> most;
+  double so_far = 0.0;
+  for (std::size_t s = 0; s < exact.size(); ++s) {
+    for (const std::vector<double>& curve : rounded) {
+      const double by = std::abs(curve[s] - exact[s]);
+      so_far = std::isfinite(by) ? std::max(so_far, by) : std::numeric_limits<double>::infinity();
+    }
+    most.push_back(so_far);
+  }
+  return most;
+}
+
+RoundedCurves rounded_curves(const Run& run, Dtype dtype, std::int64_t steps) {
+  RoundedCurves curves{train_curve(*exact_engine(run.model, run.train.batch_size), run, steps), {}};
+  for (std::uint32_t draw = 1; draw <= kDraws; ++draw)
+    curves.rounded.push_back(losses_from_here(*rough_start(run, dtype, draw), run, steps));
+  return curves;
+}
+
+std::size_t steady_steps(const Run& run, Dtype dtype, std::size_t steps, double limit) {
+  const auto exact = exact_engine(run.model, run.train.batch_size);
+  std::vector<std::unique_ptr<Engine>> rough;
+  restart(*exact, run);
+  for (std::uint32_t draw = 1; draw <= kDraws; ++draw) rough.push_back(rough_start(run, dtype, draw));
+  std::size_t s = 0;
+  for (; s < steps; ++s) {
+    const auto step = static_cast<std::int64_t>(s);
+    const std::vector<Batch> batches = run.source->step(step, Layout::packed);
+    const StepConstants adam = step_constants(run.train, step);
+    const double want = exact->train_step(batches, adam);
+    double moved = 0.0;
+    for (const auto& engine : rough) {
+      const double by = std::abs(engine->train_step(batches, adam) - want);
+      moved = std::isfinite(by) ? std::max(moved, by) : std::numeric_limits<double>::infinity();
+    }
+    if (moved > limit / kAllowance) break;
+  }
+  return s;
+}
+
+void allow_for_rounding(const Pass& pass, const Probe& upper, const Probe& lower, Dtype dtype,
+                        std::size_t first, ParityReport& report) {
+  if (!any_failed(report, first)) return;
+  const auto moved = moved_by_rounding(pass.config, pass.batch.batch(), dtype, pass.weights,
+                                       [&](Engine& engine, const TensorList& weights) {
+                                         engine.load_parameters(weights);
+                                         return engine.probe_along(pass.batch, upper.hidden);
+                                       });
+  judge_again(named(upper), named(lower), moved, first, report);
+}
+
+void allow_for_rounding(const StepStart& start, const Moments& upper, const Moments& lower, Dtype dtype,
+                        std::size_t first, ParityReport& report) {
+  if (!any_failed(report, first)) return;
+  const auto moved = moved_by_rounding(start.config, start.micro_batches.front().batch(), dtype,
+                                       start.weights, [&](Engine& engine, const TensorList& weights) {
+                                         engine.load_parameters(weights);
+                                         engine.load_moments(start.moments);
+                                         engine.train_step(start.micro_batches, start.adam);
+                                         return engine.moments();
+                                       });
+  judge_again(named(upper), named(lower), moved, first, report);
+}
+
+}  // namespace ladder
