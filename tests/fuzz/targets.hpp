@@ -22,5 +22,11 @@ inline constexpr std::string_view kMetaMark = "\nmeta.json\n";
 extern const Target bpe;
 /// safetensors: the whole file.
 extern const Target safetensors;
+/// checkpoint: DIR/checkpoint.safetensors, read to resume from and to sample from.
+extern const Target checkpoint;
+/// text_data: a text to train on, cut into lines and as one stream.
+extern const Target text_data;
+/// expression: what `ladder graph` draws, and behind the first newline the values of its names.
+extern const Target expression;
 
 }  // namespace ladder::fuzz

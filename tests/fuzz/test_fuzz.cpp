@@ -20,7 +20,7 @@ void run_near_seeds(const fuzz::Target& target) {
     for (std::size_t cut = 0; cut < seed.size(); cut += 1 + seed.size() / 80)
       REQUIRE_NOTHROW(target.read(std::string_view(seed).substr(0, cut)));
     for (int i = 0; i < 150; ++i) {
-      std::string near = seed;
+      std::string near = seed.empty() ? "?" : seed;
       const std::size_t at = below(near.size());
       if (i % 3 == 0) near[at] = static_cast<char>(below(256));
       if (i % 3 == 1) near.erase(at, 1 + below(3));
@@ -36,3 +36,6 @@ void run_near_seeds(const fuzz::Target& target) {
 TEST_CASE("token files that may be anything are read or refused") { run_near_seeds(fuzz::token_file); }
 TEST_CASE("vocabularies and texts that may be anything are read or refused") { run_near_seeds(fuzz::bpe); }
 TEST_CASE("safetensors that may be anything are read or refused") { run_near_seeds(fuzz::safetensors); }
+TEST_CASE("checkpoints that may be anything are read or refused") { run_near_seeds(fuzz::checkpoint); }
+TEST_CASE("texts that may be anything are trained on or refused") { run_near_seeds(fuzz::text_data); }
+TEST_CASE("expressions that may be anything are drawn or refused") { run_near_seeds(fuzz::expression); }
