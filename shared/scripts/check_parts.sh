@@ -157,3 +157,26 @@ whole_tiles() {
   fi
   return "$tile_result"
 }
+
+# The libFuzzer programs one after the other, half a minute each or LADDER_FUZZ_SECONDS, from their own seeds and what
+# earlier runs found. An input that one stumbles over stays beside them, and its name stands in the log.
+whole_fuzz() {
+  any_clang || return 3
+  compiler=$clangxx
+  build_preset fuzz "$build-fuzz" fuzz || return 3
+  fuzz_programs=0
+  for fuzz_program in "$build-fuzz"/tests/fuzz/fuzz_*; do
+    [ -f "$fuzz_program" ] && [ -x "$fuzz_program" ] || continue
+    corpus=$report/fuzz/${fuzz_program##*/}
+    mkdir -p "$corpus/seeds" "$corpus/found" || return 3
+    echo "--- ${fuzz_program##*/}"
+    LADDER_FUZZ_SEEDS=$corpus/seeds "$fuzz_program" -max_total_time="${LADDER_FUZZ_SECONDS:-30}" -timeout=20 -print_final_stats=1 \
+      -artifact_prefix="$corpus/" "$corpus/found" "$corpus/seeds" </dev/null >"$report/fuzz.out" 2>&1
+    fuzz_result=$?
+    tail -n 40 "$report/fuzz.out"
+    [ "$fuzz_result" = 0 ] || return 1
+    fuzz_programs=$((fuzz_programs + 1))
+  done
+  note "$fuzz_programs programs, ${LADDER_FUZZ_SECONDS:-30} s each"
+  [ "$fuzz_programs" -gt 0 ]
+}
