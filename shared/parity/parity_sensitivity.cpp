@@ -68,8 +68,8 @@ void allow_for_rounded_start(const Side& lower, const Run& run, const std::vecto
     Finding& finding = report.findings[i];
     const Rule rule = find_tolerance(finding.what, dtype).rule;
     const double allowance = 2.0 * compare(moved, want, 0.0, rule).max_error;
-    if (finding.comparison.verdict != Verdict::too_far || !(finding.comparison.max_error <= allowance))
-      continue;
+    const bool excused = std::isfinite(allowance) && finding.comparison.max_error <= allowance;
+    if (finding.comparison.verdict != Verdict::too_far || !excused) continue;
     finding.comparison.verdict = Verdict::passed;
     finding.limit = allowance;
     report.notes.push_back(fmt::format(

@@ -153,6 +153,84 @@ TEST_CASE("a gradient that goes wrong later is located at its step, tensor and e
   CHECK(report.divergence()->comparison.first.index == 70);
 }
 
+TEST_CASE("a wrong moment is located as that, although the update that follows from it is right") {
+  Damage damage;
+  damage.from_step = 5;
+  const auto spoil = [](TensorList& moments) {
+    change(tensor_of(moments, "layer1.attn_wk"), 33, [](double v) { return 1.5 * v + 1e-3; });
+  };
+  const char* what = "first moment of layer1.attn_wk";
+  SECTION("the first") {
+    damage.after_step = [=](Engine& engine) {
+      Moments moments = engine.moments();
+      spoil(moments.m);
+      engine.load_moments(moments);
+    };
+  }
+  SECTION("the second") {
+    what = "second moment of layer1.attn_wk";
+    damage.after_step = [=](Engine& engine) {
+      Moments moments = engine.moments();
+      spoil(moments.v);
+      engine.load_moments(moments);
+    };
+  }
+  const ParityReport report = against_double(damage, 12, kLossOnly);
+  REQUIRE(report.divergence() != nullptr);
+  CHECK(report.divergence()->step == 5);
+  CHECK(report.divergence()->what == what);
+  CHECK(report.divergence()->comparison.first.index == 33);
+}
+
+TEST_CASE("a stage that takes another branch at its ReLUs fails, although gradients agree along its branches") {
+  const Run run = small_run(0);
+  const Side side = side_of(1, Dtype::fp64);
+  const std::shared_ptr<Engine> own = side.make(run.model, 1);
+  restart(*own, run);
+  const Batch batch = run.source->step(0, own->layout()).front();
+  Damage damage;
+  damage.probe = [=](Probe& probe) {  // of the last layer: nothing behind it is spoilt
+    NamedTensor& hidden = tensor_of(probe.hidden, "layer1.hidden");
+    for (std::size_t i = 0; i < hidden.size(); i += 64) hidden.set(i, hidden[i] > 0.0 ? 0.0 : 0.25);
+    probe.gradients = own->probe_along(batch, probe.hidden).gradients;
+  };
+  const ParityReport report = compare_sides(broken(side, damage), side, run, kAll);
+  REQUIRE(report.divergence() != nullptr);
+  CHECK(report.divergence()->level == "block");
+  CHECK(report.divergence()->what == "layer1.hidden");
+  for (const Finding& finding : report.findings)
+    CHECK(finding.comparison.passed() == (finding.what != "layer1.hidden"));
+}
+
+TEST_CASE("gradients are compared along the branches that the upper stage took") {
+  const Run run = small_run(0);
+  const Side side = side_of(1, Dtype::fp64);
+  const std::shared_ptr<Engine> own = side.make(run.model, 1);
+  restart(*own, run);
+  const Batch batch = run.source->step(0, own->layout()).front();
+  Damage damage;
+  damage.probe = [=](Probe& probe) {
+    // a unit within rounding of 0, here switched on: its activation agrees, its gradient does not
+    NamedTensor& hidden = tensor_of(probe.hidden, "layer1.hidden");
+    for (std::size_t i = 0; i < hidden.size(); i += 64)
+      if (hidden[i] == 0.0) hidden.set(i, 1e-300);
+    probe.gradients = own->probe_along(batch, probe.hidden).gradients;
+  };
+  const ParityReport report = compare_sides(broken(side, damage), side, run, kAll);
+  INFO(text_of(report));
+  CHECK(report.passed());
+}
+
+TEST_CASE("a stage that is wrong with trained weights only fails") {
+  Damage damage;
+  damage.from_step = 4;
+  damage.probe = [](Probe& probe) { add(tensor_of(probe.gradients, "layer0.attn_wq"), 3, 1e-3); };
+  const ParityReport report = against_double(damage, 4, kAll);
+  REQUIRE(report.divergence() != nullptr);
+  CHECK(report.divergence()->step == 4);
+  CHECK(report.divergence()->what == "gradient of layer0.attn_wq");
+}
+
 TEST_CASE("where no single step is to blame, the report says so and blames none") {
   const Side side = side_of(1, Dtype::fp64);
   ParityReport report;
@@ -240,6 +318,64 @@ TEST_CASE(
   CHECK(beyond.divergence()->level == "located");
   CHECK(beyond.divergence()->what == "loss of this step from equal weights");
   CHECK(beyond.divergence()->step == from_step);
+}
+
+TEST_CASE("a reference that turns NaN when it is nudged excuses nothing") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  SECTION("its gradients") {
+    const Run run = small_run(0);
+    const Side side = side_of(1, Dtype::fp64);
+    const auto engine = side.make(run.model, 1);
+    restart(*engine, run);
+    const Batch batch = run.source->step(0, engine->layout()).front();
+    const Probe want = engine->probe(batch);
+    Probe got = want;
+    add(got.gradients[0], 0, 1e-3);
+    Damage damage;
+    damage.probe = [=](Probe& probe) { probe.gradients[0].set(5, nan); };
+    const auto nudged_to_nan = broken(side, damage).make(run.model, 1);
+    ParityReport report;
+    compare_probes(got, want, Dtype::fp64, 0, kAll, report);
+    REQUIRE_FALSE(report.passed());
+    allow_for_sensitivity(*nudged_to_nan, run.initial, batch, want, want.hidden, Dtype::fp64, 0, report);
+    CHECK_FALSE(report.passed());
+    CHECK(report.notes.empty());
+  }
+  SECTION("its losses, in a narrow type") {
+    TrainConfig train;
+    train.steps = 5;
+    const Run run = prepare_run({}, train, {});
+    const Side side = side_of(1, Dtype::fp64);
+    const std::vector<double> want = train_curve(*side.make(run.model, 1), run, train.steps);
+    std::vector<double> got = want;
+    got[3] *= 2.0;
+    Damage damage;
+    damage.from_step = 2;
+    damage.loss = [=](double) { return nan; };
+    ParityReport report;
+    compare_training({"narrow", Dtype::bf16, side.make}, broken(side, damage), run, {got, {}}, {want, {}},
+                     report);
+    CHECK_FALSE(report.passed());
+    REQUIRE(report.divergence() != nullptr);
+  }
+}
+
+TEST_CASE("in a narrow type one loss that fails counts beside a mean that passes, and the other way round") {
+  const std::vector<double> want(100, 2.0);
+  std::vector<double> got = want;
+  const char* failed = "losses";
+  SECTION("one loss") { got[40] *= 1.2; }
+  SECTION("the mean") {
+    failed = "mean of losses";
+    for (double& loss : got) loss *= 1.02;
+  }
+  ParityReport report;
+  const Comparison& first = compare_losses(got, want, Dtype::bf16, report);
+  CHECK(first.verdict == Verdict::too_far);
+  REQUIRE(report.findings.size() == 2);
+  for (const Finding& finding : report.findings) CHECK(finding.comparison.passed() == (finding.what != failed));
+  REQUIRE(report.divergence() != nullptr);
+  CHECK(report.divergence()->what == failed);
 }
 
 TEST_CASE("sensitivity never excuses NaN or a wrong length") {
