@@ -108,6 +108,9 @@ std::vector<OpCase> loss_cases(Layout layout) {
     cases.push_back(cross_entropy(random_batch({5, 0, 9}, 27, 16, layout), 27, 0.5, with_gradient, 3, 5));
     cases.push_back(cross_entropy(random_batch({16, 3}, 65, 16, layout), 65, 0.5, with_gradient, 3, 63));
     cases.push_back(cross_entropy(random_batch({5, 9}, 33, 16, layout), 33, 0.125, with_gradient, 1e4, 15));
+    // more rows than a stage adds up in one go, and no multiple of that
+    cases.push_back(
+        cross_entropy(random_batch(std::vector<int>(20, 17), 11, 17, layout), 11, 0.05, with_gradient, 3));
     cases.push_back(low_logits(random_batch({7, 0, 4}, 27, 16, layout), 27, with_gradient));
   }
   return cases;

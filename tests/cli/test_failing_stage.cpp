@@ -1,6 +1,6 @@
 // A stage that is wrong makes climb, parity and speedup fail, whichever stage it is and wherever it is wrong. The
-// program's own subcommands run here inside the test; the linker puts __wrap_... in the place of make_engine(), so that
-// every engine of the program comes from here.
+// program's own subcommands run here inside the test; the linker puts __wrap_... in the place of make_engine() and
+// make_ops(), so that every engine of the program, and every stage's operations alone, come from here.
 #include <CLI/CLI.hpp>
 #include <catch2/catch.hpp>
 
@@ -13,11 +13,14 @@
 #include "shared/cli/commands.hpp"
 #include "tests/parity/broken_engine.hpp"
 #include "tests/support/run_program.hpp"
+#include "tests/support/spoiling_ops.hpp"
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the linker's names
 extern "C" std::unique_ptr<ladder::Engine>
 __real__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE(int, const ladder::GptConfig&,
                                                                       const ladder::EngineOptions&);
+extern "C" std::unique_ptr<ladder::Ops> __real__ZN6ladder8make_opsEiRKNS_13EngineOptionsE(
+    int, const ladder::EngineOptions&);
 // NOLINTEND(bugprone-reserved-identifier)
 
 using namespace ladder;
@@ -31,6 +34,7 @@ struct BrokenStage {
   Dtype dtype = Dtype::fp32;
   Architecture architecture = Architecture::microgpt;
   Damage damage;
+  std::function<void(Ops&, const OpCall&)> operation = {};  ///< what its operations do besides
   int from_engine = 0;  ///< of those of this stage, type and model, in the order in which they are made
   int made = 0;
 };
@@ -43,13 +47,22 @@ extern "C" std::unique_ptr<ladder::Engine>
 __wrap__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE(int stage,
                                                                       const ladder::GptConfig& config,
                                                                       const ladder::EngineOptions& options) {
-  auto engine =
-      __real__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE(stage, config, options);
+  auto engine = __real__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE(stage, config, options);
   if (!broken_stage || broken_stage->stage != stage || broken_stage->dtype != options.dtype ||
       broken_stage->architecture != config.architecture)
     return engine;
   if (broken_stage->made++ < broken_stage->from_engine) return engine;
   return std::make_unique<BrokenEngine>(std::move(engine), broken_stage->damage);
+}
+
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
+extern "C" std::unique_ptr<ladder::Ops> __wrap__ZN6ladder8make_opsEiRKNS_13EngineOptionsE(
+    int stage, const ladder::EngineOptions& options) {
+  auto ops = __real__ZN6ladder8make_opsEiRKNS_13EngineOptionsE(stage, options);
+  if (!broken_stage || broken_stage->stage != stage || broken_stage->dtype != options.dtype ||
+      !broken_stage->operation)
+    return ops;
+  return std::make_unique<testing::SpoilingOps>(std::move(ops), broken_stage->operation);
 }
 
 namespace {
@@ -71,9 +84,10 @@ struct Climbed {
 
 Climbed climb(const std::optional<BrokenStage>& stage, const std::vector<std::string>& more) {
   const TemporaryFolder folder;
-  std::vector<std::string> words = {"--steps",           "3", "--rounds", "1",
-                                    "--interpreter-steps", "0", "--device", "cpu"};
-  words.insert(words.end(), {"--report", (folder / "r.html").string(), "--json", (folder / "j.json").string()});
+  std::vector<std::string> words = {"--steps", "3",        "--rounds", "1", "--interpreter-steps",
+                                    "0",       "--device", "cpu"};
+  words.insert(words.end(),
+               {"--report", (folder / "r.html").string(), "--json", (folder / "j.json").string()});
   words.insert(words.end(), more.begin(), more.end());
   broken_stage = stage;
   Climbed climbed;
@@ -151,30 +165,42 @@ TEST_CASE("climb fails by the section of GPT-2 alone") {
   require_failed(climb(stage, {}));
 }
 
+/// What parity's subcommand says with a stage that is wrong; "" where it passes.
+std::string parity(const BrokenStage& stage, const std::vector<std::string>& more) {
+  std::vector<std::string> words = {"--steps", "2", "--interpreter-steps", "0", "--device", "cpu"};
+  words.insert(words.end(), more.begin(), more.end());
+  broken_stage = stage;
+  std::string error;
+  try {
+    call(cli::add_parity, words);
+  } catch (const CheckError& thrown) {
+    error = thrown.what();
+  }
+  broken_stage.reset();
+  return error;
+}
+
 TEST_CASE("parity fails by any pair, not only by the last, and names it") {
   BrokenStage stage;
   stage.damage = wrong_gradient();
-  const auto parity = [&](const std::vector<std::string>& more) {
-    std::vector<std::string> words = {"--steps", "2",     "--interpreter-steps", "0",
-                                      "--level", "model", "--device",            "cpu"};
-    words.insert(words.end(), more.begin(), more.end());
-    broken_stage = stage;
-    std::string error;
-    try {
-      call(cli::add_parity, words);
-    } catch (const CheckError& thrown) {
-      error = thrown.what();
-    }
-    broken_stage.reset();
-    return error;
-  };
-  CHECK_THAT(parity({"--preset", "micro"}), Contains("stage 1 fp32 differs from stage 1 fp64") &&
-                                                Contains("gradient of wte"));
-  SECTION("of the first model") { CHECK_THAT(parity({}), Contains("stage 1 fp32 differs")); }
+  CHECK_THAT(parity(stage, {"--level", "model", "--preset", "micro"}),
+             Contains("stage 1 fp32 differs from stage 1 fp64") && Contains("gradient of wte"));
+  SECTION("of the first model") {
+    CHECK_THAT(parity(stage, {"--level", "model"}), Contains("stage 1 fp32 differs"));
+  }
   SECTION("of the second") {
     stage.architecture = Architecture::gpt2;
-    CHECK_THAT(parity({}), Contains("GPT-2, stage 1 fp32 differs"));
+    CHECK_THAT(parity(stage, {"--level", "model"}), Contains("GPT-2, stage 1 fp32 differs"));
   }
+}
+
+TEST_CASE("parity's kernel level fails by an operation that is right and writes beyond its tensor") {
+  BrokenStage stage;
+  stage.operation = [](Ops& ops, const OpCall& one) {
+    if (one.name == "linear_forward") testing::spoil_byte(ops, testing::end_of(one.outputs.front()));
+  };
+  CHECK_THAT(parity(stage, {"--level", "kernel", "--preset", "micro"}),
+             Contains("stage 1 fp32 differs from stage 1 fp64: linear_forward N=1 I=1 O=1, y"));
 }
 
 TEST_CASE("speedup fails by any row, not only by the last") {

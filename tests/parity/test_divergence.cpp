@@ -182,7 +182,8 @@ TEST_CASE("a wrong moment is located as that, although the update that follows f
   CHECK(report.divergence()->comparison.first.index == 33);
 }
 
-TEST_CASE("a stage that takes another branch at its ReLUs fails, although gradients agree along its branches") {
+TEST_CASE(
+    "a stage that takes another branch at its ReLUs fails, although gradients agree along its branches") {
   const Run run = small_run(0);
   const Side side = side_of(1, Dtype::fp64);
   const std::shared_ptr<Engine> own = side.make(run.model, 1);
@@ -360,6 +361,29 @@ TEST_CASE("a reference that turns NaN when it is nudged excuses nothing") {
   }
 }
 
+TEST_CASE("losses are compared as far as a nudged reference stays finite") {
+  TrainConfig train;
+  train.steps = 6;
+  const Run run = prepare_run({}, train, {});
+  const Side side = side_of(1, Dtype::fp64);
+  const std::vector<double> want = train_curve(*side.make(run.model, 1), run, train.steps);
+  Damage damage;
+  damage.from_step = 3;
+  damage.loss = [](double) { return std::numeric_limits<double>::quiet_NaN(); };
+  const auto compared = [&](std::size_t wrong) {
+    std::vector<double> got = want;
+    got[wrong] += 1e-3;
+    ParityReport report;
+    compare_training(side, broken(side, damage), run, {got, {}}, {want, {}}, report);
+    return report;
+  };
+  const ParityReport late = compared(4);
+  CHECK(late.passed());
+  REQUIRE(late.notes.size() == 1);
+  CHECK(mentions(late.notes.front(), "losses compared over the first 3 of 6 steps"));
+  CHECK_FALSE(compared(2).passed());
+}
+
 TEST_CASE("in a narrow type one loss that fails counts beside a mean that passes, and the other way round") {
   const std::vector<double> want(100, 2.0);
   std::vector<double> got = want;
@@ -373,7 +397,8 @@ TEST_CASE("in a narrow type one loss that fails counts beside a mean that passes
   const Comparison& first = compare_losses(got, want, Dtype::bf16, report);
   CHECK(first.verdict == Verdict::too_far);
   REQUIRE(report.findings.size() == 2);
-  for (const Finding& finding : report.findings) CHECK(finding.comparison.passed() == (finding.what != failed));
+  for (const Finding& finding : report.findings)
+    CHECK(finding.comparison.passed() == (finding.what != failed));
   REQUIRE(report.divergence() != nullptr);
   CHECK(report.divergence()->what == failed);
 }
