@@ -1,10 +1,13 @@
-// Damage of every operation of a list of cases reaches the results that are reported of it.
+// The runner of cases sees what is wrong: damage, padding, a gradient that is a little off, errors beyond rounding.
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <map>
 
 #include "shared/check/cases.hpp"
+#include "shared/check/tolerances.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
+#include "tests/support/padded_view.hpp"
 #include "tests/support/spoiling_ops.hpp"
 
 using namespace ladder;
@@ -78,4 +81,79 @@ TEST_CASE("a changed input is reported, an output and an update are not") {
         CHECK(damage.empty());
     }
   }
+}
+
+TEST_CASE("what an operation leaves in the rows of padding is compared") {
+  auto eigen = make_eigen_ops(Dtype::fp64, 1);
+  SpoilingOps spoiling(std::move(eigen), [](Ops& ops, const OpCall& call) {
+    if (call.name != "embedding_forward") return;
+    const double other = 1.0;  // the last row of the first sequence, which is shorter than its slot
+    const OutputView& x = call.outputs.front();
+    std::vector<std::int32_t> sequence_n(static_cast<std::size_t>(call.batch->rows));
+    ops.download(sequence_n.data(), call.batch->sequence_n, sequence_n.size() * sizeof(std::int32_t));
+    for (std::size_t n = 0; n < x.rows; ++n)
+      if (sequence_n[n] < 0)
+        ops.upload(static_cast<double*>(const_cast<void*>(x.data)) + n * x.stride, &other, sizeof other);
+  });
+  cases::PaddedView padded(spoiling);
+  int failed = 0;
+  cases::for_each_case_naive(cases::embedding_cases(Layout::padded), padded,
+                             [&](const cases::CaseResult& result) {
+                               INFO(result.describe());
+                               CHECK(result.passed() == (result.tensor != "x of padding"));
+                               failed += result.passed() ? 0 : 1;
+                             });
+  CHECK(failed > 0);
+}
+
+TEST_CASE("the gradient check sees one part in a million") {
+  for (const double factor : {1.0, 1.0 + 1e-6}) {
+    SpoilingOps ops(make_eigen_ops(Dtype::fp64, 1), [&](Ops& inner, const OpCall& call) {
+      if (call.name != "linear_backward_input") return;
+      const OutputView& dx = call.outputs.front();
+      std::vector<double> values(dx.rows * dx.columns);
+      inner.download(values.data(), dx.data, values.size() * sizeof(double));
+      for (double& value : values) value *= factor;
+      inner.upload(const_cast<void*>(dx.data), values.data(), values.size() * sizeof(double));
+    });
+    int failed = 0, compared = 0;
+    cases::for_each_gradient(cases::linear_cases(), ops, 20, [&](const cases::CaseResult& result) {
+      failed += result.passed() ? 0 : 1;
+      ++compared;
+    });
+    CHECK(compared > 10);
+    CHECK(failed == (factor == 1.0 ? 0 : compared / 2));  // those of x, not those of w
+  }
+}
+
+TEST_CASE("rounding of the terms excuses what it can do, and no more") {
+  constexpr double kUnit = 0x1p-8;  // of bf16
+  int judged = 0;
+  for (const cases::OpCase& c : cases::attention_cases(Layout::packed)) {
+    if (c.with_terms.empty() || c.beyond_fp16 || c.max_logit > 100) continue;
+    const std::string& name = c.with_terms.front();
+    const cases::Values inputs = cases::rounded_values(c, Dtype::bf16);
+    cases::Values want = inputs, terms;
+    c.naive(want);
+    c.rounded_terms(terms = want);
+    const std::vector<double>& right = want.at(name);
+    const double limit = find_tolerance("operation", Dtype::bf16).limit(), rms = root_mean_square(right);
+    const auto passes = [&](double share_of_limit, double units) {
+      cases::Values got = want;
+      for (std::size_t i = 0; i < right.size(); ++i)
+        got.at(name)[i] +=
+            share_of_limit * limit * (std::abs(right[i]) + rms) + units * kUnit * terms.at(name)[i];
+      bool all = true;
+      cases::compare_case(c, got, want, Dtype::bf16, "", [&](const cases::CaseResult& result) {
+        all = all && (result.tensor != name || result.passed());
+      });
+      return all;
+    };
+    INFO(c.name() << ", " << name);
+    CHECK(passes(0.5, 0.5));
+    CHECK(passes(0.99, 0.99));
+    CHECK_FALSE(passes(1.01, 1.01));
+    ++judged;
+  }
+  CHECK(judged > 10);
 }

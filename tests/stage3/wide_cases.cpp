@@ -250,6 +250,7 @@ void for_each_wide_attention(Layout layout, int most, Lists lists, const CaseSin
     one({128, 127}, 128, {2, 2, 64, causal});
     one({128, 128}, 128, {2, 1, 128, causal});
   }
+  one({128, 128}, 256, {2, 2, 64, true});  // alike and long enough, but their slots are not full
   for (const bool causal : {true, false}) {
     one({40, 17}, 40, {4, 2, 16, causal, 100.0});
     one({70, 1}, 70, {2, 2, 64, causal, 100.0});

@@ -90,6 +90,26 @@ TEST_CASE("a learning rate rises, falls along its schedule and stays at the end"
         Approx(1e-4 + 0.5 * (1.0 + std::cos(std::numbers::pi / 4)) * 9e-4));
 }
 
+TEST_CASE("between warm-up and end a learning rate falls at every step, as nanoGPT's does") {
+  TrainConfig train;
+  train.learning_rate = 1e-3;
+  train.min_learning_rate = 1e-4;
+  train.warmup_steps = 10;
+  train.schedule_steps = 60;
+  for (const Schedule schedule : {Schedule::linear, Schedule::cosine}) {
+    train.schedule = schedule;
+    for (std::int64_t s = 10; s < 60; ++s) {
+      CAPTURE(name_of(schedule), s);
+      const double done = static_cast<double>(s - 10) / 50.0;
+      const double left =
+          schedule == Schedule::linear ? 1.0 - done : 0.5 * (1.0 + std::cos(std::numbers::pi * done));
+      CHECK(learning_rate_at(train, s) == Approx(1e-4 + left * 9e-4));
+      CHECK(learning_rate_at(train, s + 1) < learning_rate_at(train, s));
+    }
+    CHECK(learning_rate_at(train, 60) == Approx(1e-4));
+  }
+}
+
 TEST_CASE("a schedule is refused that ends before it begins, or above where it began") {
   TrainConfig train;
   train.warmup_steps = 1001;
