@@ -324,6 +324,36 @@ TEST_CASE("the first bad tensor is named: a parameter, or else the activation wh
   }
 }
 
+TEST_CASE("the first bad tensor is looked for with the masks of the step, in each micro-batch its own") {
+  /// Keeps the numbers of the steps that it is asked to probe.
+  class Asked final : public EngineDecorator {
+   public:
+    using EngineDecorator::EngineDecorator;
+    double train_step(std::span<const Batch> batches, const StepConstants& adam) override {
+      return engine().train_step(batches, adam);
+    }
+    Probe probe(const Batch& batch) override {
+      REQUIRE(batch.step);
+      steps.push_back(*batch.step);
+      return engine().probe(batch);
+    }
+    std::vector<StepConstants> steps;
+  };
+  const Run run = tiny_run(Dtype::fp32, 5);
+  Asked engine(engine_of(run, 1));
+  StepInput step{{}, step_constants(run.train, 3)};
+  for (int i = 0; i < 3; ++i) step.micro_batches.push_back(run.source->step(i, engine.layout()).front());
+  CHECK(first_bad_tensor(engine, step).empty());
+  REQUIRE(engine.steps.size() == 3);
+  std::int64_t sequences = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(engine.steps[i].step == 3);
+    CHECK(engine.steps[i].micro_batch == static_cast<std::int64_t>(i));
+    CHECK(engine.steps[i].first_sequence == sequences);
+    sequences += step.micro_batches[i].batch();
+  }
+}
+
 TEST_CASE("gradients that are no numbers leave parameters and moments alone") {
   for (const int stage : {1, 4}) {
     Run run = tiny_run(Dtype::fp32, 3);

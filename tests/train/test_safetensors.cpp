@@ -154,6 +154,13 @@ TEST_CASE("descriptions that do not hold are refused with the tensor's name") {
   refused(one_tensor(R"("dtype":"F64","shape":[1],"data_offsets":["0","8"])", 8), "data_offsets");
 }
 
+TEST_CASE("metadata that are no texts are refused by their key") {
+  for (const char* value : {"1", "null", "true", "[\"x\"]", "{}"})
+    refused(file_of(fmt::format(R"({{"__metadata__":{{"a":"b","key":{}}}}})", value), ""), "'key'");
+  refused(file_of(R"({"__metadata__":["a"]})", ""), "__metadata__");
+  CHECK(read_bytes(file_of(R"({"__metadata__":{"key":"1"}})", "")).metadata == Metadata{{"key", "1"}});
+}
+
 TEST_CASE("offsets that do not fit the data are refused") {
   refused(one_tensor(R"("dtype":"F64","shape":[1],"data_offsets":[0,8])", 7), "truncated");
   refused(one_tensor(R"("dtype":"F64","shape":[1],"data_offsets":[0,8])", 9), "1 bytes follow");
