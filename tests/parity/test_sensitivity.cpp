@@ -1,0 +1,215 @@
+// What rounding can do excuses a stage, and nothing else does: runs that amplify it, references that turn NaN, the limits
+// of narrow types.
+#include <catch2/catch.hpp>
+
+#include <limits>
+
+#include "tests/parity/broken_engine.hpp"
+
+using namespace ladder;
+
+namespace {
+
+constexpr ParityLevels kAll = {false, true, true, true}, kLossOnly = {false, false, false, true};
+
+Run small_run(std::int64_t steps) {
+  TrainConfig train;
+  train.steps = steps;
+  GptConfig model;
+  model.n_layer = 2;
+  return prepare_run(model, train, {});
+}
+
+bool mentions(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+void add(NamedTensor& tensor, std::size_t i, double amount) { tensor.set(i, tensor[i] + amount); }
+void shorten(NamedTensor& tensor) {
+  std::vector<double> values = tensor.values();
+  values.pop_back();
+  tensor.assign(values);
+}
+
+}  // namespace
+
+TEST_CASE("a run that amplifies rounding is compared as far as it can be") {
+  TrainConfig train;
+  train.steps = 600;
+  train.learning_rate = 0.05;
+  train.seed = 3;
+  const Run run = prepare_run({}, train, {});
+  const Side upper = side_of(1, Dtype::fp64), lower = side_of(0, Dtype::fp64);
+  const ParityReport report = compare_sides(upper, lower, run, kLossOnly);
+  INFO(text_of(report));
+  CHECK(report.passed());
+  REQUIRE_FALSE(report.notes.empty());
+  CHECK(mentions(report.notes.front(), "losses compared over the first"));
+  CHECK(report.findings.front().step > 10);
+
+  Damage damage;  // the same run with a mistake of 1e-9 in one weight at step 8 still fails
+  damage.from_step = 8;
+  damage.after_step = [](Engine& engine) {
+    TensorList weights = engine.parameters();
+    add(tensor_of(weights, "layer0.attn_wo"), 4, 1e-9);
+    engine.load_parameters(weights);
+  };
+  const ParityReport wrong = compare_sides(broken(upper, damage), lower, run, kLossOnly);
+  CHECK_FALSE(wrong.passed());
+  REQUIRE(wrong.divergence() != nullptr);
+  CHECK(wrong.divergence()->step == 8);
+  CHECK(wrong.divergence()->what == "update of layer0.attn_wo");
+}
+
+TEST_CASE(
+    "a curve in a narrow type may leave the reference by twice what a rounded start does to it and no more") {
+  TrainConfig train;
+  train.steps = 100;
+  train.learning_rate = 0.02;  // grows one rounding of the initial weights beyond the limits
+  const Run run = prepare_run({}, train, {});
+  const Side lower = side_of(1, Dtype::fp64);
+  const std::vector<double> want = train_curve(*lower.make(run.model, 1), run, train.steps);
+  Run rounded = prepare_run({}, train, {});
+  rounded.initial = nudged(run.initial, Dtype::bf16, 1.0);
+  const std::vector<double> moved = train_curve(*lower.make(run.model, 1), rounded, train.steps);
+
+  // Two ways to part, each held against its own row of the table: one step far off, and every step a little.
+  std::int64_t from_step = 0;
+  const char* what = "mean of losses";
+  Rule rule = Rule::mean_relative;
+  SECTION("one step") {
+    from_step = train.steps - 1;
+    what = "losses";
+    rule = Rule::relative;
+  }
+  SECTION("the mean") {}
+  const double limit = find_tolerance(what, Dtype::bf16).limit();
+  const double sensitivity = compare(moved, want, 0.0, rule).max_error;
+  CAPTURE(what, sensitivity, limit);
+  REQUIRE(2 * sensitivity > 1.1 * limit);
+  const auto off_by = [&](double error) {
+    Damage damage;
+    damage.from_step = from_step;
+    damage.loss = [=](double loss) { return loss * (1.0 + error); };
+    const Side narrow{"narrow", Dtype::bf16, lower.make};
+    return compare_sides(broken(narrow, damage), lower, run, kLossOnly);
+  };
+
+  const ParityReport within = off_by(1.999 * sensitivity);
+  INFO(text_of(within));
+  CHECK(within.passed());
+  REQUIRE(within.notes.size() == 1);
+  CHECK(mentions(within.notes.front(),
+                 std::string(what) + ": beyond the limit, but within twice what one rounding"));
+  CHECK(mentions(within.notes.front(), lower.name + " alone"));
+
+  const ParityReport beyond = off_by(2.001 * sensitivity);
+  INFO(text_of(beyond));
+  CHECK_FALSE(beyond.passed());
+  CHECK(beyond.notes.empty());
+  REQUIRE(beyond.divergence() != nullptr);
+  CHECK(beyond.divergence()->level == "located");
+  CHECK(beyond.divergence()->what == "loss of this step from equal weights");
+  CHECK(beyond.divergence()->step == from_step);
+}
+
+TEST_CASE("a reference that turns NaN when it is nudged excuses nothing") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  SECTION("its gradients") {
+    const Run run = small_run(0);
+    const Side side = side_of(1, Dtype::fp64);
+    const auto engine = side.make(run.model, 1);
+    restart(*engine, run);
+    const Batch batch = run.source->step(0, engine->layout()).front();
+    const Probe want = engine->probe(batch);
+    Probe got = want;
+    add(got.gradients[0], 0, 1e-3);
+    Damage damage;
+    damage.probe = [=](Probe& probe) { probe.gradients[0].set(5, nan); };
+    const auto nudged_to_nan = broken(side, damage).make(run.model, 1);
+    ParityReport report;
+    compare_probes(got, want, Dtype::fp64, 0, kAll, report);
+    REQUIRE_FALSE(report.passed());
+    allow_for_sensitivity(*nudged_to_nan, run.initial, batch, want, want.hidden, Dtype::fp64, 0, report);
+    CHECK_FALSE(report.passed());
+    CHECK(report.notes.empty());
+  }
+  SECTION("its losses, in a narrow type") {
+    TrainConfig train;
+    train.steps = 5;
+    const Run run = prepare_run({}, train, {});
+    const Side side = side_of(1, Dtype::fp64);
+    const std::vector<double> want = train_curve(*side.make(run.model, 1), run, train.steps);
+    std::vector<double> got = want;
+    got[3] *= 2.0;
+    Damage damage;
+    damage.from_step = 2;
+    damage.loss = [=](double) { return nan; };
+    ParityReport report;
+    compare_training({"narrow", Dtype::bf16, side.make}, broken(side, damage), run, {got, {}}, {want, {}},
+                     report);
+    CHECK_FALSE(report.passed());
+    REQUIRE(report.divergence() != nullptr);
+  }
+}
+
+TEST_CASE("losses are compared as far as a nudged reference stays finite") {
+  TrainConfig train;
+  train.steps = 6;
+  const Run run = prepare_run({}, train, {});
+  const Side side = side_of(1, Dtype::fp64);
+  const std::vector<double> want = train_curve(*side.make(run.model, 1), run, train.steps);
+  Damage damage;
+  damage.from_step = 3;
+  damage.loss = [](double) { return std::numeric_limits<double>::quiet_NaN(); };
+  const auto compared = [&](std::size_t wrong) {
+    std::vector<double> got = want;
+    got[wrong] += 1e-3;
+    ParityReport report;
+    compare_training(side, broken(side, damage), run, {got, {}}, {want, {}}, report);
+    return report;
+  };
+  const ParityReport late = compared(4);
+  CHECK(late.passed());
+  REQUIRE(late.notes.size() == 1);
+  CHECK(mentions(late.notes.front(), "losses compared over the first 3 of 6 steps"));
+  CHECK_FALSE(compared(2).passed());
+}
+
+TEST_CASE("in a narrow type one loss that fails counts beside a mean that passes, and the other way round") {
+  const std::vector<double> want(100, 2.0);
+  std::vector<double> got = want;
+  const char* failed = "losses";
+  SECTION("one loss") { got[40] *= 1.2; }
+  SECTION("the mean") {
+    failed = "mean of losses";
+    for (double& loss : got) loss *= 1.02;
+  }
+  ParityReport report;
+  const Comparison& first = compare_losses(got, want, Dtype::bf16, report);
+  CHECK(first.verdict == Verdict::too_far);
+  REQUIRE(report.findings.size() == 2);
+  for (const Finding& finding : report.findings)
+    CHECK(finding.comparison.passed() == (finding.what != failed));
+  REQUIRE(report.divergence() != nullptr);
+  CHECK(report.divergence()->what == failed);
+}
+
+TEST_CASE("sensitivity never excuses NaN or a wrong length") {
+  const Run run = small_run(0);
+  const Side side = side_of(1, Dtype::fp64);
+  const auto engine = side.make(run.model, 1);
+  restart(*engine, run);
+  const Batch batch = run.source->step(0, engine->layout()).front();
+  const Probe want = engine->probe(batch);
+  Probe got = want;
+  got.gradients[0].set(3, std::numeric_limits<double>::quiet_NaN());
+  shorten(got.gradients[1]);
+  add(got.gradients[2], 0, 1.0);
+  ParityReport report;
+  compare_probes(got, want, Dtype::fp64, 0, kAll, report);
+  allow_for_sensitivity(*engine, run.initial, batch, want, want.hidden, Dtype::fp64, 0, report);
+  int failures = 0;
+  for (const Finding& finding : report.findings) failures += finding.comparison.passed() ? 0 : 1;
+  CHECK(failures == 3);
+}
