@@ -132,8 +132,10 @@ TEST_CASE("climb and parity pass where no stage is wrong") {
 TEST_CASE("climb fails by any rung whose gradients are wrong, not only by the last") {
   BrokenStage stage;
   SECTION("one in the middle, at its initial weights only") {
-    stage.damage.probe = [left = std::make_shared<int>(1)](Probe& probe) {
-      if ((*left)-- > 0) spoil_gradient(probe);
+    const auto trained = std::make_shared<bool>(false);
+    stage.damage.after_step = [=](Engine&) { *trained = true; };
+    stage.damage.probe = [=](Probe& probe) {
+      if (!*trained) spoil_gradient(probe);
     };
   }
   SECTION("one in the middle, after training only") { stage.damage = wrong_gradient(3); }
