@@ -68,7 +68,9 @@ OpCase backward_weight(const Shape& s) {
 std::vector<OpCase> linear_cases() {
   std::vector<OpCase> cases;
   for (const Shape& s : {Shape{1, 1, 1}, Shape{17, 33, 27}, Shape{7, 16, 48}, Shape{115, 16, 27},
-                         Shape{19, 64, 16}, Shape{5, 27, 33}, Shape{130, 48, 70}, Shape{2, 100, 3}})
+                         Shape{19, 64, 16}, Shape{5, 27, 33}, Shape{130, 48, 70}, Shape{2, 100, 3},
+                         // so many rows that a weight gradient is cut into stretches, the last one shorter
+                         Shape{1100, 16, 16}})
     for (const auto make : {forward, backward_input, backward_weight}) cases.push_back(make(s));
   return cases;
 }

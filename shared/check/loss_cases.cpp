@@ -41,18 +41,20 @@ OpCase cross_entropy(const Batch& batch, int V, double scale, bool with_gradient
   return c;
 }
 
-/// Logits that are all below the value which masked scores were once given, -1e20: two equal ones win every row.
-OpCase low_logits(const Batch& batch, int V, bool with_gradient) {
-  OpCase c = cross_entropy(batch, V, 1.0, with_gradient, 3);
+/// Logits that are all below the value which masked scores were once given, -1e20: two equal ones win every row. `behind`
+/// as above.
+OpCase low_logits(const Batch& batch, int V, bool with_gradient, int behind = 0) {
+  OpCase c = cross_entropy(batch, V, 1.0, with_gradient, 3, behind);
   c.shape += " far below 0";
   c.beyond_fp16 = true;
   c.forward = nullptr;  // no differences between numbers of this size
   std::vector<double>& logits = c.values.at("logits");
-  const auto entries = static_cast<std::size_t>(V);
+  const auto entries = static_cast<std::size_t>(V), columns = entries + behind;
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    const std::size_t v = i % entries;
+    const std::size_t v = i % columns;
+    if (v >= entries) continue;
     // one of the two is the target, so that no loss is infinite in effect
-    const auto target = static_cast<std::size_t>(std::max(batch.targets_n[i / entries], 0));
+    const auto target = static_cast<std::size_t>(std::max(batch.targets_n[i / columns], 0));
     logits[i] = v == target || v == (target + 1) % entries ? -0x1p70 : -0x1p72;
   }
   return c;
@@ -108,7 +110,11 @@ std::vector<OpCase> loss_cases(Layout layout) {
     cases.push_back(cross_entropy(random_batch({5, 0, 9}, 27, 16, layout), 27, 0.5, with_gradient, 3, 5));
     cases.push_back(cross_entropy(random_batch({16, 3}, 65, 16, layout), 65, 0.5, with_gradient, 3, 63));
     cases.push_back(cross_entropy(random_batch({5, 9}, 33, 16, layout), 33, 0.125, with_gradient, 1e4, 15));
+    // more rows than a stage adds up in one go, and no multiple of that
+    cases.push_back(
+        cross_entropy(random_batch(std::vector<int>(20, 17), 11, 17, layout), 11, 0.05, with_gradient, 3));
     cases.push_back(low_logits(random_batch({7, 0, 4}, 27, 16, layout), 27, with_gradient));
+    cases.push_back(low_logits(random_batch({5, 9}, 33, 16, layout), 33, with_gradient, 15));
   }
   return cases;
 }

@@ -16,7 +16,7 @@ constexpr std::uint32_t kNobody = 0;  // blocks are remembered as their number +
 /// What happened to one element: valid for `launch` only, except `written`.
 struct Shadow {
   std::uint32_t launch = 0;
-  std::uint32_t writer = kNobody, reader = kNobody, other_reader = kNobody;
+  std::uint32_t writer = kNobody, reader = kNobody;  ///< the first reader: a block that ran before this one
   bool written = false;
 };
 
@@ -155,10 +155,9 @@ void check_race(const Place& place, const Shadow& shadow, bool writes) {
   if (shadow.writer != kNobody && shadow.writer != me)
     fault(FaultKind::race, fmt::format("{}, which block {} writes in the same launch", place.text(),
                                        block_name(shadow.writer)));
-  const std::uint32_t reader = shadow.reader == me ? shadow.other_reader : shadow.reader;
-  if (writes && reader != kNobody)
-    fault(FaultKind::race,
-          fmt::format("{}, which block {} reads in the same launch", place.text(), block_name(reader)));
+  if (writes && shadow.reader != kNobody && shadow.reader != me)
+    fault(FaultKind::race, fmt::format("{}, which block {} reads in the same launch", place.text(),
+                                       block_name(shadow.reader)));
 }
 
 void note(Shadow& shadow, bool writes) {
@@ -168,8 +167,6 @@ void note(Shadow& shadow, bool writes) {
     shadow.written = true;
   } else if (shadow.reader == kNobody) {
     shadow.reader = me;
-  } else if (shadow.reader != me) {
-    shadow.other_reader = me;
   }
 }
 

@@ -148,6 +148,16 @@ TEST_CASE("more pieces than are kept encode as each does alone") {
   CHECK((tokenizer.encode_bytes(text) == want));
 }
 
+TEST_CASE("what is kept of pieces begins anew as often as it is full") {
+  const BpeTokenizer tokenizer = tokenizer_of(test::some_merges());
+  std::string text;
+  for (int i = 0; i < 300000; ++i) {  // some five times as many as are kept
+    text += ' ';
+    for (int rest = i; rest > 0; rest /= 26) text.push_back(static_cast<char>('a' + rest % 26));
+  }
+  CHECK((tokenizer.decode(tokenizer.encode_bytes(text)) == text));
+}
+
 TEST_CASE("no text becomes the end of a text") {
   const BpeTokenizer tokenizer = tokenizer_of(test::some_merges());
   const std::int32_t end = tokenizer.vocab_size() - 1;

@@ -90,7 +90,7 @@ expect 3 "this system's package manager" "an unknown system gets the list of pac
 launch test --ful
 expect 2 "unknown argument '--ful'" "test refuses unknown arguments before it installs anything"
 launch test --full --part tidy,tidi
-expect 2 "unknown part 'tidi' (valid: tests slow clang sanitizers format tidy mutants tiles)" "an unknown part gets the valid ones"
+expect 2 "unknown part 'tidi' (valid: tests slow clang sanitizers format tidy mutants tiles fuzz)" "an unknown part gets the valid ones"
 launch test --full --part
 expect 2 "--part wants a name (valid: tests slow" "--part without a name"
 launch test --full --part=

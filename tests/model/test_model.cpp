@@ -57,6 +57,21 @@ TEST_CASE("parameters are found by name") {
   }
 }
 
+TEST_CASE("a batch is full where every sequence fills its rows and all are as long") {
+  const auto full = [](const std::vector<int>& lengths, int block_size, Layout layout) {
+    return cases::random_batch(lengths, 11, block_size, layout).full();
+  };
+  for (const Layout layout : {Layout::packed, Layout::padded}) {
+    CHECK(full({16}, 16, layout));
+    CHECK(full({16, 16, 16}, 16, layout));
+    CHECK_FALSE(full({16, 15}, 16, layout));
+    CHECK_FALSE(full({16, 0}, 16, layout));
+  }
+  CHECK(full({8, 8}, 16, Layout::packed));  // no row lies between them
+  CHECK_FALSE(full({8, 8}, 16, Layout::padded));
+  CHECK_FALSE(full({8}, 16, Layout::padded));
+}
+
 TEST_CASE("all parameters are one step of AdamW, and only those that decay shrink") {
   auto profiling = std::make_unique<ProfilingOps>(make_eigen_ops(Dtype::fp64, 1));
   ProfilingOps& ops = *profiling;

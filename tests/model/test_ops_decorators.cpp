@@ -1,15 +1,20 @@
 // Costs by hand, the profiler's table, and the guard that names the first operation that is not finite.
 #include <catch2/catch.hpp>
+
+#include <algorithm>
 #include <limits>
+#include <map>
 
 #include "shared/check/cases.hpp"
 #include "shared/model/ops_decorators.hpp"
 #include "shared/train/ops_engine.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "tests/support/models.hpp"
+#include "tests/support/spoiling_ops.hpp"
 
 using namespace ladder;
 using ladder::testing::random_parameters;
+using ladder::testing::SpoilingOps;
 
 namespace {
 
@@ -55,6 +60,23 @@ TEST_CASE("costs are those of the formulas") {
   CHECK(cost(attention).flops == 2 * 15 * 4 * (4 * 8 + 4));
   attention.causal = false;
   CHECK(cost(attention).flops == 2 * 25 * 4 * (4 * 8 + 4));
+  attention.batch.rows = 32;  // padded to 16: what is behind a sequence's end is seen by none
+  CHECK(cost(attention).flops == 2 * 25 * 4 * (4 * 8 + 4));
+  attention.batch.batch = 1;
+  attention.batch.rows = attention.batch.max_length = 3;
+  attention.batch.first = 7;  // every row sees those of earlier calls
+  CHECK(cost(attention).flops == (3 * 7 + 3 * 3) * 4 * (4 * 8 + 4));
+  CHECK(cost(attention).bytes == 4 * (2 * 3 * 8 * 4 + 2 * 10 * 8 * 2 + 3 * 4) + 4 * 3);
+
+  AttentionBackward backward{};
+  backward.batch = attention.batch;
+  backward.batch.first = 0;
+  backward.heads = 4;
+  backward.kv_heads = 2;
+  backward.head_dim = 8;
+  backward.q = backward.k = backward.v = backward.out_nc = some<Act>();
+  backward.lse_hn = some<Stat>();
+  CHECK(cost(backward).flops == 3 * 3 * 4 * (10 * 8 + 6));  // five products: scores, dP, dq, dk, dv
 
   const Cost adam = cost(Adam{
       100, nullptr, false, some<Grad>(), {}, some<Master>(), some<Master>(), some<Master>(), some<Param>()});
@@ -100,6 +122,64 @@ TEST_CASE("the profiler counts calls and costs of a training step and does not c
   }
   profile.reset();
   CHECK(profile.report().empty());
+}
+
+TEST_CASE("every output of every operation is watched, to its last element") {
+  std::vector<cases::OpCase> all = cases::all_cases(Layout::packed, Dtype::fp32);
+  for (cases::OpCase& c : cases::gpt2_cases(Layout::packed)) all.push_back(std::move(c));
+  struct Call {
+    std::string operation;
+    std::vector<OutputView> outputs;
+  };
+  int poisoned = 0;
+  for (const cases::OpCase& c : all) {
+    if (c.shape.find("50257") != std::string::npos) continue;  // a guard reads every number of it
+    INFO(c.name());
+    std::map<std::string, std::pair<const std::byte*, std::size_t>> places;
+    const auto placed = [&](const cases::TensorSpec& tensor, const void* data, std::size_t count,
+                            Dtype dtype) {
+      places[tensor.name] = {static_cast<const std::byte*>(data), count * size_of(dtype)};
+    };
+    std::string damage;
+    std::vector<Call> calls;
+    SpoilingOps plain(make_eigen_ops(Dtype::fp32, 1), [&](Ops&, const OpCall& call) {
+      calls.push_back({std::string(call.name), call.outputs});
+    });
+    const cases::Values values = cases::rounded_values(c, Dtype::fp32);
+    cases::run_case(c, plain, values, damage, cases::How::as_called, placed);
+    for (const cases::TensorSpec& tensor : c.tensors) {
+      const bool written = tensor.use == cases::Use::output || tensor.use == cases::Use::update;
+      if (!written || !places.contains(tensor.name)) continue;
+      const auto& [begin, bytes] = places.at(tensor.name);
+      const auto views = [&](const OutputView& view) {
+        const auto* data = static_cast<const std::byte*>(view.data);
+        return data >= begin && data < begin + bytes;
+      };
+      INFO(tensor.name);
+      CHECK((bytes == 0 || std::ranges::any_of(calls, [&](const Call& call) {
+               return std::ranges::any_of(call.outputs, views);
+             })));
+    }
+    for (std::size_t k = 0; k < calls.size(); ++k)
+      for (std::size_t v = 0; v < calls[k].outputs.size(); ++v) {
+        const OutputView view = calls[k].outputs[v];
+        if (view.rows == 0 || view.columns == 0) continue;
+        std::size_t count = 0;
+        NanGuardOps guard(
+            std::make_unique<SpoilingOps>(make_eigen_ops(Dtype::fp32, 1), [&](Ops& ops, const OpCall& call) {
+              const float nan = std::numeric_limits<float>::quiet_NaN();
+              if (count++ != k) return;
+              const auto* end = static_cast<const std::byte*>(testing::end_of(call.outputs[v]));
+              ops.upload(const_cast<std::byte*>(end - sizeof nan), &nan, sizeof nan);
+            }));
+        INFO(calls[k].operation << ", " << view.name);
+        CHECK_THROWS_WITH(cases::run_case(c, guard, values, damage),
+                          Catch::Contains(fmt::format("{} is nan at row {}, column {}", view.name,
+                                                      view.rows - 1, view.columns - 1)));
+        ++poisoned;
+      }
+  }
+  CHECK(poisoned > 300);
 }
 
 TEST_CASE("the guard passes a healthy step and names the first operation that is not finite") {

@@ -111,6 +111,8 @@ TEST_CASE("a value out of range is named with what would be valid") {
   GptConfig model;
   CHECK_THROWS_WITH(validate(model), "vocabulary size is 0: it must be 1 or more");
   model = valid_model();
+  model.n_layer = 4096;
+  CHECK_NOTHROW(validate(model));
   model.n_layer = 4097;
   CHECK_THROWS_WITH(validate(model), "--n-layer 4097: at most 4096");
   model = valid_model();
@@ -128,4 +130,50 @@ TEST_CASE("a vocabulary may make a valid shape too large") {
   CHECK(with_vocabulary(model, 27).vocab_size == 27);
   CHECK_THROWS_WITH(with_vocabulary(model, 1000000),
                     "this shape has about 2.01e+09 parameters: the limit is 2e9");
+}
+
+TEST_CASE("presets are the recipes that they name") {
+  const Preset& micro = find_preset("micro");  // the original program's numbers
+  CHECK(micro.train.learning_rate == 0.01);
+  CHECK(micro.train.min_learning_rate == 0.0);
+  CHECK(micro.train.schedule == Schedule::linear);
+  CHECK(micro.train.beta1 == 0.85);
+  CHECK(micro.train.beta2 == 0.99);
+  CHECK(micro.train.eps == 1e-8);
+  CHECK(micro.train.steps == 1000);
+  CHECK(micro.train.batch_size == 1);
+  CHECK(micro.model.n_embd == 16);
+  CHECK(micro.model.block_size == 16);
+
+  const Preset& characters = find_preset("shakespeare_char");  // nanoGPT's config/train_shakespeare_char.py
+  CHECK(characters.model.n_layer == 6);
+  CHECK(characters.model.n_head == 6);
+  CHECK(characters.model.n_embd == 384);
+  CHECK(characters.model.block_size == 256);
+  CHECK(characters.model.dropout == 0.2);
+  CHECK_FALSE(characters.model.bias);
+  CHECK(characters.train.batch_size == 64);
+  CHECK(characters.train.learning_rate == 1e-3);
+  CHECK(characters.train.min_learning_rate == 1e-4);
+  CHECK(characters.train.beta1 == 0.9);
+  CHECK(characters.train.beta2 == 0.99);
+  CHECK(characters.train.weight_decay == 0.1);
+  CHECK(characters.train.clip == 1.0);
+  CHECK(characters.train.warmup_steps == 100);
+  CHECK(characters.train.steps == 5000);
+  CHECK(characters.train.eval_every == 250);
+  CHECK(characters.train.eval_batches == 200);
+
+  const Preset& gpt2 = find_preset("gpt2");  // nanoGPT's defaults
+  CHECK(gpt2.train.learning_rate == 6e-4);
+  CHECK(gpt2.train.min_learning_rate == 6e-5);
+  CHECK(gpt2.train.beta2 == 0.95);
+  CHECK(gpt2.train.schedule == Schedule::cosine);
+
+  const Preset& tiny = find_preset("tiny");  // parity trains it beside micro, on a line to 0 as that
+  CHECK(tiny.train.learning_rate == 1e-3);
+  CHECK(tiny.train.min_learning_rate == 0.0);
+  CHECK(tiny.train.schedule == Schedule::linear);
+  CHECK(tiny.train.warmup_steps == 0);
+  CHECK(tiny.train.eval_every == 0);
 }

@@ -70,6 +70,35 @@ TEST_CASE("a wrong stage loses its time, and so does the stage proven against it
   CHECK(cells[2][5].find("FAILED") != std::string::npos);
 }
 
+TEST_CASE("two stages that are wrong by the same amount prove each other nothing") {
+  std::vector<Rung> chain = foot();
+  Damage damage;
+  damage.loss = [](double loss) { return loss + 1e-3; };
+  for (std::size_t i : {1, 2}) chain[i].side = broken(chain[i].side, damage);
+  const std::vector<ChainRow> rows = race_with(chain);
+  CHECK(rows[2].parity.passed());
+  for (std::size_t i : {1, 2}) {
+    CAPTURE(rows[i].name);
+    CHECK_FALSE(rows[i].proven);
+    CHECK(rows[i].failed());
+    CHECK(rows[i].time.empty());
+  }
+}
+
+TEST_CASE("in a narrow type one loss that fails counts beside a mean that passes") {
+  std::vector<Rung> chain = foot();
+  Damage damage;
+  damage.loss = [step = std::make_shared<int>(0)](double loss) {
+    return (*step)++ % 16 == 9 ? 1.06 * loss : loss;  // of 16 steps a slice
+  };
+  chain[2].side = broken({"narrow", Dtype::bf16, chain[1].side.make}, damage);
+  const std::vector<ChainRow> rows = race_with(chain);
+  CHECK_FALSE(rows[2].parity.passed());
+  CHECK(rows[2].limit == find_tolerance("losses", Dtype::bf16).limit());
+  CHECK_FALSE(rows[2].proven);
+  CHECK(rows[2].time.empty());
+}
+
 TEST_CASE("every form of a stage is compared with the stage below, in proof and in speed") {
   ChainSettings settings = tiny();
   settings.documents = 2;

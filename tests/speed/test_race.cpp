@@ -56,6 +56,8 @@ TEST_CASE("figures are printed in fitting units") {
   CHECK(format_seconds(8.8e-7) == "880 ns");
   CHECK(format_seconds(2.5) == "2.50 s");
   CHECK(format_count(9840.4) == "9,840");
+  CHECK(format_count(123.0) == "123");
+  CHECK(format_count(123456.0) == "123,456");
   CHECK(format_count(1234567.0) == "1,234,567");
   CHECK(format_count(7.25) == "7.2");
   CHECK(format_count(0.034) == "0.03");

@@ -13,6 +13,7 @@
 #include "stage3_tiled_kernels/one_launch/tiles.hpp"
 #include "tests/stage3/device.hpp"
 #include "tests/stage3/large_embeddings.hpp"
+#include "tests/stage3/low_scores.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
@@ -193,6 +194,24 @@ TEST_CASE("fp32: rows whose sum of squares overflows train as stage 1 does in do
       // After one step from moments of zero, m is (1 - beta1) times the gradient.
       check_close(got->moments().m, want->moments().m, find_tolerance("moments", Dtype::fp32).limit());
     }
+}
+
+TEST_CASE("scores and logits far below 0 train as stage 1 does in double", "[fused-step]") {
+  if (skipped()) return;
+  for (const Dtype dtype : {Dtype::fp32, Dtype::fp64}) {
+    const Case c{1, 16, 4, 4, 16, 3, 1};
+    Run run = run_of(c, 1);
+    const TensorList initial = run.initial;
+    for (const TensorList& start :
+         {with_low_scores(run.model, initial), with_low_logits(run.model, initial)}) {
+      run.initial = start;
+      const auto want = reference_engine(run.model, c.batch), got = fused_engine(run.model, dtype, c.batch);
+      const Comparison losses = compare(train_curve(*got, run, 1), train_curve(*want, run, 1),
+                                        find_tolerance("losses", Dtype::fp32));
+      INFO(name_of(dtype) << ": " << losses.describe());
+      CHECK(losses.passed());
+    }
+  }
 }
 
 TEST_CASE("parameters and moments leave in the type that trains", "[fused-step]") {

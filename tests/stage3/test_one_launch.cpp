@@ -10,6 +10,7 @@
 #include "stage3_tiled_kernels/one_launch/one_launch.hpp"
 #include "tests/stage3/device.hpp"
 #include "tests/stage3/large_embeddings.hpp"
+#include "tests/stage3/low_scores.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
@@ -225,6 +226,27 @@ TEST_CASE("fp32: rows whose sum of squares overflows train as stage 1 does in do
       CHECK(losses.passed());
       // After one step from moments of zero, m is (1 - beta1) times the gradient.
       check_equal(got.moments.m, want.moments.m, find_tolerance("moments", Dtype::fp32).limit());
+    }
+}
+
+TEST_CASE("scores and logits far below 0 train as stage 1 does in double", "[one-launch]") {
+  if (skipped()) return;
+  for (const Dtype dtype : {Dtype::fp32, Dtype::fp64})
+    for (const Case& c : {Case{1, 16, 4, 4, 16}, Case{1, 64, 4, 4, 16}}) {
+      if (test_device().is_gpu() && dtype == Dtype::fp64 && c.width > 16) continue;
+      INFO(name_of(dtype) << ", width " << c.width);
+      Run run = run_of(c, 1);
+      const TensorList initial = run.initial;
+      const auto compare_losses = [&](const TensorList& start) {
+        run.initial = start;
+        const auto reference = make_ops_engine(run.model, make_eigen_ops(Dtype::fp64, 1), 1);
+        const Trained want = step_by_step(run, *reference), got = in_one_launch(run, dtype);
+        const Comparison losses = compare(got.loss, want.loss, find_tolerance("losses", Dtype::fp32));
+        INFO(losses.describe());
+        CHECK(losses.passed());
+      };
+      compare_losses(with_low_scores(run.model, initial));
+      compare_losses(with_low_logits(run.model, initial));
     }
 }
 

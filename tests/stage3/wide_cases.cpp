@@ -185,21 +185,37 @@ OpCase norm(int rows, int channels) {
 }
 
 OpCase loss(const std::vector<int>& lengths, int block_size, int vocabulary, int columns, double scale,
-            Layout layout) {
+            Layout layout, bool with_gradient = true) {
   OpCase c;
   c.op = "cross_entropy";
   c.shape = fmt::format("T={} V={} of {} columns, logits to {}", block_size, vocabulary, columns, scale);
   c.batch = random_batch(lengths, vocabulary, block_size, layout);
   c.max_logit = scale;
   const int rows = c.batch->rows();
-  add(c, Role::activation, Use::update, "logits",
+  add(c, Role::activation, with_gradient ? Use::update : Use::input, "logits",
       random_values("logits" + c.shape, cells(rows, columns), scale));
   add(c, Role::statistic, Use::output, "loss_n", std::vector<double>(cells(rows, 1)));
   add(c, Role::statistic, Use::update, "loss", {0.25});
   c.run = [=](Ops& ops, const Bound& t) {
-    ops.run(CrossEntropy{t.batch, vocabulary, columns, 0.5, true, t.act("logits"), t.stat("loss_n"),
+    ops.run(CrossEntropy{t.batch, vocabulary, columns, 0.5, with_gradient, t.act("logits"), t.stat("loss_n"),
                          t.stat("loss")});
   };
+  return c;
+}
+
+/// Entries of the vocabulary that are all far below -1e20, two of which win every row, and 0 in the columns behind. Of the
+/// loss alone: a whole row's gradient is one power of two, exact to 2^-24 of the largest logit.
+OpCase low_loss(const std::vector<int>& lengths, int block_size, int vocabulary, int columns, Layout layout) {
+  OpCase c = loss(lengths, block_size, vocabulary, columns, 1, layout, /*with_gradient=*/false);
+  c.shape += " far below 0";
+  c.beyond_fp16 = true;
+  std::vector<double>& logits = c.values.at("logits");
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const int v = static_cast<int>(i % static_cast<std::size_t>(columns));
+    const int target = std::max(c.batch->targets_n[i / static_cast<std::size_t>(columns)], 0);
+    const bool wins = v == target || v == (target + 1) % vocabulary;
+    logits[i] = v >= vocabulary ? 0.0 : wins ? -0x1p70 : -0x1p72;
+  }
   return c;
 }
 
@@ -234,6 +250,7 @@ void for_each_wide_attention(Layout layout, int most, Lists lists, const CaseSin
     one({128, 127}, 128, {2, 2, 64, causal});
     one({128, 128}, 128, {2, 1, 128, causal});
   }
+  one({128, 128}, 256, {2, 2, 64, true});  // alike and long enough, but their slots are not full
   for (const bool causal : {true, false}) {
     one({40, 17}, 40, {4, 2, 16, causal, 100.0});
     one({70, 1}, 70, {2, 2, 64, causal, 100.0});
@@ -277,6 +294,7 @@ void for_each_wide_loss(Layout layout, Lists lists, const CaseSink& sink) {
   sink(loss({13, 9}, 16, 1000, 1024, 10, layout));
   sink(loss({2, 0, 1}, 2, 50304, 50304, 10, layout));  // a whole row in registers, where the table has parts
   sink(loss({2, 0, 1}, 2, 50257, 50304, 10, layout));  // the same with a padded head
+  sink(low_loss({2, 0, 1}, 2, 50257, 50304, layout));
   // as long, but its rows do not start at multiples of 16 bytes
   sink(loss({1}, 1, 50257, 50257, 10, layout));
   if (lists == Lists::thinned) return;

@@ -47,6 +47,19 @@ __tile_global__ void unmasked_tail_store(const float* x, float* y, int count) {
   to.store(from.load_masked(ct::bid().x), ct::bid().x);
 }
 
+/// Reads or writes one pair of elements as one of twice the size, block after block.
+__tile_global__ void read_pairs(const double* x, double* y) {
+  const int pair = ct::bid().x;
+  ct::store(y + pair, ct::load(x + pair));
+}
+
+/// Reads element `element` of x, then writes x as its block's number: what blocks before it have read is written.
+__tile_global__ void read_then_write(float* x, float* y, int write) {
+  const int block = ct::bid().x;
+  ct::store(y + block, ct::load(x));
+  if (block == write) ct::store(x, 1.0F);
+}
+
 /// Every block writes its sum to the same element.
 __tile_global__ void all_write_one(const float* x, float* total) {
   auto i = ct::iota<ct::tile<int, ct::shape<8>>>() + static_cast<int>(ct::bid().x) * 8;

@@ -127,6 +127,43 @@ TEST_CASE("race: a block reads what another writes, whichever comes first") {
   });
 }
 
+TEST_CASE("race: the last of several readers writes, or the first before the others read") {
+  Arrays arrays;
+  const auto run = [&](int write) {
+    launch(read_then_write, {"read_then_write", 4}, arrays.x.data(), arrays.y.data(), write);
+  };
+  expect_fault(FaultKind::race, {"'x'", "element 0", "block (0, 0, 0) reads"}, [&] { run(3); });
+  expect_fault(FaultKind::race, {"'x'", "element 0", "block (0, 0, 0) writes"}, [&] { run(0); });
+  launch(read_then_write, {"read_then_write", 1}, arrays.x.data(), arrays.y.data(), 0);  // its own
+}
+
+TEST_CASE("an access wider than the buffer's elements is checked on all that it covers") {
+  std::vector<float> x(5, 1.0F), y(6, 0.0F);
+  const auto pairs_of = [](std::vector<float>& values) { return reinterpret_cast<double*>(values.data()); };
+  const auto run = [&](unsigned blocks) {
+    launch(read_pairs, {"read_pairs", blocks}, pairs_of(x), pairs_of(y));
+  };
+  const auto expect_unwritten = [&](const char* element) {
+    expect_fault(FaultKind::unwritten_read, {element, "'y'"}, [&] {
+      launch(read_pairs, {"read_pairs", 1}, pairs_of(y), pairs_of(x));
+    });
+  };
+  {
+    const Checks checks;
+    const Buffer in("x", x.data(), x.size()), out("y", y.data(), y.size());
+    run(2);
+    expect_fault(FaultKind::out_of_bounds, {"block (2, 0, 0)", "element 4 of buffer 'x', which has 5"},
+                 [&] { run(3); });
+  }
+  const Checks checks;
+  const Buffer in("x", x.data(), x.size()), out("y", y.data(), y.size(), Contents::unwritten);
+  expect_unwritten("element 0");
+  tile::mark_written(y.data(), sizeof(float));
+  expect_unwritten("element 0");  // named by where the access begins
+  run(1);  // writes both
+  launch(read_pairs, {"read_pairs", 1}, pairs_of(y), pairs_of(x));
+}
+
 TEST_CASE("no race between launches, nor within a block") {
   Arrays arrays(9, 8);
   launch(shift_in_place, {"shift_in_place", 1}, arrays.x.data());

@@ -85,6 +85,13 @@ TEST_CASE("a head that is not the embedding is refused") {
   refused(tensors, {"'lm_head.weight'", "tied"});
   tensors.back() = raw("lm_head.weight", {10, 8}, std::vector<double>(80));
   refused(tensors, {"'lm_head.weight'", "tied"});
+  // In another type the values are compared, the last of them too.
+  std::vector<double> values = parameters.back().values();
+  values.back() += 0.125;
+  for (const std::string stored : {"F64", "F32"}) {
+    tensors.back() = raw("lm_head.weight", parameters.back().shape, values, stored);
+    refused(tensors, {"'lm_head.weight'", "tied"});
+  }
 }
 
 TEST_CASE("a config.json that says the head is not tied wants a head, and one that is the embedding") {
@@ -173,6 +180,9 @@ TEST_CASE("config.json gives the sizes, and a flag goes before it") {
            {R"({"n_head": 2, "layer_norm_epsilon": 1e-6})", "layer_norm_epsilon"},
            {R"({"n_head": 2, "n_embd": 8, "n_inner": 16})", "n_inner"},
            {R"({"n_head": 2, "scale_attn_by_inverse_layer_idx": true})", "scale_attn_by_inverse_layer_idx"},
+           {R"({"n_head": 2, "scale_attn_weights": false})", "scale_attn_weights"},
+           {R"({"n_head": 2, "add_cross_attention": true})", "add_cross_attention"},
+           {R"({"n_head": 2, "n_ctx": 5})", "is 5: tensor 'wpe.weight'"},
            {"[1]", "not a JSON object"},
        }) {
     INFO(config);

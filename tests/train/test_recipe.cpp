@@ -90,6 +90,26 @@ TEST_CASE("a learning rate rises, falls along its schedule and stays at the end"
         Approx(1e-4 + 0.5 * (1.0 + std::cos(std::numbers::pi / 4)) * 9e-4));
 }
 
+TEST_CASE("between warm-up and end a learning rate falls at every step, as nanoGPT's does") {
+  TrainConfig train;
+  train.learning_rate = 1e-3;
+  train.min_learning_rate = 1e-4;
+  train.warmup_steps = 10;
+  train.schedule_steps = 60;
+  for (const Schedule schedule : {Schedule::linear, Schedule::cosine}) {
+    train.schedule = schedule;
+    for (std::int64_t s = 10; s < 60; ++s) {
+      CAPTURE(name_of(schedule), s);
+      const double done = static_cast<double>(s - 10) / 50.0;
+      const double left =
+          schedule == Schedule::linear ? 1.0 - done : 0.5 * (1.0 + std::cos(std::numbers::pi * done));
+      CHECK(learning_rate_at(train, s) == Approx(1e-4 + left * 9e-4));
+      CHECK(learning_rate_at(train, s + 1) < learning_rate_at(train, s));
+    }
+    CHECK(learning_rate_at(train, 60) == Approx(1e-4));
+  }
+}
+
 TEST_CASE("a schedule is refused that ends before it begins, or above where it began") {
   TrainConfig train;
   train.warmup_steps = 1001;
@@ -301,6 +321,36 @@ TEST_CASE("the first bad tensor is named: a parameter, or else the activation wh
     FAIL("a run of infinite weights went on");
   } catch (const CheckError& error) {
     CHECK_THAT(error.what(), Contains("step 1 of 5") && Contains("parameter 'transformer.h.0.ln_1.weight'"));
+  }
+}
+
+TEST_CASE("the first bad tensor is looked for with the masks of the step, in each micro-batch its own") {
+  /// Keeps the numbers of the steps that it is asked to probe.
+  class Asked final : public EngineDecorator {
+   public:
+    using EngineDecorator::EngineDecorator;
+    double train_step(std::span<const Batch> batches, const StepConstants& adam) override {
+      return engine().train_step(batches, adam);
+    }
+    Probe probe(const Batch& batch) override {
+      REQUIRE(batch.step);
+      steps.push_back(*batch.step);
+      return engine().probe(batch);
+    }
+    std::vector<StepConstants> steps;
+  };
+  const Run run = tiny_run(Dtype::fp32, 5);
+  Asked engine(engine_of(run, 1));
+  StepInput step{{}, step_constants(run.train, 3)};
+  for (int i = 0; i < 3; ++i) step.micro_batches.push_back(run.source->step(i, engine.layout()).front());
+  CHECK(first_bad_tensor(engine, step).empty());
+  REQUIRE(engine.steps.size() == 3);
+  std::int64_t sequences = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(engine.steps[i].step == 3);
+    CHECK(engine.steps[i].micro_batch == static_cast<std::int64_t>(i));
+    CHECK(engine.steps[i].first_sequence == sequences);
+    sequences += step.micro_batches[i].batch();
   }
 }
 

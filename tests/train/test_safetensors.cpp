@@ -126,6 +126,19 @@ TEST_CASE("headers that are none are refused") {
   refused(file_of(R"({"w":3})", ""), "'w'");
 }
 
+TEST_CASE("a header longer than the format allows is refused before it is read") {
+  const TemporaryFolder folder;
+  const auto file = folder / "model.safetensors";
+  const auto refuse = [&](std::uint64_t header_bytes, const char* what) {
+    test::write_text(file, prefix(header_bytes));
+    std::filesystem::resize_file(file, header_bytes + 100);  // a hole: nothing lies on the disk
+    CHECK_THROWS_WITH(read_safetensors(file), Contains(what));
+    CHECK_THROWS_AS(read_safetensors(file), InputError);
+  };
+  refuse(100'000'000, "JSON");  // this one is read
+  refuse(100'000'001, "header of 100000001 bytes");
+}
+
 TEST_CASE("descriptions that do not hold are refused with the tensor's name") {
   refused(one_tensor(R"("dtype":"I64","shape":[1],"data_offsets":[0,8])", 8), "'w' has dtype I64");
   refused(one_tensor(R"("dtype":5,"shape":[1],"data_offsets":[0,8])", 8), "'w'");
@@ -139,6 +152,13 @@ TEST_CASE("descriptions that do not hold are refused with the tensor's name") {
   refused(one_tensor(R"("dtype":"F64","shape":[1],"data_offsets":[0])", 8), "data_offsets");
   refused(one_tensor(R"("dtype":"F64","shape":[1],"data_offsets":[-8,0])", 8), "data_offsets");
   refused(one_tensor(R"("dtype":"F64","shape":[1],"data_offsets":["0","8"])", 8), "data_offsets");
+}
+
+TEST_CASE("metadata that are no texts are refused by their key") {
+  for (const char* value : {"1", "null", "true", "[\"x\"]", "{}"})
+    refused(file_of(fmt::format(R"({{"__metadata__":{{"a":"b","key":{}}}}})", value), ""), "'key'");
+  refused(file_of(R"({"__metadata__":["a"]})", ""), "__metadata__");
+  CHECK(read_bytes(file_of(R"({"__metadata__":{"key":"1"}})", "")).metadata == Metadata{{"key", "1"}});
 }
 
 TEST_CASE("offsets that do not fit the data are refused") {

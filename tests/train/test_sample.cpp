@@ -141,6 +141,18 @@ TEST_CASE("top-k draws from the k largest logits only") {
   for (int i = 0; i < 20; ++i) CHECK(sample_token(logits, options, random) == 1);
 }
 
+TEST_CASE("top-k one below the vocabulary leaves out the smallest logit alone") {
+  const std::vector<double> logits = {0.1, 0.0, 0.2, -0.1, 0.3};
+  SampleOptions options;
+  options.temperature = 5.0;
+  options.top_k = 4;
+  Random random(3);
+  std::vector<int> counts(5);
+  for (int i = 0; i < 400; ++i) ++counts[static_cast<std::size_t>(sample_token(logits, options, random))];
+  CHECK(counts[3] == 0);
+  for (std::size_t v : {0, 1, 2, 4}) CHECK(counts[v] > 50);
+}
+
 TEST_CASE("top-k as large as the vocabulary changes nothing") {
   Random a(11), b(11);
   SampleOptions plain, all;

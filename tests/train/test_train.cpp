@@ -238,6 +238,14 @@ TEST_CASE("the held-out loss is the mean over all sequences, however they are ba
           Approx(expected / 7).epsilon(1e-12));
 }
 
+TEST_CASE("the best evaluation is the one of the lowest held-out loss, the first of equals") {
+  TrainHistory history;
+  CHECK(history.best() == nullptr);
+  history.evaluations = {{0, 1.0, 3.0}, {10, 2.0, 2.0}, {20, 0.5, 2.5}, {30, 0.1, 2.0}};
+  REQUIRE(history.best() != nullptr);
+  CHECK(history.best()->step == 10);
+}
+
 TEST_CASE("what holds nothing out has no held-out loss") {
   const Run run = prepare_run({}, short_run(1), {});
   const auto engine = engine_of(run, 1, Dtype::fp64);

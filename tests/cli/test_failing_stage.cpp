@@ -1,0 +1,220 @@
+// A stage that is wrong makes climb, parity and speedup fail, whichever stage it is and wherever it is wrong. The
+// program's own subcommands run here inside the test; the linker puts __wrap_... in the place of make_engine() and
+// make_ops(), so that every engine of the program, and every stage's operations alone, come from here.
+#include <CLI/CLI.hpp>
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "shared/base/error.hpp"
+#include "shared/base/json.hpp"
+#include "shared/cli/commands.hpp"
+#include "tests/parity/broken_engine.hpp"
+#include "tests/support/run_program.hpp"
+#include "tests/support/spoiling_ops.hpp"
+
+// NOLINTBEGIN(bugprone-reserved-identifier): the linker's names
+extern "C" std::unique_ptr<ladder::Engine>
+__real__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE(int, const ladder::GptConfig&,
+                                                                      const ladder::EngineOptions&);
+extern "C" std::unique_ptr<ladder::Ops> __real__ZN6ladder8make_opsEiRKNS_13EngineOptionsE(
+    int, const ladder::EngineOptions&);
+// NOLINTEND(bugprone-reserved-identifier)
+
+using namespace ladder;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// Which engines are wrong, and how.
+struct BrokenStage {
+  int stage = 1;
+  Dtype dtype = Dtype::fp32;
+  Architecture architecture = Architecture::microgpt;
+  Damage damage;
+  std::function<void(Ops&, const OpCall&)> operation = {};  ///< what its operations do besides
+  int from_engine = 0;  ///< of those of this stage, type and model, in the order in which they are made
+  int made = 0;
+};
+std::optional<BrokenStage> broken_stage;
+
+}  // namespace
+
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
+extern "C" std::unique_ptr<ladder::Engine>
+__wrap__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE(int stage,
+                                                                      const ladder::GptConfig& config,
+                                                                      const ladder::EngineOptions& options) {
+  auto engine = __real__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE(stage, config, options);
+  if (!broken_stage || broken_stage->stage != stage || broken_stage->dtype != options.dtype ||
+      broken_stage->architecture != config.architecture)
+    return engine;
+  if (broken_stage->made++ < broken_stage->from_engine) return engine;
+  return std::make_unique<BrokenEngine>(std::move(engine), broken_stage->damage);
+}
+
+// NOLINTNEXTLINE(bugprone-reserved-identifier)
+extern "C" std::unique_ptr<ladder::Ops> __wrap__ZN6ladder8make_opsEiRKNS_13EngineOptionsE(
+    int stage, const ladder::EngineOptions& options) {
+  auto ops = __real__ZN6ladder8make_opsEiRKNS_13EngineOptionsE(stage, options);
+  if (!broken_stage || broken_stage->stage != stage || broken_stage->dtype != options.dtype ||
+      !broken_stage->operation)
+    return ops;
+  return std::make_unique<testing::SpoilingOps>(std::move(ops), broken_stage->operation);
+}
+
+namespace {
+
+/// Calls a subcommand; what it throws passes through.
+void call(void (*add)(CLI::App&), std::vector<std::string> arguments) {
+  CLI::App app;
+  add(app);
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes a vector from its end
+  app.parse(arguments);
+}
+
+/// Files of a climb over three steps, and what it said.
+struct Climbed {
+  std::string error;  ///< "" where it passed
+  Json json;
+  std::string page;
+};
+
+Climbed climb(const std::optional<BrokenStage>& stage, const std::vector<std::string>& more) {
+  const TemporaryFolder folder;
+  std::vector<std::string> words = {"--steps", "3",        "--rounds", "1", "--interpreter-steps",
+                                    "0",       "--device", "cpu"};
+  words.insert(words.end(),
+               {"--report", (folder / "r.html").string(), "--json", (folder / "j.json").string()});
+  words.insert(words.end(), more.begin(), more.end());
+  broken_stage = stage;
+  Climbed climbed;
+  try {
+    call(cli::add_climb, words);
+  } catch (const CheckError& error) {
+    climbed.error = error.what();
+  }
+  broken_stage.reset();
+  climbed.json = Json::parse(test::text_of(folder / "j.json"));
+  climbed.page = test::text_of(folder / "r.html");
+  return climbed;
+}
+
+void require_failed(const Climbed& climbed) {
+  CHECK_THAT(climbed.error, Contains("a stage differs from the one below it"));
+  CHECK(climbed.json.at("passed") == false);
+  CHECK_THAT(climbed.page, Contains("A stage differs from the one below it") &&
+                               !Contains("Every stage agrees with the one below it"));
+}
+
+void spoil_gradient(Probe& probe) { probe.gradients.front().set(3, probe.gradients.front()[3] + 1.0); }
+
+Damage wrong_gradient(std::int64_t from_step = 0) {
+  Damage damage;
+  damage.from_step = from_step;
+  damage.probe = spoil_gradient;
+  return damage;
+}
+
+}  // namespace
+
+TEST_CASE("climb and parity pass where no stage is wrong") {
+  const Climbed climbed = climb({}, {"--preset", "micro"});
+  CHECK(climbed.error.empty());
+  CHECK(climbed.json.at("passed") == true);
+  CHECK_THAT(climbed.page, Contains("Every stage agrees with the one below it"));
+  CHECK_NOTHROW(call(cli::add_parity, {"--preset", "micro", "--steps", "2", "--interpreter-steps", "0",
+                                       "--level", "model", "--device", "cpu"}));
+}
+
+TEST_CASE("climb fails by any rung whose gradients are wrong, not only by the last") {
+  BrokenStage stage;
+  SECTION("one in the middle, at its initial weights only") {
+    const auto trained = std::make_shared<bool>(false);
+    stage.damage.after_step = [=](Engine&) { *trained = true; };
+    stage.damage.probe = [=](Probe& probe) {
+      if (!*trained) spoil_gradient(probe);
+    };
+  }
+  SECTION("one in the middle, after training only") { stage.damage = wrong_gradient(3); }
+  SECTION("the last") {
+    stage.stage = 4;
+    stage.damage = wrong_gradient();
+  }
+  require_failed(climb(stage, {"--preset", "micro"}));
+}
+
+TEST_CASE("climb fails by the race alone, by any row of it") {
+  BrokenStage stage;
+  stage.damage.loss = [](double loss) { return loss + 1e-3; };
+  stage.from_engine = 1;  // the first is the one that climbs
+  const Climbed climbed = climb(stage, {"--preset", "micro"});
+  require_failed(climbed);
+  const Json& rows = climbed.json.at("speedup");
+  const auto failed = std::count_if(rows.begin(), rows.end(), [](const Json& row) {
+    return row.at("values").at("proven") == false && row.at("values").at("not_run") == "";
+  });
+  CHECK(failed == 1);
+  CHECK(rows[rows.size() - 1].at("values").at("proven") == true);
+}
+
+TEST_CASE("climb fails by the section of GPT-2 alone") {
+  BrokenStage stage;
+  stage.architecture = Architecture::gpt2;
+  stage.damage = wrong_gradient();
+  require_failed(climb(stage, {}));
+}
+
+/// What parity's subcommand says with a stage that is wrong; "" where it passes.
+std::string parity(const BrokenStage& stage, const std::vector<std::string>& more) {
+  std::vector<std::string> words = {"--steps", "2", "--interpreter-steps", "0", "--device", "cpu"};
+  words.insert(words.end(), more.begin(), more.end());
+  broken_stage = stage;
+  std::string error;
+  try {
+    call(cli::add_parity, words);
+  } catch (const CheckError& thrown) {
+    error = thrown.what();
+  }
+  broken_stage.reset();
+  return error;
+}
+
+TEST_CASE("parity fails by any pair, not only by the last, and names it") {
+  BrokenStage stage;
+  stage.damage = wrong_gradient();
+  CHECK_THAT(parity(stage, {"--level", "model", "--preset", "micro"}),
+             Contains("stage 1 fp32 differs from stage 1 fp64") && Contains("gradient of wte"));
+  SECTION("of the first model") {
+    CHECK_THAT(parity(stage, {"--level", "model"}), Contains("stage 1 fp32 differs"));
+  }
+  SECTION("of the second") {
+    stage.architecture = Architecture::gpt2;
+    CHECK_THAT(parity(stage, {"--level", "model"}), Contains("GPT-2, stage 1 fp32 differs"));
+  }
+}
+
+TEST_CASE("parity's kernel level fails by an operation that is right and writes beyond its tensor") {
+  BrokenStage stage;
+  stage.operation = [](Ops& ops, const OpCall& one) {
+    if (one.name == "linear_forward") testing::spoil_byte(ops, testing::end_of(one.outputs.front()));
+  };
+  CHECK_THAT(parity(stage, {"--level", "kernel", "--preset", "micro"}),
+             Contains("stage 1 fp32 differs from stage 1 fp64: linear_forward N=1 I=1 O=1, y"));
+}
+
+TEST_CASE("speedup fails by any row, not only by the last") {
+  BrokenStage stage;
+  stage.damage.loss = [](double loss) { return loss + 1e-3; };
+  broken_stage = stage;
+  std::string error;
+  try {
+    call(cli::add_speedup, {"--documents", "16", "--rounds", "1", "--device", "cpu", "--patience", "1"});
+  } catch (const CheckError& thrown) {
+    error = thrown.what();
+  }
+  broken_stage.reset();
+  CHECK_THAT(error, Contains("stage 1 fp32") && Contains("did not pass its parity with stage 1 fp64"));
+}
