@@ -1,4 +1,4 @@
-// What is fuzzed: the readers of files that come from elsewhere. A target reads bytes that may be anything. It returns,
+// What is fuzzed: the readers of files and words that come from elsewhere. A target reads bytes that may be anything. It returns,
 // or throws nothing but what the program turns into one line: anything else is a finding.
 #pragma once
 
@@ -28,5 +28,7 @@ extern const Target checkpoint;
 extern const Target text_data;
 /// expression: what `ladder graph` draws, and behind the first newline the values of its names.
 extern const Target expression;
+/// command_line: the words of a call, with a byte 0 behind each.
+extern const Target command_line;
 
 }  // namespace ladder::fuzz
