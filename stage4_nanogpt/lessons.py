@@ -23,7 +23,11 @@ DEEP = 12  # layers, as GPT-2 has them
 
 
 def call(ladder, *words):
-    done = subprocess.run([str(ladder), *map(str, words)], capture_output=True, text=True)
+    try:
+        done = subprocess.run([str(ladder), *map(str, words)], capture_output=True, text=True)
+    except OSError as error:
+        print(f"lessons: {ladder}: {error.strerror}: name the program that ./ladder builds, build/ladder", file=sys.stderr)
+        sys.exit(2)
     if done.returncode != 0:
         print(f"lessons: {done.stderr.strip()}", file=sys.stderr)
         sys.exit(done.returncode)

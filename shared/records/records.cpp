@@ -138,6 +138,13 @@ std::vector<std::string> stage_entries(const std::string& name) {
                                            "shared/device/worker_pool", "shared/simt/thread_model"};
   const std::vector<std::string> gpt2 = {"shared/model/gpt2", "shared/model/gpt2_ops",
                                          "shared/model/dropout"};
+  // Neither the scripts beside the kernels, which only call the program.
+  const std::vector<std::string> stage4 = {"stage4_nanogpt",
+                                           "!stage4_nanogpt/make_ops.cpp",
+                                           "!stage4_nanogpt/ops_nano.hpp",
+                                           "!stage4_nanogpt/lessons.py",
+                                           "!stage4_nanogpt/export_nanogpt.py",
+                                           "!stage4_nanogpt/kernels/erf_coefficients.py"};
   const auto joined = [](std::vector<std::string> first, const std::vector<std::string>& second) {
     first.insert(first.end(), second.begin(), second.end());
     return first;
@@ -151,12 +158,8 @@ std::vector<std::string> stage_entries(const std::string& name) {
                   {"shared/tile", "!shared/tile/pictures", "shared/tile/CMakeLists.txt",
                    "stage3_tiled_kernels/CMakeLists.txt"});
   if (name == "stage4")
-    return joined(joined(source_set("stage3"), gpt2),
-                  {"stage4_nanogpt", "!stage4_nanogpt/make_ops.cpp", "!stage4_nanogpt/ops_nano.hpp",
-                   "stage4_nanogpt/CMakeLists.txt"});
-  if (name == "stage4-gpu")
-    return joined(joined(source_set("stage3-gpu"), gpt2),
-                  {"stage4_nanogpt", "!stage4_nanogpt/make_ops.cpp", "!stage4_nanogpt/ops_nano.hpp"});
+    return joined(joined(joined(source_set("stage3"), gpt2), stage4), {"stage4_nanogpt/CMakeLists.txt"});
+  if (name == "stage4-gpu") return joined(joined(source_set("stage3-gpu"), gpt2), stage4);
   if (name == "stage2-gpu") return joined(joined(stage2, on_gpu), {"!stage2_naive_cuda/ops_simt.cpp"});
   if (name == "stage3-gpu") return joined(joined(stage3, on_gpu), {"shared/tile/grid", "shared/tile/launch"});
   return {};
