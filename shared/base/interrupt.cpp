@@ -31,6 +31,7 @@ std::atomic<bool> stderr_is_terminal{false};
 struct Slot {
   std::atomic<GoneOnSignal::Kind> kind{GoneOnSignal::Kind::none};
   std::atomic<bool> taken{false};
+  pid_t owner = 0;  ///< a fork's child has the slots of its parent, which are not its to clear
   pid_t process = 0;
   std::array<char, PATH_MAX> path{};
 };
@@ -88,9 +89,11 @@ void remove_folder(const char* path) {
 /// Programs first: they write into the folders.
 void remove_everything() {
   using Kind = GoneOnSignal::Kind;
+  const pid_t self = ::getpid();
   for (const Slot& slot : slots)
-    if (slot.kind == Kind::process) ::kill(slot.process, SIGTERM);
+    if (slot.owner == self && slot.kind == Kind::process) ::kill(slot.process, SIGTERM);
   for (const Slot& slot : slots) {
+    if (slot.owner != self) continue;
     if (slot.kind == Kind::file) ::unlink(slot.path.data());
     if (slot.kind == Kind::folder_with_all) remove_folder(slot.path.data());
     if (slot.kind == Kind::empty_folder) ::rmdir(slot.path.data());
@@ -199,6 +202,7 @@ GoneOnSignal::GoneOnSignal(const std::filesystem::path& path, Kind kind) noexcep
   if (slot_ < 0) return;
   Slot& slot = slots[static_cast<std::size_t>(slot_)];
   std::memcpy(slot.path.data(), name.c_str(), name.size() + 1);
+  slot.owner = ::getpid();
   slot.kind = kind;
 }
 

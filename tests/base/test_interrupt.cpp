@@ -100,6 +100,15 @@ TEST_CASE(
   CHECK(fs::exists(folder / "full" / "work"));
 }
 
+TEST_CASE("a process that was forked does not clear what is its parent's") {
+  const TemporaryFolder folder;
+  AtomicFile file(folder / "new");
+  file.write("all");
+  CHECK(WIFSIGNALED(status_of([] { ::raise(SIGTERM); })));
+  file.commit();
+  CHECK(read_file(folder / "new") == "all");
+}
+
 TEST_CASE("a signal ends the programs that were started") {
   const TemporaryFolder folder;
   const fs::path alive = folder / "alive", script = folder / "script";

@@ -59,7 +59,7 @@ TEST_CASE("a run's files may have any name, and a resumed run finds its data aga
 }
 
 TEST_CASE("the other commands read and write files of any name") {
-  for (const std::string& name : kNames) {
+  for (const std::string name : {"caf\xe9\n"}) {
     const TemporaryFolder folder;
     std::string text;
     for (int i = 0; i < 60; ++i) text += "a line of text\n";

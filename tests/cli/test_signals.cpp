@@ -221,7 +221,8 @@ TEST_CASE("a signal ends any subcommand, and its temporary folder and programs w
         "speedup --rounds 1000", "crossover --sizes micro --rounds 1000", "checklist --steps 100000",
         "profile --steps 1000000", "sample --weights run --max-tokens 2000000000"}) {
     const TemporaryFolder folder, temporary;
-    REQUIRE(test::run_program(folder.path(), words("train --steps 2 --checkpoint run")).code == 0);
+    REQUIRE(test::run_program(folder.path(), words("train --preset tiny --steps 2 --checkpoint run")).code ==
+            0);
     const std::size_t before = entries(folder.path());
     test::Program program(folder.path(), words(call),
                           [&] { ::setenv("TMPDIR", temporary.path().c_str(), 1); });
