@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "shared/base/interrupt.hpp"
 #include "stage0_scalar_autograd/fast_adam.hpp"
 #include "stage0_scalar_autograd/model.hpp"
 
@@ -185,6 +186,7 @@ double ScalarEngine::accumulate(std::span<const Batch> micro_batches, Taps&& tap
   for (const Batch& batch : micro_batches) {
     for (std::size_t b = 0; b < batch.lengths_b.size(); ++b) {
       if (batch.lengths_b[b] == 0) continue;
+      stop_if_interrupted();  // until the update nothing is changed that is saved
       tape_.rewind();
       // With one document the factor is 1, which changes no bit of the loss or of a gradient.
       const Value loss = document_loss(batch, b, taps) * (1.0 / static_cast<double>(documents));

@@ -124,10 +124,15 @@ void AtomicFile::open_stream() {
 void AtomicFile::open_temporary() {
   constexpr int kTries = 100;
   std::random_device random;
-  for (int i = 0; i < kTries && descriptor_ < 0; ++i) {
+  for (int i = 0; i < kTries; ++i) {
     temporary_ = folder_of(target_) / fmt::format("{}{:08x}", kTemporary, random());
+    gone_.emplace(temporary_, GoneOnSignal::Kind::file);  // before it is there: no signal comes in between
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (descriptor_ < 0 && errno != EEXIST) break;
+    if (descriptor_ >= 0) break;
+    const int problem = errno;
+    gone_.reset();
+    errno = problem;
+    if (problem != EEXIST) break;
   }
   require(descriptor_ >= 0,
           "{}: cannot be written ({}): name a file in an existing folder that you may write to",
@@ -160,6 +165,7 @@ void AtomicFile::commit() {
     throw MachineError(fmt::format("{}: writing failed ({})", path_.string(), reason()));
   if (::rename(temporary_.c_str(), target_.c_str()) != 0)
     throw MachineError(fmt::format("{}: renaming the finished file failed ({})", path_.string(), reason()));
+  gone_.reset();
   ::close(std::exchange(descriptor_, -1));
   flush_folder(folder_of(target_));
 }

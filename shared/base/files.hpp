@@ -3,9 +3,12 @@
 
 #include <filesystem>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "shared/base/interrupt.hpp"
 
 namespace ladder {
 
@@ -14,8 +17,8 @@ namespace ladder {
 std::string read_file(const std::filesystem::path& path);
 
 /// A file that appears under its name only once it is complete: bytes go to a new file of a random name in the same
-/// folder, commit() flushes it to the disk and renames. Without commit() that file, and no other, is removed. A symbolic
-/// link stays one: what it points at is replaced. A file that is there keeps its mode. Devices, pipes and what lies in
+/// folder, commit() flushes it to the disk and renames. Without commit() that file, and no other, is removed, also
+/// where a signal ends the program. A symbolic link stays one: what it points at is replaced. A file that is there keeps its mode. Devices, pipes and what lies in
 /// /dev and /proc, such as /dev/stdout, are written to as they are, at once and at their end.
 class AtomicFile {
  public:
@@ -36,6 +39,7 @@ class AtomicFile {
   std::filesystem::path path_;       ///< as it was named
   std::filesystem::path target_;     ///< what a link points at
   std::filesystem::path temporary_;  ///< empty for what is written to as it is
+  std::optional<GoneOnSignal> gone_;
   int descriptor_ = -1;
 };
 

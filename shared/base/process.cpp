@@ -13,24 +13,13 @@
 #include <cstdio>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/lines.hpp"
 
 namespace ladder {
-
-std::string output_of(const std::string& command) {
-  std::FILE* pipe = popen((command + " 2>/dev/null").c_str(), "r");
-  if (pipe == nullptr) return {};
-  std::string text;
-  std::array<char, 4096> block{};
-  for (std::size_t count; (count = std::fread(block.data(), 1, block.size(), pipe)) > 0;)
-    text.append(block.data(), count);
-  if (pclose(pipe) != 0) return {};
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  return text;
-}
 
 std::string shell_quoted(const std::string& text) {
   std::string quoted = "'";
@@ -39,6 +28,20 @@ std::string shell_quoted(const std::string& text) {
 }
 
 namespace {
+
+/// Without white space at the end.
+std::string stripped(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text;
+}
+
+/// Whether the program ended by itself and well.
+bool ended_well(pid_t process) {
+  int status = 0;
+  while (waitpid(process, &status, 0) < 0)
+    if (errno != EINTR) return false;
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
 
 struct Started {
   pid_t process;
@@ -50,6 +53,24 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> all;
   for (std::string& text : texts) all.push_back(text.data());
   return all;
+}
+
+/// posix_spawnp() with the signals that this program ignores as they are usual; the error, or 0.
+int spawn(pid_t& process, const posix_spawn_file_actions_t& actions, std::vector<char*>& arguments,
+          char** environment) {
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t usual;
+  sigemptyset(&usual);
+  sigaddset(&usual, SIGPIPE);
+  sigaddset(&usual, SIGXFSZ);
+  posix_spawnattr_setsigdefault(&attributes, &usual);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  arguments.push_back(nullptr);
+  const int problem =
+      posix_spawnp(&process, arguments[0], &actions, &attributes, arguments.data(), environment);
+  posix_spawnattr_destroy(&attributes);
+  return problem;
 }
 
 /// Throws MachineError where the program does not start.
@@ -65,11 +86,9 @@ Started start(std::vector<std::string> words, const std::filesystem::path& log,
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   std::vector<char*> arguments = pointers_to(words), environment = pointers_to(variables);
   for (char** variable = environ; *variable != nullptr; ++variable) environment.push_back(*variable);
-  arguments.push_back(nullptr);
   environment.push_back(nullptr);
   Started started{-1, ends[0]};
-  const int problem =
-      posix_spawnp(&started.process, arguments[0], &actions, nullptr, arguments.data(), environment.data());
+  const int problem = spawn(started.process, actions, arguments, environment.data());
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
   if (problem == 0) return started;
@@ -115,7 +134,44 @@ bool exchange(int socket, std::string_view input, double seconds, std::string& t
   }
 }
 
+/// Everything that comes until the other end closes.
+std::string read_all(int descriptor) {
+  std::string text;
+  std::array<char, 4096> block{};
+  for (;;) {
+    const ssize_t count = read(descriptor, block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return text;
+    text.append(block.data(), static_cast<std::size_t>(count));
+  }
+}
+
 }  // namespace
+
+std::string output_of(const std::string& command) {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return {};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  // exec: the process is then the command itself, which a signal to this program ends as well.
+  std::vector<std::string> words = {"sh", "-c", "exec " + command};
+  std::vector<char*> arguments = pointers_to(words);
+  pid_t process = -1;
+  const int problem = spawn(process, actions, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  std::string text;
+  bool well = false;
+  if (problem == 0) {
+    const GoneOnSignal gone(process);
+    text = read_all(ends[0]);
+    well = ended_well(process);
+  }
+  close(ends[0]);
+  return well ? stripped(std::move(text)) : std::string();
+}
 
 std::string answer_of(const std::vector<std::string>& program, std::string_view input, double seconds) {
   Started started{};
@@ -124,15 +180,13 @@ std::string answer_of(const std::vector<std::string>& program, std::string_view 
   } catch (const MachineError&) {
     return {};
   }
+  const GoneOnSignal gone(started.process);
   std::string text;
   const bool whole = exchange(started.socket, input, seconds, text);
   if (!whole) kill(started.process, SIGKILL);
   close(started.socket);
-  int status = 0;
-  waitpid(started.process, &status, 0);
-  if (!whole || !WIFEXITED(status) || WEXITSTATUS(status) != 0) return {};
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  return text;
+  const bool well = ended_well(started.process);
+  return whole && well ? stripped(std::move(text)) : std::string();
 }
 
 Companion::Companion(const std::vector<std::string>& program, const std::filesystem::path& log,
@@ -140,6 +194,7 @@ Companion::Companion(const std::vector<std::string>& program, const std::filesys
     : name_(program.at(0)), log_(log) {
   const Started started = start(program, log, variables);
   process_ = started.process;
+  gone_.emplace(process_);
   socket_ = started.socket;
 }
 
@@ -165,6 +220,7 @@ void Companion::fail() {
   int status = 0;
   if (process_ >= 0 && waitpid(process_, &status, 0) == process_) {
     process_ = -1;
+    gone_.reset();
     if (WIFSIGNALED(status)) last = fmt::format("ended by signal {}", WTERMSIG(status));
   }
   throw MachineError(fmt::format("{}: {}", name_, last));

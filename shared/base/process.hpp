@@ -4,13 +4,16 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "shared/base/interrupt.hpp"
+
 namespace ladder {
 
-/// The standard output of a shell command, stripped at the end; empty when it fails. For asking git and python3.
+/// The standard output of one command of the shell, stripped at the end; empty when it fails. For asking git and python3.
 std::string output_of(const std::string& command);
 
 /// The standard output of a program that is given `input`; empty when it is not there, fails, or has not answered within
@@ -43,6 +46,7 @@ class Companion {
   std::string name_;
   std::filesystem::path log_;
   pid_t process_ = -1;
+  std::optional<GoneOnSignal> gone_;
   int socket_ = -1;
   std::string unread_;
 };

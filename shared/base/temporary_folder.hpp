@@ -1,12 +1,18 @@
 // A folder of this process alone in the system's place for temporary files, removed with all it holds.
 #pragma once
 
-#include <stdlib.h>
+#include <sys/stat.h>
 
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <optional>
+#include <random>
 #include <string>
 
 #include "shared/base/error.hpp"
+#include "shared/base/interrupt.hpp"
 
 namespace ladder {
 
@@ -14,11 +20,23 @@ class TemporaryFolder {
  public:
   /// Throws MachineError when none can be made.
   TemporaryFolder() {
-    const std::filesystem::path parent = std::filesystem::temp_directory_path();
-    std::string name = (parent / "ladder-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr)
-      throw MachineError(fmt::format("{}: no folder can be made there", parent.string()));
-    path_ = name;
+    constexpr int kTries = 100;
+    std::error_code error;
+    const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
+    if (error) {
+      const char* told = std::getenv("TMPDIR");
+      fail((told == nullptr ? "" : std::string(told) + ": ") + error.message());
+    }
+    std::random_device random;
+    for (int i = 0; i < kTries; ++i) {
+      path_ = parent / fmt::format("ladder-{:08x}{:08x}", random(), random());
+      gone_.emplace(path_, GoneOnSignal::Kind::folder_with_all);  // before it is there
+      if (::mkdir(path_.c_str(), 0700) == 0) return;
+      const int problem = errno;
+      gone_.reset();
+      if (problem != EEXIST) fail(parent.string() + ": " + std::strerror(problem));
+    }
+    fail(parent.string() + ": no free name");
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
@@ -31,7 +49,16 @@ class TemporaryFolder {
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
  private:
+  [[noreturn]] static void fail(const std::string& why) {
+    throw MachineError(fmt::format(
+        "no folder for temporary files can be made ({}): set TMPDIR to one that can be written to", why));
+  }
+
   std::filesystem::path path_;
+  std::optional<GoneOnSignal> gone_;
 };
+
+/// To be called before long work that is going to need one. Throws MachineError when none can be made.
+inline void require_temporary_folder() { const TemporaryFolder probe; }
 
 }  // namespace ladder

@@ -7,13 +7,16 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/temporary_folder.hpp"
 #include "shared/cli/checklist.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/outputs.hpp"
 #include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
 #include "shared/data/token_files.hpp"
+#include "shared/train/sample.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -91,17 +94,15 @@ void write_report(const ChecklistFlags& flags, const ReportChecklist& checklist)
   write_file(flags.report, html_of(report));
 }
 
-void write_records(const ChecklistFlags& flags, const ChecklistSettings& settings,
-                   const ReportChecklist& checklist) {
+void keep_records(const ChecklistFlags& flags, const ChecklistSettings& settings,
+                  const ReportChecklist& checklist, Outputs& outputs) {
   if (!flags.record) return;
   const bool on_gpu = find_stage(settings.stage).gpu && runs_on_gpu(settings.device);
   const std::string sources = source_set_of(settings.stage, on_gpu);
   const auto write = [&](const std::string& name, std::vector<RecordRow> rows) {
     Record record = new_record(name, command_of(flags), checklist.work, flags.place.device);
     record.rows = std::move(rows);
-    const auto path = record_file(name);
-    ladder::write_record(path, record);
-    fmt::print("recorded  {}\n", path.string());
+    write_records(outputs, "", true, record);
   };
   write("checklist-" + flags.name, record_rows(checklist, sources, true));
   std::vector<RecordRow> runs;
@@ -123,9 +124,10 @@ void print_samples(const ReportChecklist& checklist) {
 void run(const ChecklistFlags& flags) {
   require(flags.parity_steps.value_or(1) > 0, "--parity-steps is {}: it must be 1 or more",
           flags.parity_steps.value_or(0));
-  require(flags.samples > 0, "--samples is {}: it must be 1 or more", flags.samples);
+  require_samples(flags.samples, 1, "--samples");
   require_outputs(data_files(flags.run.data), {flags.json, flags.report},
                   recorded(flags.record, {"checklist-" + flags.name, "run-" + flags.name}));
+  require_temporary_folder();
   const ChecklistSettings settings = settings_of(flags);
   fmt::print("stage     {}\nmachine   {}\nbuild     {}\n", settings.stage,
              describe(this_machine(settings.device)), describe(this_build()));
@@ -135,12 +137,15 @@ void run(const ChecklistFlags& flags) {
   status.show("");
   fmt::print("work      {}\n\n{}\n", checklist.work, text_of(checklist));
   print_samples(checklist);
-  if (!flags.json.empty()) write_file(flags.json, sorted(to_json(checklist)).dump(1) + "\n");
-  write_report(flags, checklist);
-  write_records(flags, settings, checklist);
+  Outputs outputs;
+  outputs.write(flags.json, [&] { return sorted(to_json(checklist)).dump(1) + "\n"; });
+  outputs.try_to([&] { write_report(flags, checklist); });
+  outputs.try_to([&] { keep_records(flags, settings, checklist, outputs); });
+  std::string check;
   for (const ChecklistStep& step : checklist.steps)
-    if (step.outcome == ChecklistStep::Outcome::failed)
-      throw CheckError(fmt::format("step {}, {}: {}", step.number, step.title, step.summary));
+    if (step.outcome == ChecklistStep::Outcome::failed && check.empty())
+      check = fmt::format("step {}, {}: {}", step.number, step.title, step.summary);
+  outputs.finish(check);
   for (const ChecklistStep& step : checklist.steps)
     if (step.outcome == ChecklistStep::Outcome::not_run)
       throw MachineError(fmt::format("step {}, {}, was not run: {}", step.number, step.title, step.summary));

@@ -6,14 +6,18 @@
 #include <numeric>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/hash.hpp"
+#include "shared/base/temporary_folder.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/checklist/checklist.hpp"
 #include "shared/cli/checklist.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/gpt2_section.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/outputs.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
 #include "shared/data/token_files.hpp"
@@ -31,6 +35,8 @@ struct ClimbFlags {
   int rounds = 5;
   bool record = false, checklist = false;
 };
+
+constexpr const char* kCurves = "loss-curves";  ///< the record's name
 
 /// Steps of GPT-2's section, which shows that both texts agree; a run of its own trains it at length.
 constexpr std::int64_t kGpt2Steps = 30;
@@ -237,7 +243,7 @@ Json json_of(const Report& report, const std::vector<Climb>& climbs,
 void record_curves(const std::vector<Climber>& climbers, const Run& run, const ClimbFlags& flags) {
   constexpr std::size_t each = 10;
   const std::string preset = flags.run.preset.empty() ? "" : " --preset " + flags.run.preset;
-  Record record = new_record("loss-curves",
+  Record record = new_record(kCurves,
                              fmt::format("./ladder climb{}{}{} --record", place_words("", flags.device, 0),
                                          preset, flags.run.words()),
                              fmt::format("{}; {}", describe(run.model), describe(run.train)), flags.device);
@@ -256,7 +262,7 @@ void record_curves(const std::vector<Climber>& climbers, const Run& run, const C
     row.values["loss"] = means;
     record.rows.push_back(std::move(row));
   }
-  const auto path = records_folder() / (record.name + ".json");
+  const auto path = record_file(record.name);
   write_record(path, record);
   fmt::print("recorded  {}\n", path.string());
 }
@@ -281,16 +287,16 @@ void print_work(const Run& run) {
              describe(run.model), describe(run.train), data_title(run.data), run.source->describe(),
              hex64(run.source->token_hash()));
   std::fflush(stdout);
-  if (!run.source->notice().empty()) fmt::print(stderr, "ladder: notice: {}\n", run.source->notice());
+  if (!run.source->notice().empty())
+    fmt::print(stderr, "ladder: notice: {}\n", visible_text(run.source->notice()));
 }
 
 void require_files(const ClimbFlags& flags) {
-  require(flags.rounds > 0, "--rounds is {}: it must be 1 or more", flags.rounds);
+  require_rounds(flags.rounds);
   require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more",
           flags.interpreter_steps);
-  require_distinct_outputs(data_files(flags.run.data), {flags.report, flags.json});
-  require_writable_file(flags.report);
-  require_writable_file(flags.json);
+  require_outputs(data_files(flags.run.data), {flags.report, flags.json}, recorded(flags.record, {kCurves}));
+  require_temporary_folder();
 }
 
 void print_tables(const Report& report, const std::vector<Climb>& climbs, std::int64_t steps) {
@@ -306,10 +312,8 @@ void run_climb(const ClimbFlags& flags) {
   require_files(flags);
   const std::vector<RunSettings> settings = settings_of(flags.run);
   std::vector<Climb> climbs;
-  for (const RunSettings& one : settings) {
-    climbs.push_back({prepare_run(one.model, one.train, one.data), {}});
-    print_work(climbs.back().run);
-  }
+  for (const RunSettings& one : settings) climbs.push_back({prepare_run(one.model, one.train, one.data), {}});
+  for (const Climb& climb : climbs) print_work(climb.run);
   fmt::print("machine   {}\nbuild     {}\n\n", describe(this_machine(flags.device)), describe(this_build()));
   std::fflush(stdout);
 
@@ -334,12 +338,18 @@ void run_climb(const ClimbFlags& flags) {
     fmt::print("\nChecklist\n{}", text_of(*report.checklist));
     report.passed = report.passed && report.checklist->passed();
   }
-  if (!flags.json.empty()) write_file(flags.json, json_of(report, climbs, parity).dump(1) + "\n");
-  write_file(flags.report, html_of(report));
-  fmt::print("\nreport    {}\n", flags.report);
-  if (flags.record && report.passed) record_curves(climbs.front().climbers, climbs.front().run, flags);
-  if (report.checklist && !report.checklist->passed()) throw CheckError("a step of the checklist failed");
-  if (!report.passed) throw CheckError("a stage differs from the one below it: the parity table names it");
+  Outputs outputs;
+  outputs.write(flags.json, [&] { return json_of(report, climbs, parity).dump(1) + "\n"; });
+  outputs.try_to([&] {
+    write_file(flags.report, html_of(report));
+    fmt::print("\nreport    {}\n", escaped_name(flags.report));
+  });
+  if (flags.record && report.passed)
+    outputs.try_to([&] { record_curves(climbs.front().climbers, climbs.front().run, flags); });
+  const bool checklist_failed = report.checklist && !report.checklist->passed();
+  outputs.finish(checklist_failed ? "a step of the checklist failed"
+                 : report.passed  ? ""
+                                  : "a stage differs from the one below it: the parity table names it");
 }
 
 }  // namespace

@@ -6,13 +6,17 @@
 #include <optional>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
+#include "shared/base/temporary_folder.hpp"
 #include "shared/base/utf8.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/outputs.hpp"
 #include "shared/cli/weights.hpp"
 #include "shared/parity/model_walk.hpp"
+#include "shared/train/safetensors.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -32,7 +36,7 @@ struct CompareFlags {
 
 void validate_flags(const CompareFlags& flags) {
   require(flags.max_tokens > 0, "--max-tokens is {}: it must be 1 or more", flags.max_tokens);
-  require(flags.samples >= 0, "--samples is {}: it must be 0 or more", flags.samples);
+  require_samples(flags.samples, 0, "--samples");
   require(!flags.top_k || *flags.top_k > 0, "--top-k is {}: it must be 1 or more", flags.top_k.value_or(0));
   require(flags.seed >= 0 && flags.seed <= 0xffffffffLL, "--seed is {}: it must be from 0 to 4294967295",
           flags.seed);
@@ -191,15 +195,25 @@ Outcome compare_file(const std::string& file, const CompareFlags& flags) {
           "--with pytorch: {} holds a microGPT, the script knows GPT-2", file);
   const Side upper = side_of(places.upper), lower = side_of(places.lower);
   const WalkOptions options = walk_options(flags, saved);
-  fmt::print("{}: {}\n", file, describe(saved.model));
+  fmt::print("{}: {}\n", escaped_name(file), describe(saved.model));
   std::fflush(stdout);
   const ModelWalk walk = naming_weights(file, [&] { return walk_model(upper, lower, saved, options); });
   print_walk(walk, options.prompt.size());
   Outcome outcome{"", json_of(walk)};
-  outcome.json["file"] = file;
+  outcome.json["file"] = escaped_name(file);
   judge(walk.report, outcome);
   if (!flags.with.empty()) add_pytorch(file, upper, saved, walk, options, outcome);
   return outcome;
+}
+
+/// Before the first file's work: what the last one holds.
+void require_readable(const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    std::error_code ignored;
+    const std::filesystem::path model = model_file(file);
+    // A folder without one is told of by the reader, who knows all the names that it might have.
+    if (model == file || std::filesystem::exists(model, ignored)) const SafetensorsFile readable(model);
+  }
 }
 
 void run_compare(const CompareFlags& flags) {
@@ -209,7 +223,9 @@ void run_compare(const CompareFlags& flags) {
     for (std::filesystem::path& input : model_files(file)) inputs.push_back(std::move(input));
   require_distinct_outputs(inputs, {flags.json});
   require_writable_file(flags.json);
+  require_temporary_folder();
   if (!flags.with.empty()) require_pytorch();
+  require_readable(flags.files);
   Json files = Json::array();
   std::string difference;
   for (const std::string& file : flags.files) {
@@ -218,11 +234,12 @@ void run_compare(const CompareFlags& flags) {
       difference = fmt::format("{}: {}", file, outcome.first_difference);
     files.push_back(std::move(outcome.json));
   }
-  if (!flags.json.empty()) {
+  Outputs outputs;
+  outputs.write(flags.json, [&] {
     const Json json = {{"format", "ladder-compare/1"}, {"files", files}};
-    write_file(flags.json, sorted(json).dump(1) + "\n");
-  }
-  if (!difference.empty()) throw CheckError(difference);
+    return sorted(json).dump(1) + "\n";
+  });
+  outputs.finish(difference);
 }
 
 }  // namespace

@@ -4,11 +4,14 @@
 #include <memory>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/lines.hpp"
+#include "shared/base/temporary_folder.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/outputs.hpp"
 #include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
@@ -130,26 +133,30 @@ HeatMap from_records(const std::vector<std::string>& files, bool& on_gpu) {
 }
 
 void run_crossover(const CrossoverFlags& flags) {
-  require(flags.rounds > 0, "--rounds is {}: it must be 1 or more", flags.rounds);
+  require_rounds(flags.rounds);
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
   std::vector<std::filesystem::path> inputs = data_files(flags.data);
   inputs.insert(inputs.end(), flags.from.begin(), flags.from.end());
   require_outputs(inputs, {flags.output, flags.json}, recorded(flags.record, {flags.name}));
+  require_temporary_folder();
   bool on_gpu = flags.from.empty() && runs_on_gpu(flags.device);
   HeatMap map = flags.from.empty() ? measured(flags) : from_records(flags.from, on_gpu);
   map.title = "Where each stage begins to pay";
   const std::string table = text_table(text_of(map));
   fmt::print("{}", table);
-  write_file(flags.output, heat_map(map));
-  fmt::print("\ndrawn in {}\n", flags.output);
+  Outputs outputs;
+  outputs.try_to([&] {
+    write_file(flags.output, heat_map(map));
+    fmt::print("\ndrawn in {}\n", escaped_name(flags.output));
+  });
   Record record = new_record(flags.name, "./ladder crossover", map.unit, flags.device);
   std::string sources;
   for (const StageInfo& stage : stages())
     sources += (sources.empty() ? "" : "+") + source_set_of(stage.number, on_gpu);
   record.rows.push_back({"output", sources, flags.record ? source_hash(sources) : "", {}});
   record.rows.back().values["lines"] = lines_of(table);
-  if (!flags.json.empty()) write_record(flags.json, record);
-  if (flags.record) write_record(record_file(record.name), record);
+  write_records(outputs, flags.json, flags.record, record);
+  outputs.finish();
 }
 
 }  // namespace

@@ -6,11 +6,14 @@
 #include <string>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/process.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/outputs.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/records/machine.hpp"
 #include "stage0_scalar_autograd/expression.hpp"
 #include "stage0_scalar_autograd/graph.hpp"
@@ -28,57 +31,62 @@ struct GraphOptions {
 /// Graphviz takes minutes for large graphs.
 constexpr double kPatience = 25.0;
 
+/// The file of Graphviz's text where a picture was asked for and there is none.
+fs::path dot_instead_of(fs::path picture) { return picture.replace_extension(".dot"); }
+
 /// Writes DOT where the name asks for it or where there is no `dot`, otherwise SVG; says what it wrote.
 void write_picture(const fs::path& output, const std::string& dot) {
   const std::string extension = output.extension().string();
   const std::string svg = extension == ".svg" ? answer_of({"dot", "-Tsvg"}, dot, kPatience) : "";
   fs::path path = output;
   if (extension == ".svg" && svg.empty()) {
-    path.replace_extension(".dot");
+    path = dot_instead_of(output);
     fmt::print(
         "Graphviz's dot is not here or takes longer than {:.0f} s, so its input is written; install "
         "graphviz, then: "
         "dot -Tsvg {} -o {}\n",
-        kPatience, path.string(), output.string());
+        kPatience, shell_word(path.string()), shell_word(output.string()));
   }
   write_file(path, svg.empty() ? dot : svg + "\n");
-  fmt::print("wrote {}\n", path.string());
+  fmt::print("wrote {}\n", escaped_name(path.string()));
 }
 
 void report(const stage0::Value& root, const std::map<std::string, stage0::Value>& named,
-            const std::string& json) {
+            const std::string& json, Outputs& outputs) {
   fmt::print("root: data {}\n", root.data());
   Json result = {{"data", root.data()}, {"values", Json::object()}};
   for (const auto& [name, value] : named) {
     fmt::print("{}: data {}, grad {}\n", name, value.data(), value.grad());
     result["values"][name] = {{"data", value.data()}, {"grad", value.grad()}};
   }
-  if (!json.empty()) write_file(json, sorted(std::move(result)).dump(1) + "\n");
+  outputs.write(json, [&] { return sorted(std::move(result)).dump(1) + "\n"; });
 }
 
 void run_graph(const GraphOptions& options) {
   const std::string extension = fs::path(options.output).extension().string();
   require(extension == ".svg" || extension == ".dot" || extension == ".gv",
           "-o {}: the name must end with .svg, .dot or .gv", options.output);
-  require_distinct_outputs({}, {options.output, options.json});
-  require_writable_file(options.output);
-  require_writable_file(options.json);
+  require_outputs(
+      {}, {options.output, options.json, extension == ".svg" ? dot_instead_of(options.output).string() : ""},
+      {});
+  Outputs outputs;
   stage0::Tape tape(options.spelled_out ? stage0::Sums::spelled_out : stage0::Sums::fused);
   stage0::Names names;
   if (options.expression.empty()) {
     require(options.values.empty(), "--values needs an expression");
     const auto [root, example_names] = stage0::attention_example(tape);
     fmt::print("one attention head of width 2, one token that attends to the one before it and to itself\n");
-    report(root, {}, options.json);
+    report(root, {}, options.json, outputs);
     names = example_names;
   } else {
     const auto parsed =
         stage0::parse_expression(tape, options.expression, stage0::parse_values(options.values));
     parsed.root.backward();
     for (const auto& [name, value] : parsed.variables) names[value.id()] = name;
-    report(parsed.root, parsed.variables, options.json);
+    report(parsed.root, parsed.variables, options.json, outputs);
   }
-  write_picture(options.output, stage0::to_dot(tape, names));
+  outputs.try_to([&] { write_picture(options.output, stage0::to_dot(tape, names)); });
+  outputs.finish();
 }
 
 }  // namespace

@@ -1,15 +1,19 @@
 // The program `ladder`: picks the subcommand, and turns every failure into one line and an exit code.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <new>
+#include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
+#include "shared/base/interrupt.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/names.hpp"
+#include "shared/cli/standard_streams.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -69,7 +73,16 @@ std::string unknown_argument(const CLI::App& app, const std::vector<std::string>
 int fail(int code, std::string message) {
   std::replace(message.begin(), message.end(), '\n', ' ');
   std::fflush(stdout);  // what the run printed stands before its error
-  std::fprintf(stderr, "ladder: %s\n", message.c_str());
+  std::fprintf(stderr, "ladder: %s\n", visible_text(message).c_str());
+  return code;
+}
+
+/// --help and --version, printed as everything else is.
+int answer(const CLI::App& app, const CLI::Success& request) {
+  std::ostringstream out, err;
+  const int code = app.exit(request, out, err);
+  std::fputs(out.str().c_str(), stdout);
+  std::fputs(err.str().c_str(), stderr);
   return code;
 }
 
@@ -80,7 +93,7 @@ int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
     app.parse(arguments);
     return 0;
   } catch (const CLI::Success& request) {  // --help, --version
-    return app.exit(request);
+    return answer(app, request);
   } catch (const CLI::ExtrasError&) {
     return fail(2, unknown_argument(app, app.remaining(true)));
   } catch (const CLI::ParseError& error) {
@@ -90,6 +103,12 @@ int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
   } catch (const CheckError& error) {
     return fail(1, error.what());
   } catch (const MachineError& error) {
+    return fail(3, error.what());
+  } catch (const Interrupted&) {
+    end_by_signal(interrupting_signal());
+  } catch (const StdoutFailed&) {
+    return 0;                                 // main() says why
+  } catch (const std::system_error& error) {  // of the file system, or of a thread
     return fail(3, error.what());
   } catch (const std::bad_alloc&) {
     return fail(3, "this machine has too little memory for that: choose a smaller model, batch or block");
@@ -102,14 +121,18 @@ int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
 }  // namespace ladder::cli
 
 int main(int argc, char** argv) {
+  ladder::hear_signals();
+  ladder::cli::take_standard_streams();
   CLI::App app{
       "gpt-ladder: one GPT, climbed from scalar autograd to full speed. Without a subcommand: ladder climb.",
       "ladder"};
   app.set_version_flag("--version", "ladder 0.1");
-  app.footer("Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 this machine cannot.");
+  app.footer(
+      "Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 this machine cannot. A signal ends the "
+      "program as that signal.");
   for (const auto& command : ladder::cli::commands())
     command.add(*app.add_subcommand(command.name, command.summary));
-  std::signal(SIGXFSZ,
-              SIG_IGN);  // a file beyond the limit of its size is then a failed write, with its own message
-  return ladder::cli::parse_and_run(app, {argv + 1, argv + argc});
+  const int code = ladder::cli::parse_and_run(app, {argv + 1, argv + argc});
+  const std::string problem = ladder::cli::stdout_problem();
+  return code == 0 && !problem.empty() ? ladder::cli::fail(3, problem) : code;
 }

@@ -6,11 +6,13 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/temporary_folder.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/baseline/interpreter.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/gpt2_section.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/outputs.hpp"
 #include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
@@ -148,13 +150,13 @@ void compare_work(const ParityFlags& flags, const Run& run, Status& status, Outc
   }
 }
 
-void write_json(const ParityFlags& flags, const Outcome& outcome) {
+std::string json_text(const ParityFlags& flags, const Outcome& outcome) {
   Json json = {{"format", "ladder-parity/1"},
                {"machine", to_json(this_machine(flags.device))},
                {"build", to_json(this_build())}};
   json["pairs"] = Json::array();
   for (const ParityReport& report : outcome.reports) json["pairs"].push_back(to_json(report));
-  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
+  return sorted(std::move(json)).dump(1) + "\n";
 }
 
 /// The call that made a record, with every flag that decides what was compared or where it ran.
@@ -174,15 +176,17 @@ void run_parity(const ParityFlags& flags) {
   require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more",
           flags.interpreter_steps);
   require_outputs(data_files(flags.run.data), {flags.json}, recorded(flags.record, {flags.name}));
+  require_temporary_folder();
   const std::vector<RunSettings> works = works_of(flags);
   std::vector<Run> runs;
   std::string work;
   for (const RunSettings& settings : works) {
     const Run& run = runs.emplace_back(prepare_run(settings.model, settings.train, settings.data));
     work += fmt::format("{}{}; {}", work.empty() ? "" : "; ", describe(run.model), describe(run.train));
+  }
+  for (const Run& run : runs)
     fmt::print("model     {}\ntraining  {}\ndata      {}: {}\n\n", describe(run.model), describe(run.train),
                data_title(run.data), run.source->describe());
-  }
   pairs_of(flags, runs.front().model.architecture);  // a GPU that is not there is told before any work
   Status status;
   Outcome outcome;
@@ -190,18 +194,19 @@ void run_parity(const ParityFlags& flags) {
   status.show("");
   for (const ParityReport& report : outcome.reports) fmt::print("{}", text_of(report));
   fmt::print("\n{}", text_table(parity_cells(outcome.rows)));
-  if (!flags.json.empty()) write_json(flags, outcome);
+  Outputs outputs;
+  outputs.write(flags.json, [&] { return json_text(flags, outcome); });
   if (flags.record) {
     Record record = new_record(flags.name, command_of(flags), work, flags.device);
     record.rows = outcome.rows;
-    const auto path = record_file(flags.name);
-    write_record(path, record);
-    fmt::print("recorded {}\n", path.string());
+    write_records(outputs, "", true, record);
   }
+  std::string check;
   for (const ParityReport& report : outcome.reports)
-    if (!report.passed())
-      throw CheckError(
-          fmt::format("{} differs from {}: {}", report.upper, report.lower, report.divergence()->describe()));
+    if (!report.passed() && check.empty())
+      check =
+          fmt::format("{} differs from {}: {}", report.upper, report.lower, report.divergence()->describe());
+  outputs.finish(check);
 }
 
 }  // namespace

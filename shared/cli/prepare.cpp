@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/json.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/standard_streams.hpp"
 #include "shared/data/bpe.hpp"
 #include "shared/data/bpe_files.hpp"
 #include "shared/data/text.hpp"
@@ -53,10 +55,10 @@ void prepare_characters(const PrepareFlags& flags) {
   require_places(flags);
   write_token_files(flags.out, stream);
   const TokenCounts counts{stream.training.size(), stream.held_out.size()};
-  fmt::print("{}: {} characters, {} of them distinct\n", flags.text, counts.training + counts.held_out,
-             stream.tokenizer->vocab_size());
-  fmt::print("{}: {} tokens in train.bin, {} in val.bin, their characters in meta.json\n", flags.out,
-             counts.training, counts.held_out);
+  fmt::print("{}: {} characters, {} of them distinct\n", escaped_name(flags.text),
+             counts.training + counts.held_out, stream.tokenizer->vocab_size());
+  fmt::print("{}: {} tokens in train.bin, {} in val.bin, their characters in meta.json\n",
+             escaped_name(flags.out), counts.training, counts.held_out);
   write_numbers(flags, stream.tokenizer->vocab_size(), counts, stream.hash);
 }
 
@@ -66,9 +68,9 @@ void prepare_bpe(const PrepareFlags& flags) {
   const DividedText text(flags.text);
   require_places(flags);
   const TokenCounts counts = write_token_files(flags.out, text, tokenizer);
-  fmt::print("{}: {} characters\n", flags.text, text.characters());
-  fmt::print("{}: {} tokens in train.bin, {} in val.bin, their vocabulary of {} in meta.json\n", flags.out,
-             counts.training, counts.held_out, tokenizer.vocab_size());
+  fmt::print("{}: {} characters\n", escaped_name(flags.text), text.characters());
+  fmt::print("{}: {} tokens in train.bin, {} in val.bin, their vocabulary of {} in meta.json\n",
+             escaped_name(flags.out), counts.training, counts.held_out, tokenizer.vocab_size());
   if (!flags.json.empty())
     write_numbers(flags, tokenizer.vocab_size(), counts, read_token_files(flags.out).hash);
 }
@@ -81,6 +83,7 @@ void print_ids(const PrepareFlags& flags) {
     std::string line;
     for (const std::int32_t token : tokens) line += std::exchange(between, " ") + std::to_string(token);
     std::fwrite(line.data(), 1, line.size(), stdout);
+    if (stdout_failed()) throw StdoutFailed();
   });
   std::fputc('\n', stdout);
 }
@@ -90,6 +93,9 @@ void run_prepare(const PrepareFlags& flags) {
     require(!flags.tokenizer.empty(), "--print-ids needs --tokenizer DIR: the folder of a vocabulary");
     return print_ids(flags);
   }
+  std::error_code ignored;
+  const GoneOnSignal gone(flags.out, fs::exists(flags.out, ignored) ? GoneOnSignal::Kind::none
+                                                                    : GoneOnSignal::Kind::empty_folder);
   require(!flags.out.empty(), "--out has no name: name a folder with --out DIR");
   if (flags.tokenizer.empty())
     prepare_characters(flags);
@@ -99,7 +105,7 @@ void run_prepare(const PrepareFlags& flags) {
   fmt::print(
       "train on them with: ladder train --preset tiny --data {0}, "
       "on a GPU: ladder train --stage 4 --dtype bf16 --preset {1} --data {0}\n",
-      flags.out, flags.tokenizer.empty() ? "shakespeare_char" : "gpt2");
+      shell_word(flags.out), flags.tokenizer.empty() ? "shakespeare_char" : "gpt2");
 }
 
 }  // namespace

@@ -40,11 +40,9 @@ void print_head(const ProfileFlags& flags, const Place& place, const Run& run, c
 }
 
 void keep(const ProfileFlags& flags, const Record& record) {
-  if (!flags.json.empty()) write_record(flags.json, record);
-  if (!flags.record) return;
-  const auto path = record_file(record.name);
-  write_record(path, record);
-  fmt::print("\nrecorded {}\n", path.string());
+  Outputs outputs;
+  write_records(outputs, flags.json, flags.record, record);
+  outputs.finish();
 }
 
 /// The call that made a record, with every flag that decides its work or where it ran.

@@ -1,7 +1,6 @@
 #include "shared/cli/record_output.hpp"
 
 #include "shared/base/files.hpp"
-#include "shared/records/records.hpp"
 
 namespace ladder::cli {
 
@@ -11,6 +10,16 @@ void require_outputs(const std::vector<std::filesystem::path>& inputs, const std
   for (const std::string& name : names) outputs.push_back(record_file(name));
   require_distinct_outputs(inputs, outputs);
   for (const std::filesystem::path& output : outputs) require_writable_file(output);
+}
+
+void write_records(Outputs& outputs, const std::string& json, bool record_asked, const Record& record) {
+  if (!json.empty()) outputs.try_to([&] { write_record(json, record); });
+  if (!record_asked) return;
+  outputs.try_to([&] {
+    const auto path = record_file(record.name);
+    write_record(path, record);
+    fmt::print("\nrecorded {}\n", path.string());
+  });
 }
 
 }  // namespace ladder::cli

@@ -1,10 +1,13 @@
-// Where the records of a call go, settled before its work.
+// Where the records of a call go, settled before its work, and how they get there.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "shared/cli/outputs.hpp"
+#include "shared/records/records.hpp"
 
 namespace ladder::cli {
 
@@ -13,6 +16,9 @@ namespace ladder::cli {
 /// empty files were not asked for.
 void require_outputs(const std::vector<std::filesystem::path>& inputs, const std::vector<std::string>& files,
                      const std::vector<std::string>& names);
+
+/// The record under --json, and where it was asked for among the program's own records, which is said.
+void write_records(Outputs& outputs, const std::string& json, bool record_asked, const Record& record);
 
 /// The names where a record was asked for, else none.
 inline std::vector<std::string> recorded(bool record, std::vector<std::string> names) {

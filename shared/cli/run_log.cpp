@@ -1,8 +1,12 @@
 #include "shared/cli/run_log.hpp"
 
+#include <cerrno>
 #include <cmath>
+#include <cstdio>
+#include <cstring>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -18,10 +22,13 @@ RunLog::RunLog(const std::string& path, bool append) : path_(path) {
 }
 
 void RunLog::write(const Json& json) {
-  if (path_.empty()) return;
+  if (path_.empty() || !failure_.empty()) return;
+  errno = 0;
   file_ << json.dump() << '\n' << std::flush;
-  if (!file_)
-    throw MachineError(fmt::format("--json-lines {}: could not be written, is the disk full?", path_));
+  if (file_) return;
+  failure_ = fmt::format("--json-lines {}: writing failed ({})", path_,
+                         errno == 0 ? "is the disk full?" : std::strerror(errno));
+  fmt::print(stderr, "ladder: notice: {}; the run goes on without it\n", escaped_name(failure_));
 }
 
 void RunLog::run(const Json& config) {

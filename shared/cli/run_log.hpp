@@ -11,7 +11,8 @@ namespace ladder::cli {
 
 /// {"kind": "run", ...} first, then {"kind": "step", "step", "loss", "ms", "tokens_per_second", "learning_rate", and
 /// where the step has them "gradient_norm", "loss_scale"} and {"kind": "evaluation", "step", "training", "held_out",
-/// "best"}. A number that is not finite is null. Each line is handed to the system before the next step begins.
+/// "best"}. A number that is not finite is null. Each line is handed to the system before the next step begins. Where one
+/// cannot be written a notice says so, and no further one is tried: the run goes on.
 class RunLog {
  public:
   /// Without a path nothing is written. `append`: behind what is there, as a resumed run does; steps that an
@@ -20,14 +21,16 @@ class RunLog {
   RunLog(const std::string& path, bool append);
 
   void run(const Json& config);
-  /// Throw MachineError where the line cannot be written.
   void step(const StepReport& report);
   void evaluation(const Evaluation& evaluation, bool best);
+
+  /// Why the file is not complete; empty where it is.
+  const std::string& failure() const { return failure_; }
 
  private:
   void write(const Json& json);
 
-  std::string path_;
+  std::string path_, failure_;
   std::ofstream file_;
 };
 

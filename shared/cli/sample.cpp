@@ -10,6 +10,7 @@
 #include "shared/base/json.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/standard_streams.hpp"
 #include "shared/cli/weights.hpp"
 
 namespace ladder::cli {
@@ -39,7 +40,7 @@ SampleOptions sampling_of(const SampleFlags& flags, const GptConfig& model) {
 
 /// Before a file is read: what is wrong whatever the model.
 void validate_flags(const SampleFlags& flags) {
-  require(flags.count > 0, "--num-samples is {}: it must be 1 or more", flags.count);
+  require_samples(flags.count, 1, "--num-samples");
   require(!flags.top_k || *flags.top_k > 0, "--top-k is {}: it must be 1 or more", flags.top_k.value_or(0));
   require(!flags.max_tokens || *flags.max_tokens > 0, "--max-tokens is {}: it must be 1 or more",
           flags.max_tokens.value_or(0));
@@ -65,7 +66,8 @@ std::vector<std::int32_t> prompt_tokens(const SampleFlags& flags, const SavedMod
 /// A text on stdout as it grows, whole characters at a time.
 class GrowingText {
  public:
-  explicit GrowingText(std::string start) : pending_(std::move(start)) {}
+  /// Where nobody can read on, it throws StdoutFailed, but for a text that is `kept` elsewhere.
+  GrowingText(std::string start, bool kept) : pending_(std::move(start)), kept_(kept) {}
 
   void add(std::string_view part) {
     pending_ += part;
@@ -81,18 +83,20 @@ class GrowingText {
   void print(std::size_t bytes) {
     fmt::print("{}", readable_utf8(std::string_view(pending_).substr(0, bytes)));
     std::fflush(stdout);
+    if (stdout_failed() && !kept_) throw StdoutFailed();
     pending_.erase(0, bytes);
   }
 
   std::string pending_;
+  bool kept_;
 };
 
 /// One text: printed while it is drawn, then as JSON. The prompt is printed with the first token, when nothing can be
 /// wrong with it any more.
 Json draw(Engine& engine, const SavedModel& saved, const std::vector<std::int32_t>& prompt,
-          const std::string& start, const SampleOptions& options, Random& random) {
+          const std::string& start, const SampleOptions& options, Random& random, bool kept) {
   const Tokenizer& tokenizer = *saved.tokenizer;
-  GrowingText text(start);
+  GrowingText text(start, kept);
   const auto tokens =
       sample_tokens(engine, prompt, tokenizer.end(), options, random,
                     [&](std::int32_t token) { text.add(tokenizer.decode(std::span(&token, 1))); });
@@ -128,8 +132,9 @@ void run_sample(const SampleFlags& flags) {
   Random random(static_cast<std::uint64_t>(flags.seed));
   Json samples = Json::array();
   for (int i = 0; i < flags.count; ++i)
-    samples.push_back(naming_weights(flags.weights.path,
-                                     [&] { return draw(*engine, saved, prompt, start, options, random); }));
+    samples.push_back(naming_weights(flags.weights.path, [&] {
+      return draw(*engine, saved, prompt, start, options, random, !flags.json.empty());
+    }));
   if (!flags.json.empty()) write_json(flags, place, options, prompt, samples);
 }
 

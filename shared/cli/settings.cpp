@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/json.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/model/config_json.hpp"
@@ -115,6 +116,10 @@ void require_threads(int threads) {
   require(threads >= 0 && threads <= 4096, "--threads is {}: it must be from 0 to 4096", threads);
 }
 
+void require_rounds(int rounds) {
+  require(rounds > 0 && rounds <= 10000, "--rounds is {}: it must be from 1 to 10000", rounds);
+}
+
 Place resolve_place(const PlaceFlags& flags) {
   Place place{flags.stage.value_or(1), {}};
   const StageInfo& stage = find_stage(place.stage);
@@ -200,7 +205,7 @@ template struct Given<TrainConfig>;
 
 std::string RunFlags::words() const {
   const std::string words = model.words() + train.words();
-  return data.empty() ? words : words + " --data " + data_name(data);
+  return data.empty() ? words : words + " --data " + shell_word(data_name(data));
 }
 
 RunSettings resolve_run(const RunFlags& flags) {

@@ -41,6 +41,9 @@ struct Place {
 /// Throws InputError for a --threads that can be no number of threads.
 void require_threads(int threads);
 
+/// Throws InputError for a --rounds that is no number of rounds of a race.
+void require_rounds(int rounds);
+
 /// Defaults: stage 1; the stage's own default type (fp64 at stage 0, otherwise fp32). Throws InputError for a stage or
 /// a type that is not there.
 Place resolve_place(const PlaceFlags& flags);

@@ -4,9 +4,11 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/temporary_folder.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/outputs.hpp"
 #include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
@@ -26,6 +28,8 @@ struct SpeedupFlags {
   double patience = 60.0;
   bool record = false;
 };
+
+constexpr std::int64_t kMostDocuments = 1000000000;
 
 std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
@@ -60,11 +64,13 @@ std::string command_of(const SpeedupFlags& flags) {
 }
 
 void run_speedup(const SpeedupFlags& flags) {
-  require(flags.rounds > 0, "--rounds is {}: it must be 1 or more", flags.rounds);
-  require(flags.documents >= 0, "--documents is {}: it must be 1 or more", flags.documents);
+  require_rounds(flags.rounds);
+  require(flags.documents >= 0 && flags.documents <= kMostDocuments,
+          "--documents is {}: it must be from 1 to {}", flags.documents, kMostDocuments);
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
   const std::string name = flags.name.empty() ? "speedup-" + flags.size : flags.name;
   require_outputs(data_files(flags.run.data), {flags.json}, recorded(flags.record, {name}));
+  require_temporary_folder();
   const ChainSettings settings = settings_of(flags);
   const Run run = prepare_run(settings.model, settings.train, settings.data);
   const std::string data = source_name(without_folder(run.data));
@@ -84,16 +90,14 @@ void run_speedup(const SpeedupFlags& flags) {
   if (std::ranges::all_of(rows, [](const ChainRow& row) { return !row.not_run.empty(); }))
     throw MachineError(
         "nothing ran: give more --patience, fewer --documents, a smaller model or another --dtype");
-  if (!flags.json.empty()) write_record(flags.json, record);
-  if (flags.record) {
-    const auto path = record_file(record.name);
-    write_record(path, record);
-    fmt::print("\nrecorded {}\n", path.string());
-  }
+  Outputs outputs;
+  write_records(outputs, flags.json, flags.record, record);
+  std::string check;
   for (const ChainRow& row : rows)
-    if (row.failed())
-      throw CheckError(fmt::format("{} did not pass its parity with {}: no time is printed for it", row.name,
-                                   row.compared_with));
+    if (row.failed() && check.empty())
+      check = fmt::format("{} did not pass its parity with {}: no time is printed for it", row.name,
+                          row.compared_with);
+  outputs.finish(check);
 }
 
 }  // namespace

@@ -3,11 +3,10 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <cctype>
 #include <memory>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/lines.hpp"
 #include "shared/base/process.hpp"
 #include "shared/cli/commands.hpp"
@@ -40,15 +39,6 @@ struct CaptureFlags {
   std::vector<std::string> arguments;
 };
 
-/// A word of a call as a reader would type it.
-std::string typed(const std::string& word) {
-  const auto is_plain = [](unsigned char c) {
-    return std::isalnum(c) != 0 ||
-           std::string_view("-_./=,:+@%").find(static_cast<char>(c)) != std::string_view::npos;
-  };
-  return !word.empty() && std::ranges::all_of(word, is_plain) ? word : shell_quoted(word);
-}
-
 void run_capture(const CaptureFlags& flags) {
   require(!flags.arguments.empty() || !flags.script.empty(), "name a call of this program, after --");
   require_outputs({}, {}, {flags.name});
@@ -57,10 +47,10 @@ void run_capture(const CaptureFlags& flags) {
   if (!flags.script.empty()) {
     command = "python3 " + shell_quoted(flags.script) + " " + command;
     const std::filesystem::path script = std::filesystem::absolute(flags.script);
-    shown = "python3 " + typed(script.lexically_relative(source_folder()).string()) + " build/ladder";
+    shown = "python3 " + shell_word(script.lexically_relative(source_folder()).string()) + " build/ladder";
   }
   for (const std::string& argument : flags.arguments) {
-    shown += " " + typed(argument);
+    shown += " " + shell_word(argument);
     command += " " + shell_quoted(argument);
   }
   const std::string output = output_of(command);

@@ -5,10 +5,12 @@
 #include <memory>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/outputs.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/tile/pictures/flow.hpp"
 #include "shared/tile/pictures/picture.hpp"
@@ -201,11 +203,14 @@ void run_tile_trace(const TileTraceFlags& flags) {
   if (attention) text += "\n" + attention_text(logged, flags.query);
   if (!flags.brief) text += "\n" + all_steps(logged);
   fmt::print("{}", text);
-  if (!flags.json.empty()) write_file(flags.json, logged.json + "\n");
-  if (!flags.output.empty()) {
-    write_file(flags.output, picture_text(logged, flags.picture));
-    fmt::print("\ndrawn in {}\n", flags.output);
-  }
+  Outputs outputs;
+  outputs.write(flags.json, [&] { return logged.json + "\n"; });
+  if (!flags.output.empty())
+    outputs.try_to([&] {
+      write_file(flags.output, picture_text(logged, flags.picture));
+      fmt::print("\ndrawn in {}\n", escaped_name(flags.output));
+    });
+  outputs.finish();
 }
 
 }  // namespace

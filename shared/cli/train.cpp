@@ -3,15 +3,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/hash.hpp"
+#include "shared/base/interrupt.hpp"
 #include "shared/cli/commands.hpp"
-#include "shared/cli/interrupt.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/outputs.hpp"
 #include "shared/cli/progress.hpp"
 #include "shared/cli/run_log.hpp"
 #include "shared/cli/settings.hpp"
@@ -121,13 +124,14 @@ void print_run(const Session& session, const TrainFlags& flags) {
                std::int64_t{train.eval_batches} * train.batch_size);
   if (session.checkpoint_every > 0)
     fmt::print("saves     every {} steps to {}{}\n", session.checkpoint_every,
-               checkpoint_file(flags.checkpoint).string(),
+               escaped_name(checkpoint_file(flags.checkpoint).string()),
                train.eval_every > 0 ? ", the best to " + best_file("").string() + " beside it" : "");
   if (flags.resume) fmt::print("resumes   after step {}\n", session.earlier.steps_done());
   print_memory(session);
   print_flops(session);
   std::fflush(stdout);
-  if (!run.source->notice().empty()) fmt::print(stderr, "ladder: notice: {}\n", run.source->notice());
+  if (!run.source->notice().empty())
+    fmt::print(stderr, "ladder: notice: {}\n", visible_text(run.source->notice()));
 }
 
 /// What only the engine knows.
@@ -162,17 +166,17 @@ void save(const Session& session, const fs::path& file, const TrainHistory& hist
                                         session.place.options.variant));
 }
 
-/// In the middle of a run: a disk that is full for a moment must not end a long one.
+/// In the middle of a run: a disk that is full for a moment, or a folder that is gone, must not end a long one.
 void try_to_save(const Session& session, const fs::path& file, const TrainHistory& history) {
   try {
     save(session, file, history);
-  } catch (const MachineError& error) {
+  } catch (const std::exception& error) {
     fmt::print(stderr, "ladder: notice: no checkpoint after step {}: {}\n", history.steps_done(),
-               error.what());
+               visible_text(error.what()));
   }
 }
 
-TrainResult run_steps(Session& session, const TrainFlags& flags, const InterruptGuard& interrupt) {
+TrainResult run_steps(Session& session, const TrainFlags& flags, Outputs& outputs) {
   Progress progress(session.earlier.steps_done(), session.run.train.steps, share_of_tokens(session));
   RunLog log(flags.json_lines, flags.resume);
   log.run(configuration_json(session));
@@ -187,7 +191,7 @@ TrainResult run_steps(Session& session, const TrainFlags& flags, const Interrupt
     if (best && session.checkpoint_every > 0 && evaluation.step > 0)
       try_to_save(session, best_file(flags.checkpoint), so_far);
   };
-  hooks.should_stop = [&] { return interrupt.requested(); };
+  hooks.should_stop = [] { return interrupting_signal() != 0; };
   hooks.cut_every = session.checkpoint_every;
   if (session.checkpoint_every > 0)
     hooks.after_step = [&](const TrainResult& so_far) {
@@ -197,6 +201,7 @@ TrainResult run_steps(Session& session, const TrainFlags& flags, const Interrupt
     };
   TrainResult result = train(*session.engine, *session.run.source, session.run.train, hooks, session.earlier);
   progress.finish();
+  if (!log.failure().empty()) outputs.failed(log.failure());
   return result;
 }
 
@@ -204,18 +209,48 @@ TrainResult run_steps(Session& session, const TrainFlags& flags, const Interrupt
 /// ./ladder-interrupted-2, ...
 fs::path free_interrupt_folder() {
   fs::path folder = "ladder-interrupted";
-  for (int number = 2; fs::exists(folder); ++number) folder = fmt::format("ladder-interrupted-{}", number);
+  std::error_code ignored;
+  for (int number = 2; fs::exists(folder, ignored); ++number)
+    folder = fmt::format("ladder-interrupted-{}", number);
   return folder;
 }
 
-[[noreturn]] void end_interrupted(const Session& session, const TrainFlags& flags, const TrainResult& result,
-                                  const InterruptGuard& interrupt) {
+/// Why the run up to here is not in `folder`; empty where it is.
+std::string problem_with_saving(const Session& session, const fs::path& folder, const TrainResult& result) {
+  std::error_code ignored;
+  const bool new_folder = !fs::exists(folder, ignored);
+  try {
+    require_writable_folder(folder);
+    save(session, checkpoint_file(folder), result);
+    return {};
+  } catch (const std::exception& error) {
+    if (new_folder) fs::remove(folder, ignored);
+    return visible_text(error.what());
+  }
+}
+
+/// A run that a signal has stopped is saved where a checkpoint was asked for, and where somebody pressed Ctrl-C, who can
+/// read where to. Everybody else is told that nothing is kept. Ends the program by the signal.
+[[noreturn]] void end_interrupted(const Session& session, const TrainFlags& flags,
+                                  const TrainResult& result) {
+  const int signal = interrupting_signal();
+  const std::string stopped =
+      fmt::format("stopped after step {} by {}", result.steps_done(), signal_name(signal));
+  const bool saves = !flags.checkpoint.empty() || signal == SIGINT;
   const fs::path folder = flags.checkpoint.empty() ? free_interrupt_folder() : fs::path(flags.checkpoint);
-  require_writable_folder(folder);
-  save(session, checkpoint_file(folder), result);
-  fmt::print("stopped after step {}, saved to {}\ncontinue with: ladder train --checkpoint {} --resume\n",
-             result.steps_done(), checkpoint_file(folder).string(), folder.string());
-  interrupt.end_by_signal();
+  const std::string problem =
+      saves ? problem_with_saving(session, folder, result) : "no --checkpoint was given";
+  std::error_code ignored;
+  std::string kept = saves && fs::exists(checkpoint_file(folder), ignored) ? "only an earlier checkpoint"
+                     : !result.stopped && !flags.save_weights.empty()      ? "only " + flags.save_weights
+                                                                           : "nothing";
+  if (problem.empty())
+    fmt::print("{}, saved to {}\ncontinue with: ladder train --checkpoint {} --resume\n", stopped,
+               escaped_name(checkpoint_file(folder).string()),
+               shell_word((folder.string().starts_with('-') ? fs::path(".") / folder : folder).string()));
+  else
+    fmt::print(stderr, "ladder: {}: {} is kept ({})\n", stopped, escaped_name(kept), problem);
+  end_by_signal(signal);
 }
 
 void print_summary(Session& session, const TrainResult& result) {
@@ -247,14 +282,15 @@ Trace trace_of(const Session& session, const Json& config, const Json& machine, 
   return trace;
 }
 
-void write_reports(const Session& session, const TrainFlags& flags, const TrainResult& result) {
+void write_reports(const Session& session, const TrainFlags& flags, const TrainResult& result,
+                   Outputs& outputs) {
   if (flags.trace.empty() && flags.json.empty()) return;
   Json machine = to_json(this_machine(session.place.options.device));
   machine["build"] = to_json(this_build());
   Json config = configuration_json(session);
   config["temperature"] = session.sampling.temperature;
-  if (!flags.trace.empty()) write_trace(flags.trace, trace_of(session, config, machine, result));
-  if (flags.json.empty()) return;
+  if (!flags.trace.empty())
+    outputs.try_to([&] { write_trace(flags.trace, trace_of(session, config, machine, result)); });
   Json summary = {
       {"config", config}, {"machine", machine}, {"steps", result.loss.size()}, {"samples", result.samples}};
   if (!result.loss.empty())
@@ -262,30 +298,50 @@ void write_reports(const Session& session, const TrainFlags& flags, const TrainR
   if (!result.ms.empty()) summary["median_ms"] = result.median_ms();
   if (const Evaluation* best = result.best())
     summary["best_held_out"] = best->held_out, summary["best_step"] = best->step;
-  write_file(flags.json, sorted(std::move(summary)).dump(1) + "\n");
+  outputs.write(flags.json, [&] { return sorted(std::move(summary)).dump(1) + "\n"; });
+}
+
+/// The texts after training, and what the run came to. What a check of them found: empty where nothing.
+std::string sample_and_sum_up(Session& session, TrainResult& result) {
+  std::string check;
+  try {
+    result.samples = sample_texts(*session.engine, session.run.source->tokenizer(), session.samples,
+                                  session.sampling, session.run.random);
+  } catch (const CheckError& error) {
+    check = error.what();
+  }
+  print_summary(session, result);
+  return check;
 }
 
 void run_train(const TrainFlags& flags) {
-  const InterruptGuard interrupt;
   Session session = start(flags);
   print_configuration(session);
   require_memory(session);
   print_run(session, flags);
   take_engine(session);
   print_launches(session);
-  TrainResult result = run_steps(session, flags, interrupt);
-  if (result.stopped) end_interrupted(session, flags, result, interrupt);
-  if (session.checkpoint_every > 0) save(session, checkpoint_file(flags.checkpoint), result);
-  const Tokenizer& tokenizer = session.run.source->tokenizer();
+  const InterruptGuard guard;  // from here on there is work that can be saved
+  Outputs outputs;
+  TrainResult result = run_steps(session, flags, outputs);
+  if (result.stopped) end_interrupted(session, flags, result);
+  if (session.checkpoint_every > 0)
+    outputs.try_to([&] { save(session, checkpoint_file(flags.checkpoint), result); });
   if (!flags.save_weights.empty())
-    save_model(flags.save_weights,
-               {session.run.model, session.run.source->shared_tokenizer(), session.engine->parameters()},
-               Precision::of(session.place.options.dtype).master);
-  result.samples =
-      sample_texts(*session.engine, tokenizer, session.samples, session.sampling, session.run.random);
-  print_summary(session, result);
-  write_reports(session, flags, result);
-  if (flags.record) record_run(session, flags, result, share_of_tokens(session));
+    outputs.try_to([&] {
+      save_model(flags.save_weights,
+                 {session.run.model, session.run.source->shared_tokenizer(), session.engine->parameters()},
+                 Precision::of(session.place.options.dtype).master);
+    });
+  std::string check;
+  try {
+    check = sample_and_sum_up(session, result);
+  } catch (const Interrupted&) {
+    end_interrupted(session, flags, result);
+  }
+  write_reports(session, flags, result, outputs);
+  if (flags.record) outputs.try_to([&] { record_run(session, flags, result, share_of_tokens(session)); });
+  outputs.finish(check);
 }
 
 /// --variant NAME, and --NAME for each of the stages' variants.
@@ -326,8 +382,9 @@ void add_train(CLI::App& app) {
   add_variant_flags(app, *flags);
   set_footer(
       app,
-      "Ctrl-C finishes the step, saves a checkpoint (to --checkpoint DIR, else ./ladder-interrupted) and "
-      "says how to resume; a second Ctrl-C ends at once.");
+      "Ctrl-C stops before the next update, saves a checkpoint (to --checkpoint DIR, else "
+      "./ladder-interrupted) and says how to resume; SIGTERM and SIGHUP do so with --checkpoint, otherwise "
+      "they say that nothing is kept. A second one ends at once.");
   set_action(app, [flags] { run_train(*flags); });
 }
 

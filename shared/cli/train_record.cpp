@@ -1,4 +1,6 @@
 #include "shared/cli/train_record.hpp"
+
+#include "shared/base/escape.hpp"
 #include "shared/parity/parity.hpp"
 #include "shared/records/records.hpp"
 #include "shared/report/run_picture.hpp"
@@ -13,7 +15,7 @@ std::string command_of(const TrainFlags& flags) {
   command += place_words(flags.place.dtype, flags.place.device, flags.place.threads);
   if (!flags.run.preset.empty()) command += " --preset " + flags.run.preset;
   command += flags.run.words();
-  if (!flags.checkpoint.empty()) command += " --checkpoint " + data_name(flags.checkpoint);
+  if (!flags.checkpoint.empty()) command += " --checkpoint " + shell_word(data_name(flags.checkpoint));
   return command + (flags.resume ? " --resume" : "") + " --record";
 }
 

@@ -137,7 +137,7 @@ std::string cure(const Session& session, std::size_t beside) {
 }  // namespace
 
 Session start(const TrainFlags& flags) {
-  require(flags.samples.value_or(0) >= 0, "--samples is {}: it must be 0 or more", flags.samples.value_or(0));
+  require_samples(flags.samples.value_or(0), 0, "--samples");
   require(flags.checkpoint_every.value_or(1) > 0, "--checkpoint-every is {}: it must be 1 or more",
           flags.checkpoint_every.value_or(1));
   require(!flags.checkpoint_every || !flags.checkpoint.empty(), "--checkpoint-every needs --checkpoint DIR");
@@ -159,6 +159,9 @@ Session start(const TrainFlags& flags) {
   require_own_outputs(session, flags);
   if (!flags.checkpoint.empty() && !fs::exists(flags.checkpoint, ignored))
     session.new_folder = flags.checkpoint;
+  if (!session.new_folder.empty())
+    session.empty_folder =
+        std::make_unique<GoneOnSignal>(session.new_folder, GoneOnSignal::Kind::empty_folder);
   require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.json_lines, flags.save_weights});
   if (!flags.checkpoint.empty() && !lock) lock = std::make_unique<FolderLock>(flags.checkpoint);
   session.lock = std::move(lock);

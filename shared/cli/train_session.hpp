@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "shared/base/files.hpp"
+#include "shared/base/interrupt.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/stages.hpp"
 #include "shared/train/engine.hpp"
@@ -41,6 +42,7 @@ struct Session {
   Moments moments;
   std::unique_ptr<FolderLock> lock;  ///< on the checkpoint's folder
   std::string new_folder;            ///< made for the checkpoint, still empty
+  std::unique_ptr<GoneOnSignal> empty_folder;
   std::unique_ptr<Engine> engine;
   TrainHistory earlier;               ///< of the run that is resumed
   std::int64_t checkpoint_every = 0;  ///< 0: none

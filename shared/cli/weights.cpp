@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/utf8.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/model/settings.hpp"
@@ -48,7 +49,8 @@ void add_weights_flags(CLI::App& app, WeightsFlags& flags) {
 
 SavedModel load_weights(const std::string& path, const Given<GptConfig>& shape, const AcceptModel& accept) {
   SavedModel saved = load_model(path, said_by(shape), accept);
-  for (const std::string& assumed : saved.assumed) fmt::print(stderr, "ladder: {}: {}\n", path, assumed);
+  for (const std::string& assumed : saved.assumed)
+    fmt::print(stderr, "ladder: {}: {}\n", escaped_name(path), assumed);
   return saved;
 }
 

@@ -6,6 +6,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/hash.hpp"
+#include "shared/base/interrupt.hpp"
 
 namespace ladder {
 TokenSource::TokenSource(std::shared_ptr<const Tokenizer> tokenizer, const GptConfig& model,
@@ -28,6 +29,7 @@ std::vector<Batch> TokenSource::step(std::int64_t s, Layout layout, int rank, in
   std::vector<Batch> micro_batches;
   std::vector<Sequence> sequences(static_cast<std::size_t>(batch_size_));
   for (int g = 0; g < grad_accum_; ++g) {
+    stop_if_interrupted();
     for (int b = 0; b < batch_size_; ++b)
       sequences[static_cast<std::size_t>(b)] = sequence(s, (g * ranks + rank) * batch_size_ + b, ranks);
     micro_batches.push_back(make_batch(sequences, layout, block_size_));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/utf8.hpp"
 #include "shared/data/embedded_names.hpp"
@@ -11,7 +12,7 @@
 namespace ladder {
 
 std::string data_title(const DataOptions& data) {
-  if (!data.path.empty()) return data.path;
+  if (!data.path.empty()) return escaped_name(data.path);
   return data.embedded == Embedded::names ? "embedded names" : "this program's own source text";
 }
 

@@ -21,7 +21,9 @@ PytorchAnswer ask_pytorch(const std::filesystem::path& weights, const GptConfig&
                           const std::vector<std::int32_t>& prompt, int max_tokens,
                           const std::vector<std::int32_t>& tokens) {
   const TemporaryFolder folder;
-  const Json request = {{"weights", std::filesystem::absolute(weights).string()},
+  const std::filesystem::path link = folder / "weights.safetensors";  // JSON holds a name in UTF-8 only
+  std::filesystem::create_symlink(std::filesystem::absolute(weights), link);
+  const Json request = {{"weights", link.string()},
                         {"model", to_json(model)},
                         {"tokens", tokens},
                         {"prompt", prompt},

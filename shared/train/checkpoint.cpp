@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/json_member.hpp"
 #include "shared/data/bpe_vocabulary.hpp"
@@ -58,7 +59,7 @@ std::string run_text(const Checkpoint& checkpoint) {
   Json json = {{"stage", checkpoint.stage},
                {"step", checkpoint.steps_done()},
                {"train", to_json(checkpoint.train)},
-               {"data_path", checkpoint.data.path},
+               {"data_path", escaped_name(checkpoint.data.path)},
                {"character_stream", checkpoint.data.character_stream},
                {"embedded_text", name_of(checkpoint.data.embedded)},
                {"token_hash", hex64(checkpoint.token_hash)},
@@ -87,7 +88,7 @@ LossScale loss_scale_from(const Json& run, const std::string& name) {
 void read_run(const Json& json, const std::string& name, Checkpoint& checkpoint) {
   checkpoint.stage = member_of<int>(json, "stage", name);
   checkpoint.train = train_config_from_json(member_of<Json>(json, "train", name), name);
-  checkpoint.data = {member_of<std::string>(json, "data_path", name),
+  checkpoint.data = {unescaped_name(member_of<std::string>(json, "data_path", name)),
                      member_of<bool>(json, "character_stream", name), Embedded::names};
   if (json.contains("embedded_text"))  // files of earlier programs, which had only the names, lack it
     checkpoint.data.embedded = parse_choice<Embedded>(member_of<std::string>(json, "embedded_text", name),

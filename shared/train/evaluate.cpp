@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "shared/base/error.hpp"
+#include "shared/base/interrupt.hpp"
 
 namespace ladder {
 
@@ -13,6 +14,7 @@ double mean_loss(Engine& engine, const TokenSource& source, DataPart part, int s
           source.held_out_sequences());
   double total = 0.0;
   for (int first = 0; first < sequences; first += max_batch) {
+    stop_if_interrupted();
     const int count = std::min(max_batch, sequences - first);
     std::vector<Sequence> batch;
     batch.reserve(static_cast<std::size_t>(count));

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "shared/base/dtype_convert.hpp"
+#include "shared/base/interrupt.hpp"
 #include "shared/train/engine_memory.hpp"
 
 namespace ladder {
@@ -173,6 +174,7 @@ void OpsEngine::sum_over_ranks(std::size_t first, std::size_t count) {
 void OpsEngine::run_micro_batches(bool clips) {
   model_->begin_step();
   for (const BatchView& batch : views_) {
+    stop_if_interrupted();  // until the update nothing is changed that is saved
     model_->forward(batch);
     model_->loss(batch, scale_, true);
     // Only the last micro-batch completes gradients; what comes after each part overlaps with the rest of its pass.
@@ -193,6 +195,7 @@ double OpsEngine::train_step(std::span<const Batch> micro_batches, const StepCon
   while (slots_.size() < micro_batches.size()) add_slot();
   views_.clear();
   for (std::size_t i = 0; i < micro_batches.size(); ++i) {
+    stop_if_interrupted();
     StepConstants step = adam;
     step.micro_batch = static_cast<std::int64_t>(i);
     const Ranks ranks = this->ranks();  // whose micro-batches take turns, see TokenSource

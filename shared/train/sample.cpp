@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "shared/base/error.hpp"
+#include "shared/base/interrupt.hpp"
 
 namespace ladder {
 namespace {
@@ -67,6 +68,11 @@ void validate(const SampleOptions& options) {
   require(options.max_tokens >= 0, "--max-tokens is {}: it must be 1 or more", options.max_tokens);
 }
 
+void require_samples(std::int64_t count, std::int64_t least, const char* flag) {
+  require(count >= least && count <= kMostSamples, "{} is {}: it must be from {} to {}", flag, count, least,
+          kMostSamples);
+}
+
 std::vector<double> softmax_probabilities(std::span<const double> logits, double temperature) {
   const double inverse_temperature = std::pow(temperature, -1.0);
   std::vector<double> values(logits.size());
@@ -117,6 +123,7 @@ std::vector<std::int32_t> sample_tokens(Engine& engine, std::span<const std::int
   std::vector<std::int32_t> result;
   std::span<const std::int32_t> fed = prompt;
   while (static_cast<int>(result.size()) < limit) {
+    stop_if_interrupted();
     const std::int32_t token = sample_token(context.next(fed), options, random);
     if (token == stop_token) break;
     result.push_back(token);

@@ -29,6 +29,11 @@ SampleOptions default_sampling(const GptConfig& model);
 /// Throws InputError naming the first setting that is out of range.
 void validate(const SampleOptions& options);
 
+/// Texts that one call draws, at most: they are kept until all are drawn.
+inline constexpr int kMostSamples = 100000;
+/// Throws InputError naming `flag` for fewer texts than `least` or more than kMostSamples.
+void require_samples(std::int64_t count, std::int64_t least, const char* flag);
+
 /// Probabilities exactly as the original computes them: logits * T^-1, minus their maximum, exp, total summed from
 /// the left, times total^-1. Stage 0 relies on every rounding.
 std::vector<double> softmax_probabilities(std::span<const double> logits, double temperature);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "shared/base/error.hpp"
+#include "shared/base/interrupt.hpp"
 #include "shared/train/bad_tensor.hpp"
 #include "shared/train/batch_prefetcher.hpp"
 #include "shared/train/evaluate.hpp"
@@ -46,6 +47,16 @@ class Loop {
 
   TrainResult run() {
     require_held_out(source_, train_);
+    try {
+      take_all_steps();
+    } catch (const Interrupted&) {  // within a step or an evaluation, which then have changed nothing
+      result_.stopped = true;
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void take_all_steps() {
     BatchPrefetcher batches(source_, engine_.layout(), engine_.ranks(), result_.steps_done(), train_.steps);
     evaluate_if_due();
     while (result_.steps_done() < train_.steps) {
@@ -57,10 +68,8 @@ class Loop {
       evaluate_if_due();
       if (hooks_.after_step) hooks_.after_step(result_);
     }
-    return std::move(result_);
   }
 
- private:
   StepConstants constants(std::int64_t s) const {
     StepConstants step = step_constants(train_, s, scales_ ? result_.scale.left_out : 0);
     if (scales_) step.loss_scale = result_.scale.value;

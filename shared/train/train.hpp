@@ -20,7 +20,7 @@ struct TrainResult : TrainHistory {
   std::vector<double> gradient_norm;  ///< of each step, before clipping; empty where steps do not measure it
   std::vector<std::string> samples;
   std::uint64_t token_hash = 0;
-  bool stopped = false;  ///< should_stop ended the run before its last step
+  bool stopped = false;  ///< should_stop, or a signal, ended the run before its last step or evaluation
 
   double median_ms() const;  ///< 0 where no step was timed
 };

@@ -81,7 +81,7 @@ TEST_CASE("Ctrl-C saves, says how to resume, and resuming equals the uninterrupt
     const TemporaryFolder folder;
     const Json expected = uninterrupted(folder, c);
     test::Program program(folder.path(), train_call(c, {"--checkpoint", "run"}));
-    REQUIRE(program.wait_until([&] { return program.out_so_far().find("step ") != std::string::npos; }));
+    REQUIRE(program.wait_until([&] { return program.out_so_far().find("ms/step") != std::string::npos; }));
     program.send(SIGINT);
     const test::Outcome outcome = program.wait();
     if (outcome.signal != 0) {  // otherwise it was faster than the signal, and resume only samples again
@@ -183,9 +183,10 @@ TEST_CASE("a checkpoint from before variants were kept continues as its flag say
 TEST_CASE("Ctrl-C without --checkpoint saves to a folder of its own") {
   const TemporaryFolder folder;
   for (const char* name : {"ladder-interrupted", "ladder-interrupted-2"}) {
-    test::Program program(folder.path(), {"train", "--stage", "1", "--steps", "100000000"});
-    REQUIRE(program.wait_until([&] { return program.out_so_far().find("tokens") != std::string::npos; }));
-    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    test::Program program(folder.path(), {"train", "--stage", "1", "--steps", "100000000", "--json-lines",
+                                          std::string(name) + ".lines"});
+    REQUIRE(program.wait_until(
+        [&] { return Contains("\"step\"").match(test::text_of(folder / (std::string(name) + ".lines"))); }));
     program.send(SIGINT);
     const test::Outcome outcome = program.wait();
     CHECK(outcome.signal == SIGINT);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <stdexcept>
 #include <string>
@@ -39,7 +40,9 @@ struct Outcome {
 /// A running program. The folder is its working directory; its output goes to files beside it, not into it.
 class Program {
  public:
-  Program(const std::filesystem::path& folder, const std::vector<std::string>& arguments) {
+  /// `before` is called in the new process, with its output in place, before the program begins.
+  Program(const std::filesystem::path& folder, const std::vector<std::string>& arguments,
+          const std::function<void()>& before = {}) {
     std::vector<std::string> words = {LADDER_PROGRAM};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
@@ -52,6 +55,7 @@ class Program {
       const bool ready = chdir(folder.c_str()) == 0 &&
                          dup2(open(out.c_str(), flags, 0600), STDOUT_FILENO) >= 0 &&
                          dup2(open(err.c_str(), flags, 0600), STDERR_FILENO) >= 0;
+      if (ready && before) before();
       if (ready) execv(argv[0], argv.data());
       _exit(126);
     }
@@ -96,8 +100,9 @@ class Program {
   pid_t process_ = 0;
 };
 
-inline Outcome run_program(const std::filesystem::path& folder, const std::vector<std::string>& arguments) {
-  return Program(folder, arguments).wait();
+inline Outcome run_program(const std::filesystem::path& folder, const std::vector<std::string>& arguments,
+                           const std::function<void()>& before = {}) {
+  return Program(folder, arguments, before).wait();
 }
 
 }  // namespace ladder::test

@@ -293,3 +293,10 @@ TEST_CASE("texts start with the prompt; a stream starts at a line break where th
   CHECK(CharacterTokenizer(U"\t\nab", false).start_token() == 1);
   CHECK(CharacterTokenizer(U"ab", false).start_token() == 0);
 }
+
+TEST_CASE("a call draws so many texts at most") {
+  CHECK_NOTHROW(require_samples(0, 0, "--samples"));
+  CHECK_NOTHROW(require_samples(kMostSamples, 1, "--samples"));
+  CHECK_THROWS_AS(require_samples(0, 1, "--samples"), InputError);
+  CHECK_THROWS_AS(require_samples(kMostSamples + 1, 1, "--samples"), InputError);
+}

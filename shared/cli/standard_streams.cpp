@@ -1,0 +1,88 @@
+#include "shared/cli/standard_streams.hpp"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <poll.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace ladder::cli {
+namespace {
+
+/// The first error of stdout; 0: none.
+std::atomic<int> problem{0};
+
+/// Opened for reading, where a write fails as it does on what is closed.
+void fill_closed(int descriptor) {
+  if (::fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) return;
+  const int opened = ::open("/dev/null", O_RDONLY);  // takes the lowest free number
+  if (opened >= 0 && opened != descriptor) ::close(opened);
+}
+
+/// Writes as much as the descriptor takes; the error, or 0.
+int write_all(int descriptor, const char* bytes, std::size_t size) {
+  while (size > 0) {
+    const ssize_t count = ::write(descriptor, bytes, size);
+    if (count < 0 && errno == EAGAIN) {  // whoever opened it does not want to wait; we do
+      pollfd waiting{descriptor, POLLOUT, 0};
+      ::poll(&waiting, 1, -1);
+      continue;
+    }
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno;
+    bytes += count;
+    size -= static_cast<std::size_t>(count);
+  }
+  return 0;
+}
+
+#if defined(__GLIBC__)
+ssize_t take_output(void*, const char* bytes, std::size_t size) {
+  if (problem == 0) problem = write_all(STDOUT_FILENO, bytes, size);
+  return static_cast<ssize_t>(size);  // whatever came of it
+}
+
+ssize_t take_message(void*, const char* bytes, std::size_t size) {
+  write_all(STDERR_FILENO, bytes, size);
+  return static_cast<ssize_t>(size);
+}
+
+std::FILE* stream_to(cookie_write_function_t* take) {
+  cookie_io_functions_t functions = {};
+  functions.write = take;
+  return ::fopencookie(nullptr, "w", functions);
+}
+#endif
+
+}  // namespace
+
+void take_standard_streams() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) fill_closed(descriptor);
+#if defined( \
+    __GLIBC__)  // where stdout is a variable; elsewhere stdout_problem() finds what printing has not thrown
+  if (std::FILE* out = stream_to(take_output)) {
+    if (::isatty(STDOUT_FILENO) == 1) std::setvbuf(out, nullptr, _IOLBF, BUFSIZ);
+    stdout = out;
+  }
+  if (std::FILE* err = stream_to(take_message)) {
+    std::setvbuf(err, nullptr, _IOLBF, BUFSIZ);
+    stderr = err;
+  }
+#endif
+}
+
+bool stdout_failed() { return problem != 0; }
+
+std::string stdout_problem() {
+  if (std::fflush(stdout) != 0 && problem == 0) problem = errno;
+  if (problem == 0 || problem == EPIPE) return {};
+  return fmt::format("what it prints could not be written to its standard output ({})",
+                     problem == EBADF ? "it is closed" : std::strerror(problem));
+}
+
+}  // namespace ladder::cli

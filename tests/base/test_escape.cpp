@@ -1,0 +1,53 @@
+// Names of files as text, and back.
+#include <catch2/catch.hpp>
+
+#include "shared/base/escape.hpp"
+#include "shared/base/process.hpp"
+#include "shared/base/utf8.hpp"
+
+using namespace ladder;
+
+namespace {
+
+const std::vector<std::string> kNames = {"plain.txt", "caf\xe9.txt", "caf\xc3\xa9.txt", "a\\b",
+                                         "a\\xe9",    "\\x5cxe9",    "line\nend\r\t",   "\x1b[31mred",
+                                         "\xc2\x85",  "\xc2",        "\xff\xfe\\\xc3",  "it's a name",
+                                         "-rf",       "日本語",      "$HOME `id`",      "two  blanks  ",
+                                         "\\",        "\\x",         "\\xg0",           "'\xe9'",
+                                         "\x7f"};
+
+}  // namespace
+
+TEST_CASE("any name is escaped to text without control characters, reversibly") {
+  for (const std::string& name : kNames) {
+    const std::string escaped = escaped_name(name);
+    CAPTURE(escaped);
+    CHECK(unescaped_name(escaped) == name);
+    CHECK(valid_utf8_length(escaped) == escaped.size());
+    for (const char c : escaped) CHECK((static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
+    CHECK(escaped.find("\xc2\x85") == std::string::npos);
+  }
+  for (int byte = 1; byte < 256; ++byte) {
+    const std::string name = {'a', static_cast<char>(byte), 'b'};
+    CHECK(unescaped_name(escaped_name(name)) == name);
+  }
+}
+
+TEST_CASE(
+    "a name that needs no escape stays as it is, and what no escape is stays in an earlier program's files") {
+  for (const std::string name : {"plain.txt", "caf\xc3\xa9.txt", "日本語", "it's a name"})
+    CHECK(escaped_name(name) == name);
+  for (const std::string text : {"C:\\data", "\\xZZ", "\\xE9", "\\x4"}) CHECK(unescaped_name(text) == text);
+  CHECK(escaped_name("caf\xe9.txt") == "caf\\xe9.txt");
+  CHECK(visible_text("C:\\data\x1b[0m\xe9") == "C:\\data\\x1b[0m\\xe9");
+}
+
+TEST_CASE("a shell reads every word of a printed call back") {
+  for (const std::string& name : kNames) {
+    if (visible_text(name) != name) continue;  // $'' is not every shell's
+    CHECK(output_of("printf '%s|' " + shell_word(name)) == name + "|");
+  }
+  if (output_of("bash -c 'echo 1'") != "1") return;
+  for (const std::string& name : kNames)
+    CHECK(output_of("bash -c " + shell_quoted("printf '%s|' " + shell_word(name))) == name + "|");
+}
