@@ -162,11 +162,12 @@ void save(const Session& session, const fs::path& file, const TrainHistory& hist
                                         session.place.options.variant));
 }
 
-/// In the middle of a run: a disk that is full for a moment must not end a long one.
+/// In the middle of a run: a disk that is full for a moment, or a folder that may not be written to any more, must not
+/// end a long one.
 void try_to_save(const Session& session, const fs::path& file, const TrainHistory& history) {
   try {
     save(session, file, history);
-  } catch (const MachineError& error) {
+  } catch (const std::runtime_error& error) {
     fmt::print(stderr, "ladder: notice: no checkpoint after step {}: {}\n", history.steps_done(),
                error.what());
   }

@@ -246,7 +246,7 @@ void* mmap(void* place, size_t size, int protection, int flags, int file, off_t 
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*work)(void*),
                    void* argument) noexcept {
-  return fails("thread", "") ? EAGAIN : REAL(pthread_create)(thread, attributes, work, argument);
+  return fails("thread", "one more") ? EAGAIN : REAL(pthread_create)(thread, attributes, work, argument);
 }
 
 FILE* popen(const char* command, const char* mode) {
@@ -259,8 +259,12 @@ int posix_spawnp(pid_t* process, const char* file, const posix_spawn_file_action
                               : REAL(posix_spawnp)(process, file, actions, attributes, words, variables);
 }
 
+int pipe2(int ends[2], int flags) noexcept {
+  return fails("socket", "a pipe") ? refuse(EMFILE, -1) : REAL(pipe2)(ends, flags);
+}
+
 int socketpair(int domain, int type, int protocol, int ends[2]) noexcept {
-  return fails("socket", "") ? refuse(EMFILE, -1) : REAL(socketpair)(domain, type, protocol, ends);
+  return fails("socket", "two ends") ? refuse(EMFILE, -1) : REAL(socketpair)(domain, type, protocol, ends);
 }
 
 }  // extern "C"
