@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "shared/base/error.hpp"
+#include "shared/base/failed_call.hpp"
 
 namespace ladder {
 namespace {
@@ -26,12 +27,19 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-/// A rename is only durable once the folder itself has reached the disk.
-void flush_folder(const fs::path& folder) {
+/// Whether what was written has reached the disk, or lies on something that knows no such thing.
+bool flush(int descriptor) { return ::fsync(descriptor) == 0 || !is_of_the_machine(errno); }
+
+/// A rename is only durable once the folder itself has reached the disk. False where the disk says that it has not; a
+/// folder that may not be read cannot be asked.
+bool flush_folder(const fs::path& folder) {
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  ::fsync(descriptor);
+  if (descriptor < 0) return !is_of_the_machine(errno);
+  const bool flushed = flush(descriptor);
+  const int problem = errno;
   ::close(descriptor);
+  errno = problem;
+  return flushed;
 }
 
 /// How the names of AtomicFile's own files begin.
@@ -79,8 +87,8 @@ bool is_stream(const fs::path& path) {
 std::string read_file(const fs::path& path) {
   // NONBLOCK: opening a pipe that nobody writes to must not wait.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  require(descriptor >= 0, "{}: cannot be read ({}): give the path of an existing file", path.string(),
-          reason());
+  require_call(descriptor >= 0, errno, "{}: cannot be read ({}): give the path of an existing file",
+               path.string(), reason());
   struct stat about = {};
   if (::fstat(descriptor, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) {
     ::close(descriptor);
@@ -92,10 +100,10 @@ std::string read_file(const fs::path& path) {
   for (;;) {
     const ssize_t count = ::read(descriptor, block.data(), block.size());
     if (count < 0) {
-      const std::string why = reason();
+      const int problem = errno;
       ::close(descriptor);
-      throw InputError(
-          fmt::format("{}: cannot be read ({}): give the path of an existing file", path.string(), why));
+      require_call(false, problem, "{}: cannot be read ({}): give the path of an existing file",
+                   path.string(), std::strerror(problem));
     }
     if (count == 0) break;
     bytes.append(block, 0, static_cast<std::size_t>(count));
@@ -117,7 +125,7 @@ void AtomicFile::open_stream() {
   std::fflush(stdout);  // of which this may be another name: what was printed before stands before it
   // NONBLOCK: opening a pipe that nobody reads must not wait.
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  require(descriptor_ >= 0, "{}: cannot be written ({})", path_.string(), reason());
+  require_call(descriptor_ >= 0, errno, "{}: cannot be written ({})", path_.string(), reason());
   ::fcntl(descriptor_, F_SETFL, ::fcntl(descriptor_, F_GETFL) & ~O_NONBLOCK);
 }
 
@@ -134,9 +142,9 @@ void AtomicFile::open_temporary() {
     errno = problem;
     if (problem != EEXIST) break;
   }
-  require(descriptor_ >= 0,
-          "{}: cannot be written ({}): name a file in an existing folder that you may write to",
-          path_.string(), reason());
+  require_call(descriptor_ >= 0, errno,
+               "{}: cannot be written ({}): name a file in an existing folder that you may write to",
+               path_.string(), reason());
   struct stat about = {};
   if (::stat(target_.c_str(), &about) == 0) ::fchmod(descriptor_, about.st_mode & 07777);
 }
@@ -161,19 +169,28 @@ void AtomicFile::commit() {
     ::close(std::exchange(descriptor_, -1));
     return;
   }
-  if (::fsync(descriptor_) != 0)
+  if (!flush(descriptor_))
     throw MachineError(fmt::format("{}: writing failed ({})", path_.string(), reason()));
   if (::rename(temporary_.c_str(), target_.c_str()) != 0)
     throw MachineError(fmt::format("{}: renaming the finished file failed ({})", path_.string(), reason()));
   gone_.reset();
   ::close(std::exchange(descriptor_, -1));
-  flush_folder(folder_of(target_));
+  if (!flush_folder(folder_of(target_)))
+    throw MachineError(fmt::format("{}: is written, but its folder may not keep it through a power cut ({})",
+                                   path_.string(), reason()));
 }
 
 FolderLock::FolderLock(const fs::path& folder)
     : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  require(descriptor_ >= 0, "{}: cannot be opened ({})", folder.string(), reason());
+  require_call(descriptor_ >= 0, errno, "{}: cannot be opened ({})", folder.string(), reason());
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      const int problem = errno;
+      ::close(descriptor_);
+      throw MachineError(
+          fmt::format("{}: cannot be locked against a second run ({}): name a folder on another disk",
+                      folder.string(), std::strerror(problem)));
+    }
     const std::string holder = holder_of(descriptor_);
     ::close(descriptor_);
     throw InputError(fmt::format("{}: another run works in this folder{}", folder.string(), holder));
@@ -223,8 +240,9 @@ void require_writable_file(const fs::path& path) {
 void require_writable_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
-  require(!error && fs::is_directory(folder, error), "{}: is not a folder and cannot be made one ({})",
-          folder.string(), error ? error.message() : "a file has that name");
+  require_call(!error && fs::is_directory(folder, error), error.value(),
+               "{}: is not a folder and cannot be made one ({})", folder.string(),
+               error ? error.message() : "a file has that name");
   AtomicFile probe(folder / "ladder-write-test");
 }
 
@@ -234,7 +252,7 @@ void require_writable_outputs(const fs::path& folder, std::initializer_list<fs::
   if (!folder.empty()) require_writable_folder(folder);
   try {
     for (const fs::path& file : files) require_writable_file(file);
-  } catch (const InputError&) {
+  } catch (...) {
     if (new_folder) fs::remove(folder, ignored);
     throw;
   }

@@ -12,6 +12,9 @@
 
 namespace ladder {
 
+// Where a place is refused, an InputError names it; where the machine has no room or descriptor left or its disk is
+// broken, a MachineError does (failed_call.hpp), whatever a function says below.
+
 /// The bytes of a file. Throws InputError naming the path when it is no plain file, such as a folder or a pipe, is missing
 /// or cannot be read.
 std::string read_file(const std::filesystem::path& path);
@@ -29,7 +32,8 @@ class AtomicFile {
   ~AtomicFile();
 
   void write(std::string_view bytes);
-  /// Throws MachineError when the disk is full or the rename fails; the earlier file, if any, is then untouched.
+  /// Throws MachineError when the disk is full or the rename fails; the earlier file, if any, is then untouched. Also when
+  /// the file is there but the disk does not promise that it stays.
   void commit();
 
  private:

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "shared/base/error.hpp"
+#include "shared/base/failed_call.hpp"
 
 namespace ladder {
 namespace {
@@ -28,8 +29,8 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   struct stat about = {};
   const bool opened = file.number >= 0 && ::fstat(file.number, &about) == 0;
-  require(opened, "{}: cannot be read ({}): give the path of an existing file", path.string(),
-          std::strerror(errno));
+  require_call(opened, errno, "{}: cannot be read ({}): give the path of an existing file", path.string(),
+               std::strerror(errno));
   require(S_ISREG(about.st_mode), "{}: is a folder or a device: name a plain file", path.string());
   require(about.st_size > 0, "{}: the file is empty", path.string());
   const auto size = static_cast<std::size_t>(about.st_size);

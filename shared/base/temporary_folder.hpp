@@ -41,8 +41,10 @@ class TemporaryFolder {
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+    std::error_code problem;
+    std::filesystem::remove_all(path_, problem);
+    if (problem)
+      std::filesystem::remove_all(path_, problem);  // it opens folders, which may fail for a moment
   }
 
   const std::filesystem::path& path() const { return path_; }

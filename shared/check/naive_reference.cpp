@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <system_error>
 #include <thread>
 
 namespace ladder::naive {
@@ -203,15 +204,22 @@ void attention_backward_terms(const Batch& batch, const AttentionShape& s, const
                               const Tensor& dout, Tensor& terms, const Multiplier& multiplier) {
   std::fill(terms.begin(), terms.end(), 0.0);
   const int group = s.heads / s.kv_heads;
+  const auto head = [&](std::size_t b, int kv) {
+    for (int h = kv * group; h < (kv + 1) * group; ++h)
+      for (int t = 0; t < batch.lengths_b[b]; ++t)
+        attention_backward_terms_row(s, qkv, dout, batch.starts_b[b], batch.lengths_b[b], h, t, multiplier,
+                                     static_cast<int>(b), terms);
+  };
   std::vector<std::thread> threads;
+  threads.reserve(batch.lengths_b.size() * static_cast<std::size_t>(s.kv_heads));
   for (std::size_t b = 0; b < batch.lengths_b.size(); ++b)
-    for (int kv = 0; kv < s.kv_heads; ++kv)
-      threads.emplace_back([&, b, kv] {
-        for (int h = kv * group; h < (kv + 1) * group; ++h)
-          for (int t = 0; t < batch.lengths_b[b]; ++t)
-            attention_backward_terms_row(s, qkv, dout, batch.starts_b[b], batch.lengths_b[b], h, t,
-                                         multiplier, static_cast<int>(b), terms);
-      });
+    for (int kv = 0; kv < s.kv_heads; ++kv) {
+      try {
+        threads.emplace_back(head, b, kv);
+      } catch (const std::system_error&) {
+        head(b, kv);  // to leave by the exception would end the program: threads that run were not joined
+      }
+    }
   for (std::thread& thread : threads) thread.join();
 }
 

@@ -66,7 +66,8 @@ void attention_terms(const Batch& batch, const AttentionShape& s, const Tensor& 
 /// For every element of dqkv, the sum of the absolute values that a stage with narrow operands may round once
 /// on the way to it: p in dv = sum p dout; dscore = p (dp - delta) in dq and dk; and inside delta = dout . out both
 /// `out` as it is stored and each p of out = sum p v. A rounding of each by at most u moves the element, to first
-/// order, by at most u times this sum. The key/value heads of a sequence write to different elements: a thread each.
+/// order, by at most u times this sum. The key/value heads of a sequence write to different elements: a thread each, where
+/// the system gives it.
 void attention_backward_terms(const Batch& batch, const AttentionShape& s, const Tensor& qkv,
                               const Tensor& dout, Tensor& terms, const Multiplier& multiplier = {});
 

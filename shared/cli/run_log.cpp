@@ -7,6 +7,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/escape.hpp"
+#include "shared/base/failed_call.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -18,7 +19,7 @@ Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nul
 RunLog::RunLog(const std::string& path, bool append) : path_(path) {
   if (path.empty()) return;
   file_.open(path, append ? std::ios::app : std::ios::trunc);
-  require(file_.is_open(), "--json-lines {}: cannot be written", path);
+  require_call(file_.is_open(), errno, "--json-lines {}: cannot be written ({})", path, std::strerror(errno));
 }
 
 void RunLog::write(const Json& json) {

@@ -113,18 +113,6 @@ void require_own_outputs(const Session& session, const TrainFlags& flags) {
   if (flags.record) require_writable_file(outputs.back());
 }
 
-/// Calls body(); where the machine cannot do it, the checkpoint's folder goes again if this run has made it.
-template <class Body>
-void leaving_no_folder(const Session& session, const Body& body) {
-  try {
-    body();
-  } catch (const MachineError&) {
-    std::error_code ignored;
-    if (!session.new_folder.empty()) fs::remove(session.new_folder, ignored);
-    throw;
-  }
-}
-
 /// What to do where the run does not fit: its engine, and `beside` that. Empty where it does.
 std::string cure(const Session& session, std::size_t beside) {
   if (session.needs.plan.total() + beside <= session.needs.available) return {};
@@ -158,10 +146,7 @@ Session start(const TrainFlags& flags) {
   session.checkpoint_every = flags.checkpoint.empty() ? 0 : flags.checkpoint_every.value_or(tenth);
   require_own_outputs(session, flags);
   if (!flags.checkpoint.empty() && !fs::exists(flags.checkpoint, ignored))
-    session.new_folder = flags.checkpoint;
-  if (!session.new_folder.empty())
-    session.empty_folder =
-        std::make_unique<GoneOnSignal>(session.new_folder, GoneOnSignal::Kind::empty_folder);
+    session.new_folder = std::make_unique<NewFolder>(flags.checkpoint);
   require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.json_lines, flags.save_weights});
   if (!flags.checkpoint.empty() && !lock) lock = std::make_unique<FolderLock>(flags.checkpoint);
   session.lock = std::move(lock);
@@ -174,20 +159,16 @@ void require_memory(const Session& session) {
   const std::size_t drawn = session.moments.m.empty() ? parameter_count(run.model) * each : 0;
   const std::size_t batches = step_batches_bytes(run.train.batch_size, run.train.grad_accum);
   const std::size_t engine = session.needs.plan.total(), beside = std::max(drawn, batches);
-  leaving_no_folder(session, [&] {
-    if (session.needs.on_host) {
-      require_available(beside + engine, session.needs.available, "this run", cure(session, beside));
-    } else {
-      require_host_memory(beside, "this run");
-      require_available(engine, session.needs.available, "this run, of the GPU's memory,", cure(session, 0));
-    }
-  });
+  if (session.needs.on_host) {
+    require_available(beside + engine, session.needs.available, "this run", cure(session, beside));
+  } else {
+    require_host_memory(beside, "this run");
+    require_available(engine, session.needs.available, "this run, of the GPU's memory,", cure(session, 0));
+  }
 }
 
 void take_engine(Session& session) {
-  leaving_no_folder(session, [&] {
-    session.engine = make_engine(session.place.stage, session.run.model, session.place.options);
-  });
+  session.engine = make_engine(session.place.stage, session.run.model, session.place.options);
   if (session.moments.m.empty()) {  // drawn for the generator's sake where a file has them
     draw_initial(session.run, Precision::of(session.run.train.dtype).master);
     if (session.weights.empty()) session.weights = std::move(session.run.initial);

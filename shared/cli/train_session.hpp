@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "shared/base/files.hpp"
@@ -31,6 +34,20 @@ struct TrainFlags {
   std::string name = "train";  ///< of the record, behind "run-"
 };
 
+/// A folder that this run has made: where nothing was put into it, it goes again, however the run ends.
+struct NewFolder {
+  explicit NewFolder(std::filesystem::path made)
+      : path(std::move(made)), on_signal(path, GoneOnSignal::Kind::empty_folder) {}
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+  ~NewFolder() {
+    std::error_code not_empty;
+    std::filesystem::remove(path, not_empty);
+  }
+  std::filesystem::path path;
+  GoneOnSignal on_signal;
+};
+
 /// A run: first as it is configured, and with an engine ready for its first step.
 struct Session {
   Place place;
@@ -40,9 +57,8 @@ struct Session {
   /// Read from a file, until the engine has them; empty: the weights are drawn, the moments are zeros.
   TensorList weights;
   Moments moments;
-  std::unique_ptr<FolderLock> lock;  ///< on the checkpoint's folder
-  std::string new_folder;            ///< made for the checkpoint, still empty
-  std::unique_ptr<GoneOnSignal> empty_folder;
+  std::unique_ptr<NewFolder> new_folder;  ///< made for the checkpoint; null where it was there before
+  std::unique_ptr<FolderLock> lock;       ///< on the checkpoint's folder
   std::unique_ptr<Engine> engine;
   TrainHistory earlier;               ///< of the run that is resumed
   std::int64_t checkpoint_every = 0;  ///< 0: none

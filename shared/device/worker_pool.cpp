@@ -17,6 +17,7 @@ WorkerPool::WorkerPool(int threads, const Start& start) {
     workers_.reserve(wanted - 1);
     for (unsigned i = 1; i < wanted; ++i) workers_.push_back(start([this] { serve(); }));
   } catch (const std::exception& error) {
+    if (threads == 0) return;  // nobody asked for a number: those that run, or the caller alone, do the work
     // No destructor follows a constructor that throws: the workers that run would wait for ever, and to drop
     // a thread that was not joined ends the program.
     stop();

@@ -20,8 +20,8 @@ class WorkerPool {
   /// such as flushing denormals.
   using Start = std::function<std::thread(std::function<void()> serve)>;
 
-  /// `threads` in all, the calling one included: 1 starts none; 0: one for each core. Throws MachineError when
-  /// the system does not give that many, with no thread left behind.
+  /// `threads` in all, the calling one included: 1 starts none; 0: one for each core, or as many as the system
+  /// gives. Throws MachineError when it does not give a number that was asked for, with no thread left behind.
   explicit WorkerPool(int threads, const Start& start = start_thread);
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

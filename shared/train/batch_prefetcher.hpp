@@ -15,7 +15,8 @@
 namespace ladder {
 
 /// Hands out the micro-batches of steps `first` to `end` - 1, in this order. Where a step is large enough, a thread
-/// makes the next one as soon as the last was taken; small ones are made when they are asked for.
+/// makes the next one as soon as the last was taken; small ones, and all where the system gives no thread, are made when
+/// they are asked for.
 class BatchPrefetcher {
  public:
   /// Tokens of a step from which the thread is used. On an idle machine of 16 cores a ready batch is taken in 3 to 13
@@ -24,8 +25,7 @@ class BatchPrefetcher {
   /// 16,384, 550 us for 65,536.
   static constexpr std::int64_t kAheadFrom = 16384;
 
-  /// `source` must outlive this; batches are those of `ranks.rank`. Throws MachineError when no thread can be
-  /// started for them.
+  /// `source` must outlive this; batches are those of `ranks.rank`.
   BatchPrefetcher(const TokenSource& source, Layout layout, Ranks ranks, std::int64_t first,
                   std::int64_t end);
   BatchPrefetcher(const BatchPrefetcher&) = delete;

@@ -100,6 +100,22 @@ TEST_CASE("each worker runs inside what its start function sets up") {
   CHECK(marked == 4);  // and the set-up ends with the pool
 }
 
+TEST_CASE("where nobody asked for a number of threads, those that the system gives do the work") {
+  for (const int given : {0, 1, 2}) {
+    int started = 0;
+    WorkerPool pool(0, [&](std::function<void()> serve) {
+      if (started == given)
+        throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+      ++started;
+      return std::thread(std::move(serve));
+    });
+    CHECK(pool.threads() == started + 1);
+    std::vector<std::atomic<int>> done(50);
+    pool.for_each(50, [&](int i) { ++done[static_cast<std::size_t>(i)]; });
+    for (const auto& count : done) REQUIRE(count == 1);
+  }
+}
+
 TEST_CASE("a thread that cannot be started is a MachineError, and those that run are stopped and joined") {
   std::atomic<int> alive = 0;
   int started = 0;
