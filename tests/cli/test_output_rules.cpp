@@ -42,8 +42,7 @@ int code_of(const std::function<void()>& set, const std::function<int()>& body) 
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/// Prints more than any buffer holds, and a little: 0 where nothing was wrong, 1 where it was told, 2 where it failed
-/// quietly.
+/// Prints more than any buffer holds: 0 where nothing was wrong, 1 where it was told, 2 where it failed quietly.
 int print_much() {
   for (int i = 0; i < 100000; ++i) fmt::print("{} ", i);
   fmt::print("and the end\n");
