@@ -7,8 +7,7 @@
 namespace ladder {
 
 /// The name as text in UTF-8 without control characters: "caf\xe9.txt". Each byte of what is not UTF-8 or is a control
-/// character, and of a backslash, is written \xNN in two lower-case hexadecimal digits. What needs none of it stays as it
-/// is.
+/// character, and of a backslash, is written \xNN in two lower-case hexadecimal digits. What needs none of it stays.
 std::string escaped_name(std::string_view name);
 /// The name that escaped_name() was given. Texts with other backslashes, as earlier programs wrote them, keep those.
 std::string unescaped_name(std::string_view escaped);

@@ -65,7 +65,8 @@ class FolderLock {
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
 /// Throws InputError when one of `outputs` is the same file as one of `inputs`, by name or through a link, or as
-/// another output: a command never replaces what it reads. Empty paths mean that none was asked for.
+/// another output: a command never replaces what it reads. Devices and pipes, which are not replaced, may be named twice.
+/// Empty paths mean that none was asked for.
 void require_distinct_outputs(const std::vector<std::filesystem::path>& inputs,
                               const std::vector<std::filesystem::path>& outputs);
 

@@ -51,15 +51,14 @@ void write_picture(const fs::path& output, const std::string& dot) {
   fmt::print("wrote {}\n", escaped_name(path.string()));
 }
 
-void report(const stage0::Value& root, const std::map<std::string, stage0::Value>& named,
-            const std::string& json, Outputs& outputs) {
+Json report(const stage0::Value& root, const std::map<std::string, stage0::Value>& named) {
   fmt::print("root: data {}\n", root.data());
   Json result = {{"data", root.data()}, {"values", Json::object()}};
   for (const auto& [name, value] : named) {
     fmt::print("{}: data {}, grad {}\n", name, value.data(), value.grad());
     result["values"][name] = {{"data", value.data()}, {"grad", value.grad()}};
   }
-  outputs.write(json, [&] { return sorted(std::move(result)).dump(1) + "\n"; });
+  return sorted(std::move(result));
 }
 
 void run_graph(const GraphOptions& options) {
@@ -69,23 +68,25 @@ void run_graph(const GraphOptions& options) {
   require_outputs(
       {}, {options.output, options.json, extension == ".svg" ? dot_instead_of(options.output).string() : ""},
       {});
-  Outputs outputs;
   stage0::Tape tape(options.spelled_out ? stage0::Sums::spelled_out : stage0::Sums::fused);
   stage0::Names names;
+  Json numbers;
   if (options.expression.empty()) {
     require(options.values.empty(), "--values needs an expression");
     const auto [root, example_names] = stage0::attention_example(tape);
     fmt::print("one attention head of width 2, one token that attends to the one before it and to itself\n");
-    report(root, {}, options.json, outputs);
+    numbers = report(root, {});
     names = example_names;
   } else {
     const auto parsed =
         stage0::parse_expression(tape, options.expression, stage0::parse_values(options.values));
     parsed.root.backward();
     for (const auto& [name, value] : parsed.variables) names[value.id()] = name;
-    report(parsed.root, parsed.variables, options.json, outputs);
+    numbers = report(parsed.root, parsed.variables);
   }
+  Outputs outputs;
   outputs.try_to([&] { write_picture(options.output, stage0::to_dot(tape, names)); });
+  outputs.write(options.json, [&] { return numbers.dump(1) + "\n"; });
   outputs.finish();
 }
 

@@ -129,7 +129,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "ladder 0.1");
   app.footer(
       "Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 this machine cannot. A signal ends the "
-      "program as that signal.");
+      "program as that signal.\n"
+      "In JSON and messages a file's name has \\xNN for each byte that is not UTF-8, of a control character "
+      "or of a backslash.");
   for (const auto& command : ladder::cli::commands())
     command.add(*app.add_subcommand(command.name, command.summary));
   const int code = ladder::cli::parse_and_run(app, {argv + 1, argv + argc});

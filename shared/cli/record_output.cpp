@@ -1,5 +1,7 @@
 #include "shared/cli/record_output.hpp"
 
+#include <fmt/core.h>
+
 #include "shared/base/files.hpp"
 
 namespace ladder::cli {

@@ -2,14 +2,18 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+
+#include "shared/base/interrupt.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -24,16 +28,23 @@ void fill_closed(int descriptor) {
   if (opened >= 0 && opened != descriptor) ::close(opened);
 }
 
-/// Writes as much as the descriptor takes; the error, or 0.
+/// Waits until the descriptor takes bytes, or tells an error; false where a signal has come that asks the program to end:
+/// who should read them may never do so.
+bool wait_for(int descriptor) {
+  constexpr int kMilliseconds = 500;
+  for (;;) {
+    pollfd waiting{descriptor, POLLOUT, 0};
+    if (::poll(&waiting, 1, kMilliseconds) > 0) return true;
+    if (interrupting_signal() != 0) return false;
+  }
+}
+
+/// Writes as much as the descriptor takes; the error, or 0. In pieces that do not block where there is room for one.
 int write_all(int descriptor, const char* bytes, std::size_t size) {
   while (size > 0) {
-    const ssize_t count = ::write(descriptor, bytes, size);
-    if (count < 0 && errno == EAGAIN) {  // whoever opened it does not want to wait; we do
-      pollfd waiting{descriptor, POLLOUT, 0};
-      ::poll(&waiting, 1, -1);
-      continue;
-    }
-    if (count < 0 && errno == EINTR) continue;
+    if (!wait_for(descriptor)) return EAGAIN;
+    const ssize_t count = ::write(descriptor, bytes, std::min<std::size_t>(size, PIPE_BUF));
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (count < 0) return errno;
     bytes += count;
     size -= static_cast<std::size_t>(count);

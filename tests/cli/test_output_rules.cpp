@@ -28,6 +28,7 @@ int code_of(const std::function<void()>& set, const std::function<int()>& body) 
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);  // not as nohup set them
     set();
     hear_signals();
     take_standard_streams();
@@ -42,8 +43,7 @@ int code_of(const std::function<void()>& set, const std::function<int()>& body) 
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/// Prints more than any buffer holds, and a little: 0 where nothing was wrong, 1 where it was told, 2 where it failed
-/// quietly.
+/// Prints more than any buffer holds: 0 where nothing was wrong, 1 where it was told, 2 where it failed quietly.
 int print_much() {
   for (int i = 0; i < 100000; ++i) fmt::print("{} ", i);
   fmt::print("and the end\n");
@@ -86,6 +86,21 @@ TEST_CASE("printing never throws; what was wrong is told at the end") {
                   fmt::print(stderr, "a notice\n");
                   return 7;
                 }) == 7);
+}
+
+TEST_CASE("a reader that does not read cannot keep a run from ending that a signal has stopped") {
+  const auto full_pipe = [] {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_NONBLOCK) != 0) ::_exit(98);
+    while (::write(ends[1], "x", 1) > 0) continue;
+    ::fcntl(ends[1], F_SETFL, 0);
+    ::dup2(ends[1], STDOUT_FILENO);
+  };
+  CHECK(code_of(full_pipe, [] {
+          const InterruptGuard guard;
+          ::raise(SIGTERM);
+          return print_much();
+        }) == 1);
 }
 
 TEST_CASE("a file that is opened takes no standard stream's number") {

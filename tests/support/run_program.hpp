@@ -55,6 +55,7 @@ class Program {
       const bool ready = chdir(folder.c_str()) == 0 &&
                          dup2(open(out.c_str(), flags, 0600), STDOUT_FILENO) >= 0 &&
                          dup2(open(err.c_str(), flags, 0600), STDERR_FILENO) >= 0;
+      for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);  // not as nohup set them
       if (ready && before) before();
       if (ready) execv(argv[0], argv.data());
       _exit(126);

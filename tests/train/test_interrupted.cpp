@@ -24,6 +24,7 @@ int code_of(const std::function<int()>& body) {
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);  // not as nohup set them
     hear_signals();
     const InterruptGuard guard;
     try {
