@@ -1,6 +1,7 @@
 // Reading whole files, and writing them so that no half-written file is ever seen.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <initializer_list>
 #include <string>
@@ -9,9 +10,13 @@
 
 namespace ladder {
 
-/// The bytes of a file. Throws InputError naming the path when it is no plain file, such as a folder or a pipe, is missing
-/// or cannot be read.
-std::string read_file(const std::filesystem::path& path);
+// How many bytes a file may have that is read as a whole: far above what is meant, far below what hurts.
+inline constexpr std::size_t kLongestFile = std::size_t{1} << 26;  ///< of sources, JSON, vocabularies
+inline constexpr std::size_t kLongestText = std::size_t{1} << 32;  ///< of what is trained on
+
+/// The bytes of a file. Throws InputError naming the path when it is no plain file, such as a folder or a pipe, is
+/// missing or cannot be read, or has more than `most` bytes, whether it says so or grows while it is read.
+std::string read_file(const std::filesystem::path& path, std::size_t most = kLongestFile);
 
 /// A file that appears under its name only once it is complete: bytes go to a new file of a random name in the same
 /// folder, commit() flushes it to the disk and renames. Without commit() that file, and no other, is removed. A symbolic
