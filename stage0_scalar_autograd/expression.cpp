@@ -1,6 +1,5 @@
 #include "stage0_scalar_autograd/expression.hpp"
 
-#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cmath>
@@ -71,12 +70,9 @@ class Parser {
   }
 
  private:
-  /// `offset` counts bytes, the message characters.
-  [[noreturn]] void refuse(std::size_t offset, const std::string& what) const {
-    const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; };
-    const auto before =
-        std::count_if(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(offset), begins);
-    throw InputError(fmt::format("position {}: {}", before + 1, what));
+  /// Positions count bytes, which are characters: the parser stops at the first that is none of ASCII.
+  [[noreturn]] static void refuse(std::size_t offset, const std::string& what) {
+    throw InputError(fmt::format("position {}: {}", offset + 1, what));
   }
   /// The whole character that stands next.
   std::string found() const { return first_shown(text_.substr(at_)); }
