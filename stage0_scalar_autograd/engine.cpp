@@ -21,7 +21,8 @@ Weights place_weights(Tape& tape, const GptConfig& config) {
                    static_cast<std::uint32_t>(spec.shape[1])});
   }
   tape.keep();
-  const auto matrix = [&](const std::string& name) { return all[position_of(specs, name)]; };
+  const ParameterIndex index(specs);
+  const auto matrix = [&](const std::string& name) { return all[index.position(name)]; };
   Weights weights{matrix("wte"), matrix("wpe"), matrix("lm_head"), {}};
   for (int i = 0; i < config.n_layer; ++i) {
     const std::string layer = fmt::format("layer{}.", i);

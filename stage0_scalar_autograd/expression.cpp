@@ -5,10 +5,14 @@
 #include <cmath>
 #include <optional>
 
+#include "shared/base/shown.hpp"
+
 namespace ladder::stage0 {
 namespace {
 
 constexpr int kMaxDepth = 200;  ///< of nested brackets and signs; keeps the recursion small
+
+constexpr const char* kPlainExponent = "an exponent must be a plain number, without names";
 
 bool is_name_start(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 bool is_name_part(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
@@ -57,16 +61,21 @@ class Parser {
 
   Expression run() {
     const Operand result = parse_sum();
-    require(peek() == '\0', "position {}: '{}' is not expected here: an operator (+ - * / ^) or the end is",
-            place(), peek());
+    if (peek() != '\0')
+      refuse(at_, fmt::format("'{}' is not expected here: an operator (+ - * / ^) or the end is", found()));
     for (const auto& [name, value] : values_)
       require(variables_.contains(name), "a value is given for '{}', which the expression does not use",
-              name);
+              shown(name));
     return {result.value ? *result.value : Value::leaf(tape_, result.number), variables_};
   }
 
  private:
-  std::size_t place() const { return at_ + 1; }
+  /// Positions count bytes, which are characters: the parser stops at the first that is none of ASCII.
+  [[noreturn]] static void refuse(std::size_t offset, const std::string& what) {
+    throw InputError(fmt::format("position {}: {}", offset + 1, what));
+  }
+  /// The whole character that stands next.
+  std::string found() const { return first_shown(text_.substr(at_)); }
   char peek() {
     while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_])) != 0) ++at_;
     return at_ < text_.size() ? text_[at_] : '\0';
@@ -78,15 +87,13 @@ class Parser {
     return true;
   }
   void expect(char c) {
-    const char found = peek();
-    if (found == '\0')
-      throw InputError(fmt::format("position {}: the expression ends where '{}' is expected", place(), c));
-    require(found == c, "position {}: '{}' found where '{}' is expected", place(), found, c);
+    if (peek() == '\0') refuse(at_, fmt::format("the expression ends where '{}' is expected", c));
+    if (peek() != c) refuse(at_, fmt::format("'{}' found where '{}' is expected", found(), c));
     ++at_;
   }
-  Operand finite(const Operand& result, std::size_t place, std::string_view what) const {
-    require(std::isfinite(result.data()), "position {}: the result of '{}' is {}, not a finite number", place,
-            what, result.data());
+  Operand finite(const Operand& result, std::size_t where, std::string_view what) const {
+    if (!std::isfinite(result.data()))
+      refuse(where, fmt::format("the result of '{}' is {}, not a finite number", what, result.data()));
     return result;
   }
 
@@ -94,7 +101,7 @@ class Parser {
     Operand left = parse_product();
     for (;;) {
       peek();
-      const std::size_t where = place();
+      const std::size_t where = at_;
       if (take("+"))
         left = finite(add(left, parse_product()), where, "+");
       else if (take("-"))
@@ -108,7 +115,7 @@ class Parser {
     Operand left = parse_signed();
     for (;;) {
       peek();
-      const std::size_t where = place();
+      const std::size_t where = at_;
       if (take("*"))
         left = finite(multiply(left, parse_signed()), where, "*");
       else if (take("/"))
@@ -126,16 +133,16 @@ class Parser {
   Operand parse_power() {
     const Operand base = parse_atom();
     peek();
-    const std::size_t where = place();
+    const std::size_t where = at_;
     if (!take("**") && !take("^")) return base;
     return finite(power(base, parse_exponent()), where, "^");
   }
 
   double parse_exponent() {
     peek();
-    const std::size_t where = place();
+    const std::size_t where = at_;
     const Operand exponent = parse_signed();
-    require(!exponent.value, "position {}: an exponent must be a plain number, without names", where);
+    if (exponent.value) refuse(where, kPlainExponent);
     return exponent.number;
   }
 
@@ -148,31 +155,28 @@ class Parser {
     }
     if (is_name_start(c)) return parse_name();
     if (std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '.') return parse_number();
-    if (c == '\0')
-      throw InputError(
-          fmt::format("position {}: the expression ends where a number, a name or '(' is expected", place()));
-    throw InputError(
-        fmt::format("position {}: '{}' found where a number, a name or '(' is expected", place(), c));
+    if (c == '\0') refuse(at_, "the expression ends where a number, a name or '(' is expected");
+    refuse(at_, fmt::format("'{}' found where a number, a name or '(' is expected", found()));
   }
 
   Operand parse_number() {
     double number = 0.0;
     const char* begin = text_.data() + at_;
     const auto [end, error] = std::from_chars(begin, text_.data() + text_.size(), number);
-    require(error == std::errc(), "position {}: not a number that a double can hold", place());
+    if (error != std::errc()) refuse(at_, "not a number that a double can hold");
     at_ += static_cast<std::size_t>(end - begin);
     return {std::nullopt, number};
   }
 
   Operand parse_name() {
-    const std::size_t where = place();
+    const std::size_t where = at_;
     const std::size_t begin = at_;
     while (at_ < text_.size() && is_name_part(text_[at_])) ++at_;
     const std::string name(text_.substr(begin, at_ - begin));
     if (peek() == '(') return parse_call(name, where);
     const auto given = values_.find(name);
-    require(given != values_.end(), "position {}: '{}' has no value: add --values {}=NUMBER", where, name,
-            name);
+    if (given == values_.end())
+      refuse(where, fmt::format("'{}' has no value: add --values {}=NUMBER", shown(name), shown(name)));
     const auto known = variables_.find(name);
     if (known != variables_.end()) return {known->second, 0.0};
     return {variables_.emplace(name, Value::leaf(tape_, given->second)).first->second, 0.0};
@@ -180,7 +184,8 @@ class Parser {
 
   Operand parse_call(const std::string& name, std::size_t where) {
     const bool known = name == "exp" || name == "log" || name == "relu" || name == "pow";
-    require(known, "position {}: there is no function '{}': valid are exp, log, relu, pow", where, name);
+    if (!known)
+      refuse(where, fmt::format("there is no function '{}': valid are exp, log, relu, pow", shown(name)));
     expect('(');
     Operand argument = parse_sum();
     if (name == "pow") {
@@ -196,17 +201,17 @@ class Parser {
 
   double parse_exponent_sum() {
     peek();
-    const std::size_t where = place();
+    const std::size_t where = at_;
     const Operand exponent = parse_sum();
-    require(!exponent.value, "position {}: an exponent must be a plain number, without names", where);
+    if (exponent.value) refuse(where, kPlainExponent);
     return exponent.number;
   }
 
   /// Counts how deep the recursion is.
   struct Nesting {
     explicit Nesting(Parser& owner) : parser(owner) {
-      require(++parser.depth_ <= kMaxDepth, "position {}: nested more than {} deep", parser.place(),
-              kMaxDepth);
+      if (++parser.depth_ > kMaxDepth)
+        parser.refuse(parser.at_, fmt::format("nested more than {} deep", kMaxDepth));
     }
     Nesting(const Nesting&) = delete;
     Nesting& operator=(const Nesting&) = delete;
@@ -236,18 +241,18 @@ std::map<std::string, double> parse_values(std::string_view text) {
     const std::string_view item = text.substr(0, text.find(','));
     text.remove_prefix(std::min(text.size(), item.size() + 1));
     const std::size_t equals = item.find('=');
-    require(equals != std::string_view::npos, "--values: '{}' is not NAME=NUMBER", item);
+    require(equals != std::string_view::npos, "--values: '{}' is not NAME=NUMBER", shown(item));
     const std::string name(trimmed(item.substr(0, equals)));
     const std::string_view number = trimmed(item.substr(equals + 1));
     bool good = !name.empty() && is_name_start(name[0]);
     for (char c : name) good = good && is_name_part(c);
     require(good, "--values: '{}' is not a name: letters, digits and _ are, not beginning with a digit",
-            name);
+            shown(name));
     double value = 0.0;
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
     require(error == std::errc() && end == number.data() + number.size() && std::isfinite(value),
-            "--values: '{}' is not a finite number (value of '{}')", number, name);
-    require(values.emplace(name, value).second, "--values: '{}' is given twice", name);
+            "--values: '{}' is not a finite number (value of '{}')", shown(number), shown(name));
+    require(values.emplace(name, value).second, "--values: '{}' is given twice", shown(name));
   }
   return values;
 }

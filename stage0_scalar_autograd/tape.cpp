@@ -20,7 +20,7 @@ Id Tape::power(Id x, double p) {
   // Compared as numbers: a NaN is never equal, and the two zeros, which are, never have a finite power with p
   // < 0.
   if (!(data_[x] == last.x && p == last.p) || last.x == 0.0)
-    last = {data_[x], p, std::pow(data_[x], p), p * std::pow(data_[x], p - 1.0)};
+    last = {data_[x], p, std::pow(data_[x], p), p == 0.0 ? 0.0 : p * std::pow(data_[x], p - 1.0)};
   return unary(Op::pow, last.value, x, last.derivative, p);
 }
 

@@ -57,8 +57,6 @@ int digit_of(char c) {
 
 std::string escaped_name(std::string_view name) { return escaped(name, true); }
 
-std::string visible_text(std::string_view text) { return escaped(text, false); }
-
 std::string unescaped_name(std::string_view escaped) {
   std::string name;
   for (std::size_t i = 0; i < escaped.size(); ++i) {
@@ -80,7 +78,7 @@ std::string shell_word(std::string_view name) {
            std::string_view("-_./=,:+@%").find(static_cast<char>(c)) != std::string_view::npos;
   };
   if (!name.empty() && std::ranges::all_of(name, is_plain)) return std::string(name);
-  if (visible_text(name) == name) return shell_quoted(std::string(name));
+  if (escaped(name, false) == name) return shell_quoted(std::string(name));
   std::string word = "$'";
   for (const char c : name)
     word += static_cast<unsigned char>(c) >= 0x80 || is_control(static_cast<unsigned char>(c))

@@ -12,9 +12,6 @@ std::string escaped_name(std::string_view name);
 /// The name that escaped_name() was given. Texts with other backslashes, as earlier programs wrote them, keep those.
 std::string unescaped_name(std::string_view escaped);
 
-/// A message in UTF-8 without control characters: the same, but for the backslash.
-std::string visible_text(std::string_view text);
-
 /// A name as a word that a shell reads back: as it is, in quotes, or as $'caf\xe9.txt'.
 std::string shell_word(std::string_view name);
 

@@ -84,7 +84,7 @@ bool is_stream(const fs::path& path) {
 
 }  // namespace
 
-std::string read_file(const fs::path& path) {
+std::string read_file(const fs::path& path, std::size_t most) {
   // NONBLOCK: opening a pipe that nobody writes to must not wait.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   require_call(descriptor >= 0, errno, "{}: cannot be read ({}): give the path of an existing file",
@@ -97,6 +97,13 @@ std::string read_file(const fs::path& path) {
   }
   std::string bytes;
   std::string block(std::size_t{1} << 16, '\0');
+  const auto require_short = [&](std::size_t size) {
+    if (size <= most) return;
+    ::close(descriptor);
+    throw InputError(
+        fmt::format("{}: has {} bytes: of such a file at most {} are read", path.string(), size, most));
+  };
+  require_short(S_ISREG(about.st_mode) ? static_cast<std::size_t>(about.st_size) : 0);
   for (;;) {
     const ssize_t count = ::read(descriptor, block.data(), block.size());
     if (count < 0) {
@@ -107,6 +114,7 @@ std::string read_file(const fs::path& path) {
     }
     if (count == 0) break;
     bytes.append(block, 0, static_cast<std::size_t>(count));
+    require_short(bytes.size());
   }
   ::close(descriptor);
   return bytes;

@@ -1,6 +1,7 @@
 // Reading whole files, and writing them so that no half-written file is ever seen.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <initializer_list>
 #include <optional>
@@ -15,14 +16,19 @@ namespace ladder {
 // Where a place is refused, an InputError names it; where the machine has no room or descriptor left or its disk is
 // broken, a MachineError does (failed_call.hpp), whatever a function says below.
 
-/// The bytes of a file. Throws InputError naming the path when it is no plain file, such as a folder or a pipe, is missing
-/// or cannot be read.
-std::string read_file(const std::filesystem::path& path);
+// How many bytes a file may have that is read as a whole: far above what is meant, far below what hurts.
+inline constexpr std::size_t kLongestFile = std::size_t{1} << 26;  ///< of sources, JSON, vocabularies
+inline constexpr std::size_t kLongestText = std::size_t{1} << 32;  ///< of what is trained on
+
+/// The bytes of a file. Throws InputError naming the path when it is no plain file, such as a folder or a pipe, is
+/// missing or cannot be read, or has more than `most` bytes, whether it says so or grows while it is read.
+std::string read_file(const std::filesystem::path& path, std::size_t most = kLongestFile);
 
 /// A file that appears under its name only once it is complete: bytes go to a new file of a random name in the same
-/// folder, commit() flushes it to the disk and renames. Without commit() that file, and no other, is removed, also
-/// where a signal ends the program. A symbolic link stays one: what it points at is replaced. A file that is there keeps its mode. Devices, pipes and what lies in
-/// /dev and /proc, such as /dev/stdout, are written to as they are, at once and at their end.
+/// folder, commit() flushes it to the disk and renames. Without commit() that file, and no other, is removed, also where
+/// a signal ends the program. A symbolic link stays one: what it points at is replaced. A file that is there keeps its
+/// mode. Devices, pipes and what lies in /dev and /proc, such as /dev/stdout, are written to as they are, at once and at
+/// their end.
 class AtomicFile {
  public:
   /// Throws InputError naming the path when its folder is missing or cannot be written to, or a pipe has no reader.

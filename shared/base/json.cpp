@@ -1,9 +1,13 @@
 #include "shared/base/json.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <ostream>
 #include <utility>
+
+#include "shared/base/shown.hpp"
 
 namespace ladder {
 namespace {
@@ -30,8 +34,18 @@ const char* name_of(Json::Kind kind) {
   return "?";
 }
 
-[[noreturn]] void refuse(Json::Kind kind, const char* wanted) {
-  throw JsonError(std::string("expected ") + wanted + ", found " + name_of(kind));
+/// Of a number or a truth value; not dump(), which refuses what is not finite.
+std::string number_text(const Json& json) {
+  switch (json.kind()) {
+    case Json::Kind::boolean:
+      return json.get<bool>() ? "true" : "false";
+    case Json::Kind::negative:
+      return fmt::format("{}", json.get<std::int64_t>());
+    case Json::Kind::whole:
+      return fmt::format("{}", json.get<std::uint64_t>());
+    default:
+      return fmt::format("{}", json.get<double>());
+  }
 }
 
 /// {"key", value}
@@ -104,6 +118,12 @@ Json sorted(Json json) {
 
 // ---- reading ---------------------------------------------------------------------------------------------------
 
+void Json::refuse(std::string_view wanted) const {
+  const bool is_short = is_number() || kind_ == Kind::boolean;
+  throw JsonError(
+      fmt::format("expected {}, found {}", wanted, is_short ? number_text(*this) : name_of(kind_)));
+}
+
 std::size_t Json::size() const noexcept {
   if (kind_ == Kind::array) return held_.items->size();
   if (kind_ == Kind::object) return held_.members->size();
@@ -118,7 +138,7 @@ const Json* Json::find(std::string_view name) const noexcept {
 }
 
 const Json* Json::member_of_object(std::string_view name) const {
-  if (kind_ != Kind::object) refuse(kind_, "an object");
+  if (kind_ != Kind::object) refuse("an object");
   return find(name);
 }
 
@@ -129,7 +149,7 @@ const Json& Json::at(std::string_view name) const {
 }
 
 const Json& Json::at(std::size_t index) const {
-  if (kind_ != Kind::array) refuse(kind_, "an array");
+  if (kind_ != Kind::array) refuse("an array");
   if (index >= held_.items->size())
     throw JsonError("there is no item " + std::to_string(index) + " in an array of " +
                     std::to_string(held_.items->size()));
@@ -142,52 +162,70 @@ std::string Json::value(std::string_view name, const char* otherwise) const {
 }
 
 const Json::Members& Json::items() const {
-  if (kind_ != Kind::object) refuse(kind_, "an object");
+  if (kind_ != Kind::object) refuse("an object");
   return *held_.members;
 }
 
 const Json* Json::begin() const {
-  if (kind_ != Kind::array) refuse(kind_, "an array");
+  if (kind_ != Kind::array) refuse("an array");
   return held_.items->data();
 }
 
 const Json* Json::end() const { return begin() + held_.items->size(); }
 
 std::int64_t Json::integer_within(std::int64_t low, std::int64_t high) const {
-  // As doubles the bounds may round up to 2^63, which is no int64: hence >= there.
-  const bool real = kind_ == Kind::real && std::trunc(held_.real) == held_.real && held_.real >= -0x1p63 &&
-                    held_.real < 0x1p63;
-  const bool whole = kind_ == Kind::whole && std::in_range<std::int64_t>(held_.whole);
-  if (!real && !whole && kind_ != Kind::negative) refuse(kind_, "an integer that fits");
-  const std::int64_t value = real ? static_cast<std::int64_t>(held_.real) : held_.integer;
-  if (value < low || value > high) refuse(kind_, "an integer that fits");
-  return value;
+  const bool fits =
+      kind_ == Kind::negative || (kind_ == Kind::whole && std::in_range<std::int64_t>(held_.whole));
+  if (!fits || held_.integer < low || held_.integer > high)
+    refuse(fmt::format("a whole number from {} to {}", low, high));
+  return held_.integer;
 }
 
 std::uint64_t Json::whole_up_to(std::uint64_t high) const {
-  const bool real =
-      kind_ == Kind::real && std::trunc(held_.real) == held_.real && held_.real >= 0 && held_.real < 0x1p64;
-  if (!real && kind_ != Kind::whole) refuse(kind_, "an integer of 0 or more that fits");
-  const std::uint64_t value = real ? static_cast<std::uint64_t>(held_.real) : held_.whole;
-  if (value > high) refuse(kind_, "an integer of 0 or more that fits");
-  return value;
+  if (kind_ != Kind::whole || held_.whole > high) refuse(fmt::format("a whole number from 0 to {}", high));
+  return held_.whole;
 }
 
 void Json::read(bool& value) const {
-  if (kind_ != Kind::boolean) refuse(kind_, "a truth value");
+  if (kind_ != Kind::boolean) refuse("a truth value");
   value = held_.flag;
 }
 
 void Json::read(double& value) const {
-  if (!is_number()) refuse(kind_, "a number");
+  if (!is_number()) refuse("a number");
   value = kind_ == Kind::real       ? held_.real
           : kind_ == Kind::negative ? static_cast<double>(held_.integer)
                                     : static_cast<double>(held_.whole);
 }
 
 void Json::read(std::string& value) const {
-  if (kind_ != Kind::string) refuse(kind_, "text");
+  if (kind_ != Kind::string) refuse("text");
   value = *held_.text;
+}
+
+Json number_or_text(double value) {
+  if (std::isfinite(value)) return value;
+  return std::isnan(value) ? "nan" : value > 0.0 ? "inf" : "-inf";
+}
+
+double double_of(const Json& json) {
+  if (!json.is_string()) return json.get<double>();
+  const auto text = json.get<std::string>();
+  for (const double value : {HUGE_VAL, -HUGE_VAL, std::nan("")})
+    if (number_or_text(value) == text) return value;
+  throw JsonError(fmt::format("expected a number, found '{}'", shown(text)));
+}
+
+Json numbers_or_texts(const std::vector<double>& values) {
+  Json::Items items;
+  for (const double value : values) items.push_back(number_or_text(value));
+  return Json::array(std::move(items));
+}
+
+std::vector<double> doubles_of(const Json& json) {
+  std::vector<double> values;
+  for (const Json& item : json) values.push_back(double_of(item));
+  return values;
 }
 
 // ---- changing --------------------------------------------------------------------------------------------------
@@ -201,7 +239,7 @@ Json& Json::operator[](std::string_view name) {
 
 void Json::push_back(Json item) {
   if (kind_ == Kind::null) *this = array();
-  if (kind_ != Kind::array) refuse(kind_, "an array");
+  if (kind_ != Kind::array) refuse("an array");
   held_.items->push_back(std::move(item));
 }
 
@@ -210,7 +248,7 @@ void Json::update(Json other) {  // by value: it may be a part of this one
 }
 
 void Json::erase(std::string_view name) {
-  if (kind_ != Kind::object) refuse(kind_, "an object");
+  if (kind_ != Kind::object) refuse("an object");
   std::erase_if(*held_.members, [&](const Member& member) { return member.name == name; });
 }
 

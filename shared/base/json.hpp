@@ -19,7 +19,7 @@
 namespace ladder {
 
 /// A member that is missing, a value of another kind than asked for, or text that is no JSON. Readers of files turn it
-/// into an InputError that names the file.
+/// into an InputError that names the file (json_member.hpp).
 struct JsonError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -69,16 +69,16 @@ class Json {
   static Json object(Members members);
 
   // ---- text ----
-  /// Refused: anything but one value of RFC 8259 in UTF-8, numbers beyond a double's range, and more than kDeepest
-  /// arrays and objects within each other. Of members with one name the last counts, as in JavaScript.
-  static Json parse(std::string_view text);
+  /// Refused: anything but one value of RFC 8259 in UTF-8, numbers beyond a double's range, a name twice in one object
+  /// (readers differ in which of the values counts), and more than `deepest` arrays and objects within each other.
+  static Json parse(std::string_view text, int deepest = kDeepest);
   /// The same, but what cannot be parsed gives a value of the kind `invalid`, which is nothing else (not null either).
-  /// `repeated`, where given, receives the names that occur twice in one object.
-  static Json try_parse(std::string_view text, std::vector<std::string>* repeated = nullptr);
+  static Json try_parse(std::string_view text);
   /// On one line; with an indent >= 0 one item a line, that many blanks a level. Doubles in the shortest form that
-  /// reads back as the same double, NaN and infinities as null. Throws JsonError for text that is not UTF-8.
+  /// reads back as the same double. Throws JsonError for text that is not UTF-8, and CheckError, naming its place, for a
+  /// number that is not finite, which JSON does not have: as null it would be taken for something that was left out.
   std::string dump(int indent = -1) const;
-  static constexpr int kDeepest = 1000;
+  static constexpr int kDeepest = 64;  ///< what this program reads is a handful deep
 
   // ---- kind and size ----
   Kind kind() const noexcept { return kind_; }
@@ -92,8 +92,8 @@ class Json {
   bool empty() const noexcept { return size() == 0; }
 
   // ---- reading; JsonError when it is not there or of another kind ----
-  /// bool, integers (also from a double that is one; out of range is an error), double, std::string,
-  /// Json, or a vector of them.
+  /// bool, integers (written as such, and in the type's range: neither 8.9 nor 8.0 nor true is one), double,
+  /// std::string, Json, or a vector of them.
   template <class T>
   T get() const {
     T value{};
@@ -145,6 +145,7 @@ class Json {
   const Json* member_of_object(std::string_view name) const;
   std::int64_t integer_within(std::int64_t low, std::int64_t high) const;
   std::uint64_t whole_up_to(std::uint64_t high) const;
+  [[noreturn]] void refuse(std::string_view wanted) const;
   void read(bool& value) const;
   void read(double& value) const;
   void read(std::string& value) const;
@@ -158,8 +159,16 @@ class Json {
       value = static_cast<T>(whole_up_to(Limits::max()));
   }
   template <class T>
+  T item_at(std::size_t index) const {
+    try {
+      return get<T>();
+    } catch (const JsonError& error) {
+      throw JsonError("item " + std::to_string(index) + ": " + error.what());
+    }
+  }
+  template <class T>
   void read(std::vector<T>& values) const {
-    for (const Json& item : *this) values.push_back(item.get<T>());
+    for (const Json& item : *this) values.push_back(item.item_at<T>(values.size()));
   }
 
   Kind kind_ = Kind::null;
@@ -180,5 +189,12 @@ struct Json::Member {
 };
 
 Json sorted(Json json);
+
+/// A number that may not be finite, where that is a result to be told: JSON has no such number, so it is the text "inf",
+/// "-inf" or "nan", never null. double_of() reads either; JsonError for anything else. The others do so with lists.
+Json number_or_text(double value);
+Json numbers_or_texts(const std::vector<double>& values);
+double double_of(const Json& json);
+std::vector<double> doubles_of(const Json& json);
 
 }  // namespace ladder

@@ -1,48 +1,41 @@
 // Json from and to text: the only file that includes nlohmann's library.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <utility>
 
+#include "shared/base/error.hpp"
 #include "shared/base/json.hpp"
+#include "shared/base/shown.hpp"
 
 namespace ladder {
 namespace {
 
 using Library = nlohmann::ordered_json;
 
-/// Of members with one name only the last value stays, in the place of the first; appends those names to `repeated`.
-/// Once an object and by sorting, because a hostile file may have millions of members.
-void keep_last_values(Json::Members& members, std::vector<std::string>& repeated) {
-  std::vector<std::size_t> order(members.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    const int names = members[a].name.compare(members[b].name);
-    return names < 0 || (names == 0 && a < b);
-  });
-  std::vector<bool> gone(members.size(), false);
-  const std::size_t before = repeated.size();
-  for (std::size_t first = 0, i = 1; i < order.size(); ++i) {
-    Json::Member& kept = members[order[first]];
-    if (members[order[i]].name != kept.name) {
-      first = i;
-      continue;
-    }
-    kept.value = std::move(members[order[i]].value);
-    gone[order[i]] = true;
-    if (repeated.size() == before || repeated.back() != kept.name) repeated.push_back(kept.name);
-  }
-  if (repeated.size() == before) return;
-  std::size_t at = 0;
-  std::erase_if(members, [&](const Json::Member&) { return gone[at++]; });
+constexpr std::size_t kLongestError = 200;  ///< it may hold a token of the text, however long that is
+
+/// A name that two members have, or nullptr. By sorting, because a hostile file may have millions of members.
+const std::string* repeated_name(const Json::Members& members) {
+  std::vector<const std::string*> names;
+  names.reserve(members.size());
+  for (const Json::Member& member : members) names.push_back(&member.name);
+  const auto less = [](const std::string* a, const std::string* b) { return *a < *b; };
+  std::sort(names.begin(), names.end(), less);
+  const auto found = std::adjacent_find(names.begin(), names.end(),
+                                        [](const std::string* a, const std::string* b) { return *a == *b; });
+  return found == names.end() ? nullptr : *found;
 }
 
 /// What the library's parser calls for everything it reads; false stops it.
 class Builder : public nlohmann::json_sax<Library> {
  public:
+  explicit Builder(int deepest) : deepest_(static_cast<std::size_t>(deepest)) {}
+
   Json result;
   std::string error = "it is no JSON";
-  std::vector<std::string> repeated;
 
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
@@ -60,7 +53,10 @@ class Builder : public nlohmann::json_sax<Library> {
   bool end_object() override {
     Json::Members members = std::move(open_.back().members);
     open_.pop_back();
-    keep_last_values(members, repeated);
+    if (const std::string* name = repeated_name(members)) {
+      error = fmt::format("the name '{}' occurs twice in one object", shown(*name));
+      return false;
+    }
     return add(Json::object(std::move(members)));
   }
   bool end_array() override {
@@ -69,7 +65,7 @@ class Builder : public nlohmann::json_sax<Library> {
     return add(Json::array(std::move(items)));
   }
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& what) override {
-    error = what.what();
+    error = shown(what.what(), kLongestError).str();
     return false;
   }
 
@@ -80,10 +76,11 @@ class Builder : public nlohmann::json_sax<Library> {
     Json::Members members;
   };
   std::vector<Open> open_;
+  const std::size_t deepest_;
 
   bool open() {
-    if (open_.size() == static_cast<std::size_t>(Json::kDeepest)) {
-      error = "more than " + std::to_string(Json::kDeepest) + " arrays and objects within each other";
+    if (open_.size() == deepest_) {
+      error = fmt::format("more than {} arrays and objects within each other", deepest_);
       return false;
     }
     open_.emplace_back();
@@ -100,6 +97,50 @@ class Builder : public nlohmann::json_sax<Library> {
   }
 };
 
+/// The value of `text`; JsonError where there is none.
+Json parsed(std::string_view text, int deepest) {
+  // The library takes a byte 0 for the end of the text, whatever follows it.
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
+    throw JsonError(fmt::format("the byte at offset {} is 0, which JSON does not have", zero));
+  Builder builder(deepest);
+  if (!Library::sax_parse(text, &builder)) throw JsonError(builder.error);
+  return std::move(builder.result);
+}
+
+/// A number that JSON does not have, and where it stands.
+struct NotFinite {
+  std::string place;
+  double value;
+};
+
+Library as_library(const Json& json);
+
+template <class Place>
+Library as_library_at(const Json& json, const Place& place) {
+  try {
+    return as_library(json);
+  } catch (NotFinite& number) {
+    number.place.insert(0, place());
+    throw;
+  }
+}
+
+Library array_of(const Json& json) {
+  Library::array_t items;
+  items.reserve(json.size());
+  for (const Json& item : json)
+    items.push_back(as_library_at(item, [&] { return fmt::format("[{}]", items.size()); }));
+  return items;
+}
+
+Library object_of(const Json& json) {
+  Library::object_t members;
+  // Not through its map's functions, which look every name up among all before it.
+  for (const Json::Member& member : json.items())
+    members.emplace_back(member.name, as_library_at(member.value, [&] { return "." + member.name; }));
+  return members;
+}
+
 Library as_library(const Json& json) {
   switch (json.kind()) {
     case Json::Kind::invalid:
@@ -112,46 +153,43 @@ Library as_library(const Json& json) {
       return json.get<std::int64_t>();
     case Json::Kind::whole:
       return json.get<std::uint64_t>();
-    case Json::Kind::real:
-      return json.get<double>();
+    case Json::Kind::real: {
+      const auto value = json.get<double>();
+      if (!std::isfinite(value)) throw NotFinite{{}, value};
+      return value;
+    }
     case Json::Kind::string:
       return json.get<std::string>();
-    case Json::Kind::array: {
-      Library::array_t items;
-      items.reserve(json.size());
-      for (const Json& item : json) items.push_back(as_library(item));
-      return items;
-    }
-    case Json::Kind::object: {
-      Library::object_t members;
-      // Not through its map's functions, which look every name up among all before it.
-      for (const auto& [name, value] : json.items()) members.emplace_back(name, as_library(value));
-      return members;
-    }
+    case Json::Kind::array:
+      return array_of(json);
+    case Json::Kind::object:
+      return object_of(json);
   }
   return nullptr;
 }
 
 }  // namespace
 
-Json Json::parse(std::string_view text) {
-  Builder builder;
-  if (!Library::sax_parse(text, &builder)) throw JsonError(builder.error);
-  return std::move(builder.result);
-}
+Json Json::parse(std::string_view text, int deepest) { return parsed(text, deepest); }
 
-Json Json::try_parse(std::string_view text, std::vector<std::string>* repeated) {
-  Builder builder;
-  Json invalid;
-  invalid.kind_ = Kind::invalid;
-  const bool parsed = Library::sax_parse(text, &builder);
-  if (repeated != nullptr) *repeated = std::move(builder.repeated);
-  return parsed ? std::move(builder.result) : invalid;
+Json Json::try_parse(std::string_view text) {
+  try {
+    return parsed(text, kDeepest);
+  } catch (const JsonError&) {
+    Json invalid;
+    invalid.kind_ = Kind::invalid;
+    return invalid;
+  }
 }
 
 std::string Json::dump(int indent) const {
   try {
     return as_library(*this).dump(indent);
+  } catch (const NotFinite& number) {
+    const std::string place = number.place.empty() ? "the number" : number.place;
+    throw CheckError(fmt::format("{} is {}, which JSON does not have: nothing was written",
+                                 shown(std::string_view(place).substr(place[0] == '.' ? 1 : 0)),
+                                 number.value));
   } catch (const Library::exception& error) {
     throw JsonError(error.what());
   }

@@ -134,7 +134,8 @@ Json to_json(const ReportChecklist& checklist) {
                              {"seconds", step.seconds},
                              {"figures", step.figures}});
   for (const TrainedRun& run : checklist.runs)
-    json["runs"].push_back({{"name", run.name}, {"loss", run.loss}, {"median_ms", run.median_ms}});
+    json["runs"].push_back(
+        {{"name", run.name}, {"loss", numbers_or_texts(run.loss)}, {"median_ms", run.median_ms}});
   for (const SamplePair& pair : checklist.samples)
     json["samples"].push_back({{"left", pair.left}, {"right", pair.right}});
   return json;

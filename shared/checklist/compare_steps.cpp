@@ -65,8 +65,8 @@ Imported committed_weights() {
     throw MachineError(
         fmt::format("{} is not there: the weights that it holds come with the sources", folder.string()));
   const auto file = folder / "golden.json";
-  const Json json = Json::try_parse(read_file(file));
   const std::string source = file.filename().string();
+  const Json json = json_object(read_file(file), source);
   Imported imported{"trained by PyTorch, committed",
                     load_model(folder / "model.safetensors"),
                     {},
@@ -74,8 +74,8 @@ Imported committed_weights() {
                     member_of<std::vector<std::int32_t>>(json, "tokens", source)};
   imported.answer.version = member_of<std::string>(json, "version", source);
   imported.answer.greedy = member_of<std::vector<std::int32_t>>(json, "greedy", source);
-  for (const Json& row : member_of<Json>(json, "logits", source))
-    for (const Json& logit : row) imported.answer.logits.push_back(logit.get<double>());
+  for (const auto& row : member_of<std::vector<std::vector<double>>>(json, "logits", source))
+    imported.answer.logits.insert(imported.answer.logits.end(), row.begin(), row.end());
   return imported;
 }
 

@@ -9,6 +9,7 @@
 #include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/hash.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/checklist/checklist.hpp"
@@ -207,7 +208,7 @@ void print_samples(const std::vector<Climber>& climbers) {
     if (climber.samples.empty()) continue;
     std::string line;
     for (std::size_t i = 0; i < std::min<std::size_t>(climber.samples.size(), 6); ++i)
-      line += (i == 0 ? "" : ", ") + climber.samples[i];
+      line += (i == 0 ? "" : ", ") + for_stdout(climber.samples[i]);
     fmt::print("{:<13} {}, ...\n", climber.rung.side.name, line);
   }
 }
@@ -218,7 +219,7 @@ Json json_of(const std::vector<Climber>& climbers, const std::vector<RecordRow>&
   for (const Climber& climber : climbers)
     json["stages"].push_back({{"name", climber.rung.side.name},
                               {"not_run", climber.not_run},
-                              {"loss", climber.loss},
+                              {"loss", numbers_or_texts(climber.loss)},
                               {"samples", climber.samples}});
   return json;
 }
@@ -259,7 +260,7 @@ void record_curves(const std::vector<Climber>& climbers, const Run& run, const C
       means.push_back(std::round(1e4 * mean) / 1e4);
     }
     row.values = {{"emulated", emulated}, {"steps_each", each}};
-    row.values["loss"] = means;
+    row.values["loss"] = numbers_or_texts(means);
     record.rows.push_back(std::move(row));
   }
   const auto path = record_file(record.name);
@@ -284,11 +285,11 @@ std::vector<RunSettings> settings_of(const RunFlags& flags) {
 
 void print_work(const Run& run) {
   fmt::print("model     {}\ntraining  {}\ndata      {}: {}\ntokens    step 0 has hash {}\n",
-             describe(run.model), describe(run.train), data_title(run.data), run.source->describe(),
-             hex64(run.source->token_hash()));
+             describe(run.model), describe(run.train), shown(data_title(run.data), 1000),
+             run.source->describe(), hex64(run.source->token_hash()));
   std::fflush(stdout);
   if (!run.source->notice().empty())
-    fmt::print(stderr, "ladder: notice: {}\n", visible_text(run.source->notice()));
+    fmt::print(stderr, "ladder: notice: {}\n", shown(run.source->notice(), 1000));
 }
 
 void require_files(const ClimbFlags& flags) {

@@ -9,6 +9,7 @@
 #include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/base/utf8.hpp"
 #include "shared/cli/commands.hpp"
@@ -119,7 +120,7 @@ std::vector<std::string> lines_of(const std::string& text, std::size_t width) {
     lines.push_back(encode_utf8(line) + std::string(width - line.size(), ' '));
     line.clear();
   };
-  for (const char32_t character : decode_utf8(text, "a sample")) {
+  for (const char32_t character : decode_utf8(shown_text(text), "a sample")) {
     if (character == U'\n' || line.size() == width) end_line();
     if (character != U'\n') line.push_back(character == U'\t' ? U' ' : character);
   }
@@ -193,6 +194,7 @@ Outcome compare_file(const std::string& file, const CompareFlags& flags) {
   });
   require(flags.with.empty() || saved.model.architecture == Architecture::gpt2,
           "--with pytorch: {} holds a microGPT, the script knows GPT-2", file);
+  for (const Place& place : {places.upper, places.lower}) require_holds(place, saved.parameters, file);
   const Side upper = side_of(places.upper), lower = side_of(places.lower);
   const WalkOptions options = walk_options(flags, saved);
   fmt::print("{}: {}\n", escaped_name(file), describe(saved.model));

@@ -1,6 +1,7 @@
 // ladder graph: draws the autograd graph of an expression, or of one attention head, with stage 0's tape.
 #include <fmt/core.h>
 
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -55,8 +56,10 @@ Json report(const stage0::Value& root, const std::map<std::string, stage0::Value
   fmt::print("root: data {}\n", root.data());
   Json result = {{"data", root.data()}, {"values", Json::object()}};
   for (const auto& [name, value] : named) {
-    fmt::print("{}: data {}, grad {}\n", name, value.data(), value.grad());
-    result["values"][name] = {{"data", value.data()}, {"grad", value.grad()}};
+    const char* word =
+        std::isfinite(value.grad()) ? "" : ", which is not finite: the derivative has no value there";
+    fmt::print("{}: data {}, grad {}{}\n", name, value.data(), value.grad(), word);
+    result["values"][name] = {{"data", value.data()}, {"grad", number_or_text(value.grad())}};
   }
   return sorted(std::move(result));
 }
@@ -101,7 +104,8 @@ void add_graph(CLI::App& app) {
       .shows_default();
   add_switch(app, "--spelled-out", options->spelled_out,
              "draw each sum as its chain of additions and products");
-  add_text(app, "--json", options->json, "write data and gradients to this file");
+  add_text(app, "--json", options->json,
+           "write data and gradients to this file; a gradient that is not finite as text: \"inf\"");
   set_action(app, [options] { run_graph(*options); });
 }
 

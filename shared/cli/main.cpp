@@ -1,6 +1,7 @@
 // The program `ladder`: picks the subcommand, and turns every failure into one line and an exit code.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <new>
 #include <sstream>
@@ -11,6 +12,8 @@
 #include "shared/base/error.hpp"
 #include "shared/base/escape.hpp"
 #include "shared/base/interrupt.hpp"
+#include "shared/base/json.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/names.hpp"
 #include "shared/cli/standard_streams.hpp"
@@ -70,10 +73,12 @@ std::string unknown_argument(const CLI::App& app, const std::vector<std::string>
   return "there is no flag " + unknown + suggestion(unknown, known) + " (" + path + " --help lists them)";
 }
 
+/// Messages hold names and texts out of files: one line, of characters that a terminal only shows, and not without end.
 int fail(int code, std::string message) {
+  constexpr std::size_t kLongest = 1500;
   std::replace(message.begin(), message.end(), '\n', ' ');
   std::fflush(stdout);  // what the run printed stands before its error
-  std::fprintf(stderr, "ladder: %s\n", visible_text(message).c_str());
+  std::fprintf(stderr, "ladder: %s\n", shown(message, kLongest).str().c_str());
   return code;
 }
 
@@ -86,8 +91,21 @@ int answer(const CLI::App& app, const CLI::Success& request) {
   return code;
 }
 
+/// "-a*b" behind `graph` is an expression, no flag: it goes to the end, behind "--". Flags stay what they are: -h, -o and
+/// what begins with two signs and a letter.
+void take_expression(std::vector<std::string>& arguments) {
+  if (arguments.size() < 2 || arguments[0] != "graph") return;
+  const std::string text = arguments[1];
+  const bool is_long =
+      text.starts_with("--") && (text.size() == 2 || std::isalpha(static_cast<unsigned char>(text[2])) != 0);
+  if (!text.starts_with('-') || text == "-" || is_long || text == "-h" || text.starts_with("-o")) return;
+  arguments.erase(arguments.begin() + 1);
+  arguments.insert(arguments.end(), {"--", text});
+}
+
 int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
   if (arguments.empty()) arguments = {"climb"};
+  take_expression(arguments);
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes a vector from its end
   try {
     app.parse(arguments);
@@ -100,6 +118,8 @@ int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
     return fail(2, error.what());
   } catch (const InputError& error) {
     return fail(2, error.what());
+  } catch (const JsonError& error) {
+    return fail(2, std::string("a file's JSON: ") + error.what());
   } catch (const CheckError& error) {
     return fail(1, error.what());
   } catch (const MachineError& error) {

@@ -79,7 +79,7 @@ void prepare_bpe(const PrepareFlags& flags) {
 void print_ids(const PrepareFlags& flags) {
   const BpeTokenizer tokenizer(read_bpe_vocabulary(flags.tokenizer));
   const char* between = "";
-  tokenizer.encode_bytes(read_file(flags.text), [&](std::span<const std::int32_t> tokens) {
+  tokenizer.encode_bytes(read_file(flags.text, kLongestText), [&](std::span<const std::int32_t> tokens) {
     std::string line;
     for (const std::int32_t token : tokens) line += std::exchange(between, " ") + std::to_string(token);
     std::fwrite(line.data(), 1, line.size(), stdout);

@@ -4,6 +4,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/finite.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/weights.hpp"
@@ -51,7 +52,6 @@ void run_probe(const ProbeFlags& flags) {
   require_writable_file(flags.out);
   const SavedModel saved = load_weights(flags.weights, place);
   const Sequence sequence = sequence_of(flags.tokens, saved.model);
-  require_finite(saved.parameters, flags.weights.path);
   const std::unique_ptr<Engine> engine = make_engine(place.stage, saved.model, place.options);
   engine->load_parameters(saved.parameters);
   const Probe probe =

@@ -1,7 +1,6 @@
 #include "shared/cli/run_log.hpp"
 
 #include <cerrno>
-#include <cmath>
 #include <cstdio>
 #include <cstring>
 
@@ -10,12 +9,6 @@
 #include "shared/base/failed_call.hpp"
 
 namespace ladder::cli {
-namespace {
-
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
-}  // namespace
-
 RunLog::RunLog(const std::string& path, bool append) : path_(path) {
   if (path.empty()) return;
   file_.open(path, append ? std::ios::app : std::ios::trunc);
@@ -41,20 +34,20 @@ void RunLog::run(const Json& config) {
 void RunLog::step(const StepReport& report) {
   Json json = {{"kind", "step"},
                {"step", report.done},
-               {"loss", number(report.loss)},
-               {"ms", number(report.ms)},
-               {"tokens_per_second", number(1000.0 * static_cast<double>(report.tokens) / report.ms)},
-               {"learning_rate", number(report.learning_rate)}};
-  if (report.gradient_norm) json["gradient_norm"] = number(*report.gradient_norm);
-  if (report.loss_scale) json["loss_scale"] = number(*report.loss_scale);
+               {"loss", number_or_text(report.loss)},
+               {"ms", number_or_text(report.ms)},
+               {"tokens_per_second", number_or_text(1000.0 * static_cast<double>(report.tokens) / report.ms)},
+               {"learning_rate", number_or_text(report.learning_rate)}};
+  if (report.gradient_norm) json["gradient_norm"] = number_or_text(*report.gradient_norm);
+  if (report.loss_scale) json["loss_scale"] = number_or_text(*report.loss_scale);
   write(json);
 }
 
 void RunLog::evaluation(const Evaluation& evaluation, bool best) {
   write({{"kind", "evaluation"},
          {"step", evaluation.step},
-         {"training", number(evaluation.training)},
-         {"held_out", number(evaluation.held_out)},
+         {"training", number_or_text(evaluation.training)},
+         {"held_out", number_or_text(evaluation.held_out)},
          {"best", best}});
 }
 

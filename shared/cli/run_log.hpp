@@ -11,8 +11,9 @@ namespace ladder::cli {
 
 /// {"kind": "run", ...} first, then {"kind": "step", "step", "loss", "ms", "tokens_per_second", "learning_rate", and
 /// where the step has them "gradient_norm", "loss_scale"} and {"kind": "evaluation", "step", "training", "held_out",
-/// "best"}. A number that is not finite is null. Each line is handed to the system before the next step begins. Where one
-/// cannot be written a notice says so, and no further one is tried: the run goes on.
+/// "best"}. A number that is not finite, such as an overflowing norm of fp16, is text: "inf". Each line is handed to the
+/// system before the next step begins. Where one cannot be written a notice says so, and no further one is tried: the
+/// run goes on.
 class RunLog {
  public:
   /// Without a path nothing is written. `append`: behind what is there, as a resumed run does; steps that an

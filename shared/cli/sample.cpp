@@ -11,6 +11,7 @@
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/standard_streams.hpp"
+#include "shared/cli/status.hpp"
 #include "shared/cli/weights.hpp"
 
 namespace ladder::cli {
@@ -81,7 +82,7 @@ class GrowingText {
 
  private:
   void print(std::size_t bytes) {
-    fmt::print("{}", readable_utf8(std::string_view(pending_).substr(0, bytes)));
+    fmt::print("{}", for_stdout(readable_utf8(std::string_view(pending_).substr(0, bytes))));
     std::fflush(stdout);
     if (stdout_failed() && !kept_) throw StdoutFailed();
     pending_.erase(0, bytes);

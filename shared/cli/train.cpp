@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -12,12 +13,14 @@
 #include "shared/base/files.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/interrupt.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/outputs.hpp"
 #include "shared/cli/progress.hpp"
 #include "shared/cli/run_log.hpp"
 #include "shared/cli/settings.hpp"
+#include "shared/cli/status.hpp"
 #include "shared/cli/train_record.hpp"
 #include "shared/cli/train_session.hpp"
 #include "shared/model/config_json.hpp"
@@ -74,7 +77,7 @@ void print_configuration(const Session& session) {
   fmt::print("preset    {}\n", session.preset.empty() ? "that of the checkpoint" : session.preset);
   fmt::print("model     {}\n", describe(run.model));
   fmt::print("training  {}\n", describe(run.train));
-  fmt::print("data      {}: {}\n", data_title(run.data), run.source->describe());
+  fmt::print("data      {}: {}\n", shown(data_title(run.data), 1000), run.source->describe());
   std::fflush(stdout);
 }
 
@@ -131,7 +134,7 @@ void print_run(const Session& session, const TrainFlags& flags) {
   print_flops(session);
   std::fflush(stdout);
   if (!run.source->notice().empty())
-    fmt::print(stderr, "ladder: notice: {}\n", visible_text(run.source->notice()));
+    fmt::print(stderr, "ladder: notice: {}\n", shown(run.source->notice(), 1000));
 }
 
 /// What only the engine knows.
@@ -172,7 +175,7 @@ void try_to_save(const Session& session, const fs::path& file, const TrainHistor
     save(session, file, history);
   } catch (const std::exception& error) {
     fmt::print(stderr, "ladder: notice: no checkpoint after step {}: {}\n", history.steps_done(),
-               visible_text(error.what()));
+               shown(error.what(), 1000));
   }
 }
 
@@ -225,7 +228,7 @@ std::string problem_with_saving(const Session& session, const fs::path& folder, 
     return {};
   } catch (const std::exception& error) {
     if (new_folder) fs::remove(folder, ignored);
-    return visible_text(error.what());
+    return shown(error.what(), 1000).str();
   }
 }
 
@@ -253,6 +256,15 @@ std::string problem_with_saving(const Session& session, const fs::path& folder, 
   end_by_signal(signal);
 }
 
+double held_out_loss(const Session& session) {
+  const double loss = mean_loss(*session.engine, *session.run.source, DataPart::held_out, kHeldOutSequences,
+                                session.run.train.batch_size);
+  if (!std::isfinite(loss))
+    throw CheckError(fmt::format("the held-out loss is {} after the last step: try a smaller --lr than {}",
+                                 loss, session.run.train.learning_rate));
+  return loss;
+}
+
 void print_summary(Session& session, const TrainResult& result) {
   const std::size_t tail = std::min<std::size_t>(result.loss.size(), 50);
   double sum = 0.0;
@@ -266,10 +278,9 @@ void print_summary(Session& session, const TrainResult& result) {
   if (const Evaluation* best = result.best())
     fmt::print("best      {:.4f} held out, after step {}\n", best->held_out, best->step);
   else if (session.run.source->held_out_sequences() > 0)
-    fmt::print("held out  {:.4f}\n", mean_loss(*session.engine, *session.run.source, DataPart::held_out,
-                                               kHeldOutSequences, session.run.train.batch_size));
+    fmt::print("held out  {:.4f}\n", held_out_loss(session));
   for (std::size_t i = 0; i < result.samples.size(); ++i)
-    fmt::print("sample {:2}: {}\n", i + 1, result.samples[i]);
+    fmt::print("sample {:2}: {}\n", i + 1, for_stdout(result.samples[i]));
 }
 
 Trace trace_of(const Session& session, const Json& config, const Json& machine, const TrainResult& result) {

@@ -7,6 +7,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/weights.hpp"
 #include "shared/data/token_files.hpp"
 #include "shared/records/records.hpp"
 #include "shared/train/checkpoint.hpp"
@@ -26,12 +27,13 @@ void require_fresh_folder(const std::string& folder) {
       folder);
 }
 
-TensorList load_initial_weights(const std::string& path, const Run& run) {
+TensorList load_initial_weights(const std::string& path, const Run& run, const Place& place) {
   SavedModel saved = load_model(path);
   require(*saved.tokenizer == run.source->tokenizer(),
           "--init-weights {}: its tokenizer is not the one of the data", path);
   require(saved.model == run.model, "--init-weights {}: it holds another model ({})", path,
           describe(saved.model));
+  require_holds(place, saved.parameters, path);
   return std::move(saved.parameters);
 }
 
@@ -75,7 +77,8 @@ Session start_fresh(const TrainFlags& flags) {
   session.preset = settings.preset;
   session.run = prepare_data(settings.model, settings.train, settings.data);
   plan_engine(session);
-  if (!flags.init_weights.empty()) session.weights = load_initial_weights(flags.init_weights, session.run);
+  if (!flags.init_weights.empty())
+    session.weights = load_initial_weights(flags.init_weights, session.run, session.place);
   return session;
 }
 
@@ -88,7 +91,8 @@ Session start_resumed(const TrainFlags& flags) {
   PlaceFlags place = flags.place;
   place.stage = checkpoint.stage;
   place.dtype = name_of(checkpoint.train.dtype);
-  session.place = resolve_place(place);
+  session.place =
+      naming_source(checkpoint_file(flags.checkpoint).string(), [&] { return resolve_place(place); });
   session.place.options.variant = resumed_variant(flags, checkpoint);
   session.run = prepare_data(settings.model, settings.train, settings.data);
   require_same_data(checkpoint, session.run, flags.checkpoint);

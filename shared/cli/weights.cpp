@@ -1,11 +1,12 @@
 #include "shared/cli/weights.hpp"
 
-#include <cmath>
 #include <cstdio>
 #include <optional>
 
 #include "shared/base/error.hpp"
 #include "shared/base/escape.hpp"
+#include "shared/base/finite.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/base/utf8.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/model/settings.hpp"
@@ -50,13 +51,19 @@ void add_weights_flags(CLI::App& app, WeightsFlags& flags) {
 SavedModel load_weights(const std::string& path, const Given<GptConfig>& shape, const AcceptModel& accept) {
   SavedModel saved = load_model(path, said_by(shape), accept);
   for (const std::string& assumed : saved.assumed)
-    fmt::print(stderr, "ladder: {}: {}\n", escaped_name(path), assumed);
+    fmt::print(stderr, "ladder: {}: {}\n", shown(path, 1000), shown(assumed));
   return saved;
 }
 
 SavedModel load_weights(const WeightsFlags& flags, const Place& place) {
-  return load_weights(flags.path, flags.shape,
-                      [&](const GptConfig& model) { require_places(model, std::span(&place, 1)); });
+  SavedModel saved = load_weights(
+      flags.path, flags.shape, [&](const GptConfig& model) { require_places(model, std::span(&place, 1)); });
+  require_holds(place, saved.parameters, flags.path);
+  return saved;
+}
+
+void require_holds(const Place& place, const TensorList& parameters, const std::string& source) {
+  require_finite_in(Precision::of(place.options.dtype).parameter, parameters, source);
 }
 
 void require_places(const GptConfig& model, std::span<const Place> places) {
@@ -66,14 +73,6 @@ void require_places(const GptConfig& model, std::span<const Place> places) {
     if (needs.on_host) bytes += needs.plan.total();
   }
   require_host_memory(bytes, places.size() == 1 ? "this model" : "this model on both sides");
-}
-
-void require_finite(const TensorList& tensors, const std::string& source) {
-  for (const NamedTensor& tensor : tensors)
-    for (std::size_t i = 0; i < tensor.size(); ++i)
-      if (const double value = tensor[i]; !std::isfinite(value))
-        throw CheckError(fmt::format("{}: tensor '{}' is {} at element {} of [{}]: nothing was written",
-                                     source, tensor.name, value, i, extents_of(tensor.shape)));
 }
 
 std::u32string decode_prompt(const std::string& prompt) {

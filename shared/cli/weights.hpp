@@ -23,8 +23,11 @@ void add_weights_flags(CLI::App& app, WeightsFlags& flags);
 /// load_model(), with what it had to assume told on stderr.
 SavedModel load_weights(const std::string& path, const Given<GptConfig>& shape,
                         const AcceptModel& accept = {});
-/// The same for an engine at `place`: what cannot run there is refused before the weights are read.
+/// The same for an engine at `place`: what cannot run there is refused before the weights are read, and weights that its
+/// type does not hold afterwards.
 SavedModel load_weights(const WeightsFlags& flags, const Place& place);
+/// Throws InputError naming `source` and the first weight that is not finite in the type of a parameter at `place`.
+void require_holds(const Place& place, const TensorList& parameters, const std::string& source);
 
 /// Throws where `model` cannot run at these places at once, or where their memory, that of the host, is not there.
 void require_places(const GptConfig& model, std::span<const Place> places);
@@ -38,9 +41,6 @@ auto naming_weights(const std::string& source, const Body& body) {
     throw CheckError(fmt::format("{}: {}", source, error.what()));
   }
 }
-
-/// Throws CheckError naming the first tensor that holds a NaN or an infinity: "w: tensor 'wte' is nan at element 5 ...".
-void require_finite(const TensorList& tensors, const std::string& source);
 
 /// The text of --prompt. Throws InputError for bytes that are not UTF-8.
 std::u32string decode_prompt(const std::string& prompt);

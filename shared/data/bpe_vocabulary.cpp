@@ -9,6 +9,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/json_member.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/base/utf8.hpp"
 
 namespace ladder {
@@ -47,7 +48,7 @@ std::string bytes_of(std::string_view text, const std::string& place) {
   for (char32_t character : decode_utf8(text, place)) {
     const int byte = alphabet().byte_of(character);
     require(byte >= 0, "{}: the character U+{:04X} in '{}' stands for no byte", place,
-            static_cast<std::uint32_t>(character), text);
+            static_cast<std::uint32_t>(character), shown(text));
     bytes.push_back(static_cast<char>(byte));
   }
   require(!bytes.empty(), "{}: a token is empty", place);
@@ -70,7 +71,7 @@ Numbers numbers_of(const std::vector<std::string>& tokens, const std::string& na
   numbers.reserve(tokens.size());
   for (std::size_t i = 0; i < tokens.size(); ++i)
     require(numbers.emplace(tokens[i], static_cast<std::int32_t>(i)).second,
-            "{}: token {} is '{}', as another one is", name, i, text_of(tokens[i]));
+            "{}: token {} is '{}', as another one is", name, i, shown(text_of(tokens[i])));
   for (char32_t byte = 0; byte < 256; ++byte)
     require(numbers.contains(std::string(1, static_cast<char>(byte))),
             "{}: no token is the byte 0x{:02x}, written '{}': it could not encode every text", name,
@@ -82,13 +83,13 @@ Numbers numbers_of(const std::vector<std::string>& tokens, const std::string& na
 BpeVocabulary::Merge merge_of(std::string_view text, const Numbers& numbers, const std::string& place) {
   const std::size_t blank = text.find(' ');
   require(blank != std::string_view::npos && text.find(' ', blank + 1) == std::string_view::npos,
-          "{}: '{}' is no merge: two tokens with one blank between them", place, readable_utf8(text));
+          "{}: '{}' is no merge: two tokens with one blank between them", place, shown(text));
   const std::string left = bytes_of(text.substr(0, blank), place),
                     right = bytes_of(text.substr(blank + 1), place);
   const auto number = [&](const std::string& bytes) {
     const auto found = numbers.find(bytes);
     require(found != numbers.end(), "{}: the token '{}' of the merge '{}' is not in the vocabulary", place,
-            text_of(bytes), text);
+            shown(text_of(bytes)), shown(text));
     return found->second;
   };
   return {number(left), number(right), number(left + right)};
@@ -104,7 +105,7 @@ class MergeList {
     const BpeVocabulary::Merge merge = merge_of(text, numbers_, place);
     const auto left = static_cast<std::uint64_t>(merge.left), right = static_cast<std::uint64_t>(merge.right);
     require(pairs_.insert((left << 32) | right).second, "{}: the merge '{}' stands there a second time",
-            place, text);
+            place, shown(text));
     merges_.push_back(merge);
   }
 
@@ -130,26 +131,23 @@ void require_all_made(const BpeVocabulary& vocabulary, const std::string& tokens
     const std::string& token = vocabulary.tokens[i];
     require(made[i] || token.size() == 1 || is_special(token),
             "{}: no merge makes the token '{}', number {} in {}: is it cut short, or of another vocabulary?",
-            merges_name, text_of(token), i, tokens_name);
+            merges_name, shown(text_of(token)), i, tokens_name);
   }
 }
 
 /// The tokens of {"TOKEN": NUMBER, ...} in the order of their numbers, as the file writes them.
 std::vector<std::string> tokens_in_order(std::string_view text, const std::string& name) {
-  std::vector<std::string> repeated;
-  const Json json = Json::try_parse(text, &repeated);
-  require(json.is_object(), "{}: is not a JSON object: a vocabulary is {{\"TOKEN\": NUMBER, ...}}", name);
-  require(repeated.empty(), "{}: the token '{}' stands there twice", name,
-          repeated.empty() ? "" : repeated.back());
+  const Json json = json_object(text, name, /*deepest=*/1);
   const std::size_t size = json.size();
   std::vector<std::string> tokens(size);
   std::vector<bool> taken(size, false);
   for (const auto& [token, number] : json.items()) {
     require(number.is_whole() && number.get<std::uint64_t>() < size,
-            "{}: the number of token '{}' is {}: {} tokens have the numbers 0 to {}", name, token,
-            number.dump(), size, size - 1);
+            "{}: the number of token '{}' is {}: {} tokens have the numbers 0 to {}", name, shown(token),
+            shown(number.dump()), size, size - 1);
     const auto at = number.get<std::size_t>();
-    require(!taken[at], "{}: the tokens '{}' and '{}' both have the number {}", name, tokens[at], token, at);
+    require(!taken[at], "{}: the tokens '{}' and '{}' both have the number {}", name, shown(tokens[at]),
+            shown(token), at);
     taken[at] = true;
     tokens[at] = token;
   }

@@ -24,7 +24,7 @@ std::string source_name(const DataOptions& data) {
 std::u32string read_text(const DataOptions& data) {
   const std::string bytes =
       data.path.empty() ? std::string(data.embedded == Embedded::names ? embedded_names : embedded_source)
-                        : read_file(data.path);
+                        : read_file(data.path, kLongestText);
   require(!bytes.empty(), "{}: the file is empty: training needs at least one line of text",
           source_name(data));
   return universal_newlines(decode_utf8(bytes, source_name(data)));

@@ -9,6 +9,7 @@
 #include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/json_member.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/data/token_file.hpp"
 
 namespace ladder {
@@ -48,7 +49,8 @@ std::shared_ptr<const Tokenizer> characters_of_meta(const Json& json, int vocab_
   std::u32string characters(size, U'\0');
   for (const auto& [number, character] : table.items()) {
     const std::optional<std::size_t> index = index_in(number, size);
-    require(index && character.is_string(), "{}: itos has '{}', which is no token with a text", name, number);
+    require(index && character.is_string(), "{}: itos has '{}', which is no token with a text", name,
+            shown(number));
     const std::u32string text = decode_utf8(character.get<std::string>(), name);
     require(text.size() == 1, "{}: the text of token {} is not one character", name, number);
     characters[*index] = text.front();
@@ -59,8 +61,7 @@ std::shared_ptr<const Tokenizer> characters_of_meta(const Json& json, int vocab_
 
 std::shared_ptr<const Tokenizer> tokenizer_of_meta(const fs::path& path) {
   const std::string name = path.string();
-  const Json json = Json::try_parse(read_file(path));
-  require(json.is_object(), "{}: is not a JSON object", name);
+  const Json json = json_object(read_file(path), name);
   const int vocab_size = member_of<int>(json, "vocab_size", name);
   require(vocab_size > 0 && vocab_size <= kMostTokens, "{}: vocab_size is {}, from 1 to {} are valid", name,
           vocab_size, kMostTokens);

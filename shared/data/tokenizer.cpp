@@ -6,6 +6,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/json_member.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/data/bpe.hpp"
 
 namespace ladder {
@@ -62,7 +63,8 @@ std::vector<std::int32_t> CharacterTokenizer::encode(std::u32string_view text) c
 
 std::string CharacterTokenizer::unknown(char32_t character) const {
   return fmt::format("the character '{}' (U+{:04X}) is not in the model's vocabulary: {}",
-                     encode_utf8(character), static_cast<std::uint32_t>(character), encode_utf8(characters_));
+                     shown(encode_utf8(character)), static_cast<std::uint32_t>(character),
+                     shown(encode_utf8(characters_)));
 }
 
 std::string CharacterTokenizer::decode(std::span<const std::int32_t> tokens) const {
@@ -84,7 +86,7 @@ NumberTokenizer::NumberTokenizer(int vocab_size) : vocab_size_(vocab_size) {
 
 std::vector<std::int32_t> NumberTokenizer::encode(std::u32string_view text) const {
   require(text.empty(), "the model's tokens have no text, so '{}' cannot be read: give their numbers",
-          encode_utf8(std::u32string(text)));
+          shown(encode_utf8(std::u32string(text))));
   return {};
 }
 

@@ -8,14 +8,15 @@ void ActivationPlan::add(std::string name, std::size_t rows, std::size_t width, 
   constexpr std::size_t alignment = 256;
   const std::string what = fmt::format("activation '{}'", name);
   const std::size_t bytes = checked_product({rows, width, size_of(dtype)}, what);
+  by_name_.emplace(name, specs_.size());
   specs_.push_back({std::move(name), rows, width, dtype, bytes_});
   bytes_ = checked_sum({bytes_, checked_round_up(bytes, alignment, what)}, "the activations");
 }
 
 const ActivationSpec& ActivationPlan::find(std::string_view name) const {
-  for (const ActivationSpec& spec : specs_)
-    if (spec.name == name) return spec;
-  throw InputError(fmt::format("the activation plan has no tensor '{}'", name));
+  const auto found = by_name_.find(name);
+  require(found != by_name_.end(), "the activation plan has no tensor '{}'", name);
+  return specs_[found->second];
 }
 
 }  // namespace ladder

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +43,7 @@ class ActivationPlan {
 
  private:
   std::vector<ActivationSpec> specs_;
+  std::map<std::string, std::size_t, std::less<>> by_name_;  ///< places in specs_: a model asks for each name
   std::size_t bytes_ = 0;
 };
 

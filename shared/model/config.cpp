@@ -1,6 +1,7 @@
 #include "shared/model/config.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "shared/model/dropout.hpp"
 #include "shared/model/settings.hpp"
@@ -108,13 +109,26 @@ std::vector<Preset> build_presets() {
   };
 }
 
-/// A model looks its tensors up by name, in lists that grow with its layers: beyond this, that alone takes minutes.
+/// Far beyond what trains: a file that claims more layers is damaged, or meant to hurt.
 constexpr int kMostLayers = 4096;
 static_assert(kMostLayers <= kMostDropoutLayers);
 
 template <class Config>
 void validate_each(const Config& config) {
   visit_settings<Config>([&](const auto& row) { row.require_valid(row.in_force(config)); });
+}
+
+/// What the update of a run in `dtype` computes with, where it is not what was given: 1e-50 is 0 in fp32.
+void require_valid_in(Dtype dtype, const TrainConfig& config) {
+  if (Precision::of(dtype).master == Dtype::fp64) return;
+  visit_settings<TrainConfig>([&](const auto& row) {
+    if constexpr (std::is_same_v<typename std::decay_t<decltype(row)>::Value, double>) {
+      const double given = config.*row.member, used = static_cast<float>(given);
+      require(row.valid.holds(used) && (used == 0.0) == (given == 0.0),
+              "{} is {}, which is {} in fp32: there, too, it must be {}{}", row.flag, given, used,
+              row.valid.says, used == 0.0 ? ", and no 0 that was not given" : "");
+    }
+  });
 }
 
 /// Of the width's divisors the message names those next to the number that was asked for.
@@ -183,6 +197,7 @@ GptConfig with_vocabulary(GptConfig config, int vocab_size) {
 
 void validate(const TrainConfig& config) {
   validate_each(config);
+  require_valid_in(config.dtype, config);
   require(config.warmup_steps <= config.decay_steps(),
           "--warmup-steps {}: the schedule is over after {} steps, before the rate has risen",
           config.warmup_steps, config.decay_steps());

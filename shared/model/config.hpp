@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "shared/base/dtype.hpp"
+#include "shared/base/shown.hpp"
 
 namespace ladder {
 
@@ -56,7 +57,7 @@ Choice parse_choice(std::string_view name, std::string_view what) {
     if (name == names_of_choice<Choice>[i]) return static_cast<Choice>(i);
     valid += fmt::format("{}{}", i == 0 ? "" : ", ", names_of_choice<Choice>[i]);
   }
-  throw InputError(fmt::format("{} is '{}': valid are {}", what, name, valid));
+  throw InputError(fmt::format("{} is '{}': valid are {}", what, shown(name), valid));
 }
 
 /// The architecture. Legend: C = n_embd, H = n_head, K = n_kv_head, D = head_dim(), T = block_size, V = vocab_size.
@@ -120,7 +121,8 @@ const std::vector<Preset>& presets();
 const Preset& find_preset(std::string_view name);
 
 /// Throws InputError naming the first setting that is out of range (settings.hpp has the ranges)
-/// and what would be valid.
+/// and what would be valid. Numbers of a training run are judged in the type of its update, too: an epsilon of 1e-50 is
+/// 0 in fp32.
 ///
 /// A shape is validated where it enters the program: prepare_run() for settings, load_checkpoint() and
 /// load_model() for files. Whatever takes a GptConfig behind them (engines, kernels) takes a valid one, and checks

@@ -18,7 +18,8 @@ Json stored(int value) { return value; }
 Json stored(std::int64_t value) { return value; }
 
 void read(const Json& json, const char* name, std::string_view source, Dtype& value) {
-  value = parse_dtype(member_of<std::string>(json, name, source));
+  value = naming_source(fmt::format("{}: '{}'", source, name),
+                        [&] { return parse_dtype(member_of<std::string>(json, name, source)); });
 }
 
 template <class T>

@@ -1,6 +1,5 @@
 #include "shared/model/gpt2.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "shared/model/gpt2_memory.hpp"
@@ -40,9 +39,7 @@ class Gpt2 final : public Model {
   std::vector<Tap> branches() const override { return {}; }
 
  private:
-  bool has(std::string_view name) const {
-    return std::ranges::find(parameters(), name, &ParameterSpec::name) != parameters().end();
-  }
+  bool has(std::string_view name) const { return index().contains(name); }
   /// In a training step only.
   Dropout dropout(const BatchView& batch, int layer, DropoutSite site) const {
     return {batch.step == nullptr ? 0.0 : config().dropout, layer, site};

@@ -46,19 +46,13 @@ Model::Model(const GptConfig& config, Ops& ops, ParameterSpecs specs, Activation
     : config_(config),
       ops_(ops),
       specs_(std::move(specs)),
+      index_(specs_),
       count_(parameter_count(specs_)),
       tail_(tail),
       decays_from_(first_that_decays(specs_)),
       plan_(std::move(plan)),
       buffers_(allocate_buffers(ops, count_, tail)),
       arena_(ops.allocate(plan_.bytes())) {}
-
-std::size_t Model::offset_of(std::string_view name) const {
-  const std::size_t position = position_of(specs_, name);
-  std::size_t offset = 0;
-  for (std::size_t i = 0; i < position; ++i) offset += specs_[i].size();
-  return offset;
-}
 
 void Model::begin_step() {
   ops_.zero(buffers_.grad.data, (count_ + tail_ + 1) * size_of(buffers_.grad.dtype));

@@ -86,16 +86,17 @@ class Model {
   /// complete: once for each run of neighbours.
   void tell(const GradientsReady& ready, std::initializer_list<std::string_view> prefixes) const;
 
-  /// First element of the parameter `name` in every buffer.
-  std::size_t offset_of(std::string_view name) const;
-  Param param(std::string_view name) const { return buffers_.param.at(offset_of(name)); }
-  Grad grad(std::string_view name) const { return buffers_.grad.at(offset_of(name)); }
+  /// The parameter `name`, and its gradient.
+  Param param(std::string_view name) const { return buffers_.param.at(index_.offset(name)); }
+  Grad grad(std::string_view name) const { return buffers_.grad.at(index_.offset(name)); }
+  const ParameterIndex& index() const { return index_; }
   Ops& ops() const { return ops_; }
 
  private:
   GptConfig config_;
   Ops& ops_;
   ParameterSpecs specs_;
+  ParameterIndex index_;
   std::size_t count_;  ///< scalars in all parameters
   std::size_t tail_;   ///< and behind them
   std::size_t decays_from_;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "shared/base/random.hpp"
@@ -80,10 +79,18 @@ ParameterSpecs parameter_specs(const GptConfig& config) {
   return config.architecture == Architecture::gpt2 ? gpt2_specs(config) : microgpt_specs(config);
 }
 
-std::size_t position_of(const ParameterSpecs& specs, std::string_view name) {
-  const auto found = std::ranges::find(specs, name, &ParameterSpec::name);
-  require(found != specs.end(), "the model has no parameter '{}'", name);
-  return static_cast<std::size_t>(found - specs.begin());
+ParameterIndex::ParameterIndex(const ParameterSpecs& specs) {
+  std::size_t offset = 0;
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    places_.emplace(specs[i].name, Place{i, offset});
+    offset += specs[i].size();
+  }
+}
+
+const ParameterIndex::Place& ParameterIndex::at(std::string_view name) const {
+  const auto found = places_.find(name);
+  require(found != places_.end(), "the model has no parameter '{}'", name);
+  return found->second;
 }
 
 std::size_t parameter_count(const ParameterSpecs& specs) {

@@ -1,6 +1,8 @@
 // Parameters: names, shapes, order, initial values. The lists of microGPT's and GPT-2's, which every stage shares.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +27,7 @@ struct ParameterSpec {
 /// A model's parameters in the order in which they lie in memory, in files and in lists.
 using ParameterSpecs = std::vector<ParameterSpec>;
 
-/// Those of config.architecture. What uses a parameter asks for it by name (position_of): the order is written here only.
+/// Those of config.architecture. What uses a parameter asks for it by name (ParameterIndex): the order is written here only.
 ///
 /// MicroGPT's, in the original's order: wte [V,C], wpe [T,C], lm_head [V,C], then for each layer i `layer{i}.attn_wq`
 /// [C,C], `.attn_wk` and `.attn_wv` [K*D,C], `.attn_wo` [C,C], `.mlp_fc1` [4C,C], `.mlp_fc2` [C,4C]; gauss(0, 0.08),
@@ -40,8 +42,24 @@ using ParameterSpecs = std::vector<ParameterSpec>;
 /// (c_proj) at gauss(0, 0.02 / sqrt(2 L)).
 ParameterSpecs parameter_specs(const GptConfig& config);
 
-/// Index of the parameter `name`; throws InputError when there is none.
-std::size_t position_of(const ParameterSpecs& specs, std::string_view name);
+/// Where each parameter stands, by its name, in a time that does not grow with the layers.
+class ParameterIndex {
+ public:
+  explicit ParameterIndex(const ParameterSpecs& specs);
+
+  bool contains(std::string_view name) const { return places_.contains(name); }
+  // Throw InputError where there is no such parameter.
+  std::size_t position(std::string_view name) const { return at(name).position; }  ///< in the list
+  std::size_t offset(std::string_view name) const { return at(name).offset; }      ///< in scalars
+
+ private:
+  struct Place {
+    std::size_t position, offset;
+  };
+  const Place& at(std::string_view name) const;
+
+  std::map<std::string, Place, std::less<>> places_;
+};
 
 /// Number of scalars in all parameters together.
 std::size_t parameter_count(const ParameterSpecs& specs);

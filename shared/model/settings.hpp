@@ -30,6 +30,9 @@ inline constexpr Valid kPositive{[](double v) { return v > 0 && v <= std::numeri
 inline constexpr Valid kNonNegative{
     [](double v) { return v >= 0 && v <= std::numeric_limits<double>::max(); },
     "a finite number of 0 or more"};
+/// A word of dropout's draws has 32 bits: above the last, nothing would survive and all would count.
+inline constexpr Valid kDropout{[](double v) { return v >= 0 && v < 1 - 0x1p-33; },
+                                "a number from 0 to 1, below the upper end"};
 inline constexpr Valid kAny{[](double) { return true; }, ""};
 
 /// One setting of Config; T is the type of its member.
@@ -98,8 +101,8 @@ inline constexpr std::tuple kModelSettings{
     added_later("", setting(&GptConfig::bias, "bias", "--bias",
                             "GPT-2's biases, of linear layers and norms: 1 or 0", kAny)),
     added_later("", setting(&GptConfig::gelu, "gelu", "--gelu", "GPT-2's GELU", kAny)),
-    added_later("",
-                setting(&GptConfig::dropout, "dropout", "--dropout", "GPT-2's dropout in training", kDecay))};
+    added_later(
+        "", setting(&GptConfig::dropout, "dropout", "--dropout", "GPT-2's dropout in training", kDropout))};
 
 inline constexpr std::tuple kTrainSettings{
     setting(&TrainConfig::steps, "steps", "--steps", "training steps", kZeroOrMore),

@@ -34,15 +34,19 @@ double severity(const Finding& finding) {
 
 Json to_json(const Finding& finding) {
   const Comparison& c = finding.comparison;
-  Json json = {{"level", finding.level},        {"what", finding.what},   {"step", finding.step + 1},
-               {"passed", c.passed()},          {"limit", finding.limit}, {"max_error", c.max_error},
+  Json json = {{"level", finding.level},
+               {"what", finding.what},
+               {"step", finding.step + 1},
+               {"passed", c.passed()},
+               {"limit", number_or_text(finding.limit)},
+               {"max_error", number_or_text(c.max_error)},
                {"tolerance", finding.tolerance}};
   if (c.passed()) return json;
-  // JSON has no NaN and no infinity, and those are the values worth reading here: printed as text.
+  // All as text, so that what is not finite, and worth reading here, looks like the rest.
   json["element"] = c.first.index;
   json["got"] = fmt::format("{:.17g}", c.first.got);
   json["want"] = fmt::format("{:.17g}", c.first.want);
-  json["allowed"] = c.first.budget;
+  json["allowed"] = number_or_text(c.first.budget);
   json["place"] = place_in(finding.shape, c.first.index);
   json["text"] = finding.describe();
   return json;
@@ -132,7 +136,7 @@ Json summary_of(const ParityReport& report) {
         });
     const double error = worst->comparison.max_error;
     summary[level] = {{"error", std::isfinite(error) ? error : 1e300},  // JSON has no infinity
-                      {"limit", worst->limit},
+                      {"limit", number_or_text(worst->limit)},
                       {"passed", passed},
                       {"what", worst->what}};
   }

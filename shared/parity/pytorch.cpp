@@ -37,12 +37,12 @@ PytorchAnswer ask_pytorch(const std::filesystem::path& weights, const GptConfig&
     throw MachineError(
         fmt::format("--with pytorch: {}", said.empty() ? std::string("python3 ended with an error") : said));
   const std::string source = "the answer of PyTorch";
-  const Json json = Json::try_parse(read_file(folder / "answer.json"));
+  const Json json = json_object(read_file(folder / "answer.json"), source);
   PytorchAnswer answer{member_of<std::string>(json, "version", source),
                        {},
                        member_of<std::vector<std::int32_t>>(json, "greedy", source)};
-  for (const Json& row : member_of<Json>(json, "logits", source))
-    for (const Json& logit : row) answer.logits.push_back(logit.get<double>());
+  for (const auto& row : member_of<std::vector<std::vector<double>>>(json, "logits", source))
+    answer.logits.insert(answer.logits.end(), row.begin(), row.end());
   return answer;
 }
 

@@ -35,7 +35,7 @@ fs::path data_folder(const Run& run, const fs::path& folder) {
 double number_or_nan(const Json& json) { return json.is_null() ? std::nan("") : json.get<double>(); }
 
 PytorchTraining read_results(const fs::path& folder, bool compiled) {
-  const Json json = Json::try_parse(read_file(folder / "results.json"));
+  const Json json = json_object(read_file(folder / "results.json"), kSource);
   PytorchTraining training;
   training.version = fmt::format("PyTorch {}{}", member_of<std::string>(json, "torch", kSource),
                                  compiled ? ", compiled" : "");

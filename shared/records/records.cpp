@@ -270,8 +270,9 @@ void write_record(const fs::path& path, const Record& record) {
 
 Record read_record(const fs::path& path) {
   const std::string source = path.string();
-  const Json json = Json::try_parse(read_file(path));
-  require(json.is_object() && json.value("format", "") == kFormat, "{}: is not a {} file", source, kFormat);
+  const Json json = json_object(read_file(path), source);
+  require(member_or<std::string>(json, "format", "", source) == kFormat, "{}: is not a {} file", source,
+          kFormat);
   Record record;
   record.name = member_of<std::string>(json, "name", source);
   record.command = member_of<std::string>(json, "command", source);

@@ -16,7 +16,7 @@ std::vector<double> between_evaluations(const Json& evaluations, std::size_t cou
   std::vector<double> values(count, std::nan(""));
   for (std::size_t i = 1; i < evaluations.size(); ++i) {
     const double from = evaluations[i - 1][0].get<double>(), to = evaluations[i][0].get<double>();
-    const double low = evaluations[i - 1][2].get<double>(), high = evaluations[i][2].get<double>();
+    const double low = double_of(evaluations[i - 1][2]), high = double_of(evaluations[i][2]);
     for (std::size_t v = 0; v < count; ++v) {
       const double at = (static_cast<double>(v) + 0.5) * each;
       if (at >= from && at <= to && to > from) values[v] = low + (high - low) * (at - from) / (to - from);
@@ -39,7 +39,8 @@ std::vector<double> means_of(const std::vector<double>& loss, std::size_t each) 
   return means;
 }
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+/// Null stands for what was not measured.
+Json if_measured(double value) { return std::isnan(value) ? Json(nullptr) : number_or_text(value); }
 
 std::string whole(double value) {
   return value < 1000.0 ? fmt::format("{:.0f}", value) : format_count(value);
@@ -53,15 +54,16 @@ Json run_values(const TrainedRun& run) {
   const std::size_t each = std::max<std::size_t>(1, run.loss.size() / kPoints);
   Json values = {{"emulated", run.emulated},     {"steps", run.loss.size()},
                  {"parameters", run.parameters}, {"resumed_after", run.resumed_after},
-                 {"steps_each", each},           {"loss", means_of(run.loss, each)},
+                 {"steps_each", each},           {"loss", numbers_or_texts(means_of(run.loss, each))},
                  {"samples", run.samples}};
   values["evaluations"] = Json::array();
   const Evaluation* best = nullptr;
   for (const Evaluation& one : run.evaluations) {
-    values["evaluations"].push_back({one.step, number(one.training), number(one.held_out)});
+    values["evaluations"].push_back({one.step, if_measured(one.training), number_or_text(one.held_out)});
     if (best == nullptr || one.held_out < best->held_out) best = &one;
   }
-  if (best != nullptr) values["best_held_out"] = number(best->held_out), values["best_step"] = best->step;
+  if (best != nullptr)
+    values["best_held_out"] = number_or_text(best->held_out), values["best_step"] = best->step;
   if (run.median_ms <= 0.0) return values;
   const double tokens = 1e3 / run.median_ms * static_cast<double>(run.tokens_a_step);
   values["median_ms"] = run.median_ms;
@@ -76,9 +78,9 @@ Cells run_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& sta
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Json& values = rows[i].values;
     const auto number = [&](const char* key, auto format) {
-      return values.contains(key) ? format(values.at(key).template get<double>()) : std::string();
+      return values.contains(key) ? format(double_of(values.at(key))) : std::string();
     };
-    const std::vector<double> loss = values.at("loss").get<std::vector<double>>();
+    const std::vector<double> loss = doubles_of(values.at("loss"));
     cells.push_back(
         {marked_name(rows[i], i < stale.size() && stale[i]), number("steps", whole),
          number("median_ms", [](double ms) { return format_seconds(ms / 1e3); }),
@@ -95,7 +97,7 @@ std::string run_picture(const Record& record) {
   std::vector<PlotLine> lines;
   double each = 1.0;
   for (const RecordRow& row : record.rows) {
-    const std::vector<double> loss = row.values.at("loss").get<std::vector<double>>();
+    const std::vector<double> loss = doubles_of(row.values.at("loss"));
     each = row.values.at("steps_each").get<double>();
     const int color = static_cast<int>(2 * lines.size() % 6);
     lines.push_back({row.name + ", trained on", loss, color, false, false});

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "shared/base/error.hpp"
+#include "shared/base/json_member.hpp"
 
 namespace ladder {
 
@@ -18,8 +19,7 @@ KnowledgeItems read_items(const fs::path& path) {
   KnowledgeItems items;
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
-    Json item = Json::try_parse(line);
-    require(item.is_object(), "{}:{}: not a JSON object", path.string(), number);
+    Json item = json_object(line, fmt::format("{}:{}", path.string(), number));
     const Json* configuration = item.find("configuration");
     require(!item.contains("work") || (configuration != nullptr && configuration->is_object()),
             "{}:{}: an item with a 'work' needs an object 'configuration'", path.string(), number);

@@ -4,6 +4,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/json_member.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/records/find_record.hpp"
 
@@ -116,8 +117,8 @@ std::vector<std::string> record_cells(const Json& goal, const Record& record, co
 
 std::string render_speed(const fs::path& folder, const std::set<std::string>& evidence) {
   const fs::path path = folder / "stage3_tiled_kernels" / "knowledge" / "targets.json";
-  const Json goals = Json::try_parse(read_file(path));
-  require(goals.is_object() && goals.contains("rows"), "{}: no list of goals", path.string());
+  const Json goals = json_object(read_file(path), path.string());
+  require(goals.contains("rows"), "{}: no list of goals", path.string());
   Cells cells = {
       {"work", "rival, same race", "here", "times the rival", "must", "aim", "", "at the power limit"}};
   const std::vector<Record> records = read_records(records_folder(folder));

@@ -34,12 +34,12 @@ PytorchRival::PytorchRival(const Run& run, std::int64_t steps, const PytorchPlac
   write_file(windows, windows_of(run, steps));
   call.words.insert(call.words.end(), {"--serve", windows.string()});
   python_ = std::make_unique<Companion>(call.words, folder_ / "log.txt", call.variables);
-  version_ = member_of<std::string>(Json::try_parse(python_->read()), "version", kSource);
+  version_ = member_of<std::string>(json_object(python_->read(), kSource), "version", kSource);
 }
 
 PytorchRival::Slice PytorchRival::train(bool compiled, bool dropout) {
   const Json request = {{"compiled", compiled}, {"dropout", dropout}, {"steps", steps_}};
-  const Json answer = Json::try_parse(python_->ask(request.dump()));
+  const Json answer = json_object(python_->ask(request.dump()), kSource);
   if (answer.contains("problem")) throw MachineError(member_of<std::string>(answer, "problem", kSource));
   Slice slice{{}, member_of<double>(answer, "seconds", kSource)};
   for (const Json& loss : member_of<Json>(answer, "losses", kSource))

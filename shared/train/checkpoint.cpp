@@ -1,17 +1,17 @@
 #include "shared/train/checkpoint.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <map>
 #include <utility>
 
 #include "shared/base/error.hpp"
-#include "shared/base/escape.hpp"
+#include "shared/base/finite.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/json_member.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/data/bpe_vocabulary.hpp"
 #include "shared/model/config_json.hpp"
+#include "shared/train/checkpoint_run.hpp"
 #include "shared/train/gpt2_weights.hpp"
 #include "shared/train/safetensors.hpp"
 #include "shared/train/tokenizer_beside.hpp"
@@ -34,17 +34,7 @@ const std::string& metadata_value(const SafetensorsFile& file, const char* key) 
 }
 
 Json metadata_json(const SafetensorsFile& file, const char* key) {
-  Json json = Json::try_parse(metadata_value(file, key));
-  require(json.is_object(), "{}: its metadata '{}' are not a JSON object", file.name(), key);
-  return json;
-}
-
-std::uint64_t parse_hex64(const std::string& text, const std::string& name) {
-  std::uint64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, value, 16);
-  require(parsed.ec == std::errc() && parsed.ptr == end, "{}: '{}' is not a hash", name, text);
-  return value;
+  return json_object(metadata_value(file, key), fmt::format("{}: its metadata '{}'", file.name(), key));
 }
 
 // ---- metadata ------------------------------------------------------------------------------------------------
@@ -53,53 +43,6 @@ std::uint64_t parse_hex64(const std::string& text, const std::string& name) {
 std::map<std::string, std::string> model_metadata(const char* format, const GptConfig& model,
                                                   const Tokenizer& tokenizer) {
   return {{"format", format}, {"model", to_json(model).dump()}, {"tokenizer", tokenizer.to_json().dump()}};
-}
-
-std::string run_text(const Checkpoint& checkpoint) {
-  Json json = {{"stage", checkpoint.stage},
-               {"step", checkpoint.steps_done()},
-               {"train", to_json(checkpoint.train)},
-               {"data_path", escaped_name(checkpoint.data.path)},
-               {"character_stream", checkpoint.data.character_stream},
-               {"embedded_text", name_of(checkpoint.data.embedded)},
-               {"token_hash", hex64(checkpoint.token_hash)},
-               {"data_hash", hex64(checkpoint.data_hash)},
-               {"random_words", checkpoint.random.words}};
-  if (checkpoint.random.next_gauss) json["random_next_gauss"] = *checkpoint.random.next_gauss;
-  if (checkpoint.variant) json["variant"] = *checkpoint.variant;
-  const LossScale& scale = checkpoint.history.scale;
-  if (checkpoint.train.dtype == Dtype::fp16)
-    json["loss_scale"] = {{"value", scale.value}, {"good", scale.good}, {"left_out", scale.left_out}};
-  return sorted(std::move(json)).dump();
-}
-
-/// Files of earlier programs lack it: their losses were not scaled, and the run begins to.
-LossScale loss_scale_from(const Json& run, const std::string& name) {
-  if (!run.contains("loss_scale")) return {};
-  const Json json = member_of<Json>(run, "loss_scale", name);
-  const LossScale scale{member_of<double>(json, "value", name), member_of<std::int64_t>(json, "good", name),
-                        member_of<std::int64_t>(json, "left_out", name)};
-  require(scale.value > 1.0 && std::isfinite(scale.value) && scale.good >= 0 && scale.left_out >= 0,
-          "{}: a loss scale of {}, {} good steps, {} left out", name, scale.value, scale.good,
-          scale.left_out);
-  return scale;
-}
-
-void read_run(const Json& json, const std::string& name, Checkpoint& checkpoint) {
-  checkpoint.stage = member_of<int>(json, "stage", name);
-  checkpoint.train = train_config_from_json(member_of<Json>(json, "train", name), name);
-  checkpoint.data = {unescaped_name(member_of<std::string>(json, "data_path", name)),
-                     member_of<bool>(json, "character_stream", name), Embedded::names};
-  if (json.contains("embedded_text"))  // files of earlier programs, which had only the names, lack it
-    checkpoint.data.embedded = parse_choice<Embedded>(member_of<std::string>(json, "embedded_text", name),
-                                                      fmt::format("{}: 'embedded_text'", name));
-  checkpoint.token_hash = parse_hex64(member_of<std::string>(json, "token_hash", name), name);
-  checkpoint.data_hash = parse_hex64(member_of<std::string>(json, "data_hash", name), name);
-  checkpoint.random.words = member_of<std::vector<std::uint32_t>>(json, "random_words", name);
-  if (json.contains("random_next_gauss"))
-    checkpoint.random.next_gauss = member_of<double>(json, "random_next_gauss", name);
-  checkpoint.history.scale = loss_scale_from(json, name);
-  if (json.contains("variant")) checkpoint.variant = member_of<std::string>(json, "variant", name);
 }
 
 // ---- tensors -------------------------------------------------------------------------------------------------
@@ -128,33 +71,31 @@ TensorList copy_parameters(const SafetensorsFile& file, const GptConfig& model, 
   return result;
 }
 
+/// Means of squares, which the update takes the roots of.
+void require_not_negative(const TensorList& second_moments, const std::string& name) {
+  for (const NamedTensor& tensor : second_moments) {
+    const std::vector<double> values = tensor.values();
+    const auto bad = std::ranges::find_if(values, [](double value) { return value < 0.0; });
+    if (bad == values.end()) continue;
+    throw InputError(
+        fmt::format("{}: tensor '{}{}' is {} at element {} of [{}]: a mean of squares is 0 or more", name,
+                    kSecondMoment, tensor.name, *bad, bad - values.begin(), extents_of(tensor.shape)));
+  }
+}
+
 void append_stored(std::vector<StoredTensor>& stored, const TensorList& tensors, const std::string& prefix,
                    Dtype dtype) {
   for (const NamedTensor& tensor : tensors) stored.push_back({prefix + tensor.name, &tensor, dtype});
 }
 
-NamedTensor rows_of(const std::vector<Evaluation>& evaluations) {
-  std::vector<double> rows;
-  for (const Evaluation& one : evaluations)
-    rows.insert(rows.end(), {static_cast<double>(one.step), one.training, one.held_out});
-  return {"evaluations", {static_cast<int>(evaluations.size()), 3}, rows};
-}
-
-/// None in a file of an earlier program.
-std::vector<Evaluation> evaluations_of(const SafetensorsFile& file, std::int64_t steps_done) {
-  const TensorView* tensor = file.find("evaluations");
-  if (tensor == nullptr) return {};
-  require(tensor->shape.size() == 2 && tensor->shape[1] == 3,
-          "{}: the tensor 'evaluations' has not three columns", file.name());
-  const std::vector<double> rows = file.copy(*tensor).values();
-  std::vector<Evaluation> evaluations;
-  for (std::size_t i = 0; i + 2 < rows.size(); i += 3) {
-    require(rows[i] >= 0.0 && rows[i] <= static_cast<double>(steps_done) &&
-                (evaluations.empty() || rows[i] > static_cast<double>(evaluations.back().step)),
-            "{}: an evaluation after step {}, of {} steps", file.name(), rows[i], steps_done);
-    evaluations.push_back({static_cast<std::int64_t>(rows[i]), rows[i + 1], rows[i + 2]});
+/// A file that cannot be read again is not written: throws CheckError naming the first tensor that is not all finite.
+void require_finite(const std::vector<StoredTensor>& stored, const fs::path& file) {
+  for (const StoredTensor& one : stored) {
+    NamedTensor tensor = one.tensor->in(one.dtype);  // as it will lie there: fp32 does not hold every double
+    tensor.name = one.name;
+    if (const std::string words = not_finite_words(tensor); !words.empty())
+      throw CheckError(fmt::format("{}: not written: {}", file.string(), words));
   }
-  return evaluations;
 }
 
 // ---- checksum -----------------------------------------------------------------------------------------------------
@@ -301,6 +242,7 @@ void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
   append_stored(stored, checkpoint.moments.v, kSecondMoment, dtype);
   auto metadata = model_metadata(kCheckpointFormat, checkpoint.model, *checkpoint.tokenizer);
   metadata["run"] = run_text(checkpoint);
+  require_finite(stored, file);
   metadata[kChecksum] = checksum_of(metadata, stored);
   write_safetensors(file, stored, metadata);
 }
@@ -313,7 +255,8 @@ Checkpoint load_checkpoint(const fs::path& folder) {
           name);
   const SafetensorsFile file(path);
   const std::string& format = metadata_value(file, "format");
-  require(format == kCheckpointFormat, "{}: its format is '{}', not {}", name, format, kCheckpointFormat);
+  require(format == kCheckpointFormat, "{}: its format is '{}', not {}", name, shown(format),
+          kCheckpointFormat);
   Checkpoint checkpoint;
   const Json run = metadata_json(file, "run");
   read_run(run, name, checkpoint);
@@ -326,13 +269,8 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   checkpoint.parameters = std::move(saved.parameters);
   checkpoint.moments.m = copy_parameters(file, checkpoint.model, kFirstMoment);
   checkpoint.moments.v = copy_parameters(file, checkpoint.model, kSecondMoment);
-  const TensorView* loss = file.find("loss");
-  require(loss != nullptr, "{}: the tensor 'loss' is missing", name);
-  checkpoint.history.loss = file.copy(*loss).values();
-  require(member_of<std::int64_t>(run, "step", name) == checkpoint.steps_done(),
-          "{}: it holds {} losses for {} steps", name, checkpoint.steps_done(),
-          member_of<std::int64_t>(run, "step", name));
-  checkpoint.history.evaluations = evaluations_of(file, checkpoint.steps_done());
+  require_not_negative(checkpoint.moments.v, name);
+  read_history(file, run, checkpoint);
   require_checksum(file);
   return checkpoint;
 }
@@ -375,6 +313,7 @@ SavedModel load_model(const fs::path& path, const Gpt2Settings& given, const Acc
 void save_model(const fs::path& path, const SavedModel& saved, Dtype dtype) {
   std::vector<StoredTensor> stored;
   append_stored(stored, saved.parameters, "", dtype);
+  require_finite(stored, path);
   write_safetensors(path, stored, model_metadata(kWeightsFormat, saved.model, *saved.tokenizer));
 }
 

@@ -46,7 +46,8 @@ std::filesystem::path best_file(const std::filesystem::path& folder);
 Checkpoint make_checkpoint(int stage, const Run& run, const Engine& engine, const TrainHistory& history,
                            const std::string& variant = "");
 
-/// Into one of the two files, completely or not at all.
+/// Into one of the two files, completely or not at all: throws CheckError, and writes nothing, where a parameter, a
+/// moment or a loss is not a finite number.
 void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
 
 /// Throws InputError naming the file and the reason when it is missing, truncated, of another program, or does not fit
@@ -79,7 +80,8 @@ std::vector<std::filesystem::path> model_files(const std::filesystem::path& path
 SavedModel load_model(const std::filesystem::path& path, const Gpt2Settings& given = {},
                       const AcceptModel& accept = {});
 
-/// Plain safetensors with the model's shape and characters as metadata. `dtype` is fp64 or fp32.
+/// Plain safetensors with the model's shape and characters as metadata. `dtype` is fp64 or fp32. Throws as
+/// save_checkpoint().
 void save_model(const std::filesystem::path& path, const SavedModel& saved, Dtype dtype);
 
 }  // namespace ladder

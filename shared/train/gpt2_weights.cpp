@@ -9,6 +9,7 @@
 
 #include "shared/base/dtype_convert.hpp"
 #include "shared/base/error.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/model/parameters.hpp"
 
 namespace ladder {
@@ -55,8 +56,8 @@ class Names {
       const std::string_view name = bare(tensor.name);
       if (is_mask(name)) continue;
       const auto [found, is_new] = by_name_.emplace(name, &tensor);
-      require(is_new, "{}: tensors '{}' and '{}' are the same parameter", file.name(), found->second->name,
-              tensor.name);
+      require(is_new, "{}: tensors '{}' and '{}' are the same parameter", file.name(),
+              shown(found->second->name), shown(tensor.name));
     }
   }
 
@@ -66,7 +67,7 @@ class Names {
   }
   const TensorView& at(std::string_view name) const {
     const TensorView* tensor = find(name);
-    require(tensor != nullptr, "{}: tensor '{}' is missing", file_.name(), as_written(name));
+    require(tensor != nullptr, "{}: tensor '{}' is missing", file_.name(), shown(as_written(name)));
     return *tensor;
   }
   const TensorView& matrix(std::string_view name) const {
@@ -225,7 +226,7 @@ NamedTensor read_parameter(const SafetensorsFile& file, const TensorView& view, 
   if (turned) std::ranges::reverse(stored);
   require(view.shape == stored, "{}: tensor '{}' has the shape [{}]: this model needs [{}]", file.name(),
           view.name, extents_of(view.shape), extents_of(stored));
-  NamedTensor tensor = turned ? transposed(view, file.dtype_of(view)) : file.copy(view);
+  NamedTensor tensor = turned ? transposed(view, file.finite_dtype_of(view)) : file.copy(view);
   tensor.name = spec.name;
   return tensor;
 }
@@ -269,7 +270,8 @@ TensorList read_parameters(const SafetensorsFile& file, const Names& names, cons
   }
   left.erase("lm_head.weight");
   require(left.empty(), "{}: tensor '{}' is no parameter of this GPT-2 ({} layers, {} biases)", file.name(),
-          left.empty() ? "" : left.begin()->second->name, model.n_layer, model.bias ? "with" : "without");
+          shown(left.empty() ? "" : left.begin()->second->name), model.n_layer,
+          model.bias ? "with" : "without");
   return parameters;
 }
 

@@ -5,6 +5,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/json_member.hpp"
+#include "shared/base/shown.hpp"
 
 namespace ladder {
 namespace {
@@ -25,7 +26,7 @@ std::optional<int> size_of_member(const Json& json, const char* name, const std:
   } catch (const JsonError&) {  // said below
   }
   throw InputError(fmt::format("{}: '{}' is {}: it must be a whole number, 1 or more, of at most 2147483647",
-                               file, name, found->dump()));
+                               file, name, shown(found->dump())));
 }
 
 /// The object that the file holds, or what is wrong with it. Python writes NaN and Infinity, which are not JSON.
@@ -47,14 +48,14 @@ std::optional<Gelu> gelu_of(const Json& json, const std::string& file) {
   if (!name) return std::nullopt;
   if (*name == "gelu_new" || *name == "gelu_pytorch_tanh") return Gelu::tanh;
   if (*name == "gelu") return Gelu::erf;
-  throw InputError(
-      fmt::format("{}: 'activation_function' is '{}': valid are gelu_new (tanh), gelu (erf)", file, *name));
+  throw InputError(fmt::format("{}: 'activation_function' is '{}': valid are gelu_new (tanh), gelu (erf)",
+                               file, shown(*name)));
 }
 
 /// Settings that the model text does not have: they must say what it does anyway.
 void require_plain(const Json& json, const Gpt2Settings& settings, const std::string& file) {
   const std::string type = known<std::string>(json, "model_type", file).value_or("gpt2");
-  require(type == "gpt2", "{}: 'model_type' is '{}': this program reads gpt2", file, type);
+  require(type == "gpt2", "{}: 'model_type' is '{}': this program reads gpt2", file, shown(type));
   const double epsilon = known<double>(json, "layer_norm_epsilon", file).value_or(1e-5);
   require(epsilon == 1e-5, "{}: 'layer_norm_epsilon' is {}: this program computes with 1e-05", file, epsilon);
   const auto inner = known<int>(json, "n_inner", file);

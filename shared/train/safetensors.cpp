@@ -11,9 +11,12 @@
 #include <system_error>
 #include <vector>
 
+#include "shared/base/dtype_convert.hpp"
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
-#include "shared/base/json.hpp"
+#include "shared/base/finite.hpp"
+#include "shared/base/json_member.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/device/cpu_runtime.hpp"
 
 namespace ladder {
@@ -57,66 +60,50 @@ const StoredType* find_type(std::string_view name) {
   return found == std::end(kStoredTypes) ? nullptr : found;
 }
 
-/// Parses the header; a name that occurs twice in one object is an error, which plain parsing would swallow.
-Json parse_header(std::string_view text, const std::string& file) {
-  std::vector<std::string> repeated;
-  Json header = Json::try_parse(text, &repeated);
-  require(header.is_object(), "{}: not a safetensors file: its header is not a JSON object", file);
-  if (!repeated.empty())
-    throw InputError(fmt::format("{}: tensor '{}' occurs twice in the header", file, repeated.back()));
-  return header;
-}
+/// Names of tensors, their descriptions, and lists in these.
+constexpr int kHeaderLevels = 3;
 
-std::string stored_type(const Json& entry, const std::string& file, const std::string& name) {
-  const Json* stored = entry.find("dtype");
-  require(stored != nullptr && stored->is_string(), "{}: tensor '{}' has no dtype", file, name);
-  return stored->get<std::string>();
+/// What errors call a tensor.
+std::string place_of(const std::string& file, std::string_view tensor) {
+  return fmt::format("{}: tensor '{}'", file, shown(tensor));
 }
 
 /// The product of the shape, or an error where it does not fit.
-std::uint64_t element_count(const std::vector<int>& shape, const std::string& file, const std::string& name) {
+std::uint64_t element_count(const std::vector<int>& shape, const std::string& place) {
   std::uint64_t count = 1;
   for (int extent : shape) {
     require(
         extent == 0 || count <= std::numeric_limits<std::int32_t>::max() / static_cast<std::uint64_t>(extent),
-        "{}: tensor '{}' has a shape of more than 2^31 elements", file, name);
+        "{} has a shape of more than 2^31 elements", place);
     count *= static_cast<std::uint64_t>(extent);
   }
   return count;
 }
 
-std::vector<int> stored_shape(const Json& entry, const std::string& file, const std::string& name) {
-  const bool is_list = entry.contains("shape") && entry["shape"].is_array();
-  require(is_list, "{}: tensor '{}' has no shape", file, name);
-  std::vector<int> shape;
-  for (const Json& extent : entry["shape"]) {
-    const bool valid = extent.is_whole() && extent.get<std::uint64_t>() <= 0x7fffffff;
-    require(valid, "{}: tensor '{}' has the extent {}: valid are whole numbers from 0 to 2^31-1", file, name,
-            extent.dump());
-    shape.push_back(extent.get<int>());
-  }
+std::vector<int> stored_shape(const Json& entry, const std::string& place) {
+  std::vector<int> shape = member_of<std::vector<int>>(entry, "shape", place);
+  for (const int extent : shape)
+    require(extent >= 0, "{} has the extent {}: valid are whole numbers from 0 to 2^31-1", place, extent);
   return shape;
 }
 
 Entry checked_entry(const std::string& name, const Json& entry, std::uint64_t data_bytes,
                     const std::string& file) {
-  require(entry.is_object(), "{}: tensor '{}' has no description", file, name);
-  Entry result{name, stored_type(entry, file, name), stored_shape(entry, file, name), 0, 0};
-  const std::uint64_t count = element_count(result.shape, file, name);
-  const Json offsets = entry.value("data_offsets", Json());
-  const bool is_pair =
-      offsets.is_array() && offsets.size() == 2 && offsets[0].is_whole() && offsets[1].is_whole();
-  require(is_pair, "{}: tensor '{}' has no pair of data_offsets", file, name);
-  result.begin = offsets[0].get<std::uint64_t>();
-  result.end = offsets[1].get<std::uint64_t>();
+  const std::string place = place_of(file, name);
+  require(entry.is_object(), "{} has no description", place);
+  Entry result{name, member_of<std::string>(entry, "dtype", place), stored_shape(entry, place), 0, 0};
+  const std::uint64_t count = element_count(result.shape, place);
+  const auto offsets = member_of<std::vector<std::uint64_t>>(entry, "data_offsets", place);
+  require(offsets.size() == 2, "{}: 'data_offsets' has {} items: two are expected", place, offsets.size());
+  result.begin = offsets[0];
+  result.end = offsets[1];
   require(result.begin <= result.end && result.end <= data_bytes,
-          "{}: tensor '{}' lies at bytes {} to {}, outside the {} bytes of data: the file is truncated or "
-          "damaged",
-          file, name, result.begin, result.end, data_bytes);
+          "{} lies at bytes {} to {}, outside the {} bytes of data: the file is truncated or damaged", place,
+          result.begin, result.end, data_bytes);
   const StoredType* type = find_type(result.stored);
   require(type == nullptr || result.end - result.begin == count * type->bytes,
-          "{}: tensor '{}' has {} bytes, but its shape and dtype need {}", file, name,
-          result.end - result.begin, count * (type == nullptr ? 0 : type->bytes));
+          "{} has {} bytes, but its shape and dtype need {}", place, result.end - result.begin,
+          count * (type == nullptr ? 0 : type->bytes));
   return result;
 }
 
@@ -130,7 +117,7 @@ std::vector<Entry> checked_entries(const Json& header, std::uint64_t data_bytes,
   });
   std::uint64_t position = 0;
   for (const Entry& entry : entries) {
-    require(entry.begin == position, "{}: tensor '{}' {} the tensor before it", file, entry.name,
+    require(entry.begin == position, "{}: tensor '{}' {} the tensor before it", file, shown(entry.name),
             entry.begin < position ? "overlaps" : "leaves a gap after");
     position = entry.end;
   }
@@ -143,7 +130,7 @@ Metadata checked_metadata(const Json& header, const std::string& file) {
   if (!header.contains("__metadata__")) return metadata;
   require(header["__metadata__"].is_object(), "{}: __metadata__ is not a JSON object", file);
   for (const auto& [key, value] : header["__metadata__"].items()) {
-    require(value.is_string(), "{}: __metadata__ '{}' is not a string", file, key);
+    require(value.is_string(), "{}: __metadata__ '{}' is not a string", file, shown(key));
     metadata[key] = value.get<std::string>();
   }
   return metadata;
@@ -201,7 +188,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
       "{}: not a safetensors file, or truncated: it announces a header of {} bytes and has {} bytes in all",
       name_, header_bytes, bytes.size());
   const auto text = bytes.subspan(kPrefixBytes, header_bytes);
-  const Json header = parse_header({reinterpret_cast<const char*>(text.data()), text.size()}, name_);
+  const Json header = json_object({reinterpret_cast<const char*>(text.data()), text.size()},
+                                  name_ + ": not a safetensors file: its header", kHeaderLevels);
   const auto data = bytes.subspan(kPrefixBytes + header_bytes);
   metadata_ = checked_metadata(header, name_);
   for (Entry& entry : checked_entries(header, data.size(), name_))
@@ -216,13 +204,22 @@ const TensorView* SafetensorsFile::find(std::string_view tensor) const {
 
 Dtype SafetensorsFile::dtype_of(const TensorView& tensor) const {
   const StoredType* type = find_type(tensor.stored);
-  require(type != nullptr && type->dtype.has_value(),
-          "{}: tensor '{}' has dtype {}: valid are F64, F32, F16, BF16", name_, tensor.name, tensor.stored);
+  require(type != nullptr && type->dtype.has_value(), "{} has dtype {}: valid are F64, F32, F16, BF16",
+          place_of(name_, tensor.name), shown(tensor.stored));
   return *type->dtype;
 }
 
+Dtype SafetensorsFile::finite_dtype_of(const TensorView& tensor) const {
+  const Dtype dtype = dtype_of(tensor);
+  if (const auto bad = first_not_finite(dtype, tensor.bytes))
+    throw InputError(fmt::format("{} is {} at element {} of [{}]: only finite numbers can be computed with",
+                                 place_of(name_, tensor.name), decode(dtype, tensor.bytes.data(), *bad), *bad,
+                                 extents_of(tensor.shape)));
+  return dtype;
+}
+
 NamedTensor SafetensorsFile::copy(const TensorView& tensor) const {
-  NamedTensor copied(tensor.name, tensor.shape, dtype_of(tensor));
+  NamedTensor copied(tensor.name, tensor.shape, finite_dtype_of(tensor));
   std::ranges::copy(tensor.bytes, copied.bytes().begin());
   return copied;
 }

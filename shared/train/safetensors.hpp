@@ -42,7 +42,10 @@ class SafetensorsFile {
 
   /// Throws InputError naming the tensor unless it is F64, F32, F16 or BF16.
   Dtype dtype_of(const TensorView& tensor) const;
-  NamedTensor copy(const TensorView& tensor) const;
+  /// The same, of a tensor whose values are going to be used: throws InputError naming its first element that is not a
+  /// finite number, too.
+  Dtype finite_dtype_of(const TensorView& tensor) const;
+  NamedTensor copy(const TensorView& tensor) const;  ///< throws what finite_dtype_of() throws
 
  private:
   std::string name_;

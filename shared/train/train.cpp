@@ -114,6 +114,12 @@ class Loop {
     const int sequences = train_.eval_batches * train_.batch_size;
     const Evaluation now{done, mean_loss(engine_, source_, DataPart::training, sequences, train_.batch_size),
                          mean_loss(engine_, source_, DataPart::held_out, sequences, train_.batch_size)};
+    for (const double loss : {now.training, now.held_out})
+      if (!std::isfinite(loss))
+        throw CheckError(
+            fmt::format("the loss of an evaluation after step {} is {}: training stopped there; try a "
+                        "smaller --lr than {}",
+                        done, loss, train_.learning_rate));
     const Evaluation* best = result_.best();
     const bool is_best = best == nullptr || now.held_out < best->held_out;
     result_.evaluations.push_back(now);

@@ -39,12 +39,11 @@ TEST_CASE(
     CHECK(escaped_name(name) == name);
   for (const std::string text : {"C:\\data", "\\xZZ", "\\xE9", "\\x4"}) CHECK(unescaped_name(text) == text);
   CHECK(escaped_name("caf\xe9.txt") == "caf\\xe9.txt");
-  CHECK(visible_text("C:\\data\x1b[0m\xe9") == "C:\\data\\x1b[0m\\xe9");
 }
 
 TEST_CASE("a shell reads every word of a printed call back") {
   for (const std::string& name : kNames) {
-    if (visible_text(name) != name) continue;  // $'' is not every shell's
+    if (shell_word(name).starts_with("$'")) continue;  // that is not every shell's
     CHECK(output_of("printf '%s|' " + shell_word(name)) == name + "|");
   }
   if (output_of("bash -c 'echo 1'") != "1") return;

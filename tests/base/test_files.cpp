@@ -35,6 +35,18 @@ TEST_CASE("what cannot be read is named") {
   CHECK_THROWS_WITH(read_file(folder.path()), Contains("directory"));
 }
 
+TEST_CASE(
+    "a file that is longer than what is meant is refused before it is read, one that grows while it is") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "f", "12345678");
+  CHECK(read_file(folder / "f", 8) == "12345678");
+  CHECK_THROWS_WITH(read_file(folder / "f", 7),
+                    Contains((folder / "f").string()) && Contains("8 bytes") && Contains("at most 7"));
+  std::filesystem::resize_file(folder / "f", std::uintmax_t{1} << 40);  // all of it a hole
+  CHECK_THROWS_WITH(read_file(folder / "f"), Contains("1099511627776 bytes"));
+  CHECK_THROWS_WITH(read_file("/proc/self/maps", 8), Contains("at most 8"));  // which says that it has none
+}
+
 TEST_CASE("an atomic file appears at commit and not before") {
   const TemporaryFolder folder;
   test::write_text(folder / "f", "old");

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "shared/base/error.hpp"
 #include "shared/base/json.hpp"
 
 using Catch::Matchers::Contains;
@@ -70,9 +71,25 @@ TEST_CASE("doubles are printed in the shortest form that reads back as the same 
   CHECK(Json(0.1F).dump() == "0.10000000149011612");
 }
 
-TEST_CASE("what is not finite is printed as null") {
-  CHECK(Json({std::nan(""), HUGE_VAL, -HUGE_VAL, 1.0}).dump() == "[null,null,null,1.0]");
+TEST_CASE("what is not finite is no JSON: its place is named, and it is never null") {
+  const Json json = {{"loss", {1.0, std::nan("")}}, {"deep", {{"ms", -HUGE_VAL}}}};
+  CHECK_THROWS_AS(json.dump(), ladder::CheckError);
+  CHECK_THROWS_WITH(json.dump(1), Contains("loss[1] is nan"));
+  CHECK_THROWS_WITH(json.at("deep").dump(), Contains("ms is -inf"));
+  CHECK_THROWS_WITH(Json(HUGE_VAL).dump(), Contains("the number is inf"));
   CHECK_FALSE(Json(std::nan("")) == Json(std::nan("")));
+}
+
+TEST_CASE("where a number that is not finite is a result, it is told as text, and read again") {
+  const std::vector<double> values = {1.5, HUGE_VAL, -HUGE_VAL, std::nan("")};
+  const Json json = ladder::numbers_or_texts(values);
+  CHECK(json.dump() == R"([1.5,"inf","-inf","nan"])");
+  const std::vector<double> back = ladder::doubles_of(Json::parse(json.dump()));
+  CHECK(back[1] == HUGE_VAL);
+  CHECK(back[2] == -HUGE_VAL);
+  CHECK(std::isnan(back[3]));
+  for (const char* text : {"\"Inf\"", "\"\"", "null", "true", "[]"})
+    CHECK_THROWS_AS(ladder::double_of(Json::parse(text)), JsonError);
 }
 
 TEST_CASE("integers are exact up to the ends of their range, and doubles beyond") {
@@ -93,21 +110,27 @@ TEST_CASE("numbers beyond a double are refused, those too small are zero") {
   CHECK(printed("1e-400") == "0.0");
 }
 
-TEST_CASE("an integer is only read where it fits, a double as one only where it is one") {
+TEST_CASE("an integer is only read where one stands that fits: no 8.9, 8.0, 1e3, true, 2^32+1 or 1e300") {
   CHECK(Json(2147483647).get<int>() == 2147483647);
-  CHECK_THROWS_AS(Json(2147483648).get<int>(), JsonError);
-  CHECK_THROWS_AS(Json(-1).get<std::uint32_t>(), JsonError);
-  CHECK_THROWS_AS(Json::parse("18446744073709551615").get<std::int64_t>(), JsonError);
-  CHECK(Json(128.0).get<int>() == 128);
-  CHECK(Json(128.0).get<std::uint64_t>() == 128);
-  for (double value : {0.5, 0x1p63, -0x1p64, 1e300, std::nan(""), HUGE_VAL}) {
-    CHECK_THROWS_AS(Json(value).get<std::int64_t>(), JsonError);
-    CHECK_THROWS_AS(Json(value).get<int>(), JsonError);
+  CHECK(Json(-2147483648LL).get<int>() == std::numeric_limits<int>::min());
+  for (const char* text : {"2147483648", "4294967297", "-2147483649", "8.9", "8.0", "-0.0", "1e3", "1e300",
+                           "true", "null", "\"8\"", "[8]", "18446744073709551615"}) {
+    INFO(text);
+    CHECK_THROWS_AS(Json::parse(text).get<int>(), JsonError);
   }
-  CHECK_THROWS_AS(Json(0x1p64).get<std::uint64_t>(), JsonError);
-  CHECK(Json(-0x1p63).get<std::int64_t>() == std::numeric_limits<std::int64_t>::min());
+  for (const char* text : {"-1", "4294967296", "3.0", "false"})
+    CHECK_THROWS_AS(Json::parse(text).get<std::uint32_t>(), JsonError);
+  for (const char* text : {"9223372036854775808", "18446744073709551615", "1e18", "-9223372036854775809"})
+    CHECK_THROWS_AS(Json::parse(text).get<std::int64_t>(), JsonError);
+  for (const char* text : {"18446744073709551616", "-1", "1.0"})
+    CHECK_THROWS_AS(Json::parse(text).get<std::uint64_t>(), JsonError);
+  CHECK_THROWS_WITH(Json::parse("8.9").get<int>(),
+                    Contains("a whole number from -2147483648 to 2147483647, found 8.9"));
+  CHECK_THROWS_WITH(Json::parse("[1, 2, true]").get<std::vector<std::uint32_t>>(),
+                    Contains("item 2: expected a whole number from 0 to 4294967295, found true"));
   CHECK(Json(7).get<double>() == 7.0);
   CHECK(Json(-7).get<double>() == -7.0);
+  CHECK_THROWS_AS(Json(true).get<double>(), JsonError);
 }
 
 TEST_CASE("what is missing or of another kind is said") {
@@ -172,13 +195,18 @@ TEST_CASE("numbers are equal by value, objects whatever their order") {
   CHECK_FALSE(Json::try_parse("{") == Json::try_parse("{"));
 }
 
-TEST_CASE("of members with one name the last counts, in the first one's place, and the name is told") {
-  std::vector<std::string> repeated = {"from before"};
-  const char* text = R"({"a": 1, "b": 2, "a": 3, "c": {"d": 1, "d": 2, "e": 0, "d": 4}, "a": 5})";
-  CHECK(Json::try_parse(text, &repeated).dump() == R"({"a":5,"b":2,"c":{"d":4,"e":0}})");
-  CHECK(repeated == std::vector<std::string>{"d", "a"});
-  Json::try_parse(R"([{"a": 1}, {"a": 1}])", &repeated);
-  CHECK(repeated.empty());
+TEST_CASE("a name that occurs twice in one object is refused, however far apart; in two objects it may") {
+  CHECK_THROWS_WITH(Json::parse(R"({"a": 1, "b": 2, "a": 3})"), Contains("'a' occurs twice"));
+  CHECK_THROWS_WITH(Json::parse(R"([{"c": {"d": 1, "\u0064": 1}}])"), Contains("'d' occurs twice"));
+  CHECK(refused(R"({"a": 1, "a": 1})"));
+  CHECK(printed(R"([{"a": 1}, {"a": {"a": 2}}])") == R"([{"a":1},{"a":{"a":2}}])");
+}
+
+TEST_CASE("a byte 0 does not end a text: what follows it is no blank") {
+  using namespace std::string_literals;
+  for (const std::string& text : {"{}\0"s, "{}\0 anything {{{"s, "\0{}"s, "[1,\0 2]"s, "\"a\0b\""s})
+    CHECK(refused(text));
+  CHECK_THROWS_WITH(Json::parse("{}\0x"s), Contains("byte at offset 2 is 0"));
 }
 
 TEST_CASE("text that is no JSON is refused, with its place where somebody asks") {
@@ -207,17 +235,30 @@ TEST_CASE("text is UTF-8 on both ways") {
   CHECK(printed("\"a\\u0000b\"") == "\"a\\u0000b\"");
 }
 
-TEST_CASE("a thousand levels are read, printed, sorted and compared; more are refused") {
+TEST_CASE("as many levels are read, printed, sorted and compared as a reader asks for; more are refused") {
   const std::string deepest = nested(Json::kDeepest);
   const Json json = Json::parse(deepest);
   CHECK(json.dump() == deepest);
   CHECK(sorted(json) == json);
   CHECK(refused(nested(Json::kDeepest + 1)));
-  CHECK_THROWS_WITH(Json::parse(std::string(1'000'000, '[')), Contains("1000"));
+  CHECK_THROWS_WITH(Json::parse(std::string(20'000'000, '[')), Contains("more than 64 arrays"));
   CHECK(refused(std::string(1'000'000, '[')));
   std::string objects;
   for (int i = 0; i < 100'000; ++i) objects += "{\"a\":";
   CHECK(refused(objects));
+  CHECK_NOTHROW(Json::parse(R"({"a": {"b": [1]}})", 3));
+  CHECK_THROWS_AS(Json::parse(R"({"a": {"b": [[]]}})", 3), JsonError);
+}
+
+TEST_CASE("what a parser says of a text is short, and printable, however long the token that it stopped at") {
+  try {
+    Json::parse("{\"a\": \"" + std::string(60'000, 'x') + "\x1b\"}");
+    FAIL("it was read");
+  } catch (const JsonError& error) {
+    const std::string said = error.what();
+    CHECK(said.size() < 300);
+    CHECK(said.find('\x1b') == std::string::npos);
+  }
 }
 
 TEST_CASE("many members are read in a time that grows with their number") {

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "shared/base/error.hpp"
+#include "shared/base/utf8.hpp"
 #include "shared/data/tokenizer.hpp"
 
 using namespace ladder;
@@ -37,6 +38,25 @@ TEST_CASE("unknown characters and tokens are refused by name") {
   CHECK_THROWS_AS(tokenizer.encode(U"\u00E9"), InputError);
   for (std::int32_t token : {-1, 4, 1000}) CHECK_THROWS_AS(tokenizer.decode(std::vector{token}), InputError);
   CHECK(tokenizer.decode(std::vector<std::int32_t>{3}) == "<BOS>");
+}
+
+TEST_CASE("an alphabet of 131,072 characters: a text is encoded in a time that grows with its length alone") {
+  std::u32string all;
+  for (char32_t c = 0x10000; c < 0x30000; ++c) all.push_back(c);
+  const CharacterTokenizer tokenizer(all, true);
+  const std::vector<std::int32_t> tokens = tokenizer.encode(all + all);
+  REQUIRE(tokens.size() == 2 * all.size());
+  CHECK(tokens[131071] == 131071);
+  CHECK(tokenizer.decode(tokens) == encode_utf8(all + all));
+  try {
+    tokenizer.encode(U"x");
+    FAIL("it was read");
+  } catch (const InputError& error) {
+    CHECK(std::string(error.what()).size() < 1000);
+    CHECK_THAT(error.what(), Contains("131072 characters in all"));
+  }
+  const NumberTokenizer numbers(3);
+  CHECK_THROWS_WITH(numbers.encode(all), Contains("131072 characters in all"));
 }
 
 TEST_CASE("characters out of order, repeated or missing make no tokenizer") {

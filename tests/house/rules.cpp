@@ -290,7 +290,8 @@ Faults dear_header_faults(const Files& files) {
   constexpr std::array<Dear, 6> dear = {
       {{R"(nlohmann/.*)", R"(^shared/base/json_text\.cpp$)"},
        {R"(pcre2\.h)", R"(^shared/data/gpt2_pattern\.cpp$)"},
-       {R"(CLI/.*)", R"(^(shared/cli/(main|options)|tests/cli/test_failing_stage)\.cpp$)"},
+       {R"(CLI/.*)",
+        R"(^(shared/cli/(main|options)|tests/cli/test_failing_stage|tests/fuzz/command_line)\.cpp$)"},
        {R"((Eigen|unsupported/Eigen)/.*)", R"(^stage1_cpu_tensor/)"},
        {R"(regex)", R"(^tests/.*\.cpp$)"},
        {R"(fmt/(args|chrono|format|ostream|ranges|std)\.h)", R"(\.(cpp|cu)$)"}}};

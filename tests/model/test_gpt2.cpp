@@ -31,9 +31,11 @@ TEST_CASE("vectors come first and do not decay, matrices come last and do") {
     CHECK(specs.size() == (bias ? 3 * 12 + 4 : 3 * 6 + 3));
     CHECK(specs.front().name == "transformer.h.0.ln_1.weight");
     CHECK(specs.back().name == "transformer.wte.weight");
-    CHECK(specs[position_of(specs, "transformer.h.2.attn.c_attn.weight")].shape == std::vector<int>{48, 24});
-    CHECK(specs[position_of(specs, "transformer.h.2.mlp.c_proj.weight")].shape == std::vector<int>{24, 96});
-    CHECK(specs[position_of(specs, "transformer.wpe.weight")].shape == std::vector<int>{9, 24});
+    CHECK(specs[ParameterIndex(specs).position("transformer.h.2.attn.c_attn.weight")].shape ==
+          std::vector<int>{48, 24});
+    CHECK(specs[ParameterIndex(specs).position("transformer.h.2.mlp.c_proj.weight")].shape ==
+          std::vector<int>{24, 96});
+    CHECK(specs[ParameterIndex(specs).position("transformer.wpe.weight")].shape == std::vector<int>{9, 24});
   }
 }
 

@@ -49,8 +49,9 @@ ParameterSpecs mixed_specs() {
 
 TEST_CASE("parameters are found by name") {
   const ParameterSpecs specs = parameter_specs(config_of(2));
-  CHECK(specs[position_of(specs, "layer1.mlp_fc1")].shape == std::vector<int>{32, 8});
-  CHECK_THROWS_WITH(position_of(specs, "layer2.mlp_fc1"), "the model has no parameter 'layer2.mlp_fc1'");
+  CHECK(specs[ParameterIndex(specs).position("layer1.mlp_fc1")].shape == std::vector<int>{32, 8});
+  CHECK_THROWS_WITH(ParameterIndex(specs).position("layer2.mlp_fc1"),
+                    "the model has no parameter 'layer2.mlp_fc1'");
   for (const ParameterSpec& spec : specs) {
     CHECK(spec.deviation == 0.08);
     CHECK_FALSE(spec.decays);

@@ -122,6 +122,41 @@ TEST_CASE("a value out of range is named with what would be valid") {
   CHECK_THROWS_WITH(validate(model), "--n-head 4 is not divisible by --n-kv-head 3");
 }
 
+TEST_CASE(
+    "settings are judged in the type that the update computes in: what is another number there is refused") {
+  for (const Dtype dtype : kAllDtypes)
+    for (const auto member :
+         {&TrainConfig::learning_rate, &TrainConfig::min_learning_rate, &TrainConfig::eps,
+          &TrainConfig::beta1, &TrainConfig::beta2, &TrainConfig::weight_decay, &TrainConfig::clip}) {
+      TrainConfig train;
+      train.dtype = dtype;
+      train.learning_rate = 0.01;
+      train.*member = 1e-50;  // 0 in fp32
+      if (member == &TrainConfig::learning_rate) train.min_learning_rate = 0.0;
+      INFO(name_of(dtype));
+      if (dtype == Dtype::fp64)
+        CHECK_NOTHROW(validate(train));
+      else
+        CHECK_THROWS_WITH(validate(train), Contains("is 1e-50, which is 0 in fp32"));
+    }
+  for (const auto& [member, value] :
+       std::vector<std::pair<double TrainConfig::*, double>>{{&TrainConfig::beta1, 1 - 1e-12},
+                                                             {&TrainConfig::beta2, 1 - 1e-12},
+                                                             {&TrainConfig::eps, 1e300},
+                                                             {&TrainConfig::weight_decay, 1e300},
+                                                             {&TrainConfig::clip, 1e300}}) {
+    TrainConfig train;
+    train.*member = value;
+    CHECK_THROWS_WITH(validate(train), Contains("in fp32"));
+    train.dtype = Dtype::fp64;
+    CHECK_NOTHROW(validate(train));
+  }
+  GptConfig model = valid_model();
+  model.architecture = Architecture::gpt2;
+  model.dropout = 1 - 0x1p-33;  // whose threshold would be 2^32, which a word does not hold
+  CHECK_THROWS_WITH(validate(model), Contains("--dropout"));
+}
+
 TEST_CASE("a vocabulary may make a valid shape too large") {
   GptConfig model;
   model.vocab_size = 1;

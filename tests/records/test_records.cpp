@@ -53,10 +53,14 @@ TEST_CASE("a damaged or foreign record is refused with its reason") {
   const TemporaryFolder folder;
   const fs::path path = folder / "x.json";
   CHECK(refusal(path).find("cannot be read") != std::string::npos);
-  write_file(path, "{\"format\": ");
-  CHECK(refusal(path).find("ladder-record/1") != std::string::npos);
-  write_file(path, "[]");
-  CHECK(refusal(path).find("ladder-record/1") != std::string::npos);
+  for (const std::string& text :
+       {std::string("{\"format\": "), std::string("[]"), std::string(20'000'000, '['), std::string("{}\0", 3),
+        std::string(R"({"a": 1, "a": 2})")}) {
+    write_file(path, text);
+    CHECK(refusal(path).find("x.json: is not a JSON object") != std::string::npos);
+  }
+  write_file(path, R"({"format": 5})");
+  CHECK(refusal(path).find("x.json: 'format': expected text, found 5") != std::string::npos);
   write_file(path, R"({"format": "ladder-trace/1"})");
   CHECK(refusal(path).find("ladder-record/1") != std::string::npos);
   write_file(path, R"({"format": "ladder-record/1", "name": "x"})");
@@ -71,8 +75,14 @@ TEST_CASE("a damaged or foreign record is refused with its reason") {
   text = read_file(path);
   text.replace(text.find("\"cores\""), 7, "\"corse\"");
   write_file(path, text);
-  CHECK(refusal(path).find("x.json: 'cores' is missing or of another kind than expected") !=
-        std::string::npos);
+  CHECK(refusal(path).find("x.json: 'cores' is missing") != std::string::npos);
+  for (const char* cores : {"2.0", "true", "4294967298", "\"2\""}) {
+    write_record(path, whole);
+    Json json = Json::parse(read_file(path));
+    json["machine"]["cores"] = Json::parse(cores);
+    write_file(path, json.dump());
+    CHECK(refusal(path).find("x.json: 'cores': expected a whole number") != std::string::npos);
+  }
   Record record = new_record("other", "", "");
   write_record(path, record);
   CHECK_THROWS_WITH(read_records(folder.path()), Catch::Contains("holds the record 'other'"));

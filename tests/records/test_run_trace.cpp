@@ -64,4 +64,26 @@ TEST_CASE("files that are no traces are refused by name") {
   auto json = Json::parse(good);
   json["loss"] = "none";
   refused(json.dump(), "loss");
+  json = Json::parse(good);
+  json["loss"][2] = true;
+  refused(json.dump(), "'loss': item 2: expected a number, found true");
+  for (const char* list : {"ms", "learning_rate", "gradient_norm"}) {
+    json = Json::parse(good);
+    json[list] = {1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0};
+    refused(json.dump(), "7 of 6 steps");
+  }
+}
+
+TEST_CASE("a norm of gradients that overflowed, as fp16 has, is text in a trace, and reads back") {
+  const TemporaryFolder folder;
+  Trace trace = example();
+  trace.gradient_norm = {1.0, HUGE_VAL, 2.0, std::nan(""), 1.0, 1.0};
+  write_trace(folder / "t", trace);
+  CHECK(test::text_of(folder / "t").find("null") == std::string::npos);
+  const Trace back = read_trace(folder / "t");
+  CHECK(back.gradient_norm[1] == HUGE_VAL);
+  CHECK(std::isnan(back.gradient_norm[3]));
+  trace.loss[1] = std::nan("");
+  CHECK_THROWS_WITH(write_trace(folder / "bad", trace), Contains("loss[1] is nan"));
+  CHECK(!std::filesystem::exists(folder / "bad"));
 }

@@ -85,6 +85,21 @@ TEST_CASE("errors name the position and what would be valid", "[graph]") {
   CHECK(error_of("a", "1a=1").find("'1a' is not a name") != std::string::npos);
 }
 
+TEST_CASE("errors count and show whole characters, and nothing that a terminal obeys", "[graph]") {
+  CHECK(error_of("a − b", "a=1,b=1") ==
+        "position 3: '−' is not expected here: an operator (+ - * / ^) or the end is");
+  CHECK(error_of("(−1)") == "position 2: '−' found where a number, a name or '(' is expected");
+  CHECK(error_of("− − $") == "position 1: '−' found where a number, a name or '(' is expected");
+  CHECK(error_of("1 + é") == "position 5: 'é' found where a number, a name or '(' is expected");
+  CHECK(error_of("(1 字") == "position 4: '字' found where ')' is expected");
+  CHECK(error_of("1 \x1b") ==
+        "position 3: '\\x1b' is not expected here: an operator (+ - * / ^) or the end is");
+  CHECK(error_of("1 \xE2\x88") ==
+        "position 3: '\\xe2' is not expected here: an operator (+ - * / ^) or the end is");
+  CHECK(error_of(std::string(100'000, 'x')).size() < 400);
+  CHECK(error_of("a", "a=" + std::string(100'000, 'y')).size() < 400);
+}
+
 TEST_CASE("the picture has every node once, with data and gradient, and every edge", "[graph]") {
   Tape tape;
   const auto [root, variables] = parse_expression(tape, "relu(a*b + c) * 2", parse_values("a=2,b=3,c=-1"));

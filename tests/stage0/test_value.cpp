@@ -64,6 +64,21 @@ Value weighted(const Row& row) {
 
 }  // namespace
 
+TEST_CASE("x^0 is 1 with slope 0 everywhere, at 0 too; x^1 has slope 1 there") {
+  for (const double x : {0.0, -0.0, 2.0, -3.0, 1e300}) {
+    Tape tape;
+    const Value leaf = Value::leaf(tape, x);
+    const Value flat = pow(leaf, 0.0);
+    flat.backward();
+    CHECK(flat.data() == 1.0);
+    CHECK(leaf.grad() == 0.0);
+    Tape other;
+    const Value line = Value::leaf(other, x);
+    pow(line, 1.0).backward();
+    CHECK(line.grad() == 1.0);
+  }
+}
+
 TEST_CASE("data of each operation", "[value]") {
   Tape tape;
   const Value a = Value::leaf(tape, 3.0), b = Value::leaf(tape, -2.0);

@@ -180,7 +180,7 @@ TEST_CASE("the head is the embedding: both add to one gradient") {
   CHECK(of_unused > 0.0);
   // ln_f of nothing leaves the embedding's part no way back, and the head nothing to read
   TensorList parameters = random_parameters(config, 0.3);
-  NamedTensor& norm = parameters[position_of(parameter_specs(config), "transformer.ln_f.weight")];
+  NamedTensor& norm = parameters[ParameterIndex(parameter_specs(config)).position("transformer.ln_f.weight")];
   norm.assign(std::vector<double>(24, 0.0));
   engine->load_parameters(parameters);
   for (const double value : engine->probe(batch).gradients.back().values()) CHECK(value == 0.0);

@@ -13,7 +13,7 @@ inline TensorList with_large_embeddings(const GptConfig& model, const TensorList
   TensorList large;
   for (const NamedTensor& tensor : parameters) large.push_back(tensor.in(Dtype::fp32));
   const auto enlarge = [&](const char* name, std::size_t every) {
-    NamedTensor& tensor = large[position_of(specs, name)];
+    NamedTensor& tensor = large[ParameterIndex(specs).position(name)];
     const auto width = static_cast<std::size_t>(tensor.shape[1]);
     for (std::size_t i = 0; i < tensor.size(); ++i)
       if (i / width % every == 0) tensor.set(i, tensor[i] * 1e24);

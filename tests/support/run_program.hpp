@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,6 +105,29 @@ class Program {
 inline Outcome run_program(const std::filesystem::path& folder, const std::vector<std::string>& arguments,
                            const std::function<void()>& before = {}) {
   return Program(folder, arguments, before).wait();
+}
+
+/// What the program prints on a terminal, both outputs.
+inline std::string on_terminal(const std::filesystem::path& folder,
+                               const std::vector<std::string>& arguments) {
+  std::vector<std::string> words = {LADDER_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  int master = -1;
+  const pid_t process = forkpty(&master, nullptr, nullptr, nullptr);
+  if (process == 0) {
+    if (chdir(folder.c_str()) == 0) execv(argv[0], argv.data());
+    _exit(126);
+  }
+  if (process < 0) throw std::runtime_error("forkpty failed");
+  std::string shown(std::size_t{1} << 16, '\0'), all;
+  for (ssize_t count = 0; (count = read(master, shown.data(), shown.size())) > 0;)
+    all.append(shown, 0, static_cast<std::size_t>(count));
+  close(master);
+  waitpid(process, nullptr, 0);
+  return all;
 }
 
 }  // namespace ladder::test

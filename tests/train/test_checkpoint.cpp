@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <cstring>
 #include <random>
 
@@ -65,10 +66,20 @@ bool equal(const TensorList& a, const TensorList& b) {
   });
 }
 
+/// The file of a run of three steps.
+const std::string& small_checkpoint() {
+  static const std::string bytes = [] {
+    const TemporaryFolder folder;
+    save_checkpoint(checkpoint_file(folder.path()), checkpoint_after({1, Dtype::fp64, false}, 3));
+    return test::text_of(checkpoint_file(folder.path()));
+  }();
+  return bytes;
+}
+
 /// The file's tensors and metadata, changed by `change`, as a checkpoint folder that must be refused.
 void refused(const std::function<void(Safetensors&)>& change, const char* what) {
   const TemporaryFolder folder;
-  save_checkpoint(checkpoint_file(folder.path()), checkpoint_after({1, Dtype::fp64, false}, 3));
+  test::write_text(checkpoint_file(folder.path()), small_checkpoint());
   Safetensors file = read_safetensors(checkpoint_file(folder.path()));
   change(file);
   std::vector<StoredTensor> stored;
@@ -268,12 +279,110 @@ TEST_CASE("checkpoints whose parts do not fit together are refused") {
   refused(change_json("model", "n_embd", 32), "shape");
   refused(change_json("model", "n_head", 0), "--n-head");
   refused(change_json("model", "n_layer", 2), "layer1");
-  refused(change_json("run", "step", 4), "3 losses for 4 steps");
+  refused(change_json("run", "step", 4), "'loss' has the shape [3], but 'step' is 4");
   refused(change_json("run", "token_hash", "xyz"), "hash");
   refused(change_json("run", "random_words", "none"), "random_words");
   refused(change_json("run", "variant", 3), "variant");
   refused(change_json("run", "embedded_text", "poems"),
           "'embedded_text' is 'poems': valid are names, source");
+}
+
+TEST_CASE(
+    "numbers in a checkpoint are what they claim: of their kind, in their range, as many as the steps") {
+  // `path`: the members down to the one that becomes `value`, JSON as it stands in the file.
+  const auto change = [](const char* key, const std::vector<const char*>& path, const char* value) {
+    return [=](Safetensors& f) {
+      Json json = Json::parse(f.metadata[key]);
+      Json* at = &json;
+      for (const char* name : path) at = &(*at)[name];
+      *at = Json::parse(value);
+      f.metadata[key] = json.dump();
+    };
+  };
+  for (const char* value :
+       {"true", "1.0", "1.5", "-1", "4294967297", "1e300", "\"1\"", "null", "[1]", "{}"}) {
+    INFO(value);
+    refused(change("run", {"stage"}, value), "'stage'");
+    refused(change("run", {"step"}, value), "'step'");
+    refused(change("run", {"train", "batch_size"}, value), "batch");
+    refused(change("model", {"n_layer"}, value), "layer");
+    refused(change("model", {"n_embd"}, value), "embd");
+    refused(change("model", {"vocab_size"}, value), "vocab");
+  }
+  for (const char* value : {"true", "8.9", "1e300", "\"1\"", "-1", "9223372036854775808"})
+    for (const char* member : {"steps", "schedule_steps", "grad_accum", "seed", "warmup_steps", "eval_every"})
+      refused(change("run", {"train", member}, value), "checkpoint.safetensors: '");
+}
+
+TEST_CASE("of a checkpoint, the generator's words, hashes, scales and lists are what they claim") {
+  const auto run = [](const std::function<void(Json&)>& change) {
+    return [=](Safetensors& f) {
+      Json json = Json::parse(f.metadata["run"]);
+      change(json);
+      f.metadata["run"] = json.dump();
+    };
+  };
+  for (const char* word : {"4294967299", "-1", "8.9", "3.0", "true", "1e300", "\"1\""})
+    refused(run([=](Json& json) { json["random_words"][5] = Json::parse(word); }),
+            "'random_words': item 5: expected a whole number");
+  refused(run([](Json& json) { json["random_words"][624] = 625; }),
+          "'random_words': generator state has index 625");
+  refused(run([](Json& json) { json["random_words"].push_back(1); }),
+          "'random_words': generator state has 626");
+  refused(run([](Json& json) { json["random_next_gauss"] = true; }), "'random_next_gauss'");
+  refused(run([](Json& json) { json["character_stream"] = 1; }), "'character_stream'");
+  refused(run([](Json& json) { json["token_hash"] = "12"; }), "not a hash");
+  refused(run([](Json& json) {
+            json["loss_scale"] = {{"value", 2.0}, {"good", 1.5}, {"left_out", 0}};
+          }),
+          "'good'");
+  refused(run([](Json& json) { json["train"]["steps"] = 2; }), "'step' is 3, of a run of 2 steps");
+  refused([](Safetensors& f) { f.metadata["run"] += std::string("\0more", 5); }, "byte at offset");
+  refused([](Safetensors& f) { f.metadata["run"].insert(1, "\"stage\":0,"); }, "'stage' occurs twice");
+  const auto tensor = [](const char* name, const std::function<void(NamedTensor&)>& change) {
+    return [=](Safetensors& f) {
+      for (NamedTensor& one : f.tensors)
+        if (one.name == name) change(one);
+    };
+  };
+  refused(tensor("adam_v.wpe", [](NamedTensor& t) { t.set(3, -1e-9); }),
+          "'adam_v.wpe' is -1e-09 at element 3");
+  refused(tensor("evaluations", [](NamedTensor& t) { t = {"evaluations", {1, 3}, {1.5, 2.0, 2.0}}; }), "1.5");
+  for (const char* name : {"wte", "adam_m.wte", "adam_v.wte", "loss"})
+    for (const double bad : {std::nan(""), HUGE_VAL})
+      refused(tensor(name, [=](NamedTensor& t) { t.set(1, bad); }), fmt::format("'{}' is", name).c_str());
+}
+
+TEST_CASE("a number that is not finite is never written: no file is made, an earlier one stays") {
+  const TemporaryFolder folder;
+  const auto file = checkpoint_file(folder.path());
+  const Checkpoint good = checkpoint_after({1, Dtype::fp32, false}, 2);
+  const auto not_written = [&](const std::function<void(Checkpoint&)>& change, const std::string& name) {
+    Checkpoint bad = good;
+    change(bad);
+    CHECK_THROWS_WITH(save_checkpoint(file, bad), Contains("not written: tensor '" + name + "' is"));
+    CHECK_THROWS_AS(save_checkpoint(file, bad), CheckError);
+  };
+  for (const double bad : {std::nan(""), HUGE_VAL, 1e300}) {  // of which the last is none in fp32
+    not_written(
+        [=](Checkpoint& c) {
+          c.parameters[1] = NamedTensor("wpe", c.parameters[1].shape, Dtype::fp64),
+          c.parameters[1].set(2, bad);
+        },
+        "wpe");
+    CHECK(std::filesystem::is_empty(folder.path()));
+  }
+  save_checkpoint(file, good);
+  const std::string before = test::text_of(file);
+  not_written([](Checkpoint& c) { c.moments.m[0].set(0, HUGE_VAL); }, "adam_m.wte");
+  not_written([](Checkpoint& c) { c.moments.v[0].set(0, std::nan("")); }, "adam_v.wte");
+  not_written([](Checkpoint& c) { c.history.loss[1] = HUGE_VAL; }, "loss");
+  not_written([](Checkpoint& c) { c.history.evaluations = {{1, 2.0, std::nan("")}}; }, "evaluations");
+  CHECK(test::text_of(file) == before);
+  SavedModel model{good.model, good.tokenizer, good.parameters, {}};
+  model.parameters[0].set(5, std::nan(""));
+  CHECK_THROWS_AS(save_model(folder / "w", model, Dtype::fp32), CheckError);
+  CHECK(!std::filesystem::exists(folder / "w"));
 }
 
 TEST_CASE("other data than those of the checkpoint are refused") {

@@ -269,7 +269,7 @@ TEST_CASE("a checkpoint keeps evaluations and loss scale, and the resumed run re
 
 TEST_CASE("a checkpoint whose evaluations or scale make no sense is refused") {
   const TemporaryFolder folder;
-  const Run run = tiny_run(Dtype::fp16, 1);
+  const Run run = tiny_run(Dtype::fp16, 2);
   const auto engine = engine_of(run, 4);
   const auto refusal = [&](const TrainHistory& history) -> std::string {
     save_checkpoint(checkpoint_file(folder.path()), make_checkpoint(4, run, *engine, history));

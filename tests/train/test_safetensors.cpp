@@ -100,10 +100,23 @@ TEST_CASE("16-bit tensors are read") {
   CHECK(read_bytes(file_of(R"({"w":{"dtype":"F16","shape":[3],"data_offsets":[0,6]}})", data))
             .tensors[0]
             .values() == std::vector<double>{1.0, -2.0, 0x1p-24});
-  const std::string brain("\x80\x3F\x00\xC0\x80\x7F", 6);  // bf16: 1, -2, infinity
+  const std::string brain("\x80\x3F\x00\xC0\x7F\x7F", 6);  // bf16: 1, -2, the largest
   CHECK(read_bytes(file_of(R"({"w":{"dtype":"BF16","shape":[3],"data_offsets":[0,6]}})", brain))
             .tensors[0]
-            .values() == std::vector<double>{1.0, -2.0, std::numeric_limits<double>::infinity()});
+            .values() == std::vector<double>{1.0, -2.0, 0x1.FEp127});
+}
+
+TEST_CASE("a tensor that is not all finite is refused in every type, with its place") {
+  for (const auto& [type, bytes] : std::vector<std::pair<const char*, std::string>>{
+           {"F16", std::string("\x00\x00\x00\x7C", 4)},
+           {"F16", std::string("\x00\x00\x01\xFC", 4)},
+           {"BF16", std::string("\x00\x00\x80\xFF", 4)},
+           {"F32", std::string("\x00\x00\x00\x00\x01\x00\x80\x7F", 8)},
+           {"F64", std::string("\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xF0\x7F", 16)}})
+    refused(file_of(fmt::format(R"({{"w":{{"dtype":"{}","shape":[2],"data_offsets":[0,{}]}}}})", type,
+                                bytes.size()),
+                    bytes),
+            "element 1 of [2]");
 }
 
 TEST_CASE("a header without tensors is a file without tensors") {
@@ -143,7 +156,7 @@ TEST_CASE("descriptions that do not hold are refused with the tensor's name") {
   refused(one_tensor(R"("dtype":"I64","shape":[1],"data_offsets":[0,8])", 8), "'w' has dtype I64");
   refused(one_tensor(R"("dtype":5,"shape":[1],"data_offsets":[0,8])", 8), "'w'");
   refused(one_tensor(R"("shape":[1],"data_offsets":[0,8])", 8), "'w'");
-  refused(one_tensor(R"("dtype":"F64","data_offsets":[0,8])", 8), "'w' has no shape");
+  refused(one_tensor(R"("dtype":"F64","data_offsets":[0,8])", 8), "'w': 'shape' is missing");
   refused(one_tensor(R"("dtype":"F64","shape":[-1],"data_offsets":[0,8])", 8), "'w'");
   refused(one_tensor(R"("dtype":"F64","shape":[1.5],"data_offsets":[0,8])", 8), "'w'");
   refused(one_tensor(R"("dtype":"F64","shape":[4294967297],"data_offsets":[0,8])", 8), "'w'");
