@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -68,7 +69,7 @@ void remove_contents(int folder, int deepest) {
     const long bytes = ::syscall(SYS_getdents64, folder, block.data(), block.size());
     for (long at = 0; at < bytes;) {
       const auto* entry = reinterpret_cast<const Entry*>(block.data() + at);
-      removed = remove_entry(folder, entry->name, deepest) || removed;
+      removed = remove_entry(folder, block.data() + at + offsetof(Entry, name), deepest) || removed;
       at += entry->size;
     }
   }

@@ -133,6 +133,7 @@ HeatMap from_records(const std::vector<std::string>& files, bool& on_gpu) {
 }
 
 void run_crossover(const CrossoverFlags& flags) {
+  require_svg(flags.output);
   require_rounds(flags.rounds);
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
   std::vector<std::filesystem::path> inputs = data_files(flags.data);

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 
 namespace ladder::cli {
@@ -12,6 +13,12 @@ void require_outputs(const std::vector<std::filesystem::path>& inputs, const std
   for (const std::string& name : names) outputs.push_back(record_file(name));
   require_distinct_outputs(inputs, outputs);
   for (const std::filesystem::path& output : outputs) require_writable_file(output);
+}
+
+void require_svg(const std::filesystem::path& picture) {
+  const std::string extension = picture.extension().string();
+  require(extension.empty() || extension == ".svg", "-o {}: it is drawn as SVG: the name must end with .svg",
+          picture.string());
 }
 
 void write_records(Outputs& outputs, const std::string& json, bool record_asked, const Record& record) {

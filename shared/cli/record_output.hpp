@@ -17,6 +17,9 @@ namespace ladder::cli {
 void require_outputs(const std::vector<std::filesystem::path>& inputs, const std::vector<std::string>& files,
                      const std::vector<std::string>& names);
 
+/// To be called first of all: a picture is SVG; throws InputError for a name that ends as another format's.
+void require_svg(const std::filesystem::path& picture);
+
 /// The record under --json, and where it was asked for among the program's own records, which is said.
 void write_records(Outputs& outputs, const std::string& json, bool record_asked, const Record& record);
 

@@ -11,6 +11,7 @@
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/outputs.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/tile/pictures/flow.hpp"
 #include "shared/tile/pictures/picture.hpp"
@@ -177,9 +178,8 @@ std::string picture_text(const LoggedBlock& logged, const std::string& kind) {
 }
 
 void run_tile_trace(const TileTraceFlags& flags) {
-  require_distinct_outputs({}, {flags.json, flags.output});
-  require_writable_file(flags.json);
-  require_writable_file(flags.output);
+  require_svg(flags.output);
+  require_outputs({}, {flags.json, flags.output}, {});
   LogRequest request{flags.kernel, {}, parse_dtype(flags.dtype), !flags.all_keys, {}};
   for (const auto& [name, value] : flags.sizes)
     if (value) request.sizes[name] = *value;

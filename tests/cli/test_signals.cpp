@@ -188,19 +188,25 @@ TEST_CASE("a signal is heard while data are read: nothing is made") {
 }
 
 TEST_CASE("a second signal ends a run at once, in the middle of a launch of many steps") {
-  const TemporaryFolder folder;
-  test::Program program(folder.path(),
-                        words("train --stage 3 --variant one-launch --device cpu --steps 1000000 --threads 1 "
-                              "--checkpoint run --checkpoint-every 1000000"));
-  REQUIRE(program.wait_until([&] { return program.out_so_far().find("launches") != std::string::npos; }));
-  std::this_thread::sleep_for(5 * kMoment);
-  program.send(SIGTERM);
-  std::this_thread::sleep_for(kMoment);
-  program.send(SIGINT);
-  const test::Outcome outcome = program.wait();
-  CHECK(outcome.signal == SIGINT);
-  CHECK_THAT(outcome.err, Contains("the second signal"));
-  CHECK_FALSE(exists(folder / "run"));  // which was empty
+  bool seen = false;  // not where a launch happened to end between the two
+  for (int attempt = 0; attempt < 10 && !seen; ++attempt) {
+    const TemporaryFolder folder;
+    test::Program program(
+        folder.path(), words("train --stage 3 --variant one-launch --device cpu --steps 1000000 --threads 1 "
+                             "--checkpoint run --checkpoint-every 1000000"));
+    REQUIRE(program.wait_until([&] { return program.out_so_far().find("launches") != std::string::npos; }));
+    std::this_thread::sleep_for(3 * kMoment);
+    program.send(SIGTERM);
+    std::this_thread::sleep_for(kMoment / 10);
+    program.send(SIGINT);
+    const test::Outcome outcome = program.wait();
+    if (outcome.signal == SIGTERM) continue;
+    seen = true;
+    CHECK(outcome.signal == SIGINT);
+    CHECK_THAT(outcome.err, Contains("the second signal"));
+    CHECK_FALSE(exists(folder / "run"));  // which was empty
+  }
+  CHECK(seen);
 }
 
 TEST_CASE("a signal that was ignored when the program began stays ignored") {
@@ -227,7 +233,7 @@ TEST_CASE("a signal ends any subcommand, and its temporary folder and programs w
     test::Program program(folder.path(), words(call),
                           [&] { ::setenv("TMPDIR", temporary.path().c_str(), 1); });
     // Until there is something to leave behind, where the call is one that makes it.
-    const bool folders = call[0] == 'p' && call[1] == 'a';
+    const bool folders = call.starts_with("parity") && output_of("python3 -c 'print(1)'") == "1";
     if (folders) REQUIRE(program.wait_until([&] { return entries(temporary.path()) > 1; }));
     std::this_thread::sleep_for(3 * kMoment);
     program.send(SIGTERM);
