@@ -16,6 +16,7 @@
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
 #include "shared/data/token_files.hpp"
+#include "shared/parity/room.hpp"
 #include "shared/report/report.hpp"
 #include "shared/speed/chain.hpp"
 
@@ -306,7 +307,10 @@ void run_climb(const ClimbFlags& flags) {
   const std::vector<RunSettings> settings = settings_of(flags.run);
   std::vector<Climb> climbs;
   for (const RunSettings& one : settings) {
-    climbs.push_back({prepare_run(one.model, one.train, one.data), {}});
+    const auto accept = [&](const Run& run) {
+      require_room_for_one(run, rungs(flags.device, 0, run.model.architecture));
+    };
+    climbs.push_back({prepare_run(one.model, one.train, one.data, Dtype::fp64, accept), {}});
     print_work(climbs.back().run);
   }
   fmt::print("machine   {}\nbuild     {}\n\n", describe(this_machine(flags.device)), describe(this_build()));

@@ -2,6 +2,7 @@
 #include "shared/parity/parity.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "shared/base/error.hpp"
@@ -16,6 +17,7 @@
 #include "shared/data/token_files.hpp"
 #include "shared/device/gpu.hpp"
 #include "shared/parity/kernel_parity.hpp"
+#include "shared/parity/room.hpp"
 #include "shared/report/tables.hpp"
 
 namespace ladder::cli {
@@ -179,12 +181,16 @@ void run_parity(const ParityFlags& flags) {
   std::vector<Run> runs;
   std::string work;
   for (const RunSettings& settings : works) {
-    const Run& run = runs.emplace_back(prepare_run(settings.model, settings.train, settings.data));
+    const auto accept = [&](const Run& asked) {
+      for (const Pair& pair : pairs_of(flags, asked.model.architecture))
+        require_room_for_all(asked, std::array{pair.upper, pair.lower});
+    };
+    const Run& run =
+        runs.emplace_back(prepare_run(settings.model, settings.train, settings.data, Dtype::fp64, accept));
     work += fmt::format("{}{}; {}", work.empty() ? "" : "; ", describe(run.model), describe(run.train));
     fmt::print("model     {}\ntraining  {}\ndata      {}: {}\n\n", describe(run.model), describe(run.train),
                data_title(run.data), run.source->describe());
   }
-  pairs_of(flags, runs.front().model.architecture);  // a GPU that is not there is told before any work
   Status status;
   Outcome outcome;
   for (const Run& run : runs) compare_work(flags, run, status, outcome);

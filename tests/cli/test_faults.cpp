@@ -292,6 +292,27 @@ TEST_CASE("texts and logits of a model on a system that fails once") {
   }
 }
 
+TEST_CASE(
+    "a system that starts no thread: a number that was asked for is refused and without one all stages run") {
+  const TemporaryFolder folder;
+  const Environment environment({{"LD_PRELOAD", LADDER_FAULT_INJECTOR}, {"LADDER_FAULT_KIND", "thread"}});
+  for (const char* stage : {"0", "1", "2", "3", "4"}) {
+    const std::vector<std::string> words = {"train", "--stage", stage, "--device", "cpu", "--steps", "1"};
+    const Outcome some = run_program(folder.path(), words);
+    INFO("stage " << stage << ": " << some.err);
+    CHECK(some.code == 0);
+    const Outcome three = run_program(folder.path(), with(words, {"--threads", "3"}));
+    INFO(three.err);
+    CHECK(three.code == (stage[0] == '0' ? 0 : 3));  // stage 0 computes on one
+    if (stage[0] != '0') CHECK_THAT(three.err, Contains("3 asked for, 1 started"));
+  }
+  // Large enough for a thread that makes the next batch.
+  const Outcome ahead =
+      run_program(folder.path(), {"train", "--stage", "1", "--batch-size", "1024", "--steps", "2"});
+  INFO(ahead.err);
+  CHECK(ahead.code == 0);
+}
+
 TEST_CASE("a climb on a system that fails once", "[slow]") {
   Call call{with({"climb", "--data", "names", "--device", "cpu", "--steps", "2", "--rounds", "1", "--report",
                   "report", "--json", "json", "--interpreter-steps", "2"},
