@@ -174,6 +174,7 @@ std::string command_of(const ParityFlags& flags) {
 }
 
 void run_parity(const ParityFlags& flags) {
+  require_threads(flags.threads);
   require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more",
           flags.interpreter_steps);
   require_outputs(data_files(flags.run.data), {flags.json}, recorded(flags.record, {flags.name}));

@@ -306,6 +306,13 @@ TEST_CASE(
     CHECK(three.code == (stage[0] == '0' ? 0 : 3));  // stage 0 computes on one
     if (stage[0] != '0') CHECK_THAT(three.err, Contains("3 asked for, 1 started"));
   }
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"profile", "--stage", "1", "--steps", "1"},
+           {"parity", "--level", "kernel", "--from", "1", "--to", "2", "--device", "cpu"}}) {
+    const Outcome outcome = run_program(folder.path(), words);
+    INFO(joined(words) << ": " << outcome.err);
+    CHECK(outcome.code == 0);
+  }
   // Large enough for a thread that makes the next batch.
   const Outcome ahead =
       run_program(folder.path(), {"train", "--stage", "1", "--batch-size", "1024", "--steps", "2"});
