@@ -1,7 +1,6 @@
 // A machine that fails in the middle: every call to the system that a run makes fails once in turn, by an injector
 // (fault_injector.cpp) in front of the C library. Whatever fails, the run ends with a documented exit code and a word, no
-// earlier file is lost, no half of a new one and no temporary is left; and where it ends well, all that was asked for is
-// there.
+// earlier file is lost, no half of a new one and no temporary is left; where it ends well, all that was asked for is there.
 #include <catch2/catch.hpp>
 
 #include <stdlib.h>
