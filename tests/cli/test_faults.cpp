@@ -117,6 +117,7 @@ std::unique_ptr<Left> run(const Call& call, Variables variables) {
   fs::copy(call.before.path(), left->folder.path(), fs::copy_options::recursive);
   variables["TMPDIR"] = left->scratch.path().string();
   variables["LD_PRELOAD"] = LADDER_FAULT_INJECTOR;
+  variables["LADDER_FAULT_STANDARD"] = "1";
   const Environment environment(variables);
   Program program(left->folder.path(), call.arguments);
   program.wait_until([] { return false; });  // that it ends, or half a minute is over
