@@ -236,11 +236,9 @@ EngineMaker find_maker(int stage, const GptConfig& config, const EngineOptions& 
 
 EngineNeeds engine_needs(int stage, const GptConfig& config, const EngineOptions& options) {
   const Entry& entry = find_maker(stage, config, options).entry;
-  if (entry.make_ops == nullptr) {
-    // A scalar is a number and its gradient on the tape, and Adam's two moments.
-    const std::size_t each = sizeof(double) * parameter_count(config);
-    return {false, true, {each, each, 2 * each}, on_cpu::available_bytes()};
-  }
+  if (entry.make_ops == nullptr)
+    return {false, true, plan_scalar_memory(config, options.max_batch, options.grad_accum),
+            on_cpu::available_bytes(), true};
   const std::unique_ptr<Ops> ops = entry.make_ops(options);
   return {ops->emulated(), !entry.info.gpu || ops->emulated(),
           plan_memory(config, *ops, options.max_batch, options.grad_accum), ops->available_bytes()};
@@ -248,13 +246,21 @@ EngineNeeds engine_needs(int stage, const GptConfig& config, const EngineOptions
 
 int largest_batch(int stage, const GptConfig& config, const EngineOptions& options, std::size_t bytes) {
   const Entry& entry = find_maker(stage, config, options).entry;
-  return entry.make_ops == nullptr
-             ? 0
-             : largest_batch(config, *entry.make_ops(options), options.grad_accum, bytes);
+  const std::unique_ptr<Ops> ops = entry.make_ops == nullptr ? nullptr : entry.make_ops(options);
+  return largest_batch(
+      config,
+      [&](int batch) {
+        return ops ? plan_memory(config, *ops, batch, options.grad_accum)
+                   : plan_scalar_memory(config, batch, options.grad_accum);
+      },
+      bytes);
 }
 
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options) {
   const auto [entry, variant] = find_maker(stage, config, options);
+  if (entry.make_ops == nullptr)  // an Ops judges each block that it is asked for, a tape grows where it must
+    require_host_memory(plan_scalar_memory(config, options.max_batch, options.grad_accum).total(),
+                        "this model on stage 0");
   auto engine = entry.make != nullptr ? entry.make(config, options)
                                       : make_ops_engine(config, entry.make_ops(options), options.max_batch,
                                                         options.communicator);

@@ -70,6 +70,7 @@ struct EngineNeeds {
   bool on_host = false;
   MemoryPlan plan;
   std::size_t available = 0;  ///< of that memory; 0 where the machine does not say
+  bool host_batches = false;  ///< plan.batches are the ones that the host makes, not copies of them
 };
 
 /// Of the engine that make_engine makes from the same arguments, with the same errors but for that of missing memory;
@@ -78,8 +79,7 @@ EngineNeeds engine_needs(int stage, const GptConfig& config, const EngineOptions
 
 class Ops;
 
-/// The largest EngineOptions::max_batch that would fit into `bytes`; 0 where none does, and for stage 0, whose memory
-/// does not depend on it.
+/// The largest EngineOptions::max_batch that would fit into `bytes`; 0 where none does.
 int largest_batch(int stage, const GptConfig& config, const EngineOptions& options, std::size_t bytes);
 
 /// The operations of a stage from 1 on, without the model; the same errors, and InputError for stage 0, which has none.

@@ -7,6 +7,7 @@
 #include "shared/checklist/checklist_steps.hpp"
 #include "shared/records/machine.hpp"
 #include "shared/speed/model_flops.hpp"
+#include "shared/train/engine_memory.hpp"
 #include "shared/train/train.hpp"
 
 namespace ladder {
@@ -74,11 +75,15 @@ ReportChecklist run_checklist(const ChecklistSettings& settings, const Progress&
   state.settings = settings;
   state.progress = progress;
   const TrainConfig train = with_evaluations(settings);
-  state.run = prepare_run(settings.model, train, settings.data, Precision::of(settings.dtype).master);
-  require_held_out(*state.run.source, train);
   // What cannot run is told first.
-  static_cast<void>(engine_needs(settings.stage, state.run.model,
-                                 {settings.dtype, train.batch_size, settings.device, settings.threads}));
+  const auto accept = [&](const Run& run) {
+    require_held_out(*run.source, train);
+    const EngineNeeds needs = engine_needs(
+        settings.stage, run.model, {settings.dtype, train.batch_size, settings.device, settings.threads});
+    require_available(needs.plan.total(), needs.available, "this model",
+                      "choose a smaller model, batch or block");
+  };
+  state.run = prepare_run(settings.model, train, settings.data, Precision::of(settings.dtype).master, accept);
   ReportChecklist checklist;
   ChecklistStep training;
   add_step(checklist, 4, "a whole training run", [&] {

@@ -22,6 +22,7 @@
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
 #include "shared/data/token_files.hpp"
+#include "shared/parity/room.hpp"
 #include "shared/report/report.hpp"
 #include "shared/speed/chain.hpp"
 
@@ -313,7 +314,12 @@ void run_climb(const ClimbFlags& flags) {
   require_files(flags);
   const std::vector<RunSettings> settings = settings_of(flags.run);
   std::vector<Climb> climbs;
-  for (const RunSettings& one : settings) climbs.push_back({prepare_run(one.model, one.train, one.data), {}});
+  for (const RunSettings& one : settings) {
+    const auto accept = [&](const Run& run) {
+      require_room_for_one(run, rungs(flags.device, 0, run.model.architecture));
+    };
+    climbs.push_back({prepare_run(one.model, one.train, one.data, Dtype::fp64, accept), {}});
+  }
   for (const Climb& climb : climbs) print_work(climb.run);
   fmt::print("machine   {}\nbuild     {}\n\n", describe(this_machine(flags.device)), describe(this_build()));
   std::fflush(stdout);

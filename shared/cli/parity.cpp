@@ -2,6 +2,7 @@
 #include "shared/parity/parity.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "shared/base/error.hpp"
@@ -19,6 +20,7 @@
 #include "shared/data/token_files.hpp"
 #include "shared/device/gpu.hpp"
 #include "shared/parity/kernel_parity.hpp"
+#include "shared/parity/room.hpp"
 #include "shared/report/tables.hpp"
 
 namespace ladder::cli {
@@ -173,6 +175,7 @@ std::string command_of(const ParityFlags& flags) {
 }
 
 void run_parity(const ParityFlags& flags) {
+  require_threads(flags.threads);
   require(flags.interpreter_steps >= 0, "--interpreter-steps is {}: it must be 0 or more",
           flags.interpreter_steps);
   require_outputs(data_files(flags.run.data), {flags.json}, recorded(flags.record, {flags.name}));
@@ -181,13 +184,17 @@ void run_parity(const ParityFlags& flags) {
   std::vector<Run> runs;
   std::string work;
   for (const RunSettings& settings : works) {
-    const Run& run = runs.emplace_back(prepare_run(settings.model, settings.train, settings.data));
+    const auto accept = [&](const Run& asked) {
+      for (const Pair& pair : pairs_of(flags, asked.model.architecture))
+        require_room_for_all(asked, std::array{pair.upper, pair.lower});
+    };
+    const Run& run =
+        runs.emplace_back(prepare_run(settings.model, settings.train, settings.data, Dtype::fp64, accept));
     work += fmt::format("{}{}; {}", work.empty() ? "" : "; ", describe(run.model), describe(run.train));
   }
   for (const Run& run : runs)
     fmt::print("model     {}\ntraining  {}\ndata      {}: {}\n\n", describe(run.model), describe(run.train),
                data_title(run.data), run.source->describe());
-  pairs_of(flags, runs.front().model.architecture);  // a GPU that is not there is told before any work
   Status status;
   Outcome outcome;
   for (const Run& run : runs) compare_work(flags, run, status, outcome);

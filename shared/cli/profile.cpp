@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "shared/base/checked_size.hpp"
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/text_table.hpp"
@@ -13,6 +14,7 @@
 #include "shared/data/token_files.hpp"
 #include "shared/report/tables.hpp"
 #include "shared/speed/decoding.hpp"
+#include "shared/train/engine_memory.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -56,13 +58,21 @@ std::string command_of(const ProfileFlags& flags, int stage) {
   return command + " --record";
 }
 
+/// Before weights are drawn for as many engines.
+void require_room(const Place& place, const Run& run, std::size_t engines) {
+  const EngineNeeds needs = engine_needs(place.stage, run.model, place.options);
+  const std::size_t bytes = checked_product({engines, needs.plan.total()}, "the model");
+  require_available(bytes, needs.available, "this model", "choose a smaller model, batch or block");
+}
+
 void run_decoding(const ProfileFlags& flags) {
   Place place = resolve_place(flags.place);
   const RunSettings settings = resolve_run(flags.run);
   const std::int64_t rounds = flags.steps.value_or(9);
   require(rounds > 0 && rounds <= 1000000, "--steps is {}: it must be from 1 to 1000000", rounds);
   const Run run =
-      prepare_run(settings.model, settings.train, settings.data, Precision::of(place.options.dtype).master);
+      prepare_run(settings.model, settings.train, settings.data, Precision::of(place.options.dtype).master,
+                  [&](const Run& asked) { require_room(place, asked, 1); });
   const auto engine = make_engine(place.stage, run.model, place.options);
   engine->load_parameters(run.initial);
   print_head(flags, place, run, fmt::format("texts     {}", rounds));
@@ -88,7 +98,10 @@ void run_profile(const ProfileFlags& flags) {
   const std::int64_t steps = flags.steps.value_or(settings.preset == "small" ? 3 : 100);
   require(steps > 0 && steps <= 1000000, "--steps is {}: it must be from 1 to 1000000", steps);
   place.options.max_batch = settings.train.batch_size;
-  const Run run = prepare_run(settings.model, settings.train, settings.data);
+  const Run run =
+      prepare_run(settings.model, settings.train, settings.data, Dtype::fp64, [&](const Run& asked) {
+        require_room(place, asked, place.stage == 0 ? 1 : 2);  // one of them with a clock in it
+      });
   print_head(flags, place, run,
              fmt::format("steps     {} of {} {}", steps, run.train.batch_size,
                          run.train.batch_size == 1 ? "sequence" : "sequences"));

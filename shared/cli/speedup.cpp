@@ -13,6 +13,7 @@
 #include "shared/cli/settings.hpp"
 #include "shared/cli/status.hpp"
 #include "shared/data/token_files.hpp"
+#include "shared/parity/room.hpp"
 #include "shared/report/tables.hpp"
 #include "shared/speed/chain.hpp"
 
@@ -29,7 +30,8 @@ struct SpeedupFlags {
   bool record = false;
 };
 
-constexpr std::int64_t kMostDocuments = 1000000000;
+/// More would be a matter of days, on any stage.
+constexpr std::int64_t kMostDocuments = 1'000'000'000;
 
 std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
@@ -66,13 +68,17 @@ std::string command_of(const SpeedupFlags& flags) {
 void run_speedup(const SpeedupFlags& flags) {
   require_rounds(flags.rounds);
   require(flags.documents >= 0 && flags.documents <= kMostDocuments,
-          "--documents is {}: it must be from 1 to {}", flags.documents, kMostDocuments);
+          "--documents is {}: valid are 1 to {}", flags.documents, kMostDocuments);
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
   const std::string name = flags.name.empty() ? "speedup-" + flags.size : flags.name;
   require_outputs(data_files(flags.run.data), {flags.json}, recorded(flags.record, {name}));
   require_temporary_folder();
   const ChainSettings settings = settings_of(flags);
-  const Run run = prepare_run(settings.model, settings.train, settings.data);
+  const Run run =
+      prepare_run(settings.model, settings.train, settings.data, Dtype::fp64, [&](const Run& asked) {
+        require_room_for_one(asked,
+                             racing_rungs(settings.device, settings.threads, settings.model.architecture));
+      });
   const std::string data = source_name(without_folder(run.data));
   const std::string work = fmt::format(
       "{}; the first {} documents of {} from the initial weights, seed {}, median of {} rounds, {}",

@@ -161,7 +161,9 @@ void require_memory(const Session& session) {
   const Run& run = session.run;
   const std::size_t each = size_of(Precision::of(run.train.dtype).master);
   const std::size_t drawn = session.moments.m.empty() ? parameter_count(run.model) * each : 0;
-  const std::size_t batches = step_batches_bytes(run.train.batch_size, run.train.grad_accum);
+  const std::size_t batches = session.needs.host_batches
+                                  ? 0
+                                  : step_batches_bytes(run.model, run.train.batch_size, run.train.grad_accum);
   const std::size_t engine = session.needs.plan.total(), beside = std::max(drawn, batches);
   if (session.needs.on_host) {
     require_available(beside + engine, session.needs.available, "this run", cure(session, beside));

@@ -83,11 +83,21 @@ Side side_of(int stage, Dtype dtype, Device device, int threads, const Variant* 
   require(std::find(known.begin(), known.end(), dtype) != known.end(), "stage {} does not compute in {}",
           stage, name_of(dtype));
   const std::string row = variant == nullptr ? "" : variant->row;
+  const EngineOptions options = {dtype, 1, device_of(stage, device), threads,
+                                 variant == nullptr ? "" : variant->name};
+  const auto for_batch = [options](int max_batch) {
+    EngineOptions asked = options;
+    asked.max_batch = max_batch;
+    return asked;
+  };
   return {fmt::format("stage {} {}{}{}", stage, name_of(dtype), row.empty() ? "" : ", ", row), dtype,
-          [=, name = variant == nullptr ? "" : variant->name](const GptConfig& config, int max_batch) {
-            return make_engine(stage, config, {dtype, max_batch, device_of(stage, device), threads, name});
+          [=](const GptConfig& config, int max_batch) {
+            return make_engine(stage, config, for_batch(max_batch));
           },
-          row};
+          row,
+          [=](const GptConfig& config, int max_batch) {
+            return engine_needs(stage, config, for_batch(max_batch));
+          }};
 }
 
 namespace {

@@ -35,6 +35,8 @@ struct Side {
   Dtype dtype = Dtype::fp64;
   std::function<std::unique_ptr<Engine>(const GptConfig& config, int max_batch)> make;
   std::string variant = {};  ///< as tables call it: "fused step"; empty: the stage itself
+  /// What that engine is going to take; empty where nobody knows.
+  std::function<EngineNeeds(const GptConfig& config, int max_batch)> needs = {};
 };
 
 /// `variant` is one of the stage's, which then is named behind the type; nullptr: the stage itself.

@@ -4,12 +4,14 @@
 #include <cmath>
 #include <numeric>
 
+#include "shared/base/checked_size.hpp"
 #include "shared/base/error.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/device/gpu.hpp"
 #include "shared/parity/rounding.hpp"
 #include "shared/records/machine.hpp"
 #include "shared/speed/pytorch_rows.hpp"
+#include "shared/train/engine_memory.hpp"
 
 namespace ladder {
 namespace {
@@ -70,6 +72,12 @@ void prepare_engine(Entry& entry, const ChainSettings& settings) {
     const bool on_gpu = find_stage(entry.row.stage).gpu && !entry.row.emulated;
     entry.row.sources = source_set_of(entry.row.stage, on_gpu);
     if (on_gpu) entry.row.device = gpu_report(settings.device.ordinal).device;
+    const TrainConfig& train = entry.run->train;
+    require_host_memory(
+        checked_product({static_cast<std::size_t>(entry.steps(settings.documents)),
+                         step_batches_bytes(entry.run->model, train.batch_size, train.grad_accum)},
+                        "the batches of a round"),
+        "the batches of a round");
     for (std::int64_t s = 0; s < entry.steps(settings.documents); ++s)
       entry.batches.push_back(entry.run->source->step(s, entry.engine->layout()));
   } catch (const MachineError& error) {

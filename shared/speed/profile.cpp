@@ -35,15 +35,12 @@ double fastest(int tries, Work&& work) {
 
 double median(std::vector<double> values) { return Timing{std::move(values)}.median(); }
 
-int threads_of(const EngineOptions& options) {
-  return options.threads > 0 ? options.threads : this_machine().cores;
-}
-
-/// The rate of copies of `bytes` bytes (so twice as many move) on `threads` threads. Small copies run on one, as small
-/// operations do, and are repeated so that the clock sees at least some ten microseconds.
+/// The rate of copies of `bytes` bytes (so twice as many move) on `threads` threads, 0: those that there are. Small
+/// copies run on one, as small operations do, and are repeated so that the clock sees at least some ten microseconds.
 CopyCeiling copy_ceiling(std::size_t bytes, int threads) {
   std::vector<char> from(bytes, 1), to(bytes, 2);
-  const int parts = bytes < (std::size_t{1} << 20) ? 1 : threads;
+  WorkerPool workers(bytes < (std::size_t{1} << 20) ? 1 : threads);
+  const int parts = workers.threads();
   const int repeats = static_cast<int>(std::max<std::size_t>(1, (std::size_t{1} << 19) / bytes));
   const auto copy_part = [&](int part) {
     const std::size_t size = bytes / static_cast<std::size_t>(parts),
@@ -53,7 +50,6 @@ CopyCeiling copy_ceiling(std::size_t bytes, int threads) {
       __asm__ volatile("" : : "r"(to.data()) : "memory");  // else a compiler may keep only the last copy
     }
   };
-  WorkerPool workers(parts);
   const double seconds = fastest(7, [&] { workers.for_each(parts, copy_part); });
   const double moved = 2.0 * static_cast<double>(bytes);
   return {moved, moved * repeats / seconds};
@@ -160,7 +156,7 @@ Ceilings measure_ceilings(int stage, const EngineOptions& options) {
   }
   const Dtype dtype = options.dtype == Dtype::fp64 ? Dtype::fp64 : Dtype::fp32;
   const auto eigen = make_ops(1, {dtype, 1, Device::automatic, options.threads});
-  return {copy_ceilings(threads_of(options)), product_rate(*eigen, 512)};
+  return {copy_ceilings(options.threads), product_rate(*eigen, 512)};
 }
 
 Profile profile_stage(int stage, const Run& run, const EngineOptions& options, int steps) {

@@ -10,11 +10,37 @@
 #include "shared/model/gpt2.hpp"
 #include "shared/model/microgpt.hpp"
 #include "shared/model/parameters.hpp"
+#include "shared/train/batch_prefetcher.hpp"
 
 namespace ladder {
 namespace {
 
 double gibibytes(std::size_t bytes) { return static_cast<double>(bytes) / 0x1p30; }
+
+/// Of stage 0's tape, behind the parameters: what one sequence of block_size positions writes, counted along its model
+/// text. A linear layer's output is one slot; the heads' scores and weights are six for each pair of positions.
+std::size_t tape_bytes(const GptConfig& config) {
+  const char* what = "stage 0's tape";
+  const auto T = static_cast<std::size_t>(config.block_size), C = static_cast<std::size_t>(config.n_embd),
+             H = static_cast<std::size_t>(config.n_head), L = static_cast<std::size_t>(config.n_layer),
+             V = static_cast<std::size_t>(config.vocab_size);
+  const std::size_t pairs = checked_product({T, T + 1}, what) / 2;
+  const std::size_t layer =
+      checked_sum({checked_product({T, 18 * C + H + 8}, what), checked_product({6, H, pairs}, what)}, what);
+  const std::size_t slots =
+      checked_sum({parameter_count(config), checked_product({T, 2 * C + 5 * V + 7}, what),
+                   checked_product({L, layer}, what), 2},
+                  what);
+  // The arrays double when they are full; a slot is a node, two derivatives, a number, its gradient and a mark. Beside
+  // them lie the order of the slots, and the keys and values of each head by their slots.
+  std::size_t capacity = 1024;
+  while (capacity < slots) capacity *= 2;
+  constexpr std::size_t kSlot = 16 + 16 + 8 + 8 + 1;
+  const std::size_t lists = checked_product({2 * sizeof(std::uint32_t), L, C, pairs}, what);
+  return checked_sum({checked_product({capacity, kSlot}, what),
+                      checked_product({slots, 2 * sizeof(std::uint32_t)}, what), lists},
+                     what);
+}
 
 }  // namespace
 
@@ -47,14 +73,22 @@ MemoryPlan plan_memory(const GptConfig& config, const Ops& ops, int max_batch, i
                           "the micro-batches of a step")};
 }
 
-int largest_batch(const GptConfig& config, const Ops& ops, int grad_accum, std::size_t bytes) {
+MemoryPlan plan_scalar_memory(const GptConfig& config, int max_batch, int grad_accum) {
+  most_rows(config, max_batch);
+  const std::size_t numbers = checked_product({parameter_count(config), sizeof(double)}, "the parameters");
+  return {numbers, numbers, 2 * numbers, tape_bytes(config),
+          step_batches_bytes(config, max_batch, grad_accum)};
+}
+
+int largest_batch(const GptConfig& config, const std::function<MemoryPlan(int max_batch)>& plan,
+                  std::size_t bytes) {
   // Between a batch that fits (or 0) and one that does not; sizes grow with the batch.
   int fits = 0, too_large = std::numeric_limits<std::int32_t>::max() / config.block_size;
   while (too_large - fits > 1) {
     const int middle = fits + (too_large - fits) / 2;
     const bool is_small = [&] {
       try {
-        return plan_memory(config, ops, middle, grad_accum).total() <= bytes;
+        return plan(middle).total() <= bytes;
       } catch (const MachineError&) {  // more than can be addressed
         return false;
       }
@@ -64,9 +98,16 @@ int largest_batch(const GptConfig& config, const Ops& ops, int grad_accum, std::
   return fits;
 }
 
-std::size_t step_batches_bytes(int max_batch, int grad_accum) {
-  const std::size_t each = sizeof(Batch) + 2 * static_cast<std::size_t>(max_batch) * sizeof(std::int32_t);
-  return checked_product({static_cast<std::size_t>(grad_accum), each}, "the micro-batches of a step");
+std::size_t step_batches_bytes(const GptConfig& config, int max_batch, int grad_accum) {
+  const auto batch = static_cast<std::size_t>(max_batch), steps = static_cast<std::size_t>(grad_accum);
+  const auto rows = static_cast<std::size_t>(most_rows(config, max_batch));
+  constexpr std::size_t kBlock = 16;  // what the allocator takes for itself
+  // A micro-batch is laid out from its sequences, of which each has two lists; all its lists but one grow by doubling.
+  const std::size_t sequences = batch * (sizeof(Sequence) + 2 * kBlock) + 2 * rows * sizeof(std::int32_t);
+  const std::size_t laid_out = sizeof(Batch) + (7 * rows + 4 * batch) * sizeof(std::int32_t);
+  const bool ahead = static_cast<double>(rows) * grad_accum >= BatchPrefetcher::kAheadFrom;
+  const char* what = "the micro-batches of a step";
+  return checked_sum({sequences, checked_product({steps, laid_out, ahead ? std::size_t{2} : 1}, what)}, what);
 }
 
 void require_available(std::size_t bytes, std::size_t available, const char* what, const std::string& cure) {

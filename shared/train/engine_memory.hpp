@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 
 #include "shared/model/config.hpp"
@@ -27,11 +28,15 @@ struct MemoryPlan {
 /// Of make_ops_engine's engine. Throws InputError where the rows of a micro-batch are too many.
 MemoryPlan plan_memory(const GptConfig& config, const Ops& ops, int max_batch, int grad_accum);
 
-/// The largest max_batch whose plan takes no more than `bytes`; 0 where not even 1 does.
-int largest_batch(const GptConfig& config, const Ops& ops, int grad_accum, std::size_t bytes);
+/// Of stage 0's, whose activations are the tape of one sequence, and whose batches are the host's own.
+MemoryPlan plan_scalar_memory(const GptConfig& config, int max_batch, int grad_accum);
 
-/// What the batches of a step take of the host's memory, at least.
-std::size_t step_batches_bytes(int max_batch, int grad_accum);
+/// The largest max_batch whose plan takes no more than `bytes`; 0 where not even 1 does.
+int largest_batch(const GptConfig& config, const std::function<MemoryPlan(int max_batch)>& plan,
+                  std::size_t bytes);
+
+/// What the batches of a step take of the host's memory, and of the next step's where a thread makes them ahead.
+std::size_t step_batches_bytes(const GptConfig& config, int max_batch, int grad_accum);
 
 /// Throws MachineError "out of memory: WHAT needs about 31.2 GiB, 20.1 GiB are available: CURE" where `bytes` are more
 /// than `available`. 0 available: the machine does not say what it has, and nothing happens.

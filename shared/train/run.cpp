@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "shared/base/checked_size.hpp"
 #include "shared/data/text.hpp"
 #include "shared/data/token_files.hpp"
 #include "shared/train/engine_memory.hpp"
@@ -46,8 +47,15 @@ void draw_initial(Run& run, Dtype dtype) {
   run.initial = initial_parameters(specs, run.random, dtype);
 }
 
-Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data, Dtype dtype) {
+Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data, Dtype dtype,
+                const AcceptRun& accept) {
   Run run = prepare_data(model, train, data);
+  require_host_memory(
+      checked_sum({checked_product({parameter_count(run.model), size_of(dtype)}, "the initial weights"),
+                   step_batches_bytes(run.model, train.batch_size, train.grad_accum)},
+                  "this run"),
+      "this run");
+  if (accept) accept(run);
   draw_initial(run, dtype);
   return run;
 }

@@ -1,6 +1,7 @@
 // One training run, before its first step.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "shared/base/random.hpp"
@@ -27,11 +28,15 @@ Run prepare_data(GptConfig model, const TrainConfig& train, const DataOptions& d
 /// Draws run.initial. Throws MachineError where the machine has no memory for them, before the first draw.
 void draw_initial(Run& run, Dtype dtype);
 
+/// Called for a run whose weights are still to be drawn, which takes minutes where there are many: throws where they
+/// would be of no use.
+using AcceptRun = std::function<void(const Run& run)>;
+
 /// Reads the data, fills in the vocabulary size and draws the initial parameters. The same arguments give the
-/// same run, whatever the stage. Throws InputError for bad settings or data, before any long work. `dtype` is
-/// what the initial parameters are kept in: fp64 holds the draws as they are, a run on one stage needs no more
-/// than its master weights have.
-Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data,
-                Dtype dtype = Dtype::fp64);
+/// same run, whatever the stage. Throws InputError for bad settings or data and MachineError where the host has no memory
+/// for the parameters and a step's batches, before any long work. `dtype` is what the initial parameters are kept in:
+/// fp64 holds the draws as they are, a run on one stage needs no more than its master weights have.
+Run prepare_run(GptConfig model, const TrainConfig& train, const DataOptions& data, Dtype dtype = Dtype::fp64,
+                const AcceptRun& accept = {});
 
 }  // namespace ladder

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -158,6 +159,9 @@ void require_held_out(const TokenSource& source, const TrainConfig& train) {
           "--eval-every {}: nothing is held out of these data: give a stream of text, or token files with a "
           "val.bin",
           train.eval_every);
+  require(std::int64_t{train.eval_batches} * train.batch_size <= std::numeric_limits<std::int32_t>::max(),
+          "--eval-batches {} times --batch-size {}: an evaluation has at most 2^31-1 sequences",
+          train.eval_batches, train.batch_size);
 }
 
 TrainResult train(Engine& engine, const TokenSource& source, const TrainConfig& train,

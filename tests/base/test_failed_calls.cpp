@@ -141,7 +141,7 @@ TEST_CASE("without a descriptor left it is the machine that cannot and not the n
   const auto error_without = [&](const std::function<void()>& body) {
     const rlimit none = {0, before.rlim_max};
     setrlimit(RLIMIT_NOFILE, &none);
-    const std::string error = error_of(body);
+    std::string error = error_of(body);
     setrlimit(RLIMIT_NOFILE, &before);
     return error;
   };

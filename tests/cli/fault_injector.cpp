@@ -8,7 +8,7 @@
 //   LADDER_FAULT_SITE=SITE     the first call from there fails
 //   LADDER_FAULT_STAYS=1       and all later ones of its kind, wherever they stand
 //   LADDER_FAULT_KIND=KIND     all calls of that kind fail
-//   LADDER_FAULT_STANDARD=1    writes to the standard output and error count as well
+//   LADDER_FAULT_STANDARD=1    writes to the standard output count as well; those to the standard error never do
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
@@ -158,10 +158,10 @@ const char* name_of(int descriptor, char* text, std::size_t size) {
   return text;
 }
 
-/// Of the standard output and error, only where that is asked for.
+/// Of the standard output only where that is asked for.
 bool fails_on(const char* kind, int descriptor) {
   char text[4096];
-  if (descriptor <= STDERR_FILENO && !plan.standard) return false;
+  if (descriptor <= STDERR_FILENO && (descriptor != STDOUT_FILENO || !plan.standard)) return false;
   return fails(kind, name_of(descriptor, text, sizeof text));
 }
 
