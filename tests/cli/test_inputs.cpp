@@ -348,6 +348,27 @@ TEST_CASE(
              {"\\r\\x1b[K"});
 }
 
+TEST_CASE(
+    "a model of 4,000 layers is trained, saved, read and resumed in a time that grows with its layers") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "text", kPlain);
+  const auto code = [&](const std::vector<std::string>& arguments) {
+    const test::Outcome outcome = test::run_program(folder.path(), arguments);
+    INFO(outcome.err);
+    CHECK(outcome.err.empty());
+    return outcome.code;
+  };
+  for (const std::string model : {"microgpt", "gpt2"}) {
+    INFO(model);
+    const std::string checkpoint = "ck-" + model;
+    CHECK(code({"train", "--data", "text", "--model", model, "--n-layer", "4000", "--n-embd", "4", "--n-head",
+                "1", "--block-size", "8", "--steps", "1", "--samples", "0", "--checkpoint", checkpoint}) ==
+          0);
+    CHECK(code({"logits", "--weights", checkpoint, "--tokens", "0"}) == 0);
+    CHECK(code({"train", "--resume", "--checkpoint", checkpoint, "--samples", "0"}) == 0);
+  }
+}
+
 TEST_CASE("on a terminal samples show control characters, in a pipe they are what the model said") {
   const std::string control = "\x1b\x07\n";
   const TemporaryFolder folder;
