@@ -56,9 +56,9 @@ Json report(const stage0::Value& root, const std::map<std::string, stage0::Value
   fmt::print("root: data {}\n", root.data());
   Json result = {{"data", root.data()}, {"values", Json::object()}};
   for (const auto& [name, value] : named) {
-    const char* word =
-        std::isfinite(value.grad()) ? "" : ", which is not finite: the derivative has no value there";
-    fmt::print("{}: data {}, grad {}{}\n", name, value.data(), value.grad(), word);
+    const double grad = std::isnan(value.grad()) ? std::nan("") : value.grad();  // printed without its sign
+    fmt::print("{}: data {}, grad {}{}\n", name, value.data(), grad,
+               std::isfinite(grad) ? "" : ", which is not finite");
     result["values"][name] = {{"data", value.data()}, {"grad", number_or_text(value.grad())}};
   }
   return sorted(std::move(result));

@@ -80,8 +80,8 @@ std::vector<std::filesystem::path> model_files(const std::filesystem::path& path
 SavedModel load_model(const std::filesystem::path& path, const Gpt2Settings& given = {},
                       const AcceptModel& accept = {});
 
-/// Plain safetensors with the model's shape and characters as metadata. `dtype` is fp64 or fp32. Throws as
-/// save_checkpoint().
+/// Plain safetensors with the model's shape and characters as metadata. `dtype` is fp64 or fp32. Numbers that are not
+/// finite throw as save_checkpoint() does.
 void save_model(const std::filesystem::path& path, const SavedModel& saved, Dtype dtype);
 
 }  // namespace ladder

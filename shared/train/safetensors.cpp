@@ -146,20 +146,22 @@ const std::filesystem::path& require_not_empty(const std::filesystem::path& path
 }
 
 std::string header_text(std::span<const StoredTensor> tensors, const Metadata& metadata) {
-  Json header;
-  Json& own = header["__metadata__"] = Json::object();
+  Json own = Json::object();
   for (const auto& [key, value] : metadata) own[key] = value;
+  Json::Members header;  // not through operator[], which looks every name up among all before it
+  header.push_back({"__metadata__", std::move(own)});
   std::uint64_t begin = 0;
   for (const StoredTensor& stored : tensors) {
     require(stored.dtype == Dtype::fp64 || stored.dtype == Dtype::fp32,
             "tensors are written as fp64 or fp32, not {}", name_of(stored.dtype));
     const std::uint64_t end = begin + stored.tensor->size() * size_of(stored.dtype);
-    header[stored.name] = {{"dtype", stored.dtype == Dtype::fp64 ? "F64" : "F32"},
-                           {"shape", stored.tensor->shape},
-                           {"data_offsets", {begin, end}}};
+    header.push_back({stored.name,
+                      {{"dtype", stored.dtype == Dtype::fp64 ? "F64" : "F32"},
+                       {"shape", stored.tensor->shape},
+                       {"data_offsets", {begin, end}}}});
     begin = end;
   }
-  std::string text = header.dump();
+  std::string text = Json::object(std::move(header)).dump();
   text.resize((text.size() + kPrefixBytes - 1) / kPrefixBytes * kPrefixBytes, ' ');  // the data start aligned
   return text;
 }

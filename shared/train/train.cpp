@@ -131,7 +131,7 @@ class Loop {
     const std::string bad = first_bad_tensor(engine_, step);
     throw CheckError(
         fmt::format("the {} of step {} of {} is {}: training stopped there{}; try a smaller --lr than {}",
-                    what, result_.steps_done() + 1, train_.steps, value,
+                    what, result_.steps_done() + 1, train_.steps, std::isnan(value) ? std::nan("") : value,
                     bad.empty() ? "" : ", the first tensor that is not all finite numbers is " + bad,
                     train_.learning_rate));
   }

@@ -68,6 +68,9 @@ std::string with_values(const std::string& bytes,
   return test::text_of(folder / "new");
 }
 
+std::size_t megabytes(std::size_t count) { return count * 1'000'000; }
+std::string brackets(std::size_t in_megabytes) { return std::string(megabytes(in_megabytes), '['); }
+
 /// One line that a terminal only shows, of no more than 2,000 characters, with these parts.
 void check_line(const test::Outcome& outcome, int code, const std::vector<std::string>& named) {
   INFO("stderr: " << outcome.err << "\nstdout: " << outcome.out.substr(0, 500));
@@ -127,7 +130,7 @@ TEST_CASE(
   check_weights(
       header([&](const std::string& text) { return replaced(text, "{", "{\"x\":" + nested + ","); }),
       {"more than 3 arrays"});
-  check_weights(with_header(std::string(20'000'000, '['), ""), {"more than 3 arrays"});
+  check_weights(with_header(brackets(20), ""), {"more than 3 arrays"});
   check_weights(header([](const std::string& text) { return replaced(text, "[32,8]", "[32,8.0]"); }),
                 {"'shape': item 1: expected a whole number", "8"});
   check_weights(header([](const std::string& text) { return replaced(text, "[32,8]", "[true,256]"); }),
@@ -250,12 +253,12 @@ TEST_CASE(
   const std::string weights =
       with_header(R"({"wte.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}})", "\0\0\0\0"s);
   for (const auto& [text, named] : std::vector<std::pair<std::string, std::string>>{
-           {std::string(20'000'000, '['), "arrays and objects within each other"},
+           {brackets(20), "arrays and objects within each other"},
            {"{\"a\":" + std::string(1000, '[') + std::string(1000, ']') + "}",
             "arrays and objects within each other"},
            {"{}\0{"s, "is 0"},
            {"{\"vocab_size\": 3, \"vocab_size\": 4}", "'vocab_size' occurs twice"},
-           {std::string(70'000'000, ' '), "at most"}}) {
+           {std::string(megabytes(70), ' '), "at most"}}) {
     const TemporaryFolder folder;
     test::write_text(folder / "model.safetensors", weights);
     test::write_text(folder / "config.json", text);
@@ -343,6 +346,27 @@ TEST_CASE(
              {"missing\\x1b[2J"});
   check_line(test::run_program(folder.path(), {"train", "--data", std::string(200, 'x') + "\r\x1b[K"}), 2,
              {"\\r\\x1b[K"});
+}
+
+TEST_CASE(
+    "a model of 4,000 layers is trained, saved, read and resumed in a time that grows with its layers") {
+  const TemporaryFolder folder;
+  test::write_text(folder / "text", kPlain);
+  const auto code = [&](const std::vector<std::string>& arguments) {
+    const test::Outcome outcome = test::run_program(folder.path(), arguments);
+    INFO(outcome.err);
+    CHECK(outcome.err.empty());
+    return outcome.code;
+  };
+  for (const std::string model : {"microgpt", "gpt2"}) {
+    INFO(model);
+    const std::string checkpoint = "ck-" + model;
+    CHECK(code({"train", "--data", "text", "--model", model, "--n-layer", "4000", "--n-embd", "4", "--n-head",
+                "1", "--block-size", "8", "--steps", "1", "--samples", "0", "--checkpoint", checkpoint}) ==
+          0);
+    CHECK(code({"logits", "--weights", checkpoint, "--tokens", "0"}) == 0);
+    CHECK(code({"train", "--resume", "--checkpoint", checkpoint, "--samples", "0"}) == 0);
+  }
 }
 
 TEST_CASE("on a terminal samples show control characters, in a pipe they are what the model said") {

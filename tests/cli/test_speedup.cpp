@@ -37,7 +37,7 @@ double right_loss(const TemporaryFolder& folder) {
 
 /// PyTorch as it answers with that one loss, in 2 seconds.
 std::string with_loss(double loss) {
-  const std::string answer = test::answer(Json{loss}.dump(), "2");
+  const std::string answer = test::answer({loss}, "2");
   return test::serving(answer, answer);
 }
 

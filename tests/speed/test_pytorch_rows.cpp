@@ -48,7 +48,7 @@ std::vector<double> right_losses() {
   return train_curve(*engine, run, kSteps);
 }
 
-std::string right(const char* seconds = "0.5") { return test::answer(Json(right_losses()).dump(), seconds); }
+std::string right(const char* seconds = "0.5") { return test::answer(right_losses(), seconds); }
 
 /// Stage 1 in fp64 and fp32, and beside the second what `script` says as python3.
 std::vector<ChainRow> race_with(const std::string& script, const ChainSettings& settings = small()) {
@@ -129,7 +129,7 @@ TEST_CASE("PyTorch with other losses has no time") {
   SECTION("one is off") { losses[1] += 1e-3; }
   SECTION("one is no number") { losses[1] = NAN; }
   SECTION("one is missing") { losses.pop_back(); }
-  const std::string wrong = test::answer(Json(losses).dump(), "0.25");
+  const std::string wrong = test::answer(losses, "0.25");
   const std::vector<ChainRow> rows = race_with(test::serving(right(), wrong));
   check_stages_race(rows);
   CHECK(rows[2].proven);
@@ -239,7 +239,7 @@ TEST_CASE("a stage that nothing below it proves is proven by PyTorch") {
   CHECK(rows[1].compared_with == "PyTorch fp32, eager");
   CHECK(rows[1].time.samples.size() == 2);
 
-  const std::string wrong = test::answer("[1, 2, 3]", "0.5");
+  const std::string wrong = test::answer({1, 2, 3}, "0.5");
   rows = race_with(test::serving(wrong, wrong), settings);
   CHECK(rows[1].failed());
   CHECK(rows[1].time.empty());

@@ -1,9 +1,12 @@
 // A stand-in for python3, so that what asks it is tested on machines without PyTorch, too.
 #pragma once
 
+#include <cmath>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
+#include "shared/base/json.hpp"
 #include "tests/support/run_program.hpp"
 
 namespace ladder::test {
@@ -33,9 +36,11 @@ inline std::string serving(const std::string& eager, const std::string& compiled
          compiled + ";; *) " + eager + ";; esac\ndone\n";
 }
 
-/// Such an answer, as a command of the script.
-inline std::string answer(const std::string& losses, const std::string& seconds) {
-  return "echo '{\"losses\": " + losses + ", \"seconds\": " + seconds + "}'";
+/// Such an answer, as a command of the script. A loss that is no number is null there.
+inline std::string answer(const std::vector<double>& losses, const std::string& seconds) {
+  Json list = Json::array();
+  for (const double loss : losses) list.push_back(std::isfinite(loss) ? Json(loss) : Json(nullptr));
+  return "echo '{\"losses\": " + list.dump() + ", \"seconds\": " + seconds + "}'";
 }
 
 }  // namespace ladder::test
