@@ -44,7 +44,10 @@ struct Prepared : ChecklistState {
 }  // namespace
 
 TEST_CASE("all five steps pass, in their order, and say what they measured") {
-  const ReportChecklist checklist = run_checklist(small());
+  ChecklistSettings settings = small();
+  settings.train.eval_every = GENERATE(0, 1000);  // never, and beyond the run's end
+  settings.train.eval_batches = settings.train.eval_every > 0 ? 1 : 0;
+  const ReportChecklist checklist = run_checklist(settings);
   REQUIRE(checklist.steps.size() == 5);
   for (int i = 0; i < 5; ++i) {
     const ChecklistStep& step = checklist.steps[static_cast<std::size_t>(i)];
@@ -58,6 +61,7 @@ TEST_CASE("all five steps pass, in their order, and say what they measured") {
   CHECK(checklist.right == "stage 1 fp64");
   REQUIRE(checklist.runs.size() == 2);
   CHECK(checklist.runs[0].loss.size() == 12);
+  for (const TrainedRun& run : checklist.runs) CHECK(run.evaluations.size() == 5);  // a few over the run
   REQUIRE(checklist.samples.size() == 1);
   CHECK(checklist.samples[0].left == checklist.samples[0].right);
 }
