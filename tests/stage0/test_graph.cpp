@@ -116,3 +116,17 @@ TEST_CASE("one attention head: two weights that sum to one, gradients in queries
     CHECK(with_gradient == static_cast<int>(example.names.size()));
   }
 }
+
+TEST_CASE("what DOT reads as the border of a field is escaped in a name", "[graph]") {
+  Tape tape;
+  const Value leaf = Value::leaf(tape, 1.0);
+  const Value root = leaf * 2.0;
+  root.backward();
+  for (const char* special : {"{", "}", "|", "<", ">", "\\", "\""}) {
+    CAPTURE(special);
+    const std::string name = std::string("a") + special + "b";
+    const std::string escaped = std::string("a\\") + special + "b";
+    CHECK(count(to_dot(tape, {{leaf.id(), name}}), escaped) == 1);
+    CHECK(count(to_dot(tape, {{root.id(), name}}), escaped) == 1);
+  }
+}
