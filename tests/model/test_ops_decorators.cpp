@@ -163,6 +163,10 @@ TEST_CASE("every output of every operation is watched, to its last element") {
     for (std::size_t k = 0; k < calls.size(); ++k)
       for (std::size_t v = 0; v < calls[k].outputs.size(); ++v) {
         const OutputView view = calls[k].outputs[v];
+        // a parameter without a master copy of its own is told of under the first name
+        const auto same_place = [&](const OutputView& other) { return other.data == view.data; };
+        const auto begin = calls[k].outputs.begin();
+        if (std::any_of(begin, begin + static_cast<std::ptrdiff_t>(v), same_place)) continue;
         if (view.rows == 0 || view.columns == 0) continue;
         std::size_t count = 0;
         NanGuardOps guard(
