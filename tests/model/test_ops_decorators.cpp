@@ -115,6 +115,8 @@ TEST_CASE("the profiler counts calls and costs of a training step and does not c
   CHECK(calls("attention_forward") == 3);
   CHECK(calls("rmsnorm_linear_forward") == 6);
   CHECK(calls("linear_backward_weight") == 9);
+  for (std::size_t i = 1; i < table.size(); ++i)  // the most expensive first
+    CHECK(table[i - 1].total_seconds >= table[i].total_seconds);
   for (const OpProfile& row : table) {
     CHECK(row.cost.bytes > 0);
     CHECK(row.cost.flops > 0);
