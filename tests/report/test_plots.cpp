@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <cmath>
+#include <string>
 
 #include "shared/report/report.hpp"
 #include "shared/report/run_picture.hpp"
@@ -42,6 +43,22 @@ TEST_CASE("a smoothed curve is the mean of as many neighbours on either side, fe
   CHECK(smoothed(spike, 1) == spike);
   CHECK(smoothed({6.0, 0.0}, 3) == std::vector<double>{3.0, 3.0});
   CHECK(smoothed({}, 3).empty());
+}
+
+TEST_CASE("a bar ends before its label, and is longer by as much for the same factor") {
+  const auto numbers = [](const std::string& svg, const std::string& before, const std::string& name) {
+    std::vector<double> found;
+    for (std::size_t at = svg.find(before); at != std::string::npos; at = svg.find(before, at + 1))
+      found.push_back(std::stod(svg.substr(svg.find(name, at) + name.size())));
+    return found;
+  };
+  const std::string svg = bar_chart({{"a", "1", 1.0}, {"b", "10", 10.0}, {"c", "100", 100.0}}, "t");
+  const std::vector<double> width = numbers(svg, "<rect", " width='"), start = numbers(svg, "<rect", " x='");
+  const std::vector<double> label = numbers(svg, "<text class='key' x='", " x='");
+  REQUIRE(width.size() == 3);
+  REQUIRE(label.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(start[i] + width[i] + 8 == Approx(label[i]).margin(0.11));
+  CHECK(width[2] - width[1] == Approx(width[1] - width[0]).margin(0.21));
 }
 
 TEST_CASE("a difference is drawn whichever side is larger") {

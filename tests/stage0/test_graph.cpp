@@ -75,6 +75,8 @@ TEST_CASE("errors name the position and what would be valid", "[graph]") {
   CHECK(error_of("sin(1)") == "position 1: there is no function 'sin': valid are exp, log, relu, pow");
   CHECK(error_of("2^x", "x=1") == "position 3: an exponent must be a plain number, without names");
   CHECK(error_of("1 + log(0)") == "position 5: the result of 'log' is -inf, not a finite number");
+  CHECK(error_of("1e200*1e200") == "position 6: the result of '*' is inf, not a finite number");
+  CHECK(error_of("1e308 + 1e308") == "position 7: the result of '+' is inf, not a finite number");
   CHECK(error_of("a/b", "a=1,b=0") == "position 2: the result of '/' is inf, not a finite number");
   CHECK(error_of("a", "a=1,b=2") == "a value is given for 'b', which the expression does not use");
   CHECK(error_of(std::string(500, '(')).find("nested more than 200 deep") != std::string::npos);
