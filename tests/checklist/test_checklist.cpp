@@ -4,7 +4,9 @@
 #include <catch2/catch.hpp>
 
 #include "shared/base/error.hpp"
+#include "shared/base/temporary_folder.hpp"
 #include "shared/checklist/checklist_steps.hpp"
+#include "shared/train/engine_decorator.hpp"
 
 using namespace ladder;
 
@@ -108,6 +110,36 @@ TEST_CASE("step 2 finds weights that two sides read alike, in every type asked f
   const ChecklistStep step = check_trained_weights(state);
   CHECK(step.outcome == Outcome::passed);
   CHECK(step.figures.size() == 3);
+}
+
+TEST_CASE("a side's weights are its best by held-out loss, not its last") {
+  /// Each loss that is asked for is larger than the one before.
+  class Worsening final : public EngineDecorator {
+   public:
+    using EngineDecorator::EngineDecorator;
+    double train_step(std::span<const Batch> batches, const StepConstants& adam) override {
+      return engine().train_step(batches, adam);
+    }
+    double loss(const Batch& /*batch*/) override { return ++asked_; }
+
+   private:
+    double asked_ = 0.0;
+  };
+  const TemporaryFolder folder;
+  ChecklistSettings settings = small();
+  settings.train.eval_every = 4;
+  settings.train.eval_batches = 1;
+  const Run run = prepare_run(settings.model, settings.train, settings.data);
+  Side side = side_of(1, Dtype::fp64);
+  side.make = [make = side.make](const GptConfig& config, int max_batch) -> std::unique_ptr<Engine> {
+    return std::make_unique<Worsening>(make(config, max_batch));
+  };
+  const Trained trained = train_side(side, run, folder / "w", {});
+  REQUIRE(trained.evaluations.size() == 4);
+  CHECK(trained.best() == trained.evaluations.front().held_out);
+  const TensorList& weights = trained.weights.parameters;
+  REQUIRE(weights.size() == run.initial.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) CHECK(weights[i].values() == run.initial[i].values());
 }
 
 TEST_CASE("step 4 fails where the other side trained to something else") {
