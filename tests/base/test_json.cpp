@@ -267,3 +267,15 @@ TEST_CASE("many members are read in a time that grows with their number") {
   text.back() = '}';
   CHECK(Json::parse(text).size() == 200'000);
 }
+
+TEST_CASE("objects are equal where each has what the other has, in any order") {
+  const Json one = {{"a", 1}}, two = {{"a", 1}, {"b", 2}}, turned = {{"b", 2}, {"a", 1}};
+  CHECK(two == turned);
+  CHECK_FALSE(one == two);
+  CHECK_FALSE(two == one);
+  CHECK_FALSE(Json::object() == one);
+  CHECK_FALSE(two == Json({{"a", 1}, {"c", 2}}));
+  CHECK_FALSE(two == Json({{"a", 1}, {"b", 3}}));
+  CHECK_FALSE(Json::array({1, 2}) == Json::array({2, 1}));
+  CHECK_FALSE(Json::array({1, 2}) == Json::array({1}));
+}

@@ -4,7 +4,9 @@
 #include <catch2/catch.hpp>
 
 #include "shared/base/error.hpp"
+#include "shared/base/temporary_folder.hpp"
 #include "shared/checklist/checklist_steps.hpp"
+#include "shared/train/engine_decorator.hpp"
 
 using namespace ladder;
 
@@ -44,7 +46,10 @@ struct Prepared : ChecklistState {
 }  // namespace
 
 TEST_CASE("all five steps pass, in their order, and say what they measured") {
-  const ReportChecklist checklist = run_checklist(small());
+  ChecklistSettings settings = small();
+  settings.train.eval_every = GENERATE(0, 1000);  // never, and beyond the run's end
+  settings.train.eval_batches = settings.train.eval_every > 0 ? 1 : 0;
+  const ReportChecklist checklist = run_checklist(settings);
   REQUIRE(checklist.steps.size() == 5);
   for (int i = 0; i < 5; ++i) {
     const ChecklistStep& step = checklist.steps[static_cast<std::size_t>(i)];
@@ -58,6 +63,7 @@ TEST_CASE("all five steps pass, in their order, and say what they measured") {
   CHECK(checklist.right == "stage 1 fp64");
   REQUIRE(checklist.runs.size() == 2);
   CHECK(checklist.runs[0].loss.size() == 12);
+  for (const TrainedRun& run : checklist.runs) CHECK(run.evaluations.size() == 5);  // a few over the run
   REQUIRE(checklist.samples.size() == 1);
   CHECK(checklist.samples[0].left == checklist.samples[0].right);
 }
@@ -104,6 +110,36 @@ TEST_CASE("step 2 finds weights that two sides read alike, in every type asked f
   const ChecklistStep step = check_trained_weights(state);
   CHECK(step.outcome == Outcome::passed);
   CHECK(step.figures.size() == 3);
+}
+
+TEST_CASE("a side's weights are its best by held-out loss, not its last") {
+  /// Each loss that is asked for is larger than the one before.
+  class Worsening final : public EngineDecorator {
+   public:
+    using EngineDecorator::EngineDecorator;
+    double train_step(std::span<const Batch> batches, const StepConstants& adam) override {
+      return engine().train_step(batches, adam);
+    }
+    double loss(const Batch& /*batch*/) override { return ++asked_; }
+
+   private:
+    double asked_ = 0.0;
+  };
+  const TemporaryFolder folder;
+  ChecklistSettings settings = small();
+  settings.train.eval_every = 4;
+  settings.train.eval_batches = 1;
+  const Run run = prepare_run(settings.model, settings.train, settings.data);
+  Side side = side_of(1, Dtype::fp64);
+  side.make = [make = side.make](const GptConfig& config, int max_batch) -> std::unique_ptr<Engine> {
+    return std::make_unique<Worsening>(make(config, max_batch));
+  };
+  const Trained trained = train_side(side, run, folder / "w", {});
+  REQUIRE(trained.evaluations.size() == 4);
+  CHECK(trained.best() == trained.evaluations.front().held_out);
+  const TensorList& weights = trained.weights.parameters;
+  REQUIRE(weights.size() == run.initial.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) CHECK(weights[i].values() == run.initial[i].values());
 }
 
 TEST_CASE("step 4 fails where the other side trained to something else") {

@@ -78,6 +78,22 @@ TEST_CASE("logits of GPT-2's weights are written for other programs") {
         2);
 }
 
+TEST_CASE("a position's largest logit is of the token that greedy text goes on with") {
+  const TemporaryFolder folder;
+  const Json golden_greedy = json_of(golden("hf") + "/golden.json")["greedy"];
+  std::vector<int> text;
+  for (const Json& token : golden_greedy) text.push_back(token.get<int>());
+  constexpr std::size_t kPrompt = 5, kBlock = 16;
+  std::string tokens = std::to_string(text.at(0));
+  for (std::size_t i = 1; i < kBlock; ++i) tokens += "," + std::to_string(text.at(i));
+  succeed(folder, {"logits", "--weights", golden("hf"), "--tokens", tokens, "--json", "l.json"});
+  const Json logits = json_of(folder / "l.json")["logits"];
+  for (std::size_t t = kPrompt - 1; t < kBlock; ++t) {
+    const auto row = logits[t].get<std::vector<double>>();
+    CHECK(std::max_element(row.begin(), row.end()) - row.begin() == text.at(t + 1));
+  }
+}
+
 TEST_CASE("what a file does not say is assumed aloud, on stderr") {
   const TemporaryFolder folder;
   test::write_text(folder / "w", file_bytes(as_nanogpt(gpt2_parameters(small_gpt2()))));

@@ -61,6 +61,14 @@ TEST_CASE("a card that the driver sees is usable by its ordinal; one beyond is r
   CHECK_THAT(judge(card(7, 0)).reason, Catch::Contains("sees no NVIDIA GPU"));  // no list of none
 }
 
+TEST_CASE("the oldest driver that runs tile kernels is usable, one before it is not") {
+  GpuFacts facts = card(0, 1);
+  facts.driver = kOldestDriver;
+  CHECK(judge(facts).usable);
+  facts.driver = kOldestDriver - 10;
+  CHECK_FALSE(judge(facts).usable);
+}
+
 TEST_CASE("what asks for a GPU here: the CPU never, automatic where it is usable, by name or not at all") {
   const int beyond = gpu_count() + 7;
   CHECK_FALSE(runs_on_gpu(Device::cpu));

@@ -116,6 +116,25 @@ TEST_CASE("where nobody asked for a number of threads, those that the system giv
   }
 }
 
+TEST_CASE("of pieces that fail the first one's error is told, whichever failed first") {
+  WorkerPool pool(2);
+  std::atomic<bool> other_failed = false;
+  std::string message;
+  try {
+    pool.parallel(16, [&](std::size_t begin, std::size_t) {
+      if (begin == 0) {
+        while (!other_failed) std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));  // until that one has been noted
+      }
+      other_failed = true;
+      throw std::runtime_error(std::to_string(begin));
+    });
+  } catch (const std::runtime_error& error) {
+    message = error.what();
+  }
+  CHECK(message == "0");
+}
+
 TEST_CASE("a thread that cannot be started is a MachineError, and those that run are stopped and joined") {
   std::atomic<int> alive = 0;
   int started = 0;

@@ -58,6 +58,35 @@ TEST_CASE("parameters are found by name") {
   }
 }
 
+TEST_CASE(
+    "parameters that are not the model's are refused: one too few, one too many, another name or shape") {
+  const ParameterSpecs specs = mixed_specs();
+  const TensorList right = zeros_of(specs);
+  CHECK_NOTHROW(require_parameters(right, specs));
+  TensorList other = right;
+  SECTION("one too few") {
+    other.pop_back();
+    CHECK_THROWS_WITH(require_parameters(other, specs), "parameter 'd' is missing");
+  }
+  SECTION("one too many") {
+    other.push_back(right.front());
+    CHECK_THROWS_WITH(require_parameters(other, specs), "5 parameters given: this model has 4");
+  }
+  SECTION("another order") {
+    std::swap(other[0], other[1]);
+    CHECK_THROWS_WITH(require_parameters(other, specs), "parameter 0 is 'b': expected 'a'");
+  }
+  SECTION("another shape") {
+    other[2].shape = {3, 2};
+    CHECK_THROWS_WITH(require_parameters(other, specs),
+                      Catch::Contains("'c' has the wrong shape") && Catch::Contains("[2, 3]"));
+  }
+  SECTION("fewer values than its shape says") {
+    other[3].assign(std::vector<double>(6));
+    CHECK_THROWS_WITH(require_parameters(other, specs), Catch::Contains("'d' has the wrong shape"));
+  }
+}
+
 TEST_CASE("a batch is full where every sequence fills its rows and all are as long") {
   const auto full = [](const std::vector<int>& lengths, int block_size, Layout layout) {
     return cases::random_batch(lengths, 11, block_size, layout).full();

@@ -115,6 +115,8 @@ TEST_CASE("the profiler counts calls and costs of a training step and does not c
   CHECK(calls("attention_forward") == 3);
   CHECK(calls("rmsnorm_linear_forward") == 6);
   CHECK(calls("linear_backward_weight") == 9);
+  for (std::size_t i = 1; i < table.size(); ++i)  // the most expensive first
+    CHECK(table[i - 1].total_seconds >= table[i].total_seconds);
   for (const OpProfile& row : table) {
     CHECK(row.cost.bytes > 0);
     CHECK(row.cost.flops > 0);
@@ -163,6 +165,10 @@ TEST_CASE("every output of every operation is watched, to its last element") {
     for (std::size_t k = 0; k < calls.size(); ++k)
       for (std::size_t v = 0; v < calls[k].outputs.size(); ++v) {
         const OutputView view = calls[k].outputs[v];
+        // a parameter without a master copy of its own is told of under the first name
+        const auto same_place = [&](const OutputView& other) { return other.data == view.data; };
+        const auto begin = calls[k].outputs.begin();
+        if (std::any_of(begin, begin + static_cast<std::ptrdiff_t>(v), same_place)) continue;
         if (view.rows == 0 || view.columns == 0) continue;
         std::size_t count = 0;
         NanGuardOps guard(

@@ -116,6 +116,9 @@ TEST_CASE("a value out of range is named with what would be valid") {
   model.n_layer = 4097;
   CHECK_THROWS_WITH(validate(model), "--n-layer 4097: at most 4096");
   model = valid_model();
+  model.n_head = 32768;  // beyond what attention's division by a multiplication is exact for
+  CHECK_THROWS_WITH(validate(model), "--n-head 32768: at most 32767");
+  model = valid_model();
   model.n_kv_head = -1;
   CHECK_THROWS_WITH(validate(model), "--n-kv-head is -1: it must be 1 or more");
   model.n_kv_head = 3;

@@ -55,6 +55,7 @@ TEST_CASE("one wrong gradient element is named with its place") {
   CHECK(mentions(text, "step 1, layer 1, gradient of layer1.mlp_fc1, row 5, column 3"));
   const Json json = to_json(report);
   CHECK(json["passed"] == false);
+  CHECK(json["divergence"]["step"] == 1);  // counted from 1, as everywhere that a person reads
   CHECK(json["divergence"]["element"] == 5 * 16 + 3);
   CHECK(json["divergence"]["place"] == "row 5, column 3");
 }

@@ -66,6 +66,49 @@ TEST_CASE("two types of one stage pass on GPT-2, over the end of the block") {
   CHECK(describe(walk.greedy, 3) == "10 tokens identical");
 }
 
+TEST_CASE("both sides are walked with the weights as the upper one rounds them") {
+  /// Keeps all that it was given.
+  class Given final : public EngineDecorator {
+   public:
+    Given(std::unique_ptr<Engine> engine, std::vector<TensorList>& given)
+        : EngineDecorator(std::move(engine)), given_(given) {}
+    void load_parameters(const TensorList& parameters) override {
+      given_.push_back(parameters);
+      EngineDecorator::load_parameters(parameters);
+    }
+    double train_step(std::span<const Batch> batches, const StepConstants& adam) override {
+      return engine().train_step(batches, adam);
+    }
+
+   private:
+    std::vector<TensorList>& given_;
+  };
+  SavedModel saved = saved_gpt2();
+  for (NamedTensor& tensor : saved.parameters)
+    for (std::size_t i = 0; i < tensor.size(); ++i) tensor.set(i, tensor[i] + 1e-4);  // no number of bf16
+  std::vector<TensorList> upper_has, lower_has;
+  const auto keeping = [](Side side, std::vector<TensorList>& given) {
+    side.make = [&given, make = side.make](const GptConfig& config,
+                                           int max_batch) -> std::unique_ptr<Engine> {
+      return std::make_unique<Given>(make(config, max_batch), given);
+    };
+    return side;
+  };
+  Side narrow = side_of(1, Dtype::fp32);
+  narrow.dtype = Dtype::bf16;
+  walk_model(keeping(narrow, upper_has), keeping(side_of(1, Dtype::fp64), lower_has), saved,
+             options_of({1, 2}));
+  const TensorList want = as_stored(saved.parameters, Dtype::bf16);
+  CHECK(want.front().values() != saved.parameters.front().values());
+  REQUIRE(upper_has.size() >= 2);  // as they are; as it rounds them
+  REQUIRE(lower_has.size() >= 1);
+  REQUIRE(lower_has.front().size() == want.size());
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    CHECK(lower_has.front()[i].values() == want[i].values());
+    CHECK(upper_has.back()[i].values() == want[i].values());
+  }
+}
+
 TEST_CASE("the first block that differs is named") {
   for (const char* tensor : {"layer0.attn", "layer1.mlp", "logits"}) {
     const ModelWalk walk =

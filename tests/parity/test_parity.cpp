@@ -1,6 +1,8 @@
 // Each rung against the one below: gradients, losses over 1,000 steps, samples, on the embedded names.
 #include <catch2/catch.hpp>
 
+#include <cmath>
+
 #include "shared/parity/kernel_parity.hpp"
 #include "shared/parity/parity.hpp"
 
@@ -82,6 +84,27 @@ TEST_CASE("stage 3 follows stage 1 in double in every type, at every level") {
     for (const char* level : {"kernel", "block", "model", "loss"}) CHECK(report.worst(level) != nullptr);
     WARN(text_of(report));
   }
+}
+
+TEST_CASE("the worst of a level is the largest error of what is allowed; equality leaves no error") {
+  const auto finding = [](const char* what, double error, double limit) {
+    Finding one;
+    one.level = "model";
+    one.what = what;
+    one.limit = limit;
+    one.comparison.max_error = error;
+    if (error > limit) one.comparison.verdict = Verdict::too_far;
+    return one;
+  };
+  ParityReport report;
+  report.findings = {finding("same bits", 0.0, 0.0), finding("small", 1e-9, 1e-5),
+                     finding("near", 1e-6, 1e-6), finding("large", 1e-3, 1e-2)};
+  CHECK(report.worst("model")->what == "near");
+  CHECK(report.worst("block") == nullptr);
+  std::swap(report.findings[0], report.findings[3]);
+  CHECK(report.worst("model")->what == "near");
+  report.findings.push_back(finding("other bits", INFINITY, 0.0));
+  CHECK(report.worst("model")->what == "other bits");
 }
 
 TEST_CASE("the kernel level compares every operation of stage 1") {

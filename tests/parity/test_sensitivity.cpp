@@ -2,9 +2,12 @@
 // terms that are rounded away: test_rounding.cpp.
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <limits>
+#include <memory>
 
 #include "shared/parity/rounding.hpp"
+#include "shared/train/engine_decorator.hpp"
 #include "tests/parity/broken_engine.hpp"
 
 using namespace ladder;
@@ -31,6 +34,16 @@ void shorten(NamedTensor& tensor) {
   values.pop_back();
   tensor.assign(values);
 }
+
+/// Says that it computes in bf16.
+class Narrow final : public EngineDecorator {
+ public:
+  using EngineDecorator::EngineDecorator;
+  Dtype dtype() const override { return Dtype::bf16; }
+  double train_step(std::span<const Batch> batches, const StepConstants& adam) override {
+    return engine().train_step(batches, adam);
+  }
+};
 
 }  // namespace
 
@@ -148,4 +161,48 @@ TEST_CASE("sensitivity never excuses NaN or a wrong length") {
   int failures = 0;
   for (const Finding& finding : report.findings) failures += finding.comparison.passed() ? 0 : 1;
   CHECK(failures == 3);
+}
+
+TEST_CASE("a nudge is one unit in the last place of the type") {
+  const TensorList weights = {{"w", {5}, {1.0, -2.0, 0.75, 0.0, 1e-30}}};
+  for (const auto& [dtype, unit] : {std::pair{Dtype::fp64, 0x1p-52},
+                                    {Dtype::fp32, 0x1p-23},
+                                    {Dtype::tf32, 0x1p-10},
+                                    {Dtype::fp16, 0x1p-10},
+                                    {Dtype::bf16, 0x1p-7}})
+    for (const double units : {1.0, 4.0}) {
+      const TensorList moved = nudged(weights, dtype, units);
+      CAPTURE(name_of(dtype), units);
+      for (std::size_t i = 0; i < weights[0].size(); ++i) {
+        const double step = units * unit * std::abs(weights[0][i]),
+                     took = std::abs(moved[0][i] - weights[0][i]);
+        CHECK(took >= 0.5 * step);  // fp64 rounds it once more
+        CHECK(took <= 1.5 * step);
+      }
+    }
+}
+
+TEST_CASE(
+    "one step of GPT-2 agrees with itself: micro-batches, dropout, clipping, decay, in every kind of type") {
+  Preset tiny = find_preset("tiny");
+  tiny.model.n_layer = 1;
+  tiny.model.dropout = 0.2;
+  tiny.train.batch_size = 2;
+  tiny.train.grad_accum = 3;
+  tiny.train.clip = GENERATE(0.0, 0.01);  // a clipped gradient has the same norm whatever it is multiplied by
+  const Run run = prepare_run(tiny.model, tiny.train, {"", true, tiny.embedded});
+  for (const bool narrow : {false, true}) {
+    CAPTURE(narrow);
+    std::unique_ptr<Engine> upper = side_of(1, Dtype::fp64).make(run.model, 2);
+    if (narrow) upper = std::make_unique<Narrow>(std::move(upper));
+    const auto lower = side_of(1, Dtype::fp64).make(run.model, 2);
+    restart(*lower, run);
+    for (std::int64_t s = 0; s < 3; ++s) {
+      const ParityReport report = compare_step(*upper, *lower, run, s);
+      INFO(text_of(report));
+      CHECK(report.passed());
+      CHECK(report.notes.empty());
+      CHECK(report.findings.size() > 3 * run.initial.size());
+    }
+  }
 }

@@ -134,6 +134,9 @@ TEST_CASE("comments and white space of C++ do not make a row stale, anything els
   CHECK(hash_of("int a = 1;  // one\nchar q = '\"'; const char* s = \"a  // b\";\n") != hash);
   CHECK(hash_of("inta = 1;  // one\nchar q = '\"'; const char* s = \"a // b\";\n") != hash);
   CHECK(hash_of("x") != hash_of("x \"unclosed"));
+  // an escaped quote ends no literal, an escaped backslash before one does
+  CHECK(hash_of(R"(const char* s = "\" // b";)") != hash_of(R"(const char* s = "\" // c";)"));
+  CHECK(hash_of(R"(const char* s = "\\";  // b)") == hash_of(R"(const char* s = "\\";  // c)"));
   CHECK(hash_of("x /* unclosed") == hash_of("x "));
 }
 
@@ -227,6 +230,21 @@ TEST_CASE("of a build file the lines that choose compiler options count, and no 
   CHECK(source_hash("stage1", tree) == hash);
   write_file(tree / "stage1_cpu_tensor/CMakeLists.txt", text + "target_compile_options(a PRIVATE -O0)\n");
   CHECK(source_hash("stage1", tree) != hash);
+  write_file(tree / "stage1_cpu_tensor/CMakeLists.txt",
+             text + "set_source_files_properties(a.cpp PROPERTIES COMPILE_OPTIONS -O0)\n");
+  CHECK(source_hash("stage1", tree) != hash);
+}
+
+TEST_CASE("a machine and a build are told in a line that leaves nothing out") {
+  Machine machine{"a CPU", 1, 7.96, "an OS", ""};
+  CHECK(describe(machine) == "a CPU, 1 core, 8.0 GiB, an OS");
+  machine.cores = 2;
+  machine.gpu = "a GPU";
+  CHECK(describe(machine) == "a CPU, 2 cores, 8.0 GiB, an OS, a GPU");
+  Build build{"g++ 12", "-O3", "0123456789abcdef", false};
+  CHECK(describe(build) == "g++ 12, -O3, commit 0123456789ab");
+  build.dirty = true;
+  CHECK(describe(build) == "g++ 12, -O3, commit 0123456789ab with changes");
 }
 
 TEST_CASE("nothing that a source set holds includes what was taken out of it") {

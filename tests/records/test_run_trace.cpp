@@ -21,6 +21,8 @@ Trace example() {
       3.3659669475848504, 0.1 + 0.2, 1.0 / 3, std::numeric_limits<double>::denorm_min(), 1e300, 2.0};
   trace.ms = {0.25, 1.5, 2, 3, 4, 5};
   trace.samples = {"ann", "\xC3\xA9\"\\\n"};
+  trace.learning_rate = {1e-3, 2e-3};
+  trace.gradient_norm = {0.5, 0.25, 0.125};
   return trace;
 }
 
@@ -37,6 +39,8 @@ TEST_CASE("a trace reads back with the same doubles") {
   CHECK(back.config == trace.config);
   CHECK(back.machine == trace.machine);
   CHECK(back.items == Json::array());
+  CHECK(back.learning_rate == trace.learning_rate);
+  CHECK(back.gradient_norm == trace.gradient_norm);
 }
 
 TEST_CASE("a trace file has the members that readers expect") {

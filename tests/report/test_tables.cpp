@@ -107,6 +107,8 @@ TEST_CASE("the speed table takes the newest measured item of its label, and says
   hot["us"] = 20.0;
   CHECK(newest_for({item, hot}, "small").at("us") == 10.0);
   CHECK(newest_for({hot}, "small").is_null());
+  hot["id"] = "gemm-0009";  // also where a table names it: of the power limit there is another column
+  CHECK(newest_for({hot}, "small", {"gemm-0009"}).is_null());
   CHECK(sustained_for({hot, item}, "small").at("us") == 20.0);
   CHECK(sustained_for({item}, "small").is_null());
 

@@ -225,6 +225,28 @@ TEST_CASE(
   CHECK(cells[2][5] == "not proven: nothing below it ran");
 }
 
+TEST_CASE("the interpreter proves stage 0 and stands in for nobody") {
+  std::vector<ChainRow> rows(4);
+  rows[0].name = "interpreter";
+  rows[1].stage = 0;
+  rows[1].below = 0;
+  rows[1].not_run = "not here";
+  rows[2].stage = 1;
+  rows[2].below = 1;
+  rows[3].stage = 2;
+  rows[3].below = 2;
+  for (ChainRow& row : rows) row.time.samples = {1.0};
+  keep_proven_times(rows);
+  CHECK(rows[0].proven);
+  CHECK_FALSE(rows[1].proven);
+  CHECK(rows[1].time.empty());
+  CHECK_FALSE(rows[2].proven);
+  CHECK(rows[2].reference);
+  CHECK_FALSE(rows[2].failed());
+  CHECK_FALSE(rows[2].time.empty());
+  CHECK(rows[3].proven);  // against the reference
+}
+
 TEST_CASE("where the stage below did not run, the one below that is compared with") {
   std::vector<Rung> chain = foot();
   chain[1].side.make = [](const GptConfig&, int) -> std::unique_ptr<Engine> {

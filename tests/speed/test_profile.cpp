@@ -66,3 +66,26 @@ TEST_CASE(
 TEST_CASE("stage 0 has phases and no operations, so no gaps") {
   CHECK(largest_gaps(small_profile(0), 3).empty());
 }
+
+TEST_CASE(
+    "an operation is bound by what it comes nearest to, and by its launch only where it is short and far "
+    "from both") {
+  CHECK(bound_of(0.5, 0.2, 1e-3) == "copy");
+  CHECK(bound_of(0.2, 0.5, 1e-3) == "arithmetic");
+  CHECK(bound_of(0.05, 0.02, 1e-3) == "copy");  // far from both, but long
+  CHECK(bound_of(0.02, 0.05, 1e-3) == "arithmetic");
+  CHECK(bound_of(0.5, 0.2, 1e-6) == "copy");  // short, but near
+  CHECK(bound_of(0.05, 0.02, 1e-6) == "launch");
+  CHECK(bound_of(0.02, 0.05, 29e-6) == "launch");
+}
+
+TEST_CASE("a ceiling between two copies lies between theirs, beyond them it is the outer one's") {
+  const Ceilings ceilings{{{1e3, 10.0}, {1e5, 30.0}, {1e6, 20.0}}, 1.0};
+  CHECK(ceilings.bytes_per_second(1.0) == 10.0);
+  CHECK(ceilings.bytes_per_second(1e3) == 10.0);
+  CHECK(ceilings.bytes_per_second(1e4) == Approx(20.0));  // half-way on a logarithmic scale
+  CHECK(ceilings.bytes_per_second(1e5) == Approx(30.0));
+  CHECK(ceilings.bytes_per_second(1e6) == Approx(20.0));
+  CHECK(ceilings.bytes_per_second(1e9) == 20.0);
+  CHECK_THROWS_AS(Ceilings{}.bytes_per_second(1.0), InputError);
+}

@@ -75,6 +75,8 @@ TEST_CASE("errors name the position and what would be valid", "[graph]") {
   CHECK(error_of("sin(1)") == "position 1: there is no function 'sin': valid are exp, log, relu, pow");
   CHECK(error_of("2^x", "x=1") == "position 3: an exponent must be a plain number, without names");
   CHECK(error_of("1 + log(0)") == "position 5: the result of 'log' is -inf, not a finite number");
+  CHECK(error_of("1e200*1e200") == "position 6: the result of '*' is inf, not a finite number");
+  CHECK(error_of("1e308 + 1e308") == "position 7: the result of '+' is inf, not a finite number");
   CHECK(error_of("a/b", "a=1,b=0") == "position 2: the result of '/' is inf, not a finite number");
   CHECK(error_of("a", "a=1,b=2") == "a value is given for 'b', which the expression does not use");
   CHECK(error_of(std::string(500, '(')).find("nested more than 200 deep") != std::string::npos);
@@ -129,5 +131,19 @@ TEST_CASE("one attention head: two weights that sum to one, gradients in queries
     int with_gradient = 0;
     for (const auto& [id, name] : example.names) with_gradient += tape.grad(id) != 0.0 ? 1 : 0;
     CHECK(with_gradient == static_cast<int>(example.names.size()));
+  }
+}
+
+TEST_CASE("what DOT reads as the border of a field is escaped in a name", "[graph]") {
+  Tape tape;
+  const Value leaf = Value::leaf(tape, 1.0);
+  const Value root = leaf * 2.0;
+  root.backward();
+  for (const char* special : {"{", "}", "|", "<", ">", "\\", "\""}) {
+    CAPTURE(special);
+    const std::string name = std::string("a") + special + "b";
+    const std::string escaped = std::string("a\\") + special + "b";
+    CHECK(count(to_dot(tape, {{leaf.id(), name}}), escaped) == 1);
+    CHECK(count(to_dot(tape, {{root.id(), name}}), escaped) == 1);
   }
 }

@@ -1,5 +1,7 @@
 // The backward pass: order, accumulation, depth, and the arena's reuse.
 #include <catch2/catch.hpp>
+
+#include <cmath>
 #include <vector>
 
 #include "stage0_scalar_autograd/value.hpp"
@@ -114,4 +116,16 @@ TEST_CASE("rows of scattered slots give the same numbers as rows of neighbours",
     CHECK(scattered_b[i].grad() == near_b[i].grad());
   }
   CHECK(scattered_a.slice(1, 2)[1].id() == a[2].id());
+}
+
+TEST_CASE("a power that was just computed is not taken for that of the other zero", "[tape]") {
+  Tape tape;
+  const Value plus = Value::leaf(tape, 0.0), minus = Value::leaf(tape, -0.0);
+  for (int i = 0; i < 2; ++i) {  // whichever came last
+    CHECK_FALSE(std::signbit(pow(plus, 3.0).data()));
+    CHECK(std::signbit(pow(minus, 3.0).data()));
+  }
+  CHECK(pow(Value::leaf(tape, 2.0), 3.0).data() == 8.0);
+  CHECK(pow(Value::leaf(tape, 2.0), 2.0).data() == 4.0);  // the same base, another exponent
+  CHECK(pow(Value::leaf(tape, 3.0), 2.0).data() == 9.0);  // the same exponent, another base
 }

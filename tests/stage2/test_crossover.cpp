@@ -1,12 +1,14 @@
 // The heat map of `ladder crossover`: what it shows, what it refuses, and the command itself.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/temporary_folder.hpp"
+#include "shared/records/records.hpp"
 #include "shared/report/heat_map.hpp"
 
 using namespace ladder;  // NOLINT(google-build-using-namespace)
@@ -61,6 +63,30 @@ TEST_CASE("ladder crossover draws a map of the sizes it is asked for", "[stage2]
   CHECK(text.find("micro") != std::string::npos);
   // the interpreter, which wants more patience than a second
   CHECK(text.find("too slow here") != std::string::npos);
+}
+
+TEST_CASE("ladder crossover puts a row that a later record alone has into that record's column", "[stage2]") {
+  const TemporaryFolder folder;
+  const auto write = [&](const std::string& name, const std::vector<std::pair<std::string, double>>& times) {
+    Record record = new_record("speedup-" + name, "./ladder speedup", "a run");
+    for (const auto& [row, seconds] : times)
+      record.rows.push_back({row, "", "", {{"seconds", seconds}, {"emulated", false}}});
+    write_record(folder / name, record);
+    return "'" + (folder / name).string() + "'";
+  };
+  const std::string files = write("first", {{"both", 1.0}, {"early", 2.0}}) + " " +
+                            write("second", {{"late", 3.0}, {"both", 4.0}}) + " " +
+                            write("third", {{"late", 5.0}});
+  const std::string out = (folder / "out").string();
+  const std::string command = fmt::format("cd '{}' && '{}' crossover --from {} >'{}'", folder.path().string(),
+                                          LADDER_PROGRAM, files, out);
+  REQUIRE(std::system(command.c_str()) == 0);
+  std::string text = read_file(out);
+  text.erase(std::unique(text.begin(), text.end(), [](char a, char b) { return a == ' ' && b == ' '; }),
+             text.end());
+  for (const char* line : {"time per document first second third\n", "both 1.00 s 4.00 s -\n",
+                           "early 2.00 s - -\n", "late - 3.00 s 5.00 s\n"})
+    CHECK_THAT(text, Catch::Contains(line));
 }
 
 TEST_CASE("ladder crossover refuses a size that is not there, without leaving a file", "[stage2]") {

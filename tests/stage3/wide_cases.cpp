@@ -168,11 +168,12 @@ OpCase norm_linear(const Shape& s) {
 }
 
 /// RMSNorm alone, forward and backward.
-OpCase norm(int rows, int channels) {
+OpCase norm(int rows, int channels, double scale = 1.0) {
   OpCase c;
   c.op = "rmsnorm";
-  c.shape = fmt::format("N={} C={}", rows, channels);
-  add(c, Role::activation, Use::input, "x", random_values("x" + c.shape, cells(rows, channels)));
+  c.shape = fmt::format("N={} C={}{}", rows, channels, scale > 1 ? fmt::format(" scale={}", scale) : "");
+  c.beyond_fp16 = scale > 6e4;
+  add(c, Role::activation, Use::input, "x", random_values("x" + c.shape, cells(rows, channels), scale));
   add(c, Role::activation, Use::input, "dy", random_values("dy" + c.shape, cells(rows, channels)));
   add(c, Role::activation, Use::output, "y", std::vector<double>(cells(rows, channels)));
   add(c, Role::statistic, Use::output, "rstd", std::vector<double>(cells(rows, 1)));
@@ -277,6 +278,7 @@ void for_each_wide_row_case(int persistent_rows, Lists lists, const CaseSink& si
     sink(norm_linear(s));
   for (const int channels : kWidths)
     for (const int rows : {13, 127, persistent_rows}) sink(norm(rows, channels));
+  for (const int channels : {384, 768}) sink(norm(13, channels, 1e25));  // the squares overflow
   if (lists == Lists::thinned) return;
   for (const int rows : kLengths)
     for (const int in : kWidths) {

@@ -255,6 +255,17 @@ TEST_CASE("a saved model may know tokens that only round its vocabulary up") {
   save_model(folder / "w", {config, std::make_shared<NumberTokenizer>(12), gpt2_parameters(config)},
              Dtype::fp32);
   CHECK_THROWS_WITH(load_model(folder / "w"), Contains("12 tokens") && Contains("11"));
+  // to the next multiple of at most 128: 127 numbers more, not 128
+  for (const int more : {127, 128}) {
+    GptConfig padded = config;
+    padded.vocab_size = 7 + more;
+    save_model(folder / "w", {padded, std::make_shared<NumberTokenizer>(7), gpt2_parameters(padded)},
+               Dtype::fp32);
+    if (more < 128)
+      CHECK(load_model(folder / "w").model.vocab_size == 134);
+    else
+      CHECK_THROWS_WITH(load_model(folder / "w"), Contains("7 tokens") && Contains("135"));
+  }
 }
 
 TEST_CASE("files that are neither this program's nor GPT-2's are refused") {

@@ -246,6 +246,27 @@ TEST_CASE("the best evaluation is the one of the lowest held-out loss, the first
   CHECK(history.best()->step == 10);
 }
 
+TEST_CASE("an evaluation is the best by its held-out loss, whatever that of what is trained on") {
+  TrainConfig evaluated = short_run(6);
+  evaluated.eval_every = 3;
+  evaluated.eval_batches = 1;
+  const Run run = prepare_run({}, evaluated, {"", true});
+  for (const double earlier : {1e-3, 1e3}) {  // held out; the earlier loss of training is the other one
+    const auto engine = engine_of(run, 1, Dtype::fp64);
+    TrainHistory history;
+    history.loss = {3.0};
+    history.evaluations = {{0, 1.0 / earlier, earlier}};
+    std::vector<bool> best;
+    TrainHooks hooks;
+    hooks.on_evaluation = [&](const TrainResult&, const Evaluation&, bool is_best) {
+      best.push_back(is_best);
+    };
+    train(*engine, *run.source, run.train, hooks, history);
+    REQUIRE(best.size() == 2);
+    CHECK(best.front() == (earlier > 1.0));
+  }
+}
+
 TEST_CASE("what holds nothing out has no held-out loss") {
   const Run run = prepare_run({}, short_run(1), {});
   const auto engine = engine_of(run, 1, Dtype::fp64);
