@@ -393,14 +393,3 @@ TEST_CASE("the largest batch is the last that fits") {
   CHECK(two.parameters == one.parameters);
   CHECK(two.activations > one.activations);
 }
-
-TEST_CASE("what a step's batches take at least is what they take of sequences without a token") {
-  for (int sequences : {1, 8}) {
-    const Batch batch =
-        make_batch(std::vector<Sequence>(static_cast<std::size_t>(sequences)), Layout::packed, 16);
-    const std::size_t bytes =
-        sizeof(Batch) + (batch.starts_b.size() + batch.lengths_b.size()) * sizeof(std::int32_t);
-    CHECK(step_batches_bytes(sequences, 1) == bytes);
-    CHECK(step_batches_bytes(sequences, 3) == 3 * bytes);
-  }
-}
