@@ -134,6 +134,18 @@ TEST_CASE("one attention head: two weights that sum to one, gradients in queries
   }
 }
 
+TEST_CASE("a dot product has an edge from each element of both rows", "[graph]") {
+  Tape tape(Sums::fused);
+  const Id start = tape.size();
+  for (int i = 0; i < 6; ++i) tape.leaf(1.0 + i);
+  const Value product = dot(Row(tape, {start, 3, false}), Row(tape, {start + 3, 3, false}));
+  product.backward();
+  const std::string picture = to_dot(tape, {});
+  CHECK(count(picture, " -> ") == 6);
+  for (Id leaf = start; leaf < start + 6; ++leaf)
+    CHECK(count(picture, "  n" + std::to_string(leaf) + " -> n" + std::to_string(product.id()) + ";") == 1);
+}
+
 TEST_CASE("what DOT reads as the border of a field is escaped in a name", "[graph]") {
   Tape tape;
   const Value leaf = Value::leaf(tape, 1.0);

@@ -135,6 +135,10 @@ TEST_CASE("null and misaligned pointers are refused by name", "[stage3]") {
                     "linear_backward_input_relu: pointer relu_ni is null");
   CHECK_THROWS_WITH(ops->run(LinearResidualForward{1, 1, 1, good, weight, odd, good}),
                     Contains("pointer residual_no") && Contains("not aligned"));
+  const Grad grad{bytes, Dtype::fp32};
+  const Master moment{bytes, Dtype::fp32};
+  const Adam stepless{1, nullptr, 1, grad, {}, moment, moment, moment, weight};
+  CHECK_THROWS_WITH(ops->run(stepless), "adam: pointer step is null");
   BatchView batch{};
   batch.batch = batch.rows = batch.max_length = 1;
   CHECK_THROWS_WITH(ops->run(EmbeddingForward{batch, 1, weight, weight, good}),
