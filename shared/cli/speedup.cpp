@@ -67,8 +67,8 @@ std::string command_of(const SpeedupFlags& flags) {
 
 void run_speedup(const SpeedupFlags& flags) {
   require_rounds(flags.rounds);
-  require(flags.documents >= 0 && flags.documents <= kMostDocuments,
-          "--documents is {}: valid are 1 to {}", flags.documents, kMostDocuments);
+  require(flags.documents >= 0 && flags.documents <= kMostDocuments, "--documents is {}: valid are 1 to {}",
+          flags.documents, kMostDocuments);
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
   const std::string name = flags.name.empty() ? "speedup-" + flags.size : flags.name;
   require_outputs(data_files(flags.run.data), {flags.json}, recorded(flags.record, {name}));

@@ -160,7 +160,7 @@ TEST_CASE("an access wider than the buffer's elements is checked on all that it 
   expect_unwritten("element 0");
   tile::mark_written(y.data(), sizeof(float));
   expect_unwritten("element 0");  // named by where the access begins
-  run(1);  // writes both
+  run(1);                         // writes both
   launch(read_pairs, {"read_pairs", 1}, pairs_of(y), pairs_of(x));
 }
 
