@@ -8,21 +8,13 @@
 namespace ladder {
 namespace {
 
-/// Curves of losses in narrow types, whose limits are on the first steps: twice of what rounding does to the reference
-/// alone is added to what they allow.
 void allow_for_rounded_run(const Run& run, const Training& got, const Training& want, Dtype dtype,
                            std::size_t first, ParityReport& report) {
-  const auto covered = static_cast<std::size_t>(find_tolerance("losses", dtype).steps);
-  const std::size_t steps = std::min(covered, want.loss.size());
-  const std::vector<double> moved = rounded_curves(run, dtype, static_cast<std::int64_t>(steps)).moved();
-  if (!std::isfinite(moved.back())) return;
+  const std::vector<double> moved = moved_losses(run, dtype, want.loss.size());
   for (std::size_t i = first; i < report.findings.size(); ++i) {
     Finding& finding = report.findings[i];
     if (finding.comparison.verdict != Verdict::too_far) continue;
-    std::vector<double> terms = moved;
-    for (double& term : terms) term *= 2.0 / finding.limit;
-    finding.comparison = compare(std::span(got.loss).first(steps), std::span(want.loss).first(steps),
-                                 finding.limit, find_tolerance(finding.what, dtype).rule, terms);
+    finding.comparison = compare_rounded(got.loss, want.loss, find_tolerance(finding.what, dtype), moved);
     if (finding.comparison.passed())
       report.notes.push_back(
           fmt::format("{}: held against what rounding does to the reference alone, twice", finding.what));

@@ -151,6 +151,20 @@ RoundedCurves rounded_curves(const Run& run, Dtype dtype, std::int64_t steps) {
   return curves;
 }
 
+std::vector<double> moved_losses(const Run& run, Dtype dtype, std::size_t steps) {
+  const auto covered = static_cast<std::size_t>(find_tolerance("losses", dtype).steps);
+  return rounded_curves(run, dtype, static_cast<std::int64_t>(std::min(covered, steps))).moved();
+}
+
+Comparison compare_rounded(std::span<const double> got, std::span<const double> want, const Tolerance& row,
+                           const std::vector<double>& moved) {
+  const Comparison plain = compare(got, want, row);
+  if (plain.verdict != Verdict::too_far || moved.empty() || !std::isfinite(moved.back())) return plain;
+  std::vector<double> terms = moved;
+  for (double& term : terms) term *= 2.0 / row.limit();
+  return compare(got.first(moved.size()), want.first(moved.size()), row.limit(), row.rule, terms);
+}
+
 std::size_t steady_steps(const Run& run, Dtype dtype, std::size_t steps, double limit) {
   const auto exact = exact_engine(run.model, run.train.batch_size);
   std::vector<std::unique_ptr<Engine>> rough;

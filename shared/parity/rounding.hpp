@@ -9,6 +9,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,13 @@ struct RoundedCurves {
   std::vector<double> moved() const;
 };
 RoundedCurves rounded_curves(const Run& run, Dtype dtype, std::int64_t steps);
+
+/// RoundedCurves::moved() over those of `steps` that the limits of a narrow type speak for.
+std::vector<double> moved_losses(const Run& run, Dtype dtype, std::size_t steps);
+/// compare() by a row for losses in a narrow type; where that fails, with twice of what rounding moves each loss by added
+/// to what is allowed. `moved` is of this run: moved_losses().
+Comparison compare_rounded(std::span<const double> got, std::span<const double> want, const Tolerance& row,
+                           const std::vector<double>& moved);
 
 /// The first steps of a run, at most `steps`, in which every number may be rounded to `dtype` without the losses moving
 /// by more than a tenth of `limit`: later ones say nothing about who is right.

@@ -193,11 +193,9 @@ const ChainRow* below_of(const std::vector<ChainRow>& rows, const ChainRow& row)
   return below;
 }
 
-/// Where losses differ that rounding alone may have grown apart: over the steps before that.
+/// In fp64 and fp32, whose limits are on the differences: where losses differ that rounding alone may have grown apart,
+/// over the steps before that.
 void compare_steady_steps(ChainRow& row, const ChainRow& below, const Run& run) {
-  if (row.parity.verdict != Verdict::too_far || below.stage == kInterpreterStage ||
-      find_tolerance("losses", row.dtype).rule != Rule::absolute)
-    return;
   const std::size_t steps = steady_steps(run, row.dtype, row.loss.size(), row.limit);
   if (steps == 0 || steps == row.loss.size()) return;
   const Comparison comparison = compare(std::span(row.loss).first(steps), std::span(below.loss).first(steps),
@@ -205,6 +203,18 @@ void compare_steady_steps(ChainRow& row, const ChainRow& below, const Run& run) 
   if (!comparison.passed()) return;
   row.parity = comparison;
   row.steady_steps = steps;
+}
+
+/// Of the comparisons by each limit, the one to be shown: the first that fails, or else the first.
+template <class Compare>
+void compare_by(ChainRow& row, const std::vector<Tolerance>& limits, const Compare& compare_losses) {
+  row.parity = {};
+  for (const Tolerance& tolerance : limits) {
+    const Comparison comparison = compare_losses(tolerance);
+    if (row.parity.want_size > 0 && (comparison.passed() || !row.parity.passed())) continue;
+    row.limit = tolerance.limit();
+    row.parity = comparison;
+  }
 }
 
 void compare_row(ChainRow& row, const std::vector<ChainRow>& rows, const Run& run) {
@@ -215,13 +225,12 @@ void compare_row(ChainRow& row, const std::vector<ChainRow>& rows, const Run& ru
   const std::vector<Tolerance> limits = below->stage == kInterpreterStage
                                             ? std::vector{find_tolerance("baseline losses", row.dtype)}
                                             : curve_tolerances(row.dtype);
-  for (const Tolerance& tolerance : limits) {  // shown: the first that fails, or else the first
-    const Comparison comparison = compare(row.loss, below->loss, tolerance);
-    if (row.parity.want_size > 0 && (comparison.passed() || !row.parity.passed())) continue;
-    row.limit = tolerance.limit();
-    row.parity = comparison;
-  }
-  compare_steady_steps(row, *below, run);
+  compare_by(row, limits, [&](const Tolerance& limit) { return compare(row.loss, below->loss, limit); });
+  if (row.parity.verdict != Verdict::too_far || below->stage == kInterpreterStage) return;
+  if (!is_narrow(row.dtype)) return compare_steady_steps(row, *below, run);
+  const std::vector<double> moved = moved_losses(run, row.dtype, row.loss.size());
+  compare_by(row, limits,
+             [&](const Tolerance& limit) { return compare_rounded(row.loss, below->loss, limit, moved); });
 }
 
 /// The last entry that runs, on what it is for, in the type asked for and in no other way than its stage does; nullptr
