@@ -28,14 +28,19 @@ class RoundingOps final : public OpsDecorator {
   void run(const CrossEntropy& args) override;
   void run(const AttentionForward& args) override;
   void run(const DropoutAttentionForward& args) override;
-  void run(const RmsNormLinearForward& args) override { Ops::run(args); }
-  void run(const RmsNormLinearBackward& args) override { Ops::run(args); }
-  void run(const LinearResidualForward& args) override { Ops::run(args); }
-  void run(const LinearBackwardInputRelu& args) override { Ops::run(args); }
-  void run(const ResidualLayerNormForward& args) override { Ops::run(args); }
-  void run(const ResidualLayerNormBackward& args) override { Ops::run(args); }
+  void run(const RmsNormLinearForward& args) override { compose(args); }
+  void run(const RmsNormLinearBackward& args) override { compose(args); }
+  void run(const LinearResidualForward& args) override { compose(args); }
+  void run(const LinearBackwardInputRelu& args) override { compose(args); }
+  void run(const ResidualLayerNormForward& args) override { compose(args); }
+  void run(const ResidualLayerNormBackward& args) override { compose(args); }
 
  private:
+  /// By what Ops makes of a fused operation, with run() of its parts: past the decorator, which would hand it on whole.
+  template <class Args>
+  void compose(const Args& args) {
+    static_cast<Ops&>(*this).Ops::run(args);
+  }
   void around(const OpCall& call) override;
   void move_probabilities(const AttentionForward& args);
   /// `value` moved by a rounding.
