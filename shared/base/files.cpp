@@ -15,6 +15,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/failed_call.hpp"
+#include "shared/base/shown.hpp"
 
 namespace ladder {
 namespace {
@@ -44,6 +45,15 @@ bool flush_folder(const fs::path& folder) {
 
 /// How the names of AtomicFile's own files begin.
 constexpr const char* kTemporary = ".ladder-";
+
+/// A file with a name that open_temporary() gives, and nothing of a user's that only begins like one.
+bool is_temporary(const fs::directory_entry& entry) {
+  const std::string name = entry.path().filename().string(), prefix = kTemporary;
+  std::error_code ignored;
+  return entry.symlink_status(ignored).type() == fs::file_type::regular && name.size() == prefix.size() + 8 &&
+         name.starts_with(prefix) &&
+         name.find_first_not_of("0123456789abcdef", prefix.size()) == std::string::npos;
+}
 
 /// ": process 123", who holds the lock on an open file by /proc/locks; empty where that does not say.
 std::string holder_of(int descriptor) {
@@ -123,6 +133,11 @@ std::string read_file(const fs::path& path, std::size_t most) {
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), target_(target_of(path_)) {
   std::error_code ignored;
   require(!fs::is_directory(target_, ignored), "{}: is a folder: name a file", path_.string());
+  // The temporary's name is short: without this a name that no file can have would be told when the work is done.
+  struct stat about = {};
+  require(::lstat(target_.c_str(), &about) == 0 || errno != ENAMETOOLONG,
+          "{}: the name is longer than a file's may be: name a file of at most 255 bytes",
+          shown(path_.string()));
   if (is_stream(path_))
     open_stream();
   else
@@ -205,7 +220,7 @@ FolderLock::FolderLock(const fs::path& folder)
   }
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored))
-    if (entry.path().filename().string().starts_with(kTemporary)) fs::remove(entry.path(), ignored);
+    if (is_temporary(entry)) fs::remove(entry.path(), ignored);
 }
 
 FolderLock::~FolderLock() { ::close(descriptor_); }

@@ -34,6 +34,9 @@ std::string command_for(const Run& run, std::int64_t steps, int samples, const f
 std::string interpreter_refuses(const Run& run) {
   if (run.data.character_stream) return "it trains on lines, not on windows";
   if (run.train.clip > 0.0) return "it does not clip gradients";
+  if (run.train.schedule != Schedule::linear || run.train.warmup_steps > 0 ||
+      run.train.min_learning_rate != 0.0)
+    return "its learning rate falls in a straight line to 0";
   if (run.train.batch_size != 1 || run.train.grad_accum != 1) return "it takes one document a step";
   if (run.model.kv_heads() != run.model.n_head) return "it has no grouped-query attention";
   if (output_of("python3 -c 'import sys; print(sys.version_info >= (3, 9))'") != "True")

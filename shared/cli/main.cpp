@@ -103,9 +103,20 @@ void take_expression(std::vector<std::string>& arguments) {
   arguments.insert(arguments.end(), {"--", text});
 }
 
+/// "--json=" is "--json" and an empty text: CLI11 takes the next word for the flag's value, whatever it is.
+void split_empty_values(std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    std::string& word = arguments[i];
+    if (!word.starts_with("--") || word.find('=') != word.size() - 1) continue;
+    word.pop_back();
+    arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(++i), "");
+  }
+}
+
 int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
   if (arguments.empty()) arguments = {"climb"};
   take_expression(arguments);
+  split_empty_values(arguments);
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes a vector from its end
   try {
     app.parse(arguments);

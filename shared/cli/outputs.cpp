@@ -15,6 +15,9 @@ void Outputs::try_to(const std::function<void()>& write) {
     throw;
   } catch (const std::bad_alloc&) {
     failed("an output needs more memory than this machine has");
+  } catch (const CheckError& error) {  // what was to be written is itself at fault
+    check_failed_ = true;
+    failed(error.what());
   } catch (const std::exception& error) {
     failed(error.what());
   }
@@ -28,6 +31,7 @@ void Outputs::failed(const std::string& message) { failures_ += (failures_.empty
 
 void Outputs::finish(const std::string& check) const {
   if (!check.empty()) throw CheckError(failures_.empty() ? check : check + "; " + failures_);
+  if (check_failed_) throw CheckError(failures_);
   if (!failures_.empty()) throw MachineError(failures_);
 }
 

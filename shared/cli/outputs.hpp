@@ -17,11 +17,13 @@ class Outputs {
   void failed(const std::string& message);
 
   /// Ends the call where something has failed: throws CheckError with `check`, what a check of the work itself found, where
-  /// it is not empty, otherwise MachineError. Either names every output that failed.
+  /// it is not empty, or where an output was refused by a CheckError; otherwise MachineError. Either names every output
+  /// that failed.
   void finish(const std::string& check = {}) const;
 
  private:
   std::string failures_;
+  bool check_failed_ = false;
 };
 
 }  // namespace ladder::cli

@@ -172,9 +172,12 @@ TEST_CASE("a folder is one process's at a time, and what a killed one left of it
   const TemporaryFolder folder;
   test::write_text(folder / ".ladder-12345678", "left");
   test::write_text(folder / "kept", "mine");
+  test::write_text(folder / ".ladder-notes", "mine");
+  test::write_text(folder / ".ladder-notes-of-mine", "mine");
+  std::filesystem::create_directory(folder / ".ladder-00000000");
   {
     const FolderLock lock(folder.path());
-    CHECK(entries(folder.path()) == 1);
+    CHECK(entries(folder.path()) == 4);
     CHECK_THROWS_WITH(FolderLock(folder.path()), Contains("process " + std::to_string(getpid())));
   }
   const FolderLock again(folder.path());

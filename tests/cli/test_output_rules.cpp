@@ -123,6 +123,9 @@ TEST_CASE("outputs that fail are all named, whatever stands before or behind the
   CHECK(read_file(folder / "one") == "first");
   CHECK_FALSE(exists(folder / "two"));
   CHECK(read_file(folder / "three") == "last");
+  Outputs refused = outputs;
+  refused.try_to([] { throw CheckError("a weight is no number"); });
+  CHECK_THAT(told<CheckError>(refused), Contains("a weight is no number") && Contains("/dev/full"));
   const std::string of_machine = told<MachineError>(outputs),
                     of_check = told<CheckError>(outputs, "a check failed");
   for (const std::string& message : {of_machine, of_check})

@@ -37,8 +37,7 @@ std::vector<std::string> seeds() {
   return {"a\n",
           hello,
           "  zo\u00eb \r\n\n\u8336\r\u00a0\u2003\n",
-          "\xEF\xBB\xBF"
-          "mark\nof order\n",
+          std::string("\xEF\xBB\xBF") + "mark\nof order\n",
           std::string("a\0b\n", 4),
           "no line's end",
           "\xF0\x9F\x92\xA9\xF4\x8F\xBF\xBF\n",

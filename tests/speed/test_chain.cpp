@@ -260,6 +260,21 @@ TEST_CASE(
   CHECK(cells[2][5] == "not proven: nothing below it ran");
 }
 
+TEST_CASE("the interpreter refuses every setting that its program does not have") {
+  const auto refuses = [](const std::function<void(TrainConfig&)>& change) {
+    TrainConfig train;
+    change(train);
+    return !interpreter_refuses(prepare_run({}, train, {})).empty();
+  };
+  CHECK(refuses([](TrainConfig& train) { train.schedule = Schedule::cosine; }));
+  CHECK(refuses([](TrainConfig& train) { train.schedule = Schedule::constant; }));
+  CHECK(refuses([](TrainConfig& train) { train.warmup_steps = 1; }));
+  CHECK(refuses([](TrainConfig& train) { train.min_learning_rate = 1e-4; }));
+  CHECK(refuses([](TrainConfig& train) { train.clip = 1.0; }));
+  CHECK(refuses([](TrainConfig& train) { train.batch_size = 2; }));
+  CHECK(refuses([](TrainConfig& train) { train.grad_accum = 2; }));
+}
+
 TEST_CASE("the interpreter proves stage 0 and stands in for nobody") {
   std::vector<ChainRow> rows(4);
   rows[0].name = "interpreter";
