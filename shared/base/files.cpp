@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -70,26 +71,49 @@ std::string holder_of(int descriptor) {
   return {};
 }
 
-/// Where bytes for `path` belong: what a symbolic link points at, whether that is there or not.
-fs::path target_of(const fs::path& path) {
-  constexpr int kMostLinks = 40;
-  fs::path target = path;
-  for (int links = 0; links < kMostLinks; ++links) {
+/// `path`, what it links to, what that links to, and so on: the last is no link, whether it is there or not.
+std::vector<fs::path> hops_of(const fs::path& path) {
+  constexpr std::size_t kMostLinks = 40;
+  std::vector<fs::path> hops = {path};
+  while (hops.size() <= kMostLinks) {
     std::error_code no_link;
-    const fs::path next = fs::read_symlink(target, no_link);
-    if (no_link) return target;
-    target = next.is_absolute() ? next : folder_of(target) / next;
+    const fs::path next = fs::read_symlink(hops.back(), no_link);
+    if (no_link) return hops;
+    hops.push_back(next.is_absolute() ? next : folder_of(hops.back()) / next);
   }
   throw InputError(fmt::format("{}: is a symbolic link that leads to no end", path.string()));
 }
 
-/// What is written to and never replaced: devices, pipes, and names that stand for an open file.
+/// Where bytes for `path` belong.
+fs::path target_of(const fs::path& path) { return hops_of(path).back(); }
+
+/// A name that stands for an open file: /dev/stdout, /dev/fd/1, /proc/self/fd/1.
+bool is_descriptor(const fs::path& path) {
+  const fs::path name = fs::absolute(path).lexically_normal();
+  const std::string text = name.string();
+  return text == "/dev/stdin" || text == "/dev/stdout" || text == "/dev/stderr" ||
+         text.starts_with("/dev/fd/") ||
+         (text.starts_with("/proc/") && name.parent_path().filename() == "fd");
+}
+
+/// What is written to and never replaced: devices, pipes, and names that stand for an open file, also behind links.
 bool is_stream(const fs::path& path) {
-  const std::string name = fs::absolute(path).lexically_normal().string();
+  const std::vector<fs::path> hops = hops_of(path);
   std::error_code ignored;
-  return name.starts_with("/dev/") || name.starts_with("/proc/") ||
+  return std::any_of(hops.begin(), hops.end(), is_descriptor) ||
          (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored) &&
           !fs::is_directory(path, ignored));
+}
+
+/// A pipe that somebody reads stays open until the program ends: opened and closed, it would be at its end.
+void require_stream(const fs::path& path) {
+  require(::access(path.c_str(), W_OK) == 0, "{}: cannot be written ({})", path.string(), reason());
+  std::error_code ignored;
+  require(!fs::is_socket(path, ignored), "{}: is a socket: name a file", path.string());
+  if (!fs::is_fifo(path, ignored)) return;
+  const int pipe = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+  require(pipe >= 0 || errno != ENXIO, "{}: is a pipe that nobody reads: start its reader first",
+          path.string());
 }
 
 }  // namespace
@@ -254,8 +278,8 @@ void require_distinct_outputs(const std::vector<fs::path>& inputs, const std::ve
 
 void require_writable_file(const fs::path& path) {
   if (path.empty()) return;
-  if (is_stream(path))  // opening a pipe and closing it again would be its end for the reader
-    require(::access(path.c_str(), W_OK) == 0, "{}: cannot be written ({})", path.string(), reason());
+  if (is_stream(path))
+    require_stream(path);
   else
     AtomicFile probe(path);
 }
@@ -263,22 +287,16 @@ void require_writable_file(const fs::path& path) {
 void require_writable_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
-  require_call(!error && fs::is_directory(folder, error), error.value(),
-               "{}: is not a folder and cannot be made one ({})", folder.string(),
-               error ? error.message() : "a file has that name");
+  const std::error_code problem = error;
+  const bool is_folder = !problem && fs::is_directory(folder, error);
+  require_call(is_folder, problem.value(), "{}: is not a folder and cannot be made one ({})", folder.string(),
+               problem ? problem.message() : "a file has that name");
   AtomicFile probe(folder / "ladder-write-test");
 }
 
 void require_writable_outputs(const fs::path& folder, std::initializer_list<fs::path> files) {
-  std::error_code ignored;
-  const bool new_folder = !folder.empty() && !fs::exists(folder, ignored);
   if (!folder.empty()) require_writable_folder(folder);
-  try {
-    for (const fs::path& file : files) require_writable_file(file);
-  } catch (...) {
-    if (new_folder) fs::remove(folder, ignored);
-    throw;
-  }
+  for (const fs::path& file : files) require_writable_file(file);
 }
 
 }  // namespace ladder

@@ -27,8 +27,8 @@ std::string read_file(const std::filesystem::path& path, std::size_t most = kLon
 /// A file that appears under its name only once it is complete: bytes go to a new file of a random name in the same
 /// folder, commit() flushes it to the disk and renames. Without commit() that file, and no other, is removed, also where
 /// a signal ends the program. A symbolic link stays one: what it points at is replaced. A file that is there keeps its
-/// mode. Devices, pipes and what lies in /dev and /proc, such as /dev/stdout, are written to as they are, at once and at
-/// their end.
+/// mode. Devices, pipes and names of open files, such as /dev/stdout, also behind links, are written to as they are, at once
+/// and at their end.
 class AtomicFile {
  public:
   /// Throws InputError naming the path when its folder is missing or cannot be written to, or a pipe has no reader.
@@ -83,9 +83,9 @@ void require_writable_file(const std::filesystem::path& path);
 /// Makes `folder` (and its parents) if needed and proves that a file can be created in it; InputError otherwise.
 void require_writable_folder(const std::filesystem::path& folder);
 
-/// Both, for a folder and for files that may lie in it; an empty path means that none was asked for. Where a file
-/// cannot be written, the folder goes again if it was not there before. To be called before long work, so that none of
-/// it is lost for want of a place to put it.
+/// Both, for a folder and for files that may lie in it; an empty path means that none was asked for. To be called
+/// before long work, so that none of it is lost for want of a place to put it; folders that this makes go again with the
+/// caller's NewFolder.
 void require_writable_outputs(const std::filesystem::path& folder,
                               std::initializer_list<std::filesystem::path> files);
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "shared/base/error.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/data/token_files.hpp"
 
 namespace ladder::cli {
@@ -27,12 +28,12 @@ std::optional<RunSettings> gpt2_section(const RunFlags& flags) {
   if (block == settings.model.block_size) return settings;
   const std::string text = source_name(settings.data);
   if (block < 1) {
-    fmt::print(stderr, "ladder: notice: {}: too short for GPT-2, which is left out\n", text);
+    fmt::print(stderr, "ladder: notice: {}: too short for GPT-2, which is left out\n", shown(text, 1000));
     return std::nullopt;
   }
   fmt::print(stderr,
              "ladder: notice: {}: GPT-2 gets windows of {} positions: the text's last tenth has no {}\n",
-             text, block, settings.model.block_size + 1);
+             shown(text, 1000), block, settings.model.block_size + 1);
   settings.model.block_size = block;
   return settings;
 }

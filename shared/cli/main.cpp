@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "shared/base/error.hpp"
-#include "shared/base/escape.hpp"
 #include "shared/base/interrupt.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/shown.hpp"

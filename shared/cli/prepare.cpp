@@ -10,6 +10,7 @@
 #include "shared/base/files.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/json.hpp"
+#include "shared/base/new_folder.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/standard_streams.hpp"
@@ -93,10 +94,8 @@ void run_prepare(const PrepareFlags& flags) {
     require(!flags.tokenizer.empty(), "--print-ids needs --tokenizer DIR: the folder of a vocabulary");
     return print_ids(flags);
   }
-  std::error_code ignored;
-  const GoneOnSignal gone(flags.out, fs::exists(flags.out, ignored) ? GoneOnSignal::Kind::none
-                                                                    : GoneOnSignal::Kind::empty_folder);
   require(!flags.out.empty(), "--out has no name: name a folder with --out DIR");
+  const NewFolder new_folder(flags.out);
   if (flags.tokenizer.empty())
     prepare_characters(flags);
   else

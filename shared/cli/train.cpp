@@ -220,14 +220,12 @@ fs::path free_interrupt_folder() {
 
 /// Why the run up to here is not in `folder`; empty where it is.
 std::string problem_with_saving(const Session& session, const fs::path& folder, const TrainResult& result) {
-  std::error_code ignored;
-  const bool new_folder = !fs::exists(folder, ignored);
+  const NewFolder new_folder(folder);
   try {
     require_writable_folder(folder);
     save(session, checkpoint_file(folder), result);
     return {};
   } catch (const std::exception& error) {
-    if (new_folder) fs::remove(folder, ignored);
     return shown(error.what(), 1000).str();
   }
 }

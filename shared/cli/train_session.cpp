@@ -149,8 +149,7 @@ Session start(const TrainFlags& flags) {
   const std::int64_t tenth = std::max<std::int64_t>(1, session.run.train.steps / 10);
   session.checkpoint_every = flags.checkpoint.empty() ? 0 : flags.checkpoint_every.value_or(tenth);
   require_own_outputs(session, flags);
-  if (!flags.checkpoint.empty() && !fs::exists(flags.checkpoint, ignored))
-    session.new_folder = std::make_unique<NewFolder>(flags.checkpoint);
+  if (!flags.checkpoint.empty()) session.new_folder = std::make_unique<NewFolder>(flags.checkpoint);
   require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.json_lines, flags.save_weights});
   if (!flags.checkpoint.empty() && !lock) lock = std::make_unique<FolderLock>(flags.checkpoint);
   session.lock = std::move(lock);

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "shared/base/files.hpp"
-#include "shared/base/interrupt.hpp"
+#include "shared/base/new_folder.hpp"
 #include "shared/cli/settings.hpp"
 #include "shared/stages.hpp"
 #include "shared/train/engine.hpp"
@@ -34,20 +34,6 @@ struct TrainFlags {
   std::string name = "train";  ///< of the record, behind "run-"
 };
 
-/// A folder that this run has made: where nothing was put into it, it goes again, however the run ends.
-struct NewFolder {
-  explicit NewFolder(std::filesystem::path made)
-      : path(std::move(made)), on_signal(path, GoneOnSignal::Kind::empty_folder) {}
-  NewFolder(const NewFolder&) = delete;
-  NewFolder& operator=(const NewFolder&) = delete;
-  ~NewFolder() {
-    std::error_code not_empty;
-    std::filesystem::remove(path, not_empty);
-  }
-  std::filesystem::path path;
-  GoneOnSignal on_signal;
-};
-
 /// A run: first as it is configured, and with an engine ready for its first step.
 struct Session {
   Place place;
@@ -57,7 +43,7 @@ struct Session {
   /// Read from a file, until the engine has them; empty: the weights are drawn, the moments are zeros.
   TensorList weights;
   Moments moments;
-  std::unique_ptr<NewFolder> new_folder;  ///< made for the checkpoint; null where it was there before
+  std::unique_ptr<NewFolder> new_folder;  ///< made for the checkpoint
   std::unique_ptr<FolderLock> lock;       ///< on the checkpoint's folder
   std::unique_ptr<Engine> engine;
   TrainHistory earlier;               ///< of the run that is resumed

@@ -1,7 +1,4 @@
 // Two trainings beside each other: losses, as far as rounding lets them say anything, then samples.
-#include <algorithm>
-#include <cmath>
-
 #include "shared/parity/parity.hpp"
 #include "shared/parity/rounding.hpp"
 

@@ -114,7 +114,7 @@ struct Training {
 };
 
 /// Losses by compare_losses, then samples. Where the losses fail: only over the steady_steps(), if they pass there;
-/// otherwise locates the divergence. In narrow types, whose limits are wide and on the first steps only, twice of what
+/// otherwise locates the divergence. In narrow types, whose limits are wide and on the first steps only, twice what
 /// rounding does to the reference alone is added to what they allow, with a note.
 void compare_training(const Side& upper, const Side& lower, const Run& run, const Training& got,
                       const Training& want, ParityReport& report);

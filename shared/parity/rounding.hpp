@@ -55,7 +55,7 @@ RoundedCurves rounded_curves(const Run& run, Dtype dtype, std::int64_t steps);
 
 /// RoundedCurves::moved() over those of `steps` that the limits of a narrow type speak for.
 std::vector<double> moved_losses(const Run& run, Dtype dtype, std::size_t steps);
-/// compare() by a row for losses in a narrow type; where that fails, with twice of what rounding moves each loss by added
+/// compare() by a row for losses in a narrow type; where that fails, with twice what rounding moves each loss by added
 /// to what is allowed. `moved` is of this run: moved_losses().
 Comparison compare_rounded(std::span<const double> got, std::span<const double> want, const Tolerance& row,
                            const std::vector<double>& moved);

@@ -138,7 +138,7 @@ std::vector<std::string> stage_entries(const std::string& name) {
                                            "shared/device/worker_pool", "shared/simt/thread_model"};
   const std::vector<std::string> gpt2 = {"shared/model/gpt2", "shared/model/gpt2_ops",
                                          "shared/model/dropout"};
-  // Neither the scripts beside the kernels, which only call the program.
+  // Without the scripts beside the kernels, which only call the program.
   const std::vector<std::string> stage4 = {"stage4_nanogpt",
                                            "!stage4_nanogpt/make_ops.cpp",
                                            "!stage4_nanogpt/ops_nano.hpp",

@@ -1,11 +1,14 @@
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/new_folder.hpp"
 #include "tests/support/run_program.hpp"
 
 using namespace ladder;
@@ -120,6 +123,51 @@ TEST_CASE("a symbolic link stays one, and what it points at is replaced, or made
   CHECK_THROWS_AS(write_file(folder / "a", "x"), InputError);
 }
 
+TEST_CASE("a link to a name of an open file is written through, and plain files below /dev are files") {
+  const TemporaryFolder folder;
+  const int file = ::open((folder / "out").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  REQUIRE(file >= 0);
+  REQUIRE(::write(file, "printed ", 8) == 8);
+  fs::create_symlink(fmt::format("/dev/fd/{}", file), folder / "link");
+  CHECK_NOTHROW(require_writable_file(folder / "link"));
+  write_file(folder / "link", "written");
+  ::close(file);
+  CHECK(test::text_of(folder / "out") == "printed written");
+  CHECK(fs::is_symlink(folder / "link"));
+  if (::access("/dev/shm", W_OK) != 0) return;
+  const fs::path plain = fmt::format("/dev/shm/ladder-test-{}", getpid());
+  test::write_text(plain, "old and longer");
+  write_file(plain, "new");
+  CHECK(test::text_of(plain) == "new");
+  CHECK_THROWS_AS(require_distinct_outputs({plain}, {plain}), InputError);
+  fs::remove(plain);
+}
+
+TEST_CASE("a pipe that nobody reads and a socket are refused before there is anything to write") {
+  const TemporaryFolder folder;
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(require_writable_file(folder / "pipe"), Contains("nobody reads"));
+  const int reader = ::open((folder / "pipe").c_str(), O_RDONLY | O_NONBLOCK);
+  CHECK_NOTHROW(require_writable_file(folder / "pipe"));
+  write_file(folder / "pipe", "text");
+  char bytes[8] = {};
+  CHECK(::read(reader, bytes, sizeof bytes) == 4);
+  errno = 0;
+  CHECK(::read(reader, bytes, sizeof bytes) == -1);  // not at its end: more may come
+  CHECK(errno == EAGAIN);
+  ::close(reader);
+
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  const std::string name = folder / "socket";
+  REQUIRE(name.size() < sizeof address.sun_path);
+  name.copy(address.sun_path, name.size());
+  REQUIRE(::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  CHECK_THROWS_WITH(require_writable_file(folder / "socket"), Contains("is a socket"));
+  ::close(socket);
+}
+
 TEST_CASE("a file keeps its mode") {
   const TemporaryFolder folder;
   test::write_text(folder / "f", "old");
@@ -166,6 +214,23 @@ TEST_CASE("asking whether a place is writable leaves nothing there") {
   require_writable_folder(folder / "a/b");
   CHECK(fs::is_directory(folder / "a/b"));
   CHECK(entries(folder / "a/b") == 0);
+}
+
+TEST_CASE("folders that a call made go with it where they stay empty, and no others") {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "there");
+  {
+    const NewFolder made(folder / "there/a/b");
+    const NewFolder kept(folder / "there/c/d/");
+    require_writable_folder(folder / "there/a/b");
+    require_writable_folder(folder / "there/c/d/");
+    test::write_text(folder / "there/c/f", "x");
+  }
+  CHECK_FALSE(fs::exists(folder / "there/a"));
+  CHECK(entries(folder / "there") == 1);
+  CHECK(entries(folder / "there/c") == 1);
+  { const NewFolder there(folder / "there/c"); }
+  CHECK(fs::exists(folder / "there/c/f"));
 }
 
 TEST_CASE("a folder is one process's at a time, and what a killed one left of its files goes") {
