@@ -217,7 +217,7 @@ void attention_backward_terms(const Batch& batch, const AttentionShape& s, const
       try {
         threads.emplace_back(head, b, kv);
       } catch (const std::system_error&) {
-        head(b, kv);  // to leave by the exception would end the program: threads that run were not joined
+        head(b, kv);  // an exception here would destroy running threads, which ends the program
       }
     }
   for (std::thread& thread : threads) thread.join();

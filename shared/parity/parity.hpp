@@ -78,8 +78,8 @@ struct Finding {
   std::string tolerance;  ///< key of the row in the table; empty where only equality counts
   double limit = 0.0;
   Comparison comparison;
-  double terms =
-      0.0;  ///< the size of the terms that cancelled, where it was needed; see allow_for_rounding()
+  /// The size of the terms that cancelled, where it was needed; see allow_for_rounding().
+  double terms = 0.0;
 
   /// "step 12, layer 0, gradient of layer0.attn_wq, row 3, column 5: got ..., want ..., error ..., allowed ..."
   std::string describe() const;

@@ -16,6 +16,7 @@
 #include "shared/base/temporary_folder.hpp"
 #include "shared/cli/outputs.hpp"
 #include "shared/cli/standard_streams.hpp"
+#include "tests/support/child.hpp"
 
 using namespace ladder;
 using namespace ladder::cli;
@@ -25,22 +26,12 @@ namespace {
 
 /// The exit code of a process whose standard output is set(), which then calls body().
 int code_of(const std::function<void()>& set, const std::function<int()>& body) {
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);  // not as nohup set them
+  return test::code_of_child([&] {
     set();
     hear_signals();
     take_standard_streams();
-    try {
-      ::_exit(body());
-    } catch (...) {
-      ::_exit(99);
-    }
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return body();
+  });
 }
 
 /// Prints more than any buffer holds: 0 where nothing was wrong, 1 where it was told, 2 where it failed quietly.

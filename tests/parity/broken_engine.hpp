@@ -63,6 +63,17 @@ inline Side broken(const Side& side, const Damage& damage) {
           side.variant};
 }
 
+// The levels that compare_sides() is asked for, and a run of two layers on the embedded names.
+inline constexpr ParityLevels kAll = {false, true, true, true}, kLossOnly = {false, false, false, true};
+
+inline Run small_run(std::int64_t steps) {
+  TrainConfig train;
+  train.steps = steps;
+  GptConfig model;
+  model.n_layer = 2;
+  return prepare_run(model, train, {});
+}
+
 /// The tensor of that name; fails the caller's lookup with an exception when there is none.
 inline NamedTensor& tensor_of(TensorList& list, const std::string& name) {
   for (NamedTensor& tensor : list)

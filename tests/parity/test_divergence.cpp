@@ -11,16 +11,6 @@ using namespace ladder;
 
 namespace {
 
-constexpr ParityLevels kAll = {false, true, true, true}, kLossOnly = {false, false, false, true};
-
-Run small_run(std::int64_t steps) {
-  TrainConfig train;
-  train.steps = steps;
-  GptConfig model;
-  model.n_layer = 2;
-  return prepare_run(model, train, {});
-}
-
 ParityReport against_double(const Damage& damage, std::int64_t steps, const ParityLevels& levels) {
   const Side good = side_of(1, Dtype::fp64);
   return compare_sides(broken(good, damage), good, small_run(steps), levels);

@@ -14,16 +14,6 @@ using namespace ladder;
 
 namespace {
 
-constexpr ParityLevels kAll = {false, true, true, true}, kLossOnly = {false, false, false, true};
-
-Run small_run(std::int64_t steps) {
-  TrainConfig train;
-  train.steps = steps;
-  GptConfig model;
-  model.n_layer = 2;
-  return prepare_run(model, train, {});
-}
-
 bool mentions(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }

@@ -14,6 +14,7 @@
 #include "shared/train/run.hpp"
 #include "shared/train/sample.hpp"
 #include "shared/train/train.hpp"
+#include "tests/support/child.hpp"
 
 using namespace ladder;
 
@@ -21,21 +22,11 @@ namespace {
 
 /// The exit code of a process that hears signals, holds a guard and calls body().
 int code_of(const std::function<int()>& body) {
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);  // not as nohup set them
+  return test::code_of_child([&]() -> int {
     hear_signals();
     const InterruptGuard guard;
-    try {
-      ::_exit(body());
-    } catch (...) {
-      ::_exit(99);
-    }
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    ::_exit(body());  // before the guard ends
+  });
 }
 
 bool interrupts(const std::function<void()>& work) {
