@@ -15,13 +15,17 @@
 #include "tests/support/run_program.hpp"
 #include "tests/support/spoiling_ops.hpp"
 
-// NOLINTBEGIN(bugprone-reserved-identifier): the linker's names
-extern "C" std::unique_ptr<ladder::Engine>
-__real__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE(int, const ladder::GptConfig&,
-                                                                      const ladder::EngineOptions&);
-extern "C" std::unique_ptr<ladder::Ops> __real__ZN6ladder8make_opsEiRKNS_13EngineOptionsE(
-    int, const ladder::EngineOptions&);
-// NOLINTEND(bugprone-reserved-identifier)
+// The linker's names: calls of make_engine() reach __wrap_..., and __real_... is make_engine() itself.
+std::unique_ptr<ladder::Engine>
+own_make_engine(int stage, const ladder::GptConfig&, const ladder::EngineOptions&) asm(
+    "__real__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE");
+std::unique_ptr<ladder::Engine>
+wrapped_make_engine(int stage, const ladder::GptConfig&, const ladder::EngineOptions&) asm(
+    "__wrap__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE");
+std::unique_ptr<ladder::Ops> own_make_ops(int stage, const ladder::EngineOptions&) asm(
+    "__real__ZN6ladder8make_opsEiRKNS_13EngineOptionsE");
+std::unique_ptr<ladder::Ops> wrapped_make_ops(int stage, const ladder::EngineOptions&) asm(
+    "__wrap__ZN6ladder8make_opsEiRKNS_13EngineOptionsE");
 
 using namespace ladder;
 using Catch::Matchers::Contains;
@@ -42,12 +46,9 @@ std::optional<BrokenStage> broken_stage;
 
 }  // namespace
 
-// NOLINTNEXTLINE(bugprone-reserved-identifier)
-extern "C" std::unique_ptr<ladder::Engine>
-__wrap__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE(int stage,
-                                                                      const ladder::GptConfig& config,
-                                                                      const ladder::EngineOptions& options) {
-  auto engine = __real__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE(stage, config, options);
+std::unique_ptr<ladder::Engine> wrapped_make_engine(int stage, const ladder::GptConfig& config,
+                                                    const ladder::EngineOptions& options) {
+  auto engine = own_make_engine(stage, config, options);
   if (!broken_stage || broken_stage->stage != stage || broken_stage->dtype != options.dtype ||
       broken_stage->architecture != config.architecture)
     return engine;
@@ -55,10 +56,8 @@ __wrap__ZN6ladder11make_engineEiRKNS_9GptConfigERKNS_13EngineOptionsE(int stage,
   return std::make_unique<BrokenEngine>(std::move(engine), broken_stage->damage);
 }
 
-// NOLINTNEXTLINE(bugprone-reserved-identifier)
-extern "C" std::unique_ptr<ladder::Ops> __wrap__ZN6ladder8make_opsEiRKNS_13EngineOptionsE(
-    int stage, const ladder::EngineOptions& options) {
-  auto ops = __real__ZN6ladder8make_opsEiRKNS_13EngineOptionsE(stage, options);
+std::unique_ptr<ladder::Ops> wrapped_make_ops(int stage, const ladder::EngineOptions& options) {
+  auto ops = own_make_ops(stage, options);
   if (!broken_stage || broken_stage->stage != stage || broken_stage->dtype != options.dtype ||
       !broken_stage->operation)
     return ops;
