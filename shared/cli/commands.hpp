@@ -24,6 +24,7 @@ void add_profile(CLI::App& app);
 void add_crossover(CLI::App& app);
 void add_graph(CLI::App& app);
 void add_tile_trace(CLI::App& app);
+void add_spak(CLI::App& app);
 void add_info(CLI::App& app);
 void add_tables(CLI::App& app);
 

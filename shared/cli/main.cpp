@@ -46,6 +46,7 @@ const std::vector<Command>& commands() {
       {"crossover", "stage against size as a heat map: where each stage begins to pay", add_crossover},
       {"graph", "draw an autograd graph of stage 0", add_graph},
       {"tile-trace", "follow one block of a stage 3 kernel step by step, and draw it", add_tile_trace},
+      {"spak", "read, check and use what was learnt while tuning kernels: system files and traces", add_spak},
       {"info", "what runs on this machine, and why something does not", add_info},
       {"tables", "regenerate the tables of the READMEs from the committed run records", add_tables},
   };
@@ -54,20 +55,25 @@ const std::vector<Command>& commands() {
 
 /// One line for a command line that CLI11 could not place: what is unknown, and the nearest name that is known.
 std::string unknown_argument(const CLI::App& app, const std::vector<std::string>& arguments) {
-  const auto chosen = app.get_subcommands();
+  // The innermost subcommand that was named: `ladder spak show`.
+  const CLI::App* owner = &app;
+  std::string path = "ladder";
+  while (!owner->get_subcommands().empty()) {
+    owner = owner->get_subcommands().front();
+    path += " " + owner->get_name();
+  }
   const auto is_flag = [](const std::string& argument) { return argument.size() > 1 && argument[0] == '-'; };
   const auto flag = std::find_if(arguments.begin(), arguments.end(), is_flag);
   const std::string unknown = flag == arguments.end() ? arguments.front() : flag->substr(0, flag->find('='));
   std::vector<std::string> known;
-  if (!is_flag(unknown) && chosen.empty()) {
-    for (const Command& command : commands()) known.emplace_back(command.name);
-    return "there is no subcommand '" + unknown + "'" + suggestion(unknown, known) +
-           " (ladder --help lists them)";
+  if (!is_flag(unknown)) {
+    for (const CLI::App* command : owner->get_subcommands([](const CLI::App*) { return true; }))
+      known.push_back(command->get_name());
+    if (known.empty()) return "'" + unknown + "' was not expected (" + path + " --help lists what is)";
+    return "there is no " + std::string(owner == &app ? "subcommand" : "command") + " '" + unknown + "'" +
+           suggestion(unknown, known) + " (" + path + " --help lists them)";
   }
-  const CLI::App& owner = chosen.empty() ? app : *chosen.front();
-  const std::string path = chosen.empty() ? "ladder" : "ladder " + owner.get_name();
-  if (!is_flag(unknown)) return "'" + unknown + "' was not expected (" + path + " --help lists what is)";
-  for (const CLI::Option* option : owner.get_options())
+  for (const CLI::Option* option : owner->get_options())
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   return "there is no flag " + unknown + suggestion(unknown, known) + " (" + path + " --help lists them)";
 }

@@ -15,6 +15,7 @@ need eigen libeigen3-dev eigen eigen3-devel Eigen 3.4, the arithmetic of stage 1
 need catch2 catch2 catch2 catch-devel Catch2, the tests
 need cli11 libcli11-dev cli11 cli11-devel CLI11, the command line
 need fmt libfmt-dev fmt fmt-devel fmt, text output
+need pegtl tao-pegtl-dev pegtl pegtl-devel PEGTL, the grammar of system files
 need pcre2 libpcre2-dev pcre2 pcre2-devel PCRE2, the pattern by which GPT-2 cuts a text
 need json nlohmann-json3-dev nlohmann-json json-devel nlohmann-json, records and traces
 want python3 python3 python python3 the interpreter baseline; without it that row says 'not run'
@@ -91,6 +92,7 @@ present() {
     catch2) has_header catch2/catch.hpp catch2/catch_all.hpp ;;
     cli11) has_header CLI/CLI.hpp ;;
     fmt) has_header fmt/core.h ;;
+    pegtl) has_header tao/pegtl.hpp ;;
     pcre2) has_header pcre2.h ;;
     json) has_header nlohmann/json.hpp ;;
     clang++) any_clang ;;

@@ -1,0 +1,17 @@
+// ladder spak: system files, which keep what was learnt while tuning kernels.
+#include "shared/base/error.hpp"
+#include "shared/cli/commands.hpp"
+#include "shared/cli/options.hpp"
+#include "shared/cli/spak/verbs.hpp"
+
+namespace ladder::cli {
+
+void add_spak(CLI::App& app) {
+  add_spak_show(app);
+  add_spak_check(app);
+  set_action(app, [&app] {
+    require(calls_command(app), "ladder spak: a command is needed (ladder spak --help lists them)");
+  });
+}
+
+}  // namespace ladder::cli

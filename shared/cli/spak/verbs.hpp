@@ -1,0 +1,13 @@
+// The commands of `ladder spak`: one file each in this folder, declared here, registered by spak.cpp.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace ladder::cli {
+
+void add_spak_show(CLI::App& app);
+void add_spak_check(CLI::App& app);
+
+}  // namespace ladder::cli
