@@ -44,7 +44,7 @@ class Reader {
     const Document& file = system_.document;
     for (const Node& node : file.root().children)
       if (node.kind == NodeKind::front_entry)
-        system_.front.emplace_back(key_of_front(node), rest_of_front(node));
+        system_.front.emplace_back(file.text(node.children[0]), rest_of_front(node));
     system_.name = plain_text(file, file.system().children[0]);
     for (const Node& entry : file.system().children[1].children) section(entry);
     for (const auto& [key, value] : system_.front)
@@ -53,13 +53,8 @@ class Reader {
   }
 
  private:
-  std::string key_of_front(const Node& node) const {
-    const std::string_view line = system_.document.text(node);
-    const std::size_t colon = line.find(':');
-    return std::string(line.substr(0, line.find_last_not_of(" \t", colon - 1) + 1));
-  }
   std::string rest_of_front(const Node& node) const {
-    std::string_view value = system_.document.text(node.children[0]);
+    std::string_view value = system_.document.text(node.children[1]);
     value = value.substr(0, value.find_last_not_of(" \t\r") + 1);
     const bool is_quoted = value.size() >= 2 && value.front() == value.back() && (value[0] == '"' || value[0] == '\'');
     return is_quoted ? unquoted(value) : std::string(value);

@@ -56,9 +56,10 @@ struct close_arguments : one<')'> {};
 struct list : seq<one<'['>, separators, star<value, separators>, must<close_list>> {};
 struct block : seq<one<'{'>, entries, must<close_block>> {};
 /// What stands in parentheses behind a word, in a head or in a value, as it is.
-struct raw_arguments;
-struct raw_text : sor<double_quoted, raw_arguments, not_one<'(', ')', '"', '\n'>> {};
-struct raw_arguments : seq<one<'('>, star<raw_text>, must<close_arguments>> {};
+struct raw_inner;
+struct raw_text : sor<double_quoted, raw_inner, not_one<'(', ')', '"', '\n'>> {};
+struct raw_inner : seq<one<'('>, star<raw_text>, must<close_arguments>> {};
+struct raw_arguments : seq<raw_inner> {};
 struct call : seq<word, sor<raw_arguments, list>> {};
 struct single : sor<text, number, call, word, list, block> {};
 struct joint : one<'|', '+', '='> {};

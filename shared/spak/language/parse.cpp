@@ -39,6 +39,7 @@ inline constexpr bool stands_for_its_child = false;
 
 LADDER_NODE(file, file);
 LADDER_NODE(front_entry, front_entry);
+LADDER_NODE(front_key, word);
 LADDER_NODE(front_rest, front_rest);
 LADDER_NODE(system, system);
 LADDER_NODE(block, block);
@@ -71,11 +72,23 @@ LADDER_NODE(assignment, assignment);
 #undef LADDER_LEVEL
 #undef LADDER_NODE
 
-/// Blocks, lists and parentheses within each other: what the parser's own stack is spent on.
+/// Blocks, lists and parentheses within each other are what the parser's own stack is spent on: with what they begin.
 template <class Rule>
-inline constexpr bool nests = std::is_same_v<Rule, g::block> || std::is_same_v<Rule, g::list> ||
-                              std::is_same_v<Rule, g::raw_arguments> || std::is_same_v<Rule, g::group> ||
-                              std::is_same_v<Rule, g::argument_list> || std::is_same_v<Rule, g::unary>;
+inline constexpr std::string_view opening = "";
+template <>
+inline constexpr std::string_view opening<g::block> = "{";
+template <>
+inline constexpr std::string_view opening<g::list> = "[";
+template <>
+inline constexpr std::string_view opening<g::raw_inner> = "(";
+template <>
+inline constexpr std::string_view opening<g::group> = "(";
+template <>
+inline constexpr std::string_view opening<g::argument_list> = "(";
+template <>
+inline constexpr std::string_view opening<g::unary> = "-!";
+template <class Rule>
+inline constexpr bool nests = !opening<Rule>.empty();
 
 // ---- what is said where something else was expected ----
 
@@ -129,7 +142,7 @@ struct Build : g::normal<Rule> {
   template <class Input>
   static void start(const Input& in, Builder& builder) {
     if constexpr (nests<Rule>)
-      if (++builder.depth > kDeepestNesting)
+      if (++builder.depth > kDeepestNesting && !in.empty() && opening<Rule>.find(in.peek_char()) != std::string_view::npos)
         throw g::parse_error(fmt::format("no more than {} of {{, [ and ( within each other", kDeepestNesting), in);
     if constexpr (makes_node<Rule>)
       builder.open.push_back(
