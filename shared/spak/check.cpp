@@ -11,12 +11,18 @@ namespace ladder::spak {
 
 const char* name_of(Finding finding) {
   switch (finding) {
-    case Finding::holds: return "holds";
-    case Finding::fails: return "does not hold";
-    case Finding::open: return "open";
-    case Finding::prose: return "prose";
-    case Finding::no_item: return "no item";
-    default: return "error";
+    case Finding::holds:
+      return "holds";
+    case Finding::fails:
+      return "does not hold";
+    case Finding::open:
+      return "open";
+    case Finding::prose:
+      return "prose";
+    case Finding::no_item:
+      return "no item";
+    default:
+      return "error";
   }
 }
 
@@ -76,11 +82,11 @@ class Checker {
             verdict.missing.push_back(name);
       }
     if (verdict.items > 0) verdict.missing.clear();
-    verdict.finding = !verdict.error.empty()      ? Finding::error
-                      : verdict.holding > 0       ? Finding::holds
-                      : verdict.items > 0         ? Finding::fails
-                      : !verdict.missing.empty()  ? Finding::open
-                                                  : Finding::no_item;
+    verdict.finding = !verdict.error.empty()     ? Finding::error
+                      : verdict.holding > 0      ? Finding::holds
+                      : verdict.items > 0        ? Finding::fails
+                      : !verdict.missing.empty() ? Finding::open
+                                                 : Finding::no_item;
   }
 
   void check_predicate(const System& system, const Fact& fact) {
@@ -104,8 +110,9 @@ class Checker {
     if (verdict.finding == Finding::open) {
       Verdict about_items = verdict;
       about_items.missing.clear();
-      ask_items(about_items, [](const Json&) { return true; },
-                [&](const Situation& situation) { return situation.evaluate(*rule.when); });
+      ask_items(
+          about_items, [](const Json&) { return true; },
+          [&](const Situation& situation) { return situation.evaluate(*rule.when); });
       if (about_items.finding != Finding::no_item && about_items.finding != Finding::open)
         verdict = std::move(about_items);
     }
@@ -115,8 +122,8 @@ class Checker {
   static void add_consequences(Verdict& verdict, const Rule& rule, const Situation& situation) {
     for (const Assignment& assignment : rule.recommends) {
       const Outcome value = situation.evaluate(assignment.value);
-      verdict.consequences.push_back(
-          fmt::format("{} = {}", assignment.axis, value.value ? value.value->dump() : assignment.value.text()));
+      verdict.consequences.push_back(fmt::format(
+          "{} = {}", assignment.axis, value.value ? value.value->dump() : assignment.value.text()));
     }
     if (rule.recommends.empty())
       for (const std::string& text : rule.texts("recommend")) verdict.consequences.push_back(text);
@@ -131,8 +138,9 @@ class Checker {
     if (verdict.finding != Finding::open || traces_.empty()) return;
     // Of items, an invariant must hold for each that decides it: the first that contradicts it counts.
     Verdict contradicted = verdict;
-    ask_items(contradicted, [](const Json&) { return true; },
-              [&](const Situation& situation) { return negated(situation.evaluate(*invariant.assertion)); });
+    ask_items(
+        contradicted, [](const Json&) { return true; },
+        [&](const Situation& situation) { return negated(situation.evaluate(*invariant.assertion)); });
     if (contradicted.items == 0) return;
     contradicted.finding = contradicted.holding > 0 ? Finding::fails : Finding::holds;
     contradicted.holding = contradicted.items - contradicted.holding;
@@ -153,15 +161,18 @@ class Checker {
 
 }  // namespace
 
-std::vector<Verdict> check(const std::vector<System>& lineage, const Json& set, const std::vector<Trace>& traces) {
+std::vector<Verdict> check(const std::vector<System>& lineage, const Json& set,
+                           const std::vector<Trace>& traces) {
   return Checker(lineage, set, traces).run();
 }
 
 Json json_of(const std::vector<Verdict>& verdicts) {
   Json all = Json::array();
   for (const Verdict& verdict : verdicts) {
-    Json json = {{"kind", verdict.kind},           {"name", verdict.name},
-                 {"place", verdict.place},         {"condition", verdict.condition},
+    Json json = {{"kind", verdict.kind},
+                 {"name", verdict.name},
+                 {"place", verdict.place},
+                 {"condition", verdict.condition},
                  {"finding", name_of(verdict.finding)}};
     if (verdict.items > 0) json.update({{"holding", verdict.holding}, {"items", verdict.items}});
     if (!verdict.evidence.empty()) json["evidence"] = verdict.evidence;

@@ -25,15 +25,18 @@ struct Verdict {
   std::string name, place = {};  ///< FILE:LINE:COLUMN
   std::string condition = {};    ///< as written; "" where there is none
   Finding finding = Finding::prose;
-  std::size_t holding = 0, items = 0;     ///< of the items that it was asked about, where it asks for items
+  std::size_t holding = 0, items = 0;      ///< of the items that it was asked about, where it asks for items
   std::vector<std::string> evidence = {};  ///< links to the first items for which it holds
-  std::vector<std::string> missing = {};  ///< names without a value
-  std::string error = {};  std::vector<std::string> consequences = {};  ///< of a rule that holds: what it recommends and applies, values put in
+  std::vector<std::string> missing = {};   ///< names without a value
+  std::string error = {};
+  std::vector<std::string> consequences =
+      {};  ///< of a rule that holds: what it recommends and applies, values put in
 };
 
 /// Predicates, rules and invariants of the lineage, the child's first; a name that the child has hides its parents'.
 /// A rule that is decided without an item is asked once, any other about each item of the traces.
-std::vector<Verdict> check(const std::vector<System>& lineage, const Json& set, const std::vector<Trace>& traces);
+std::vector<Verdict> check(const std::vector<System>& lineage, const Json& set,
+                           const std::vector<Trace>& traces);
 
 Json json_of(const std::vector<Verdict>& verdicts);
 

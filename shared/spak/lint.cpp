@@ -72,21 +72,24 @@ class Linter {
   }
 
  private:
-  void add(const Node& node, std::string text) { lints_.push_back({system_.document.where(node), std::move(text)}); }
+  void add(const Node& node, std::string text) {
+    lints_.push_back({system_.document.where(node), std::move(text)});
+  }
 
   template <class Named>
   void check_repeated(const std::vector<Named>& all, const char* what) {
     std::set<std::string> seen;
     for (const Named& each : all)
-      if (!seen.insert(each.name).second) add(*each.node, fmt::format("{} '{}' stands twice", what, shown(each.name)));
+      if (!seen.insert(each.name).second)
+        add(*each.node, fmt::format("{} '{}' stands twice", what, shown(each.name)));
   }
 
   void check_statement(const Statement& statement, const char* what) {
     if (const Json* confidence = statement.entries.find("confidence")) {
       const auto number = statement.confidence();
       if (!number || !(*number >= 0 && *number <= 1))
-        add(*statement.node, fmt::format("{} '{}': confidence {} is no number from 0 to 1", what, shown(statement.name),
-                                         shown(confidence->dump())));
+        add(*statement.node, fmt::format("{} '{}': confidence {} is no number from 0 to 1", what,
+                                         shown(statement.name), shown(confidence->dump())));
     }
     check_sources(statement);
     check_inheritance(statement, what);
@@ -101,24 +104,28 @@ class Linter {
         const fs::path beside = fs::path(system_.document.name()).parent_path() / file;
         std::error_code ignored;
         if (!fs::exists(beside, ignored) && !fs::exists(root_ / file, ignored))
-          add(*statement.node, fmt::format("'{}': the {} '{}' does not exist", shown(statement.name), key, shown(file)));
+          add(*statement.node,
+              fmt::format("'{}': the {} '{}' does not exist", shown(statement.name), key, shown(file)));
       }
   }
 
   void check_inheritance(const Statement& statement, const char* what) {
     for (const std::string& from : statement.texts("inherited_from"))
       if (!resolves(from, statement.name))
-        add(*statement.node, fmt::format("{} '{}': inherited_from '{}' is no parent of this system, nor a fact of one",
-                                         what, shown(statement.name), shown(from)));
+        add(*statement.node,
+            fmt::format("{} '{}': inherited_from '{}' is no parent of this system, nor a fact of one", what,
+                        shown(statement.name), shown(from)));
   }
   bool resolves(const std::string& from, const std::string& name) const {
     for (std::size_t i = 1; i < lineage_.size(); ++i) {
       const System& parent = lineage_[i];
-      const bool is_parent = from == parent.name || from == fs::path(parent.document.name()).filename().string();
+      const bool is_parent =
+          from == parent.name || from == fs::path(parent.document.name()).filename().string();
       if ((is_parent && parent.fact(name) != nullptr) || parent.fact(from) != nullptr) return true;
       for (const Rule& rule : parent.rules)
         if (rule.name == from || (is_parent && rule.name == name)) return true;
-      for (const std::string& prefix : {parent.name + ".", fs::path(parent.document.name()).filename().string() + "#"})
+      for (const std::string& prefix :
+           {parent.name + ".", fs::path(parent.document.name()).filename().string() + "#"})
         if (from.starts_with(prefix) && parent.fact(from.substr(prefix.size())) != nullptr) return true;
     }
     return false;
@@ -128,7 +135,8 @@ class Linter {
     if (observations(statement) > 1) return;
     for (const std::string& word : words_of(statement.text("description")))
       if (std::find(kSweeping.begin(), kSweeping.end(), word) != kSweeping.end()) {
-        add(*statement.node, fmt::format("{} '{}' says '{}' and names one observation", what, shown(statement.name), word));
+        add(*statement.node,
+            fmt::format("{} '{}' says '{}' and names one observation", what, shown(statement.name), word));
         return;
       }
   }
@@ -137,7 +145,8 @@ class Linter {
     check_statement(fact, "fact");
     if (fact.is_predicate())
       check_fields(fact);
-    else if (fact.texts("source").empty() && fact.texts("trace").empty() && fact.texts("inherited_from").empty())
+    else if (fact.texts("source").empty() && fact.texts("trace").empty() &&
+             fact.texts("inherited_from").empty())
       add(*fact.node, fmt::format("fact '{}' has no source", shown(fact.name)));
   }
 
@@ -147,23 +156,25 @@ class Linter {
     const auto found = std::find_if(system_.schema.begin(), system_.schema.end(),
                                     [&](const SchemaCase& each) { return each.name == fact.item_type; });
     if (found == system_.schema.end()) {
-      add(*fact.node, fmt::format("predicate '{}': the trace schema has no case {}", shown(fact.name), shown(fact.item_type)));
+      add(*fact.node, fmt::format("predicate '{}': the trace schema has no case {}", shown(fact.name),
+                                  shown(fact.item_type)));
       return;
     }
     for (const std::string& name : fact.predicate->names()) {
       if (!name.starts_with(fact.parameter + ".")) continue;
       const std::string field = name.substr(fact.parameter.size() + 1);
-      if (std::none_of(found->fields.begin(), found->fields.end(), [&](const auto& each) { return each.first == field; }))
-        add(*fact.node, fmt::format("predicate '{}': case {} has no field '{}'", shown(fact.name), shown(fact.item_type),
-                                    shown(field)));
+      if (std::none_of(found->fields.begin(), found->fields.end(),
+                       [&](const auto& each) { return each.first == field; }))
+        add(*fact.node, fmt::format("predicate '{}': case {} has no field '{}'", shown(fact.name),
+                                    shown(fact.item_type), shown(field)));
     }
   }
 
   void check_rule(const Rule& rule) {
     check_statement(rule, "rule");
     constexpr std::array kBehindIt = {"evidence", "source", "trace", "inherited_from"};
-    const bool stands =
-        std::any_of(kBehindIt.begin(), kBehindIt.end(), [&](const char* key) { return !rule.texts(key).empty(); });
+    const bool stands = std::any_of(kBehindIt.begin(), kBehindIt.end(),
+                                    [&](const char* key) { return !rule.texts(key).empty(); });
     if (!stands) add(*rule.node, fmt::format("rule '{}' has no evidence", shown(rule.name)));
     for (const Assignment& assignment : rule.recommends) check_recommended(rule, assignment);
   }
@@ -174,9 +185,10 @@ class Linter {
     if (axis == nullptr) return;
     const Json nothing = Json::object();
     const Outcome value = Situation(lineage_, nothing).evaluate(assignment.value);
-    if (value.value && std::find(axis->values.begin(), axis->values.end(), *value.value) == axis->values.end())
-      add(*rule.node, fmt::format("rule '{}' recommends {} = {}, which that axis does not have", shown(rule.name),
-                                  shown(assignment.axis), shown(value.value->dump())));
+    if (value.value &&
+        std::find(axis->values.begin(), axis->values.end(), *value.value) == axis->values.end())
+      add(*rule.node, fmt::format("rule '{}' recommends {} = {}, which that axis does not have",
+                                  shown(rule.name), shown(assignment.axis), shown(value.value->dump())));
   }
   const Axis* axis_named(const std::string& name) const {
     for (const std::vector<Axis>* space : {&system_.tuning, &system_.design})
@@ -188,7 +200,8 @@ class Linter {
   void check_loop(const EngineeringLoop& loop) {
     if (loop.command.empty() && loop.entries.find("operation") == nullptr)
       add(*loop.node, fmt::format("engineering_loop '{}' has no measure {{ cmd: }}", shown(loop.name)));
-    if (loop.metric.empty()) add(*loop.node, fmt::format("engineering_loop '{}' names no metric", shown(loop.name)));
+    if (loop.metric.empty())
+      add(*loop.node, fmt::format("engineering_loop '{}' names no metric", shown(loop.name)));
     check_axes(loop.parameters, &loop);
   }
 
@@ -198,12 +211,14 @@ class Linter {
     std::vector<Axis> filled;
     for (const Axis& axis : axes) {
       if (axis.values.empty()) add(*axis.node, fmt::format("axis '{}' has no values", shown(axis.name)));
-      const bool is_new = std::none_of(filled.begin(), filled.end(), [&](const Axis& each) { return each.name == axis.name; });
+      const bool is_new = std::none_of(filled.begin(), filled.end(),
+                                       [&](const Axis& each) { return each.name == axis.name; });
       if (!is_new) add(*axis.node, fmt::format("axis '{}' stands twice", shown(axis.name)));
       if (is_new && !axis.values.empty()) filled.push_back(axis);
     }
     std::uint64_t points = 1;
-    for (const Axis& axis : filled) points = std::min<std::uint64_t>(points * axis.values.size(), kMostPoints + 1);
+    for (const Axis& axis : filled)
+      points = std::min<std::uint64_t>(points * axis.values.size(), kMostPoints + 1);
     if (points <= kMostPoints) check_reached(Space(filled), loop);
   }
 
@@ -223,9 +238,9 @@ class Linter {
     for (std::size_t i = 0; i < reached.size(); ++i)
       for (std::size_t j = 0; j < reached[i].size(); ++j)
         if (!reached[i][j])
-          add(*space.axes()[i].node, fmt::format("{} = {} is never reached ({}: {})", shown(space.axes()[i].name),
-                                                 shown(space.axes()[i].values[j].dump()), shown(last->by),
-                                                 shown(last->condition)));
+          add(*space.axes()[i].node,
+              fmt::format("{} = {} is never reached ({}: {})", shown(space.axes()[i].name),
+                          shown(space.axes()[i].values[j].dump()), shown(last->by), shown(last->condition)));
   }
 
   const std::vector<System>& lineage_;

@@ -17,7 +17,8 @@ const Json* field_of(const Json& item, std::string_view name) {
 
 void add_setting(Json& set, const std::string& written) {
   const std::size_t equals = written.find('=');
-  require(equals != std::string::npos && equals > 0, "--set {}: a name, =, and its value are needed", shown(written));
+  require(equals != std::string::npos && equals > 0, "--set {}: a name, =, and its value are needed",
+          shown(written));
   const std::string name = written.substr(0, equals), value = written.substr(equals + 1);
   require(!set.contains(name), "--set {}: '{}' is set twice", shown(written), shown(name));
   double number = 0;
@@ -31,8 +32,9 @@ void add_setting(Json& set, const std::string& written) {
 }
 
 Outcome Situation::evaluate(const Expression& expression) const {
-  return expression.evaluate({[this](std::string_view name) { return value_of(name); },
-                              [this](std::string_view name, const std::vector<std::string>&) { return value_of(name); }});
+  return expression.evaluate(
+      {[this](std::string_view name) { return value_of(name); },
+       [this](std::string_view name, const std::vector<std::string>&) { return value_of(name); }});
 }
 
 Outcome Situation::value_of(std::string_view name) const {
@@ -55,7 +57,8 @@ Outcome Situation::holds(const Fact& predicate) const {
   if (!predicate.predicate) return missing(predicate.name);
   if (item_ != nullptr && item_->value("type", "") != predicate.item_type && !predicate.item_type.empty())
     return missing(predicate.name);
-  if (depth_ >= kDeepestPredicate) return {std::nullopt, {}, fmt::format("predicate '{}' asks for itself", predicate.name)};
+  if (depth_ >= kDeepestPredicate)
+    return {std::nullopt, {}, fmt::format("predicate '{}' asks for itself", predicate.name)};
   ++depth_;
   const std::string prefix = predicate.parameter + ".";
   const Outcome outcome = predicate.predicate->evaluate(

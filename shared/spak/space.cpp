@@ -16,8 +16,9 @@ Space::Space(std::vector<Axis> axes) : axes_(std::move(axes)), strides_(axes_.si
     for (std::size_t j = 0; j < i; ++j)
       require(axes_[j].name != axis.name, "parameter '{}' stands twice", shown(axis.name));
     strides_[i] = size_;
-    require(size_ <= kMost / axis.values.size(), "more points than can be numbered: parameter '{}' has {} values",
-            shown(axis.name), axis.values.size());
+    require(size_ <= kMost / axis.values.size(),
+            "more points than can be numbered: parameter '{}' has {} values", shown(axis.name),
+            axis.values.size());
     size_ *= axis.values.size();
   }
 }
@@ -32,7 +33,8 @@ std::uint64_t Space::moved(std::uint64_t number, std::size_t axis, std::size_t t
 
 Json Space::point(std::uint64_t number) const {
   Json::Members members;
-  for (std::size_t i = 0; i < axes_.size(); ++i) members.push_back({axes_[i].name, axes_[i].values[choice(number, i)]});
+  for (std::size_t i = 0; i < axes_.size(); ++i)
+    members.push_back({axes_[i].name, axes_[i].values[choice(number, i)]});
   return Json::object(std::move(members));
 }
 
@@ -49,7 +51,8 @@ std::optional<std::uint64_t> Space::number_of(const Json& configuration) const {
   return number;
 }
 
-Pruner::Pruner(const std::vector<System>& lineage, const EngineeringLoop* loop, const Json& set, double confidence)
+Pruner::Pruner(const std::vector<System>& lineage, const EngineeringLoop* loop, const Json& set,
+               double confidence)
     : lineage_(lineage), loop_(loop), set_(set), confidence_(confidence) {}
 
 std::optional<Pruning> Pruner::forbidden(const Json& configuration) const {
@@ -59,7 +62,8 @@ std::optional<Pruning> Pruner::forbidden(const Json& configuration) const {
     for (const Rule& rule : system.rules) {
       if (!rule.forbids || rule.confidence().value_or(1) < confidence_) continue;
       // A rule that says when it applies, in prose or with names that have no value, is left to people.
-      const bool applies = rule.text("when").empty() || (rule.when && situation.evaluate(*rule.when).is(true));
+      const bool applies =
+          rule.text("when").empty() || (rule.when && situation.evaluate(*rule.when).is(true));
       if (applies && situation.evaluate(*rule.forbids).is(true))
         return Pruning{fmt::format("rule '{}'", rule.name), rule.forbids->text()};
     }
@@ -69,7 +73,8 @@ std::optional<Pruning> Pruner::forbidden(const Json& configuration) const {
         return Pruning{fmt::format("invariant {}", invariant.name), invariant.assertion->text()};
   if (loop_ != nullptr)
     for (const Expression& constraint : loop_->constraints)
-      if (situation.evaluate(constraint).is(false)) return Pruning{"the loop's constraint", constraint.text()};
+      if (situation.evaluate(constraint).is(false))
+        return Pruning{"the loop's constraint", constraint.text()};
   return std::nullopt;
 }
 

@@ -43,7 +43,8 @@ struct Pruning {
 class Pruner {
  public:
   /// `set` gives names besides the point's own their values. All must outlive this.
-  Pruner(const std::vector<System>& lineage, const EngineeringLoop* loop, const Json& set, double confidence = 0.5);
+  Pruner(const std::vector<System>& lineage, const EngineeringLoop* loop, const Json& set,
+         double confidence = 0.5);
   /// The first thing that forbids this configuration; nothing where all leave it. What lacks a name forbids nothing.
   std::optional<Pruning> forbidden(const Json& configuration) const;
 

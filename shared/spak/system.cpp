@@ -56,7 +56,8 @@ class Reader {
   std::string rest_of_front(const Node& node) const {
     std::string_view value = system_.document.text(node.children[1]);
     value = value.substr(0, value.find_last_not_of(" \t\r") + 1);
-    const bool is_quoted = value.size() >= 2 && value.front() == value.back() && (value[0] == '"' || value[0] == '\'');
+    const bool is_quoted =
+        value.size() >= 2 && value.front() == value.back() && (value[0] == '"' || value[0] == '\'');
     return is_quoted ? unquoted(value) : std::string(value);
   }
 
@@ -192,7 +193,8 @@ class Reader {
     const std::size_t colon = std::min(inside.find(':'), inside.size());
     fact.parameter = inside.substr(0, colon);
     const std::size_t dot = inside.rfind('.');
-    fact.item_type = colon == inside.size() ? "" : inside.substr(dot == std::string::npos ? colon + 1 : dot + 1);
+    fact.item_type =
+        colon == inside.size() ? "" : inside.substr(dot == std::string::npos ? colon + 1 : dot + 1);
     if (fact.parameter.empty()) note(*fact.node, "predicate '{}' names no item", shown(fact.name));
   }
 
@@ -204,7 +206,8 @@ class Reader {
       if (!rule.forbids) note(*rule.node, "rule '{}' forbids what is no expression", shown(rule.name));
     }
     for (const std::string& recommended : rule.texts("recommend"))
-      for (Assignment& assignment : assignments_in(recommended)) rule.recommends.push_back(std::move(assignment));
+      for (Assignment& assignment : assignments_in(recommended))
+        rule.recommends.push_back(std::move(assignment));
     system_.rules.push_back(std::move(rule));
   }
 
@@ -246,7 +249,8 @@ class Reader {
       else if (parts.size() == 1 && parts[0] == "constraint")
         constraint(entry, loop);
       else
-        loop.entries[key_of(system_.document, entry)] = value_of(entry) != nullptr ? value(entry) : object(entry);
+        loop.entries[key_of(system_.document, entry)] =
+            value_of(entry) != nullptr ? value(entry) : object(entry);
     }
     system_.loops.push_back(std::move(loop));
   }
@@ -300,7 +304,8 @@ class Reader {
   /// "tool.run python train.py", "if cond: emit X": an action, and those that hang on it.
   void add_action(const Node& action, const std::string& condition, std::vector<std::string>& lines) {
     const std::string key = key_of(system_.document, action);
-    const bool branches = key.starts_with("if ") || key == "else" || key.starts_with("else ") || key.starts_with("for ");
+    const bool branches =
+        key.starts_with("if ") || key == "else" || key.starts_with("else ") || key.starts_with("for ");
     if (branches) {
       for (const Node& inner : entries_of(action)) add_action(inner, condition + key + ": ", lines);
       return;
@@ -333,13 +338,14 @@ System System::of(Document document) { return Reader(std::move(document)).read()
 System System::read(const fs::path& path) { return of(Document::read(path)); }
 
 const Fact* System::fact(std::string_view wanted) const {
-  const auto found = std::find_if(facts.begin(), facts.end(), [&](const Fact& fact) { return fact.name == wanted; });
+  const auto found =
+      std::find_if(facts.begin(), facts.end(), [&](const Fact& fact) { return fact.name == wanted; });
   return found == facts.end() ? nullptr : &*found;
 }
 
 const EngineeringLoop* System::loop(std::string_view wanted) const {
-  const auto found =
-      std::find_if(loops.begin(), loops.end(), [&](const EngineeringLoop& loop) { return loop.name == wanted; });
+  const auto found = std::find_if(loops.begin(), loops.end(),
+                                  [&](const EngineeringLoop& loop) { return loop.name == wanted; });
   return found == loops.end() ? nullptr : &*found;
 }
 
@@ -349,7 +355,8 @@ std::vector<System> read_lineage(const fs::path& path) {
   for (fs::path next = path; !next.empty();) {
     const fs::path whole = fs::weakly_canonical(next);
     require(std::find(seen.begin(), seen.end(), whole) == seen.end(),
-            "{}: inherits from itself: {} comes back in its line of parents", shown(path.string()), shown(next.string()));
+            "{}: inherits from itself: {} comes back in its line of parents", shown(path.string()),
+            shown(next.string()));
     seen.push_back(whole);
     require(lineage.empty() || fs::exists(next), "{}: inherits {}, which is not there",
             shown(lineage.empty() ? "" : lineage.back().document.name()), shown(next.string()));

@@ -35,7 +35,8 @@ struct Axis {
 struct Statement {
   std::string name;  ///< of a fact or invariant; a rule's title
   const Node* node = nullptr;
-  Json entries = Json::object();  ///< everything that its block says, by key; a key of several times as a list
+  Json entries =
+      Json::object();  ///< everything that its block says, by key; a key of several times as a list
 
   /// The entry as text, "" where there is none; of a list the first that is text.
   std::string text(std::string_view key) const;
@@ -53,9 +54,10 @@ struct Fact : Statement {
 };
 
 struct Rule : Statement {
-  std::optional<Expression> when;     ///< nothing where the condition is prose, or missing
-  std::optional<Expression> forbids;  ///< points of the tuning space for which this holds, where the rule applies
-  std::vector<Assignment> recommends; ///< of its recommendations those that name axes
+  std::optional<Expression> when;  ///< nothing where the condition is prose, or missing
+  std::optional<Expression>
+      forbids;  ///< points of the tuning space for which this holds, where the rule applies
+  std::vector<Assignment> recommends;  ///< of its recommendations those that name axes
 };
 
 struct Invariant : Statement {

@@ -19,7 +19,8 @@ namespace {
 
 std::string_view trimmed(std::string_view line) {
   const std::size_t begin = line.find_first_not_of(" \t\r");
-  return begin == std::string_view::npos ? "" : line.substr(begin, line.find_last_not_of(" \t\r") + 1 - begin);
+  return begin == std::string_view::npos ? ""
+                                         : line.substr(begin, line.find_last_not_of(" \t\r") + 1 - begin);
 }
 
 Json item_of(std::string_view line, const std::string& where) {
@@ -91,8 +92,8 @@ std::vector<Json> items_of_output(std::string_view output, std::string_view prog
     at = end + 1;
     ++number;
     if (line.starts_with(kTraceMark))
-      items.push_back(
-          item_of(trimmed(line.substr(kTraceMark.size())), fmt::format("{}: line {} of its output", program, number)));
+      items.push_back(item_of(trimmed(line.substr(kTraceMark.size())),
+                              fmt::format("{}: line {} of its output", program, number)));
   }
   return items;
 }
@@ -112,7 +113,8 @@ void append_items(const std::filesystem::path& path, const std::vector<Json>& it
   const int error = errno;
   if (!written) kept = ::ftruncate(file, size) == 0 && false;
   ::close(file);
-  if (!kept) throw MachineError(fmt::format("{}: cannot be written: {}", shown(path.string()), std::strerror(error)));
+  if (!kept)
+    throw MachineError(fmt::format("{}: cannot be written: {}", shown(path.string()), std::strerror(error)));
 }
 
 }  // namespace ladder::spak

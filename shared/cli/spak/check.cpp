@@ -30,13 +30,15 @@ std::string joined(const std::vector<std::string>& texts) {
 void print(const spak::Verdict& verdict) {
   fmt::print("  {} '{}': {}", verdict.kind, shown(verdict.name), name_of(verdict.finding));
   if (verdict.items > 0) fmt::print(" for {} of {} items", verdict.holding, verdict.items);
-  if (!verdict.evidence.empty()) fmt::print(" ({}{})", shown(joined(verdict.evidence), 200),
-                                            verdict.holding > verdict.evidence.size() ? ", ..." : "");
+  if (!verdict.evidence.empty())
+    fmt::print(" ({}{})", shown(joined(verdict.evidence), 200),
+               verdict.holding > verdict.evidence.size() ? ", ..." : "");
   if (!verdict.missing.empty()) fmt::print(": no value for {}", shown(joined(verdict.missing), 200));
   if (!verdict.error.empty()) fmt::print(": {}", shown(verdict.error, 200));
   fmt::print("\n");
   if (!verdict.condition.empty()) fmt::print("    {}\n", shown(verdict.condition, 200));
-  for (const std::string& consequence : verdict.consequences) fmt::print("    -> {}\n", shown(consequence, 200));
+  for (const std::string& consequence : verdict.consequences)
+    fmt::print("    -> {}\n", shown(consequence, 200));
 }
 
 void print(const std::vector<spak::Verdict>& verdicts, const char* kind, const char* title) {
@@ -53,7 +55,8 @@ std::string objection(const std::vector<spak::Verdict>& verdicts, const std::vec
     if (verdict.finding == spak::Finding::error)
       return fmt::format("{}: {} '{}': {}", verdict.place, verdict.kind, verdict.name, verdict.error);
     if (verdict.finding == spak::Finding::fails && std::string_view(verdict.kind) == "invariant")
-      return fmt::format("{}: invariant '{}' does not hold: {}", verdict.place, verdict.name, verdict.condition);
+      return fmt::format("{}: invariant '{}' does not hold: {}", verdict.place, verdict.name,
+                         verdict.condition);
   }
   if (!lints.empty()) return fmt::format("{}: {} ({} in all)", lints[0].place, lints[0].text, lints.size());
   return "";
@@ -88,11 +91,14 @@ void run_check(const CheckFlags& flags) {
 }  // namespace
 
 void add_spak_check(CLI::App& app) {
-  CLI::App& command = add_command(app, "check", "which predicates, rules and invariants hold, and what is doubtful");
+  CLI::App& command =
+      add_command(app, "check", "which predicates, rules and invariants hold, and what is doubtful");
   const auto flags = std::make_shared<CheckFlags>();
   add_knowledge_flags(command, *flags);
   add_text(command, "--json", flags->json, "write everything as JSON").type("FILE");
-  set_footer(command, "Exit code 1 where an invariant does not hold, an expression makes no sense or something is doubtful.");
+  set_footer(
+      command,
+      "Exit code 1 where an invariant does not hold, an expression makes no sense or something is doubtful.");
   set_action(command, [flags] { run_check(*flags); });
 }
 

@@ -85,13 +85,15 @@ void print_invariants(const System& system) {
 
 void print_loops(const System& system) {
   for (const EngineeringLoop& loop : system.loops) {
-    fmt::print("Engineering loop {}: {} {}\n", shown(loop.name), loop.maximize ? "maximize" : "minimize", shown(loop.metric));
+    fmt::print("Engineering loop {}: {} {}\n", shown(loop.name), loop.maximize ? "maximize" : "minimize",
+               shown(loop.metric));
     for (const Axis& axis : loop.parameters) {
       std::string values;
       for (const Json& value : axis.values) values += (values.empty() ? "" : ", ") + written(value);
       fmt::print("  {}: {}\n", shown(axis.name), shown(values, kLongest));
     }
-    for (const Expression& constraint : loop.constraints) fmt::print("  only where {}\n", shown(constraint.text(), kLongest));
+    for (const Expression& constraint : loop.constraints)
+      fmt::print("  only where {}\n", shown(constraint.text(), kLongest));
     if (!loop.command.empty()) fmt::print("  $ {}\n", shown(loop.command, kLongest));
   }
   for (const AgentLoop& loop : system.agents) {
@@ -108,7 +110,8 @@ void print_rest(const System& system) {
     fmt::print("Trace schema\n");
     for (const SchemaCase& each : system.schema) {
       std::string fields;
-      for (const auto& [name, type] : each.fields) fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", name, type);
+      for (const auto& [name, type] : each.fields)
+        fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", name, type);
       fmt::print("  {} {{ {} }}\n", shown(each.name), shown(fields, kLongest));
     }
   }
@@ -125,7 +128,8 @@ void print_head(const std::vector<System>& lineage) {
   fmt::print("\n");
   for (const auto& [key, value] : system.front) fmt::print("  {}: {}\n", shown(key), shown(value, kLongest));
   if (!system.baseline.empty()) fmt::print("Baseline\n  {}\n", shown(system.baseline.dump(), kLongest));
-  for (const auto& [name, fields] : system.types) fmt::print("type {}: {}\n", shown(name), shown(fields.dump(), kLongest));
+  for (const auto& [name, fields] : system.types)
+    fmt::print("type {}: {}\n", shown(name), shown(fields.dump(), kLongest));
   for (const State& state : system.states)
     fmt::print("state {}: {}\n", shown(state.name), shown(written(state.value), kLongest));
 }
@@ -137,8 +141,8 @@ void print_inherited(const std::vector<System>& lineage) {
     std::string names;
     for (const Fact& fact : parent.facts)
       if (lineage.front().fact(fact.name) == nullptr) names += (names.empty() ? "" : ", ") + fact.name;
-    fmt::print("Inherited from {}: {} facts, {} rules, {} invariants\n  {}\n", shown(parent.name), parent.facts.size(),
-               parent.rules.size(), parent.invariants.size(), shown(names, kLongest));
+    fmt::print("Inherited from {}: {} facts, {} rules, {} invariants\n  {}\n", shown(parent.name),
+               parent.facts.size(), parent.rules.size(), parent.invariants.size(), shown(names, kLongest));
   }
 }
 
@@ -155,10 +159,14 @@ Json json_of_system(const System& system) {
   };
   Json front = Json::object();
   for (const auto& [key, value] : system.front) front[key] = value;
-  return {{"name", system.name},          {"front", front},
-          {"inherits", system.inherits},  {"baseline", system.baseline},
-          {"design_space", axes(system.design)}, {"tuning_space", axes(system.tuning)},
-          {"facts", statements(system.facts)},   {"rules", statements(system.rules)},
+  return {{"name", system.name},
+          {"front", front},
+          {"inherits", system.inherits},
+          {"baseline", system.baseline},
+          {"design_space", axes(system.design)},
+          {"tuning_space", axes(system.tuning)},
+          {"facts", statements(system.facts)},
+          {"rules", statements(system.rules)},
           {"invariants", statements(system.invariants)}};
 }
 
@@ -195,7 +203,8 @@ void run_show(const ShowFlags& flags) {
 }  // namespace
 
 void add_spak_show(CLI::App& app) {
-  CLI::App& command = add_command(app, "show", "a system file for people: axes, facts by confidence, rules, loops");
+  CLI::App& command =
+      add_command(app, "show", "a system file for people: axes, facts by confidence, rules, loops");
   const auto flags = std::make_shared<ShowFlags>();
   add_text(command, "file", flags->file, "the system file").type("FILE.spak").required();
   add_text(command, "--json", flags->json, "write it as JSON").type("FILE");

@@ -26,7 +26,8 @@ Outcome failed(fmt::format_string<Args...> message, Args&&... args) {
 Outcome lacking(const Outcome& a, const Outcome& b) {
   Outcome both{std::nullopt, a.missing, a.error.empty() ? b.error : a.error};
   for (const std::string& name : b.missing)
-    if (std::find(both.missing.begin(), both.missing.end(), name) == both.missing.end()) both.missing.push_back(name);
+    if (std::find(both.missing.begin(), both.missing.end(), name) == both.missing.end())
+      both.missing.push_back(name);
   return both;
 }
 
@@ -45,7 +46,8 @@ Outcome compared(std::string_view relation, const Json& a, const Json& b) {
   if (!alike) return failed("{} compared with {}", described(a), described(b));
   if (relation == "==") return known(a == b);
   if (relation == "!=") return known(!(a == b));
-  if (!numbers) return failed("'{}' between {} and {}: only numbers have an order", relation, described(a), described(b));
+  if (!numbers)
+    return failed("'{}' between {} and {}: only numbers have an order", relation, described(a), described(b));
   const double x = a.get<double>(), y = b.get<double>();
   return known(relation == "<" ? x < y : relation == "<=" ? x <= y : relation == ">" ? x > y : x >= y);
 }
@@ -58,7 +60,8 @@ Outcome number(double value) {
 }
 
 Outcome calculated(std::string_view operation, const Json& a, const Json& b) {
-  if (operation == "+" && a.is_string() && b.is_string()) return known(a.get<std::string>() + b.get<std::string>());
+  if (operation == "+" && a.is_string() && b.is_string())
+    return known(a.get<std::string>() + b.get<std::string>());
   if (!a.is_number() || !b.is_number())
     return failed("'{}' between {} and {}", operation, described(a), described(b));
   const double x = a.get<double>(), y = b.get<double>();
@@ -98,9 +101,12 @@ class Evaluation {
 
   Outcome of(const Node& node) const {
     switch (node.kind) {
-      case NodeKind::choice: return choice(node);
-      case NodeKind::either: return logical(node, true);
-      case NodeKind::both: return logical(node, false);
+      case NodeKind::choice:
+        return choice(node);
+      case NodeKind::either:
+        return logical(node, true);
+      case NodeKind::both:
+        return logical(node, false);
       case NodeKind::relation: {
         return binary(of(node.children[0]), node.children[1], of(node.children[2]), compared);
       }
@@ -111,10 +117,14 @@ class Evaluation {
           result = binary(result, node.children[i], of(node.children[i + 1]), calculated);
         return result;
       }
-      case NodeKind::unary: return unary(node);
-      case NodeKind::name: return name(node);
-      case NodeKind::application: return application(node);
-      default: return literal(node);
+      case NodeKind::unary:
+        return unary(node);
+      case NodeKind::name:
+        return name(node);
+      case NodeKind::application:
+        return application(node);
+      default:
+        return literal(node);
     }
   }
 
@@ -233,8 +243,9 @@ std::vector<Assignment> assignments_in(const std::string& text) {
   std::vector<Assignment> assignments;
   try {
     for (const Node& node : assignment_trees(text))
-      assignments.push_back({text.substr(node.children[0].begin, node.children[0].end - node.children[0].begin),
-                             Expression(text, node.children[1])});
+      assignments.push_back(
+          {text.substr(node.children[0].begin, node.children[0].end - node.children[0].begin),
+           Expression(text, node.children[1])});
   } catch (const InputError&) {
     return {};
   }

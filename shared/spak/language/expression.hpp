@@ -20,14 +20,17 @@ struct Outcome {
   std::vector<std::string> missing;
   std::string error;
 
-  bool is(bool wanted) const { return value && value->kind() == Json::Kind::boolean && value->get<bool>() == wanted; }
+  bool is(bool wanted) const {
+    return value && value->kind() == Json::Kind::boolean && value->get<bool>() == wanted;
+  }
 };
 
 /// Gives names ("num_heads", "t.speedup") and applications of predicates ("is_slow(t)": the name, then the arguments as
 /// they are written) their values. A missing name gives an Outcome that says so; missing(name) makes one.
 struct Names {
   std::function<Outcome(std::string_view name)> name;
-  std::function<Outcome(std::string_view predicate, const std::vector<std::string>& arguments)> application = {};
+  std::function<Outcome(std::string_view predicate, const std::vector<std::string>& arguments)> application =
+      {};
 };
 Outcome missing(std::string_view name);
 Outcome known(Json value);

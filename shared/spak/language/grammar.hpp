@@ -79,7 +79,8 @@ struct count : seq<sor<seq<digits, opt<one<'.'>, star<digit>>>, seq<one<'.'>, di
 struct close_group : one<')'> {};
 struct operand : must<expression> {};
 struct group : seq<one<'('>, gap, operand, gap, must<close_group>> {};
-struct argument_list : seq<one<'('>, gap, opt<expression, star<gap, one<','>, gap, operand>>, gap, must<close_group>> {};
+struct argument_list
+    : seq<one<'('>, gap, opt<expression, star<gap, one<','>, gap, operand>>, gap, must<close_group>> {};
 struct application : seq<name, argument_list> {};
 struct atom : sor<group, text, count, application, name> {};
 struct minus : one<'-'> {};
@@ -92,8 +93,8 @@ struct product : seq<unary, star<gap, times, gap, unary_operand>> {};
 struct plus_minus : one<'+', '-'> {};
 struct product_operand : must<product> {};
 struct sum : seq<product, star<gap, plus_minus, gap, product_operand>> {};
-struct relation : sor<TAO_PEGTL_STRING("<="), TAO_PEGTL_STRING(">="), TAO_PEGTL_STRING("=="), TAO_PEGTL_STRING("!="),
-                      one<'<', '>'>> {};
+struct relation : sor<TAO_PEGTL_STRING("<="), TAO_PEGTL_STRING(">="), TAO_PEGTL_STRING("=="),
+                      TAO_PEGTL_STRING("!="), one<'<', '>'>> {};
 struct sum_operand : must<sum> {};
 struct comparison : seq<sum, opt<gap, relation, gap, sum_operand>> {};
 struct both : two<'&'> {};
@@ -106,7 +107,8 @@ struct if_word : seq<string<'i', 'f'>, not_at<name_rest>> {};
 struct else_word : seq<string<'e', 'l', 's', 'e'>, not_at<name_rest>> {};
 struct choice_operand : must<disjunction> {};
 /// `5 if causal else 4`
-struct expression : seq<disjunction, opt<gap, if_word, gap, choice_operand, gap, must<else_word>, gap, operand>> {};
+struct expression
+    : seq<disjunction, opt<gap, if_word, gap, choice_operand, gap, must<else_word>, gap, operand>> {};
 
 // ---- entries ----
 struct return_word : seq<string<'r', 'e', 't', 'u', 'r', 'n'>, not_at<word_rest>> {};

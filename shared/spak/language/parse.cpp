@@ -27,10 +27,10 @@ inline constexpr NodeKind kind_of = NodeKind::file;
 template <class Rule>
 inline constexpr bool stands_for_its_child = false;
 
-#define LADDER_NODE(rule, kind)                    \
-  template <>                                      \
+#define LADDER_NODE(rule, kind)                     \
+  template <>                                       \
   inline constexpr bool makes_node<g::rule> = true; \
-  template <>                                      \
+  template <>                                       \
   inline constexpr NodeKind kind_of<g::rule> = NodeKind::kind
 #define LADDER_LEVEL(rule, kind) \
   LADDER_NODE(rule, kind);       \
@@ -142,8 +142,10 @@ struct Build : g::normal<Rule> {
   template <class Input>
   static void start(const Input& in, Builder& builder) {
     if constexpr (nests<Rule>)
-      if (++builder.depth > kDeepestNesting && !in.empty() && opening<Rule>.find(in.peek_char()) != std::string_view::npos)
-        throw g::parse_error(fmt::format("no more than {} of {{, [ and ( within each other", kDeepestNesting), in);
+      if (++builder.depth > kDeepestNesting && !in.empty() &&
+          opening<Rule>.find(in.peek_char()) != std::string_view::npos)
+        throw g::parse_error(fmt::format("no more than {} of {{, [ and ( within each other", kDeepestNesting),
+                             in);
     if constexpr (makes_node<Rule>)
       builder.open.push_back(
           {kind_of<Rule>, static_cast<std::uint32_t>(in.current() - builder.start), 0, {}});
@@ -157,8 +159,7 @@ struct Build : g::normal<Rule> {
       if (stands_for_its_child<Rule> && node.children.size() == 1) {
         Node child = std::move(node.children[0]);
         node = std::move(child);
-      }
-      else
+      } else
         node.end = static_cast<std::uint32_t>(in.current() - builder.start);
       builder.open.back().children.push_back(std::move(node));
     }
@@ -205,7 +206,8 @@ Node tree_of(std::string_view text, std::string_view name) {
     const Place place = place_in(text, at);
     const std::string message(error.message());
     throw InputError(fmt::format("{}:{}:{}: expected {}, found {}{}", name, place.line, place.column, message,
-                                 found_at(text, at), ends_something(message) ? opened(builder.open, text) : ""));
+                                 found_at(text, at),
+                                 ends_something(message) ? opened(builder.open, text) : ""));
   }
   return std::move(builder.open.front());
 }
@@ -222,8 +224,8 @@ Place place_in(std::string_view text, std::size_t at) {
 }
 
 Document Document::parse(std::string text, std::string name) {
-  require(text.size() <= kLongestSystem, "{}: a system file of {} bytes: more than {} are not read", shown(name),
-          text.size(), kLongestSystem);
+  require(text.size() <= kLongestSystem, "{}: a system file of {} bytes: more than {} are not read",
+          shown(name), text.size(), kLongestSystem);
   Document document;
   document.root_ = std::move(tree_of<g::file>(text, shown(name).str()).children.front());
   document.name_ = std::move(name);

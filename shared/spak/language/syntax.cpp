@@ -62,10 +62,19 @@ std::string without_escapes(std::string_view text) {
       continue;
     }
     switch (text[++i]) {
-      case 'n': out += '\n'; break;
-      case 't': out += '\t'; break;
-      case '"': case '\'': case '\\': out += text[i]; break;
-      default: out += '\\', out += text[i];  // a path of Windows, a regular expression: as it is
+      case 'n':
+        out += '\n';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case '"':
+      case '\'':
+      case '\\':
+        out += text[i];
+        break;
+      default:
+        out += '\\', out += text[i];  // a path of Windows, a regular expression: as it is
     }
   }
   return out;
@@ -88,8 +97,9 @@ Json object_of(const Document& document, const Node& block) {
     const std::string key = key_of(document, entry);
     const Node* value = value_of(entry);
     const Node* inner = value == nullptr ? block_of(entry) : nullptr;
-    Json json = value != nullptr ? json_of(document, *value)
-                : inner != nullptr ? object_of(document, *inner) : Json();
+    Json json = value != nullptr   ? json_of(document, *value)
+                : inner != nullptr ? object_of(document, *inner)
+                                   : Json();
     // A key that stands several times has all its values.
     if (const Json* earlier = object.find(key)) {
       Json all = earlier->is_array() ? *earlier : Json::array({*earlier});
@@ -127,15 +137,19 @@ Json json_of(const Document& document, const Node& value) {
   switch (value.kind) {
     case NodeKind::value:
       return value.children.size() == 1 ? json_of(document, value.children[0]) : Json(text);
-    case NodeKind::number: return number_of(text);
-    case NodeKind::text: return plain_text(document, value);
+    case NodeKind::number:
+      return number_of(text);
+    case NodeKind::text:
+      return plain_text(document, value);
     case NodeKind::list: {
       Json list = Json::array();
       for (const Node& item : value.children) list.push_back(json_of(document, item));
       return list;
     }
-    case NodeKind::block: return object_of(document, value);
-    default: break;
+    case NodeKind::block:
+      return object_of(document, value);
+    default:
+      break;
   }
   if (text == "true" || text == "false") return text == "true";
   return text;
@@ -154,7 +168,8 @@ std::string key_of(const Document& document, const Node& entry) {
 
 const Node* value_of(const Node& entry) {
   if (entry.kind == NodeKind::returned) return &entry.children.back();
-  return !entry.children.empty() && entry.children.back().kind == NodeKind::value ? &entry.children.back() : nullptr;
+  return !entry.children.empty() && entry.children.back().kind == NodeKind::value ? &entry.children.back()
+                                                                                  : nullptr;
 }
 
 const Node* block_of(const Node& entry) {

@@ -14,29 +14,34 @@
 namespace ladder::spak {
 
 enum class NodeKind : std::uint8_t {
-  file,          ///< front entries, then the system
-  front_entry,   ///< word, rest of the line
-  front_rest,    ///< the value of a front entry, as it is
-  system,        ///< name, block
-  block,         ///< entries; also an object among values
-  entry,         ///< the parts of its head, then its value or block, where it has one
-  returned,      ///< `return`: its expression
-  value,         ///< single values with joints between them
-  joint,         ///< | + =
-  word, number, text,
-  list,          ///< values
-  call,          ///< word, then raw arguments or a list
-  raw_arguments, ///< (...) as it is
+  file,         ///< front entries, then the system
+  front_entry,  ///< word, rest of the line
+  front_rest,   ///< the value of a front entry, as it is
+  system,       ///< name, block
+  block,        ///< entries; also an object among values
+  entry,        ///< the parts of its head, then its value or block, where it has one
+  returned,     ///< `return`: its expression
+  value,        ///< single values with joints between them
+  joint,        ///< | + =
+  word,
+  number,
+  text,
+  list,           ///< values
+  call,           ///< word, then raw arguments or a list
+  raw_arguments,  ///< (...) as it is
   // of expressions
-  choice,        ///< what holds if the condition does, condition, what holds otherwise
-  either, both,  ///< two or more operands
-  relation, sum, product,  ///< operands with operators between them
-  unary,         ///< operator, operand
-  operation,     ///< an operator
-  name,          ///< with its fields: t.speedup
-  count,         ///< a number without a sign
-  application,   ///< name, arguments
-  assignment,    ///< name, expression
+  choice,  ///< what holds if the condition does, condition, what holds otherwise
+  either,
+  both,  ///< two or more operands
+  relation,
+  sum,
+  product,      ///< operands with operators between them
+  unary,        ///< operator, operand
+  operation,    ///< an operator
+  name,         ///< with its fields: t.speedup
+  count,        ///< a number without a sign
+  application,  ///< name, arguments
+  assignment,   ///< name, expression
 };
 
 struct Node {
