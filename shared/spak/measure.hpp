@@ -16,6 +16,9 @@ inline constexpr const char* kWrong = "wrong result";
 inline constexpr const char* kTimeout = "timeout";
 inline constexpr const char* kFailed = "failure";
 
+/// The metric that our own clock takes: from the start of the process to its end.
+inline constexpr const char* kOwnClock = "seconds";
+
 /// A loop's command for points of its space.
 class Command {
  public:

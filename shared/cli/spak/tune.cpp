@@ -14,8 +14,10 @@
 #include "shared/base/shown.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/cli/outputs.hpp"
+#include "shared/cli/progress.hpp"
 #include "shared/cli/spak/common.hpp"
 #include "shared/cli/spak/verbs.hpp"
+#include "shared/spak/bundle.hpp"
 #include "shared/spak/situation.hpp"
 
 namespace ladder::cli {
@@ -27,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 using Known = std::map<std::uint64_t, std::optional<double>>;
 
 struct TuneFlags {
-  std::string file, loop, out, replay, shard, strategy = "all", json;
+  std::string file, loop, out, replay, shard, strategy = "all", json, plan, why;
   std::vector<std::string> set;
   std::optional<std::int64_t> budget, limit;
   std::int64_t seed = 42;
@@ -80,14 +82,14 @@ fs::path trace_file(const TuneFlags& flags, const Tuning& tuning) {
 }
 
 /// How many points there are, which rule takes which of them, and for how long the rest can take.
-std::uint64_t print_plan(const spak::Plan& plan, const TuneFlags& flags) {
+void print_plan(const spak::Plan& plan, const TuneFlags& flags) {
   const double longest = flags.seconds * flags.repeats;
   require(plan.space().size() <= spak::Plan::kMostWalked || flags.limit || flags.budget,
           "{} points, which take up to {} at {} s each: --limit N says how many of them may be measured",
           plan.space().size(), format_seconds(static_cast<double>(plan.space().size()) * longest), longest);
   if (plan.space().size() > spak::Plan::kMostWalked) {
     fmt::print("{} points\n", plan.space().size());
-    return plan.space().size();
+    return;
   }
   std::vector<spak::Pruned> pruned;
   const std::uint64_t left = plan.count(pruned);
@@ -95,7 +97,6 @@ std::uint64_t print_plan(const spak::Plan& plan, const TuneFlags& flags) {
   for (const spak::Pruned& each : pruned)
     fmt::print("\n  - {} by {}: {}", each.points, shown(each.pruning.by), shown(each.pruning.condition));
   fmt::print("{}\n", pruned.empty() ? "" : fmt::format("\n  {} are left", left));
-  return left;
 }
 
 std::string configuration_text(const Json& configuration) {
@@ -123,7 +124,7 @@ class SweepProgress {
         cost ? fmt::format("{} {:.4g}{}", measuring_.metric, std::abs(*cost),
                            cost == best_ ? ", the best so far" : "")
              : fmt::format("{}: {}", item.value("outcome", ""), shown(item.value("reason", ""), 120).str()),
-        format_seconds(each * static_cast<double>(points_ - std::min(done_, points_))));
+        hours_minutes_seconds(each * static_cast<double>(points_ - std::min(done_, points_))));
     std::fflush(stdout);
   }
 
@@ -159,28 +160,54 @@ Json measure_point(const spak::Command& command, const spak::Measuring& measurin
   return spak::item_of_runs(measuring, configuration, runs);
 }
 
-void run_sweep(const TuneFlags& flags, const Tuning& tuning) {
-  const spak::Plan plan(tuning.lineage, *tuning.loop, tuning.measuring.set, !flags.no_prune);
-  const spak::Command command(tuning.lineage.front(), *tuning.loop, tuning.measuring.set);
-  const spak::Shard shard = spak::shard_of(flags.shard);
-  fs::path file = trace_file(flags, tuning);
-  if (shard.of > 1) file += fmt::format(".{}-of-{}", shard.number + 1, shard.of);
-  require_distinct_outputs({flags.file}, {file});
-  const std::uint64_t left = print_plan(plan, flags);
-  if (flags.dry_run) return;
-  if (!file.parent_path().empty()) require_writable_folder(file.parent_path());
+/// How many points this share has still to measure; those of a space that is not walked through as far as is known.
+std::uint64_t left_to_measure(const spak::Plan& plan, const spak::Shard& shard, const Known& known,
+                              std::uint64_t most) {
+  if (plan.space().size() > spak::Plan::kMostWalked) return most;
+  std::uint64_t left = 0;
+  for (std::uint64_t point = shard.number; point < plan.space().size() && left < most; point += shard.of)
+    left += !known.contains(point) && plan.allowed(point) ? 1 : 0;
+  return left;
+}
+
+Known known_of(const fs::path& file, const spak::Plan& plan, const Tuning& tuning) {
   std::error_code ignored;
-  const Known known = fs::exists(file, ignored) ? spak::known_points(plan.space(), *tuning.loop,
-                                                                     tuning.measuring, spak::read_trace(file))
-                                                : Known();
+  if (!fs::exists(file, ignored)) return {};
+  Known known = spak::known_points(plan.space(), *tuning.loop, tuning.measuring, spak::read_trace(file));
   if (!known.empty()) fmt::print("{} points are in {} already\n", known.size(), shown(file.string()));
-  if (shard.of > 1) fmt::print("share {} of {}\n", shard.number + 1, shard.of);
+  return known;
+}
+
+/// The plan of a sweep on another machine, instead of measuring here.
+void write_plan(const TuneFlags& flags, const Tuning& tuning, const spak::Plan& plan,
+                const spak::Shard& shard) {
+  const std::string why =
+      flags.why.empty() ? fmt::format("{} of {}", tuning.loop->name, tuning.lineage.front().name) : flags.why;
+  const Known known = known_of(trace_file(flags, tuning), plan, tuning);
+  const Json json =
+      spak::sweep_plan(tuning.lineage.front(), *tuning.loop, plan, shard, known, tuning.measuring.set, why);
+  write_file(flags.plan, json.dump(1) + "\n");
+  fmt::print("{} configurations in {}\n", json["configurations"].size(), shown(flags.plan));
+}
+
+/// Of a share its own file: merging them is `ladder spak ingest`.
+fs::path share_of(fs::path file, const spak::Shard& shard) {
+  if (shard.of > 1)
+    file.replace_filename(fmt::format("{}.{}-of-{}.jsonl", file.stem().string(), shard.number + 1, shard.of));
+  return file;
+}
+
+void measure_points(const TuneFlags& flags, const Tuning& tuning, const spak::Plan& plan,
+                    const spak::Shard& shard) {
+  const spak::Command command(tuning.lineage.front(), *tuning.loop, tuning.measuring.set);
+  const fs::path file = share_of(trace_file(flags, tuning), shard);
+  require_distinct_outputs({flags.file}, {file});
+  if (!file.parent_path().empty()) require_writable_folder(file.parent_path());
+  const Known known = known_of(file, plan, tuning);
   spak::TuneOptions options{flags.strategy, static_cast<std::uint64_t>(flags.seed), UINT64_MAX, shard};
   for (const auto& most : {flags.budget, flags.limit})
     if (most) options.budget = std::min(options.budget, static_cast<std::uint64_t>(*most));
-  SweepProgress progress(std::min(options.budget, (left + shard.of - 1) / shard.of -
-                                                      std::min<std::uint64_t>(left / shard.of, known.size())),
-                         tuning.measuring);
+  SweepProgress progress(left_to_measure(plan, shard, known, options.budget), tuning.measuring);
   const InterruptGuard guard;
   try {
     const auto tried = spak::tune(plan, options, known, [&](std::uint64_t point) {
@@ -196,6 +223,17 @@ void run_sweep(const TuneFlags& flags, const Tuning& tuning) {
                shown(file.string()));
     throw;
   }
+}
+
+void run_sweep(const TuneFlags& flags, const Tuning& tuning) {
+  const spak::Plan plan(tuning.lineage, *tuning.loop, tuning.measuring.set, !flags.no_prune);
+  const spak::Shard shard = spak::shard_of(flags.shard);
+  print_plan(plan, flags);
+  if (shard.of > 1) fmt::print("share {} of {}\n", shard.number + 1, shard.of);
+  if (!flags.plan.empty())
+    write_plan(flags, tuning, plan, shard);
+  else if (!flags.dry_run)
+    measure_points(flags, tuning, plan, shard);
 }
 
 /// Recorded results instead of a card: how many points a strategy needs.
@@ -243,10 +281,15 @@ void run_tune(const TuneFlags& flags) {
   if (flags.replay.empty()) {
     require(flags.json.empty(), "--json goes with --replay; a sweep writes its trace");
     require(flags.seeds == 1, "--seeds goes with --replay");
+    require(flags.why.empty() || !flags.plan.empty(), "--why goes with --plan");
+    require_distinct_outputs({flags.file}, {flags.plan});
+    require_writable_file(flags.plan);
     run_sweep(flags, tuning);
   } else {
-    require(flags.out.empty() && flags.shard.empty() && !flags.budget && !flags.limit && !flags.dry_run,
-            "--replay measures nothing: --out, --shard, --budget, --limit and --dry-run do not go with it");
+    require(flags.out.empty() && flags.shard.empty() && !flags.budget && !flags.limit && !flags.dry_run &&
+                flags.plan.empty(),
+            "--replay measures nothing: --out, --shard, --budget, --limit, --dry-run and --plan do not go "
+            "with it");
     run_replay(flags, tuning);
   }
 }
@@ -278,6 +321,10 @@ void add_spak_tune(CLI::App& app) {
   add_text(command, "--shard", flags->shard,
            "one of N processes that share the points (default: as Open MPI or Slurm says)")
       .type("K/N");
+  add_text(command, "--plan", flags->plan,
+           "write the plan of a sweep on another machine instead of measuring")
+      .type("FILE.json");
+  add_text(command, "--why", flags->why, "with --plan: why its points might win").type("TEXT");
   add_text(command, "--replay", flags->replay, "take results from a trace instead of measuring").type("FILE");
   add_number(command, "--seeds", flags->seeds, "with --replay: so many seeds, one after the other")
       .shows_default();
