@@ -2,16 +2,13 @@
 #include <fmt/core.h>
 
 #include <cmath>
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "shared/base/error.hpp"
-#include "shared/base/escape.hpp"
-#include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
-#include "shared/base/process.hpp"
 #include "shared/cli/commands.hpp"
+#include "shared/cli/graphviz.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/outputs.hpp"
 #include "shared/cli/record_output.hpp"
@@ -22,35 +19,10 @@
 namespace ladder::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 struct GraphOptions {
   std::string expression, values, output = "graph.svg", json;
   bool spelled_out = false;
 };
-
-/// Graphviz takes minutes for large graphs.
-constexpr double kPatience = 25.0;
-
-/// The file of Graphviz's text where a picture was asked for and there is none.
-fs::path dot_instead_of(fs::path picture) { return picture.replace_extension(".dot"); }
-
-/// Writes DOT where the name asks for it or where there is no `dot`, otherwise SVG; says what it wrote.
-void write_picture(const fs::path& output, const std::string& dot) {
-  const std::string extension = output.extension().string();
-  const std::string svg = extension == ".svg" ? answer_of({"dot", "-Tsvg"}, dot, kPatience) : "";
-  fs::path path = output;
-  if (extension == ".svg" && svg.empty()) {
-    path = dot_instead_of(output);
-    fmt::print(
-        "Graphviz's dot is not here or takes longer than {:.0f} s, so its input is written; install "
-        "graphviz, then: "
-        "dot -Tsvg {} -o {}\n",
-        kPatience, shell_word(path.string()), shell_word(output.string()));
-  }
-  write_file(path, svg.empty() ? dot : svg + "\n");
-  fmt::print("wrote {}\n", escaped_name(path.string()));
-}
 
 Json report(const stage0::Value& root, const std::map<std::string, stage0::Value>& named) {
   fmt::print("root: data {}\n", root.data());
@@ -65,12 +37,8 @@ Json report(const stage0::Value& root, const std::map<std::string, stage0::Value
 }
 
 void run_graph(const GraphOptions& options) {
-  const std::string extension = fs::path(options.output).extension().string();
-  require(extension == ".svg" || extension == ".dot" || extension == ".gv",
-          "-o {}: the name must end with .svg, .dot or .gv", options.output);
-  require_outputs(
-      {}, {options.output, options.json, extension == ".svg" ? dot_instead_of(options.output).string() : ""},
-      {});
+  require_picture_name(options.output);
+  require_outputs({}, {options.output, options.json, dot_instead_of(options.output).string()}, {});
   stage0::Tape tape(options.spelled_out ? stage0::Sums::spelled_out : stage0::Sums::fused);
   stage0::Names names;
   Json numbers;

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "shared/base/error.hpp"
 #include "shared/base/shown.hpp"
 #include "shared/spak/situation.hpp"
 
@@ -25,6 +26,19 @@ std::vector<spak::Trace> traces_of(const KnowledgeFlags& flags) {
   std::vector<spak::Trace> traces;
   for (const std::string& file : flags.traces) traces.push_back(spak::read_trace(file));
   return traces;
+}
+
+const spak::EngineeringLoop& loop_of(const spak::System& system, const std::string& wanted) {
+  require(!system.loops.empty(), "{}: has no engineering_loop", shown(system.document.name()));
+  if (wanted.empty() && system.loops.size() == 1) return system.loops.front();
+  std::string names;
+  for (const spak::EngineeringLoop& loop : system.loops) names += (names.empty() ? "" : ", ") + loop.name;
+  require(!wanted.empty(), "{}: has several loops; --loop names one of {}", shown(system.document.name()),
+          shown(names, 300));
+  const spak::EngineeringLoop* loop = system.loop(wanted);
+  require(loop != nullptr, "{}: has no engineering_loop '{}' (it has {})", shown(system.document.name()),
+          shown(wanted), shown(names, 300));
+  return *loop;
 }
 
 fs::path source_root(const fs::path& file) {

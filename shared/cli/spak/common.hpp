@@ -22,6 +22,9 @@ void add_knowledge_flags(CLI::App& app, KnowledgeFlags& flags);
 Json settings_of(const KnowledgeFlags& flags);
 std::vector<spak::Trace> traces_of(const KnowledgeFlags& flags);
 
+/// The loop of that name, or the only one where none is named. Throws InputError that names those there are.
+const spak::EngineeringLoop& loop_of(const spak::System& system, const std::string& wanted);
+
 /// The folder below which sources are looked for as well: of the repository that holds `file`, else the file's own.
 std::filesystem::path source_root(const std::filesystem::path& file);
 

@@ -11,6 +11,7 @@ void add_spak(CLI::App& app) {
   add_spak_check(app);
   add_spak_ingest(app);
   add_spak_tune(app);
+  add_spak_map(app);
   set_action(app, [&app] {
     require(calls_command(app), "ladder spak: a command is needed (ladder spak --help lists them)");
   });

@@ -46,19 +46,6 @@ struct Tuning {
   spak::Measuring measuring;
 };
 
-const spak::EngineeringLoop& loop_of(const spak::System& system, const std::string& wanted) {
-  require(!system.loops.empty(), "{}: has no engineering_loop", shown(system.document.name()));
-  if (wanted.empty() && system.loops.size() == 1) return system.loops.front();
-  std::string names;
-  for (const spak::EngineeringLoop& loop : system.loops) names += (names.empty() ? "" : ", ") + loop.name;
-  require(!wanted.empty(), "{}: has several loops; --loop names one of {}", shown(system.document.name()),
-          shown(names, 300));
-  const spak::EngineeringLoop* loop = system.loop(wanted);
-  require(loop != nullptr, "{}: has no engineering_loop '{}' (it has {})", shown(system.document.name()),
-          shown(wanted), shown(names, 300));
-  return *loop;
-}
-
 Tuning tuning_of(const TuneFlags& flags) {
   require(flags.seconds > 0, "--time-limit {}: more than 0 s are needed", flags.seconds);
   require(flags.repeats > 0, "--repeats {}: at least 1 is needed", flags.repeats);
