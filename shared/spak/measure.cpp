@@ -79,16 +79,6 @@ void hear_item(const Json& heard, const Measuring& measuring, Said& said) {
   said.item.update(heard);
 }
 
-/// Seconds of one unit of the metric, where its name says that it is a time: step_ms, us, seconds. 0 where it does not.
-double unit_of(const std::string& metric) {
-  const std::string unit = metric.substr(metric.rfind('_') + 1);  // npos + 1 is 0: the whole name
-  return unit == "s" || unit == "seconds" ? 1
-         : unit == "ms"                   ? 1e-3
-         : unit == "us"                   ? 1e-6
-         : unit == "ns"                   ? 1e-9
-                                          : 0;
-}
-
 /// Times that add up to more than the run took by our clock were not measured in it.
 void disbelieve_times(const Measuring& measuring, const LimitedRun& run, std::size_t before, Said& said) {
   double claimed = 0;
@@ -103,6 +93,15 @@ constexpr std::array kOurs = {"id",     "system", "loop",    "set",     "outcome
                               "reason", "when",   "seconds", "samples", "evidence"};
 
 }  // namespace
+
+double unit_of(const std::string& metric) {
+  const std::string unit = metric.substr(metric.rfind('_') + 1);  // npos + 1 is 0: the whole name
+  return unit == "s" || unit == "seconds" ? 1
+         : unit == "ms"                   ? 1e-3
+         : unit == "us"                   ? 1e-6
+         : unit == "ns"                   ? 1e-9
+                                          : 0;
+}
 
 Command::Command(const System& system, const EngineeringLoop& loop, const Json& set) : set_(set) {
   const std::string where = system.document.where(*loop.node);

@@ -49,6 +49,9 @@ struct Measuring {
 /// Throws InputError for a run that ended well and printed no item with the metric: the command measures nothing.
 Json item_of_runs(const Measuring& measuring, const Json& configuration, const std::vector<LimitedRun>& runs);
 
+/// Seconds of one unit of the metric, where its name says that it is a time: step_ms, us, seconds. 0 where it does not.
+double unit_of(const std::string& metric);
+
 /// Whether the item is a measured value of the metric; what it cost then: the less, the better.
 std::optional<double> cost_of(const Json& item, const std::string& metric, bool maximize);
 

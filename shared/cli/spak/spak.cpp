@@ -12,6 +12,8 @@ void add_spak(CLI::App& app) {
   add_spak_ingest(app);
   add_spak_tune(app);
   add_spak_map(app);
+  add_spak_export(app);
+  add_spak_import(app);
   set_action(app, [&app] {
     require(calls_command(app), "ladder spak: a command is needed (ladder spak --help lists them)");
   });

@@ -9,6 +9,8 @@ namespace ladder::cli {
 
 void add_spak_show(CLI::App& app);
 void add_spak_check(CLI::App& app);
+void add_spak_export(CLI::App& app);
+void add_spak_import(CLI::App& app);
 void add_spak_ingest(CLI::App& app);
 void add_spak_map(CLI::App& app);
 void add_spak_tune(CLI::App& app);
