@@ -12,6 +12,7 @@ void add_spak(CLI::App& app) {
   add_spak_ingest(app);
   add_spak_tune(app);
   add_spak_map(app);
+  add_spak_lift(app);
   add_spak_export(app);
   add_spak_import(app);
   set_action(app, [&app] {

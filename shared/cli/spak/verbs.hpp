@@ -12,6 +12,7 @@ void add_spak_check(CLI::App& app);
 void add_spak_export(CLI::App& app);
 void add_spak_import(CLI::App& app);
 void add_spak_ingest(CLI::App& app);
+void add_spak_lift(CLI::App& app);
 void add_spak_map(CLI::App& app);
 void add_spak_tune(CLI::App& app);
 
