@@ -11,6 +11,7 @@ void add_spak(CLI::App& app) {
   add_spak_check(app);
   add_spak_ingest(app);
   add_spak_tune(app);
+  add_spak_build(app);
   add_spak_map(app);
   add_spak_lift(app);
   add_spak_export(app);

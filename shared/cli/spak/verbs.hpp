@@ -8,6 +8,7 @@ class App;
 namespace ladder::cli {
 
 void add_spak_show(CLI::App& app);
+void add_spak_build(CLI::App& app);
 void add_spak_check(CLI::App& app);
 void add_spak_export(CLI::App& app);
 void add_spak_import(CLI::App& app);
