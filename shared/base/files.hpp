@@ -38,8 +38,8 @@ class AtomicFile {
   ~AtomicFile();
 
   void write(std::string_view bytes);
-  /// Throws MachineError when the disk is full or the rename fails; the earlier file, if any, is then untouched. Also when
-  /// the file is there but the disk does not promise that it stays.
+  /// Throws MachineError when the disk is full or the rename fails: the earlier file, if any, is then untouched. It also
+  /// does when the new file is in its place, but the disk does not promise to keep it there.
   void commit();
 
  private:

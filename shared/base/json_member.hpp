@@ -30,7 +30,7 @@ inline Json json_object(std::string_view text, std::string_view source, int deep
 }
 
 /// json.at(name) as T. Throws InputError naming `source`, the member and what it is, when it is missing or of another
-/// kind: the one way to read a number out of a file.
+/// kind.
 template <class T>
 T member_of(const Json& json, const char* name, std::string_view source) {
   const Json* found = json.find(name);

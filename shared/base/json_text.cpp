@@ -143,8 +143,6 @@ Library object_of(const Json& json) {
 
 Library as_library(const Json& json) {
   switch (json.kind()) {
-    case Json::Kind::invalid:
-      throw JsonError("what is no JSON cannot be printed");
     case Json::Kind::null:
       return nullptr;
     case Json::Kind::boolean:
@@ -171,16 +169,6 @@ Library as_library(const Json& json) {
 }  // namespace
 
 Json Json::parse(std::string_view text, int deepest) { return parsed(text, deepest); }
-
-Json Json::try_parse(std::string_view text) {
-  try {
-    return parsed(text, kDeepest);
-  } catch (const JsonError&) {
-    Json invalid;
-    invalid.kind_ = Kind::invalid;
-    return invalid;
-  }
-}
 
 std::string Json::dump(int indent) const {
   try {

@@ -43,19 +43,20 @@ void run_capture(const CaptureFlags& flags) {
   require(!flags.arguments.empty() || !flags.script.empty(), "name a call of this program, after --");
   require_outputs({}, {}, {flags.name});
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
-  std::string shown = "./ladder", command = shell_quoted(program);
+  std::string call = "./ladder";
+  std::vector<std::string> words = {program};
   if (!flags.script.empty()) {
-    command = "python3 " + shell_quoted(flags.script) + " " + command;
+    words = {"python3", flags.script, program};
     const std::filesystem::path script = std::filesystem::absolute(flags.script);
-    shown = "python3 " + shell_word(script.lexically_relative(source_folder()).string()) + " build/ladder";
+    call = "python3 " + shell_word(script.lexically_relative(source_folder()).string()) + " build/ladder";
   }
   for (const std::string& argument : flags.arguments) {
-    shown += " " + shell_word(argument);
-    command += " " + shell_quoted(argument);
+    call += " " + shell_word(argument);
+    words.push_back(argument);
   }
-  const std::string output = output_of(command);
-  require(!output.empty(), "{}: printed nothing or failed: nothing was recorded", shown);
-  Record record = new_record(flags.name, shown, "the program's own output");
+  const std::string output = output_of(words);
+  require(!output.empty(), "{}: printed nothing or failed: nothing was recorded", call);
+  Record record = new_record(flags.name, call, "the program's own output");
   RecordRow row{"output", flags.sources, flags.sources.empty() ? "" : source_hash(flags.sources), {}};
   row.values["lines"] = lines_of(output);
   record.rows.push_back(std::move(row));

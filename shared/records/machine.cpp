@@ -44,7 +44,7 @@ std::string or_unknown(std::string text) { return text.empty() ? "unknown" : tex
 
 std::string cpu_name() {
   const std::string name = field_of("/proc/cpuinfo", "model name", ':');
-  return or_unknown(name.empty() ? output_of("sysctl -n machdep.cpu.brand_string") : name);
+  return or_unknown(name.empty() ? output_of({"sysctl", "-n", "machdep.cpu.brand_string"}) : name);
 }
 
 std::string os_name() {
@@ -84,10 +84,12 @@ Build this_build() {
   Build build{compiler_name(), LADDER_BUILD_FLAGS, "unknown", false};
   // The folder itself must be the top of the checkout: an unpacked archive inside another repository is not that one's.
   if (!std::filesystem::exists(source_folder() / ".git")) return build;
-  const std::string git = "git -C " + shell_quoted(source_folder().string());
-  build.commit = or_unknown(output_of(git + " rev-parse HEAD"));
+  const std::string folder = source_folder().string();
+  build.commit = or_unknown(output_of({"git", "-C", folder, "rev-parse", "HEAD"}));
   // Records that a run has just written change nothing of what it runs.
-  build.dirty = !output_of(git + " status --porcelain -- . ':(exclude)tests/bench/results'").empty();
+  build.dirty =
+      !output_of({"git", "-C", folder, "status", "--porcelain", "--", ".", ":(exclude)tests/bench/results"})
+           .empty();
   return build;
 }
 

@@ -233,7 +233,7 @@ TEST_CASE("a signal ends any subcommand, and its temporary folder and programs w
     test::Program program(folder.path(), words(call),
                           [&] { ::setenv("TMPDIR", temporary.path().c_str(), 1); });
     // Until there is something to leave behind, where the call is one that makes it.
-    const bool folders = call.starts_with("parity") && output_of("python3 -c 'print(1)'") == "1";
+    const bool folders = call.starts_with("parity") && output_of({"python3", "-c", "print(1)"}) == "1";
     if (folders) REQUIRE(program.wait_until([&] { return entries(temporary.path()) > 1; }));
     std::this_thread::sleep_for(3 * kMoment);
     program.send(SIGTERM);
@@ -256,7 +256,7 @@ TEST_CASE("the resume command that is printed is quoted for a shell") {
     const std::size_t at = out.find(begin);
     REQUIRE(at != std::string::npos);
     const std::string arguments = out.substr(at + begin.size(), out.find('\n', at) - at - begin.size());
-    const std::string read_back = output_of("sh -c " + shell_quoted("printf '%s|' " + arguments));
+    const std::string read_back = output_of({"sh", "-c", "printf '%s|' " + arguments});
     CHECK(read_back == "train|--checkpoint|" + (name[0] == '-' ? "./" + name : name) + "|--resume|");
   }
 }
