@@ -294,9 +294,4 @@ void require_writable_folder(const fs::path& folder) {
   AtomicFile probe(folder / "ladder-write-test");
 }
 
-void require_writable_outputs(const fs::path& folder, std::initializer_list<fs::path> files) {
-  if (!folder.empty()) require_writable_folder(folder);
-  for (const fs::path& file : files) require_writable_file(file);
-}
-
 }  // namespace ladder

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,13 +79,8 @@ void require_distinct_outputs(const std::vector<std::filesystem::path>& inputs,
 /// Leaves nothing behind. An empty path means that no file was asked for.
 void require_writable_file(const std::filesystem::path& path);
 
-/// Makes `folder` (and its parents) if needed and proves that a file can be created in it; InputError otherwise.
+/// Makes `folder` (and its parents) if needed and proves that a file can be created in it; InputError otherwise. Folders
+/// that this makes go again with the caller's NewFolder.
 void require_writable_folder(const std::filesystem::path& folder);
-
-/// Both, for a folder and for files that may lie in it; an empty path means that none was asked for. To be called
-/// before long work, so that none of it is lost for want of a place to put it; folders that this makes go again with the
-/// caller's NewFolder.
-void require_writable_outputs(const std::filesystem::path& folder,
-                              std::initializer_list<std::filesystem::path> files);
 
 }  // namespace ladder

@@ -46,7 +46,7 @@ void write_picture(const fs::path& output, const std::string& dot) {
         "Graphviz's dot is not here or takes longer than {:.0f} s, so its input is written; install "
         "graphviz, then: "
         "dot -Tsvg {} -o {}\n",
-        kPatience, shell_word(path.string()), shell_word(output.string()));
+        kPatience, shell_path(path), shell_path(output));
   }
   write_file(path, svg.empty() ? dot : svg + "\n");
   fmt::print("wrote {}\n", escaped_name(path.string()));
@@ -61,7 +61,7 @@ Json report(const stage0::Value& root, const std::map<std::string, stage0::Value
                std::isfinite(grad) ? "" : ", which is not finite");
     result["values"][name] = {{"data", value.data()}, {"grad", number_or_text(value.grad())}};
   }
-  return sorted(std::move(result));
+  return result;
 }
 
 void run_graph(const GraphOptions& options) {
@@ -89,7 +89,7 @@ void run_graph(const GraphOptions& options) {
   }
   Outputs outputs;
   outputs.try_to([&] { write_picture(options.output, stage0::to_dot(tape, names)); });
-  outputs.write(options.json, [&] { return numbers.dump(1) + "\n"; });
+  outputs.write_json(options.json, [&] { return numbers; });
   outputs.finish();
 }
 

@@ -73,9 +73,8 @@ std::string unknown_argument(const CLI::App& app, const std::vector<std::string>
 }
 
 /// Messages hold names and texts out of files: one line, of characters that a terminal only shows, and not without end.
-int fail(int code, std::string message) {
+int fail(int code, const std::string& message) {
   constexpr std::size_t kLongest = 1500;
-  std::replace(message.begin(), message.end(), '\n', ' ');
   std::fflush(stdout);  // what the run printed stands before its error
   std::fprintf(stderr, "ladder: %s\n", shown(message, kLongest).str().c_str());
   return code;
@@ -160,8 +159,9 @@ int main(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 this machine cannot. A signal ends the "
       "program as that signal.\n"
-      "In JSON and messages a file's name has \\xNN for each byte that is not UTF-8, of a control character "
-      "or of a backslash.");
+      "In JSON a file's name has \\xNN for each byte that is not UTF-8, of a character that is not printed "
+      "or "
+      "of a backslash; a message shows such characters as \\n, \\x1b or \\u202e.");
   for (const auto& command : ladder::cli::commands())
     command.add(*app.add_subcommand(command.name, command.summary));
   const int code = ladder::cli::parse_and_run(app, {argv + 1, argv + argc});

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "shared/base/error.hpp"
+#include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 
 namespace ladder::cli {
@@ -21,14 +22,17 @@ void require_svg(const std::filesystem::path& picture) {
           picture.string());
 }
 
-void write_records(Outputs& outputs, const std::string& json, bool record_asked, const Record& record) {
-  if (!json.empty()) outputs.try_to([&] { write_record(json, record); });
-  if (!record_asked) return;
+void keep_record(Outputs& outputs, const Record& record) {
   outputs.try_to([&] {
     const auto path = record_file(record.name);
     write_record(path, record);
-    fmt::print("\nrecorded {}\n", path.string());
+    fmt::print("recorded  {}\n", escaped_name(path.string()));
   });
+}
+
+void write_records(Outputs& outputs, const std::string& json, bool record_asked, const Record& record) {
+  if (!json.empty()) outputs.try_to([&] { write_record(json, record); });
+  if (record_asked) keep_record(outputs, record);
 }
 
 }  // namespace ladder::cli

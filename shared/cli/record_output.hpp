@@ -20,7 +20,9 @@ void require_outputs(const std::vector<std::filesystem::path>& inputs, const std
 /// To be called first of all: a picture is SVG; throws InputError for a name that ends as another format's.
 void require_svg(const std::filesystem::path& picture);
 
-/// The record under --json, and where it was asked for among the program's own records, which is said.
+/// Puts the record among the program's own, and says where.
+void keep_record(Outputs& outputs, const Record& record);
+/// The record under --json, and where it was asked for among the program's own.
 void write_records(Outputs& outputs, const std::string& json, bool record_asked, const Record& record);
 
 /// The names where a record was asked for, else none.

@@ -1,14 +1,14 @@
 #include "shared/cli/run_log.hpp"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "shared/base/error.hpp"
-#include "shared/base/escape.hpp"
 #include "shared/base/failed_call.hpp"
+#include "shared/cli/standard_streams.hpp"
 
 namespace ladder::cli {
+
 RunLog::RunLog(const std::string& path, bool append) : path_(path) {
   if (path.empty()) return;
   file_.open(path, append ? std::ios::app : std::ios::trunc);
@@ -22,7 +22,7 @@ void RunLog::write(const Json& json) {
   if (file_) return;
   failure_ = fmt::format("--json-lines {}: writing failed ({})", path_,
                          errno == 0 ? "is the disk full?" : std::strerror(errno));
-  fmt::print(stderr, "ladder: notice: {}; the run goes on without it\n", escaped_name(failure_));
+  notice(failure_ + "; the run goes on without it");
 }
 
 void RunLog::run(const Json& config) {

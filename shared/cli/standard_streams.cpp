@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "shared/base/interrupt.hpp"
+#include "shared/base/shown.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -85,6 +86,16 @@ void take_standard_streams() {
     stderr = err;
   }
 #endif
+}
+
+std::string for_stdout(std::string_view text) {
+  return ::isatty(STDOUT_FILENO) == 1 ? shown_text(text) : std::string(text);
+}
+
+void notice(std::string_view text) {
+  constexpr std::size_t kLongest = 1500;
+  std::fflush(stdout);
+  fmt::print(stderr, "ladder: notice: {}\n", shown(text, kLongest));
 }
 
 bool stdout_failed() { return problem != 0; }

@@ -60,9 +60,9 @@ void run_capture(const CaptureFlags& flags) {
   RecordRow row{"output", flags.sources, flags.sources.empty() ? "" : source_hash(flags.sources), {}};
   row.values["lines"] = lines_of(output);
   record.rows.push_back(std::move(row));
-  const auto path = record_file(flags.name);
-  write_record(path, record);
-  fmt::print("recorded {}\n", path.string());
+  Outputs outputs;
+  keep_record(outputs, record);
+  outputs.finish();
 }
 
 }  // namespace

@@ -4,24 +4,23 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <memory>
 
 #include "shared/base/error.hpp"
 #include "shared/base/escape.hpp"
-#include "shared/base/files.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/interrupt.hpp"
-#include "shared/base/shown.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/outputs.hpp"
 #include "shared/cli/progress.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/run_log.hpp"
 #include "shared/cli/settings.hpp"
-#include "shared/cli/status.hpp"
+#include "shared/cli/standard_streams.hpp"
 #include "shared/cli/train_record.hpp"
+#include "shared/cli/train_saving.hpp"
 #include "shared/cli/train_session.hpp"
 #include "shared/model/config_json.hpp"
 #include "shared/records/machine.hpp"
@@ -33,8 +32,6 @@
 
 namespace ladder::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 // ---- what a run prints first --------------------------------------------------------------------------------
 
@@ -77,7 +74,7 @@ void print_configuration(const Session& session) {
   fmt::print("preset    {}\n", session.preset.empty() ? "that of the checkpoint" : session.preset);
   fmt::print("model     {}\n", describe(run.model));
   fmt::print("training  {}\n", describe(run.train));
-  fmt::print("data      {}: {}\n", shown(data_title(run.data), 1000), run.source->describe());
+  fmt::print("data      {}: {}\n", data_title(run.data), run.source->describe());
   std::fflush(stdout);
 }
 
@@ -133,8 +130,7 @@ void print_run(const Session& session, const TrainFlags& flags) {
   print_memory(session);
   print_flops(session);
   std::fflush(stdout);
-  if (!run.source->notice().empty())
-    fmt::print(stderr, "ladder: notice: {}\n", shown(run.source->notice(), 1000));
+  if (!run.source->notice().empty()) notice(run.source->notice());
 }
 
 /// What only the engine knows.
@@ -164,21 +160,6 @@ Json configuration_json(const Session& session) {
 
 // ---- during and after ----------------------------------------------------------------------------------------
 
-void save(const Session& session, const fs::path& file, const TrainHistory& history) {
-  save_checkpoint(file, make_checkpoint(session.place.stage, session.run, *session.engine, history,
-                                        session.place.options.variant));
-}
-
-/// In the middle of a run: a disk that is full for a moment, or a folder that is gone, must not end a long one.
-void try_to_save(const Session& session, const fs::path& file, const TrainHistory& history) {
-  try {
-    save(session, file, history);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "ladder: notice: no checkpoint after step {}: {}\n", history.steps_done(),
-               shown(error.what(), 1000));
-  }
-}
-
 TrainResult run_steps(Session& session, const TrainFlags& flags, Outputs& outputs) {
   Progress progress(session.earlier.steps_done(), session.run.train.steps, share_of_tokens(session));
   RunLog log(flags.json_lines, flags.resume);
@@ -206,52 +187,6 @@ TrainResult run_steps(Session& session, const TrainFlags& flags, Outputs& output
   progress.finish();
   if (!log.failure().empty()) outputs.failed(log.failure());
   return result;
-}
-
-/// A folder for a run that was interrupted without --checkpoint: the first free one of ./ladder-interrupted,
-/// ./ladder-interrupted-2, ...
-fs::path free_interrupt_folder() {
-  fs::path folder = "ladder-interrupted";
-  std::error_code ignored;
-  for (int number = 2; fs::exists(folder, ignored); ++number)
-    folder = fmt::format("ladder-interrupted-{}", number);
-  return folder;
-}
-
-/// Why the run up to here is not in `folder`; empty where it is.
-std::string problem_with_saving(const Session& session, const fs::path& folder, const TrainResult& result) {
-  const NewFolder new_folder(folder);
-  try {
-    require_writable_folder(folder);
-    save(session, checkpoint_file(folder), result);
-    return {};
-  } catch (const std::exception& error) {
-    return shown(error.what(), 1000).str();
-  }
-}
-
-/// A run that a signal has stopped is saved where a checkpoint was asked for, and where somebody pressed Ctrl-C, who can
-/// read where to. Everybody else is told that nothing is kept. Ends the program by the signal.
-[[noreturn]] void end_interrupted(const Session& session, const TrainFlags& flags,
-                                  const TrainResult& result) {
-  const int signal = interrupting_signal();
-  const std::string stopped =
-      fmt::format("stopped after step {} by {}", result.steps_done(), signal_name(signal));
-  const bool saves = !flags.checkpoint.empty() || signal == SIGINT;
-  const fs::path folder = flags.checkpoint.empty() ? free_interrupt_folder() : fs::path(flags.checkpoint);
-  const std::string problem =
-      saves ? problem_with_saving(session, folder, result) : "no --checkpoint was given";
-  std::error_code ignored;
-  std::string kept = saves && fs::exists(checkpoint_file(folder), ignored) ? "only an earlier checkpoint"
-                     : !result.stopped && !flags.save_weights.empty()      ? "only " + flags.save_weights
-                                                                           : "nothing";
-  if (problem.empty())
-    fmt::print("{}, saved to {}\ncontinue with: ladder train --checkpoint {} --resume\n", stopped,
-               escaped_name(checkpoint_file(folder).string()),
-               shell_word((folder.string().starts_with('-') ? fs::path(".") / folder : folder).string()));
-  else
-    fmt::print(stderr, "ladder: {}: {} is kept ({})\n", stopped, escaped_name(kept), problem);
-  end_by_signal(signal);
 }
 
 double held_out_loss(const Session& session) {
@@ -307,7 +242,7 @@ void write_reports(const Session& session, const TrainFlags& flags, const TrainR
   if (!result.ms.empty()) summary["median_ms"] = result.median_ms();
   if (const Evaluation* best = result.best())
     summary["best_held_out"] = best->held_out, summary["best_step"] = best->step;
-  outputs.write(flags.json, [&] { return sorted(std::move(summary)).dump(1) + "\n"; });
+  outputs.write_json(flags.json, [&] { return summary; });
 }
 
 /// The texts after training, and what the run came to. What a check of them found: empty where nothing.
@@ -349,7 +284,9 @@ void run_train(const TrainFlags& flags) {
     end_interrupted(session, flags, result);
   }
   write_reports(session, flags, result, outputs);
-  if (flags.record) outputs.try_to([&] { record_run(session, flags, result, share_of_tokens(session)); });
+  if (flags.record)
+    outputs.try_to(
+        [&] { keep_record(outputs, record_of(session, flags, result, share_of_tokens(session))); });
   outputs.finish(check);
 }
 

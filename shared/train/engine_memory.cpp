@@ -42,6 +42,14 @@ std::size_t tape_bytes(const GptConfig& config) {
                      what);
 }
 
+/// 0 available: the machine does not say what it has.
+void require_available(std::size_t bytes, std::size_t available, const std::string& what,
+                       const std::string& cure) {
+  if (available == 0 || bytes <= available) return;
+  throw MachineError(fmt::format("out of memory: {} needs about {:.1f} GiB, {:.1f} GiB are available: {}",
+                                 what, gibibytes(bytes), gibibytes(available), cure));
+}
+
 }  // namespace
 
 int most_rows(const GptConfig& config, int max_batch) {
@@ -110,14 +118,18 @@ std::size_t step_batches_bytes(const GptConfig& config, int max_batch, int grad_
   return checked_sum({sequences, checked_product({steps, laid_out, ahead ? std::size_t{2} : 1}, what)}, what);
 }
 
-void require_available(std::size_t bytes, std::size_t available, const char* what, const std::string& cure) {
-  if (available == 0 || bytes <= available) return;
-  throw MachineError(fmt::format("out of memory: {} needs about {:.1f} GiB, {:.1f} GiB are available: {}",
-                                 what, gibibytes(bytes), gibibytes(available), cure));
+void require_room(std::span<const EngineNeeds> engines, std::size_t beside, const std::string& what,
+                  const std::string& cure) {
+  std::size_t on_host = beside, on_gpu = 0, of_gpu = 0;
+  for (const EngineNeeds& needs : engines) {
+    std::size_t& taken = needs.on_host ? on_host : on_gpu;
+    taken = checked_sum({taken, needs.plan.total()}, what);
+    if (!needs.on_host) of_gpu = needs.available;
+  }
+  require_available(on_host, on_cpu::available_bytes(), what, cure);
+  require_available(on_gpu, of_gpu, what + ", of the GPU's memory,", cure);
 }
 
-void require_host_memory(std::size_t bytes, const char* what) {
-  require_available(bytes, on_cpu::available_bytes(), what, "choose a smaller model, batch or block");
-}
+void require_host_memory(std::size_t bytes, const std::string& what) { require_room({}, bytes, what); }
 
 }  // namespace ladder

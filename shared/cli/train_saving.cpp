@@ -1,0 +1,74 @@
+#include "shared/cli/train_saving.hpp"
+
+#include <csignal>
+#include <cstdio>
+
+#include "shared/base/escape.hpp"
+#include "shared/base/interrupt.hpp"
+#include "shared/base/shown.hpp"
+#include "shared/cli/standard_streams.hpp"
+#include "shared/train/checkpoint.hpp"
+
+namespace ladder::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder for a run that was interrupted without --checkpoint: the first free one of ./ladder-interrupted,
+/// ./ladder-interrupted-2, ...
+fs::path free_interrupt_folder() {
+  fs::path folder = "ladder-interrupted";
+  std::error_code ignored;
+  for (int number = 2; fs::exists(folder, ignored); ++number)
+    folder = fmt::format("ladder-interrupted-{}", number);
+  return folder;
+}
+
+/// Why the run up to here is not in `folder`; empty where it is.
+std::string problem_with_saving(const Session& session, const fs::path& folder, const TrainResult& result) {
+  const NewFolder new_folder(folder);
+  try {
+    require_writable_folder(folder);
+    save(session, checkpoint_file(folder), result);
+    return {};
+  } catch (const std::exception& error) {
+    return shown(error.what(), 1000).str();
+  }
+}
+
+}  // namespace
+
+void save(const Session& session, const fs::path& file, const TrainHistory& history) {
+  save_checkpoint(file, make_checkpoint(session.place.stage, session.run, *session.engine, history,
+                                        session.place.options.variant));
+}
+
+void try_to_save(const Session& session, const fs::path& file, const TrainHistory& history) {
+  try {
+    save(session, file, history);
+  } catch (const std::exception& error) {
+    notice(fmt::format("no checkpoint after step {}: {}", history.steps_done(), error.what()));
+  }
+}
+
+void end_interrupted(const Session& session, const TrainFlags& flags, const TrainResult& result) {
+  const int signal = interrupting_signal();
+  const std::string stopped =
+      fmt::format("stopped after step {} by {}", result.steps_done(), signal_name(signal));
+  const bool saves = !flags.checkpoint.empty() || signal == SIGINT;
+  const fs::path folder = flags.checkpoint.empty() ? free_interrupt_folder() : fs::path(flags.checkpoint);
+  const std::string problem =
+      saves ? problem_with_saving(session, folder, result) : "no --checkpoint was given";
+  std::error_code ignored;
+  std::string kept = saves && fs::exists(checkpoint_file(folder), ignored) ? "only an earlier checkpoint"
+                     : !result.stopped && !flags.save_weights.empty()      ? "only " + flags.save_weights
+                                                                           : "nothing";
+  if (problem.empty())
+    fmt::print("{}, saved to {}\ncontinue with: ladder train --checkpoint {} --resume\n", stopped,
+               escaped_name(checkpoint_file(folder).string()), shell_path(folder));
+  else
+    fmt::print(stderr, "ladder: {}: {} is kept ({})\n", stopped, escaped_name(kept), problem);
+  end_by_signal(signal);
+}
+
+}  // namespace ladder::cli
