@@ -1,6 +1,8 @@
 // ladder train: one training run on one stage.
 #include "shared/train/train.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -14,6 +16,7 @@
 #include "shared/base/hash.hpp"
 #include "shared/base/interrupt.hpp"
 #include "shared/base/shown.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/outputs.hpp"
@@ -117,16 +120,23 @@ void print_flops(const Session& session) {
              flops / 1e6, name_of(session.place.options.dtype), flops / *share / 1e12);
 }
 
+/// Behind "every": "step", "10 steps".
+std::string steps_between(std::int64_t count) {
+  return count == 1 ? "step" : counted(static_cast<std::uint64_t>(count), "step");
+}
+
 /// The rest of it: the hash reads all sequences of a step, so there must be room for them.
 void print_run(const Session& session, const TrainFlags& flags) {
   const Run& run = session.run;
   fmt::print("tokens    step 0 has hash {}\n", hex64(run.source->token_hash()));
   const TrainConfig& train = session.run.train;
   if (train.eval_every > 0)
-    fmt::print("evaluates every {} steps, {} sequences of each part\n", train.eval_every,
-               std::int64_t{train.eval_batches} * train.batch_size);
+    fmt::print(
+        "evaluates every {}, {} of each part\n", steps_between(train.eval_every),
+        counted(static_cast<std::uint64_t>(train.eval_batches) * static_cast<std::uint64_t>(train.batch_size),
+                "sequence"));
   if (session.checkpoint_every > 0)
-    fmt::print("saves     every {} steps to {}{}\n", session.checkpoint_every,
+    fmt::print("saves     every {} to {}{}\n", steps_between(session.checkpoint_every),
                escaped_name(checkpoint_file(flags.checkpoint).string()),
                train.eval_every > 0 ? ", the best to " + best_file("").string() + " beside it" : "");
   if (flags.resume) fmt::print("resumes   after step {}\n", session.earlier.steps_done());
@@ -230,10 +240,24 @@ std::string problem_with_saving(const Session& session, const fs::path& folder, 
   }
 }
 
+/// "only A and B": the files with this run's weights that are there although its last state could not be saved, as is
+/// `weights` where that is not empty; "nothing" where there are none.
+std::string kept_of(const TrainFlags& flags, const std::string& weights) {
+  std::vector<std::string> kept;
+  std::error_code ignored;
+  if (!flags.checkpoint.empty())
+    for (const fs::path& file : {checkpoint_file(flags.checkpoint), best_file(flags.checkpoint)})
+      if (fs::exists(file, ignored)) kept.push_back(file.string());
+  if (!weights.empty()) kept.push_back(weights);
+  if (kept.empty()) return "nothing is";
+  return fmt::format("only {} {}", fmt::join(kept, " and "), kept.size() == 1 ? "is" : "are");
+}
+
 /// A run that a signal has stopped is saved where a checkpoint was asked for, and where somebody pressed Ctrl-C, who can
-/// read where to. Everybody else is told that nothing is kept. Ends the program by the signal.
-[[noreturn]] void end_interrupted(const Session& session, const TrainFlags& flags,
-                                  const TrainResult& result) {
+/// read where to. Everybody else is told that nothing is kept, but for the file `weights` where it was written. Ends the
+/// program by the signal.
+[[noreturn]] void end_interrupted(const Session& session, const TrainFlags& flags, const TrainResult& result,
+                                  const std::string& weights) {
   const int signal = interrupting_signal();
   const std::string stopped =
       fmt::format("stopped after step {} by {}", result.steps_done(), signal_name(signal));
@@ -241,16 +265,12 @@ std::string problem_with_saving(const Session& session, const fs::path& folder, 
   const fs::path folder = flags.checkpoint.empty() ? free_interrupt_folder() : fs::path(flags.checkpoint);
   const std::string problem =
       saves ? problem_with_saving(session, folder, result) : "no --checkpoint was given";
-  std::error_code ignored;
-  std::string kept = saves && fs::exists(checkpoint_file(folder), ignored) ? "only an earlier checkpoint"
-                     : !result.stopped && !flags.save_weights.empty()      ? "only " + flags.save_weights
-                                                                           : "nothing";
   if (problem.empty())
     fmt::print("{}, saved to {}\ncontinue with: ladder train --checkpoint {} --resume\n", stopped,
                escaped_name(checkpoint_file(folder).string()),
                shell_word((folder.string().starts_with('-') ? fs::path(".") / folder : folder).string()));
   else
-    fmt::print(stderr, "ladder: {}: {} is kept ({})\n", stopped, escaped_name(kept), problem);
+    fmt::print(stderr, "ladder: {}: {} kept ({})\n", stopped, escaped_name(kept_of(flags, weights)), problem);
   end_by_signal(signal);
 }
 
@@ -268,7 +288,8 @@ void print_summary(Session& session, const TrainResult& result) {
   double sum = 0.0;
   for (std::size_t i = result.loss.size() - tail; i < result.loss.size(); ++i) sum += result.loss[i];
   if (tail > 0)
-    fmt::print("loss      {:.4f}, mean of the last {} steps\n", sum / static_cast<double>(tail), tail);
+    fmt::print("loss      {:.4f}, mean of the last {}\n", sum / static_cast<double>(tail),
+               counted(tail, "step"));
   if (!result.ms.empty())
     fmt::print("time      {:.3g} ms a step, median of {}\n", result.median_ms(), result.ms.size());
   if (result.scale.left_out > 0)
@@ -323,6 +344,22 @@ std::string sample_and_sum_up(Session& session, TrainResult& result) {
   return check;
 }
 
+/// The checkpoint and the weights, where they were asked for; the weights' file where it was written.
+std::string save_trained(const Session& session, const TrainFlags& flags, const TrainResult& result,
+                         Outputs& outputs) {
+  std::string written;
+  if (session.checkpoint_every > 0)
+    outputs.try_to([&] { save(session, checkpoint_file(flags.checkpoint), result); });
+  if (!flags.save_weights.empty())
+    outputs.try_to([&] {
+      save_model(flags.save_weights,
+                 {session.run.model, session.run.source->shared_tokenizer(), session.engine->parameters()},
+                 Precision::of(session.place.options.dtype).master);
+      written = flags.save_weights;
+    });
+  return written;
+}
+
 void run_train(const TrainFlags& flags) {
   Session session = start(flags);
   print_configuration(session);
@@ -333,22 +370,15 @@ void run_train(const TrainFlags& flags) {
   const InterruptGuard guard;  // from here on there is work that can be saved
   Outputs outputs;
   TrainResult result = run_steps(session, flags, outputs);
-  if (result.stopped) end_interrupted(session, flags, result);
-  if (session.checkpoint_every > 0)
-    outputs.try_to([&] { save(session, checkpoint_file(flags.checkpoint), result); });
-  if (!flags.save_weights.empty())
-    outputs.try_to([&] {
-      save_model(flags.save_weights,
-                 {session.run.model, session.run.source->shared_tokenizer(), session.engine->parameters()},
-                 Precision::of(session.place.options.dtype).master);
-    });
-  std::string check;
+  if (result.stopped) end_interrupted(session, flags, result, "");
+  std::string check, weights;
   try {
+    weights = save_trained(session, flags, result, outputs);
     check = sample_and_sum_up(session, result);
+    write_reports(session, flags, result, outputs);
   } catch (const Interrupted&) {
-    end_interrupted(session, flags, result);
+    end_interrupted(session, flags, result, weights);
   }
-  write_reports(session, flags, result, outputs);
   if (flags.record) outputs.try_to([&] { record_run(session, flags, result, share_of_tokens(session)); });
   outputs.finish(check);
 }
@@ -386,8 +416,11 @@ void add_train(CLI::App& app) {
   add_number(app, "--checkpoint-every", flags->checkpoint_every,
              "steps between checkpoints (default: a tenth of the run)");
   add_switch(app, "--resume", flags->resume, "continue the run in --checkpoint DIR, bit for bit");
-  add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
-  add_text(app, "--name", flags->name, "of the record, behind run- (default train)").type("NAME");
+  const Flag record = add_switch(app, "--record", flags->record,
+                                 "write the record to tests/bench/results of the source folder");
+  add_text(app, "--name", flags->name, "of the record, behind run- (default train)")
+      .type("NAME")
+      .needs(record);
   add_variant_flags(app, *flags);
   set_footer(
       app,
