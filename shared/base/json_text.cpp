@@ -9,13 +9,12 @@
 #include "shared/base/error.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/shown.hpp"
+#include "shared/base/text_table.hpp"
 
 namespace ladder {
 namespace {
 
 using Library = nlohmann::ordered_json;
-
-constexpr std::size_t kLongestError = 200;  ///< it may hold a token of the text, however long that is
 
 /// A name that two members have, or nullptr. By sorting, because a hostile file may have millions of members.
 const std::string* repeated_name(const Json::Members& members) {
@@ -32,7 +31,7 @@ const std::string* repeated_name(const Json::Members& members) {
 /// What the library's parser calls for everything it reads; false stops it.
 class Builder : public nlohmann::json_sax<Library> {
  public:
-  explicit Builder(int deepest) : deepest_(static_cast<std::size_t>(deepest)) {}
+  Builder(std::string_view text, int deepest) : text_(text), deepest_(static_cast<std::size_t>(deepest)) {}
 
   Json result;
   std::string error = "it is no JSON";
@@ -64,8 +63,18 @@ class Builder : public nlohmann::json_sax<Library> {
     open_.pop_back();
     return add(Json::array(std::move(items)));
   }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& what) override {
-    error = shown(what.what(), kLongestError).str();
+  bool parse_error(std::size_t position, const std::string& token,
+                   const nlohmann::detail::exception& what) override {
+    constexpr int kNumberTooLarge = 406;
+    constexpr std::size_t kMost = 24;  // of the text, as an error shows it
+    const std::size_t end = std::min(position, text_.size()), begin = end - std::min(end, kMost);
+    if (what.id == kNumberTooLarge)
+      error = fmt::format("the number {} is larger than may be", shown(token, kMost));
+    else if (position > text_.size())
+      error = fmt::format("it ends after {}, before it is complete", counted(text_.size(), "byte"));
+    else
+      error = fmt::format("it goes wrong at byte {}, the end of '{}'", position,
+                          shown(text_.substr(begin, end - begin)));
     return false;
   }
 
@@ -76,6 +85,7 @@ class Builder : public nlohmann::json_sax<Library> {
     Json::Members members;
   };
   std::vector<Open> open_;
+  const std::string_view text_;
   const std::size_t deepest_;
 
   bool open() {
@@ -102,7 +112,7 @@ Json parsed(std::string_view text, int deepest) {
   // The library takes a byte 0 for the end of the text, whatever follows it.
   if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
     throw JsonError(fmt::format("the byte at offset {} is 0, which JSON does not have", zero));
-  Builder builder(deepest);
+  Builder builder(text, deepest);
   if (!Library::sax_parse(text, &builder)) throw JsonError(builder.error);
   return std::move(builder.result);
 }
@@ -178,8 +188,8 @@ std::string Json::dump(int indent) const {
     throw CheckError(fmt::format("{} is {}, which JSON does not have: nothing was written",
                                  shown(std::string_view(place).substr(place[0] == '.' ? 1 : 0)),
                                  number.value));
-  } catch (const Library::exception& error) {
-    throw JsonError(error.what());
+  } catch (const Library::exception&) {  // the one thing that it refuses
+    throw JsonError("a text is not UTF-8, which JSON does not have");
   }
 }
 

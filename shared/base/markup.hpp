@@ -5,7 +5,8 @@
 
 namespace ladder {
 
-/// `text` with the five characters that markup reads written as references.
+/// `text` with the five characters that markup reads written as references, and control characters, which it may not hold,
+/// as \x1b.
 std::string html_escaped(const std::string& text);
 
 }  // namespace ladder

@@ -174,9 +174,11 @@ void add_checklist(CLI::App& app) {
   add_switch(app, "--without-pytorch", flags->without_pytorch, "as if python3 had no PyTorch");
   add_text(app, "--json", flags->json, "write everything as JSON").type("FILE");
   add_text(app, "--report", flags->report, "write it as a page of HTML").type("FILE");
-  add_switch(app, "--record", flags->record, "write two records to tests/bench/results of the source folder");
+  const Flag record = add_switch(app, "--record", flags->record,
+                                 "write two records to tests/bench/results of the source folder");
   add_text(app, "--name", flags->name, "of the records, behind checklist- and run- (default cpu)")
-      .type("NAME");
+      .type("NAME")
+      .needs(record);
   set_footer(
       app,
       "1 expanded parity, 2 trained weights on two sides, 3 weights that PyTorch trained, 4 a whole\n"

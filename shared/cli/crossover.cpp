@@ -7,6 +7,7 @@
 #include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/lines.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
@@ -65,6 +66,7 @@ ChainSettings settings_of(const Size& size, const CrossoverFlags& flags) {
   return settings;
 }
 
+/// Of a row whose values were judged when it was read.
 HeatCell cell_of(const RecordRow& row) {
   const double seconds = row.values.value("seconds", 0.0);
   if (seconds > 0.0) return {seconds, row.values.value("emulated", false) ? "emulated" : ""};
@@ -77,11 +79,13 @@ HeatCell cell_of(const RecordRow& row) {
 
 /// Adds a column; rows are matched by name, in the order in which they first appear.
 void add_column(HeatMap& map, const std::string& name, const std::vector<RecordRow>& rows) {
-  map.columns.push_back(name);
+  constexpr std::size_t kLongest = 40;  // that fits beside the cells
+  map.columns.push_back(shown(name, kLongest).str());
   for (const RecordRow& row : rows) {
+    const std::string of_row = shown(row.name, kLongest).str();
     auto found =
-        std::find_if(map.rows.begin(), map.rows.end(), [&](const HeatRow& r) { return r.name == row.name; });
-    if (found == map.rows.end()) found = map.rows.insert(found, HeatRow{row.name, {}});
+        std::find_if(map.rows.begin(), map.rows.end(), [&](const HeatRow& r) { return r.name == of_row; });
+    if (found == map.rows.end()) found = map.rows.insert(found, HeatRow{of_row, {}});
     found->cells.resize(map.columns.size() - 1);
     found->cells.push_back(cell_of(row));
   }
@@ -135,6 +139,11 @@ HeatMap from_records(const std::vector<std::string>& files, bool& on_gpu) {
 void run_crossover(const CrossoverFlags& flags) {
   require_svg(flags.output);
   require_rounds(flags.rounds);
+  if (flags.name != CrossoverFlags{}.name)
+    require_record_name(flags.name, flags.record || !flags.json.empty());
+  for (std::size_t i = 0; i < flags.sizes.size(); ++i)
+    require(std::count(flags.sizes.begin(), flags.sizes.end(), flags.sizes[i]) == 1,
+            "--sizes: '{}' is given twice: name each size once", flags.sizes[i]);
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
   std::vector<std::filesystem::path> inputs = data_files(flags.data);
   inputs.insert(inputs.end(), flags.from.begin(), flags.from.end());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <filesystem>
 #include <new>
 #include <sstream>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "shared/base/error.hpp"
+#include "shared/base/failed_call.hpp"
 #include "shared/base/interrupt.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/shown.hpp"
@@ -128,7 +130,7 @@ int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
   } catch (const InputError& error) {
     return fail(2, error.what());
   } catch (const JsonError& error) {
-    return fail(2, std::string("a file's JSON: ") + error.what());
+    return fail(2, std::string("a file's JSON is not what this command reads: ") + error.what());
   } catch (const CheckError& error) {
     return fail(1, error.what());
   } catch (const MachineError& error) {
@@ -136,9 +138,12 @@ int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
   } catch (const Interrupted&) {
     end_by_signal(interrupting_signal());
   } catch (const StdoutFailed&) {
-    return 0;                                 // main() says why
-  } catch (const std::system_error& error) {  // of the file system, or of a thread
-    return fail(3, error.what());
+    return 0;  // main() says why
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail(is_of_the_machine(error.code()) ? 3 : 2,
+                error.path1().string() + ": " + error.code().message());
+  } catch (const std::system_error& error) {  // of a thread
+    return fail(is_of_the_machine(error.code()) ? 3 : 2, error.what());
   } catch (const std::bad_alloc&) {
     return fail(3, "this machine has too little memory for that: choose a smaller model, batch or block");
   } catch (const std::exception& error) {
@@ -159,9 +164,8 @@ int main(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 this machine cannot. A signal ends the "
       "program as that signal.\n"
-      "In JSON a file's name has \\xNN for each byte that is not UTF-8, of a character that is not printed "
-      "or "
-      "of a backslash; a message shows such characters as \\n, \\x1b or \\u202e.");
+      "In JSON a file's name has \\xNN for each byte of what is not printed and of a backslash; "
+      "messages show what is not printed as \\n, \\xff or \\u202e.");
   for (const auto& command : ladder::cli::commands())
     command.add(*app.add_subcommand(command.name, command.summary));
   const int code = ladder::cli::parse_and_run(app, {argv + 1, argv + argc});

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "shared/base/error.hpp"
+#include "shared/base/process_limits.hpp"
 #include "shared/cli/names.hpp"
 
 namespace ladder::cli {
@@ -83,6 +84,7 @@ struct Held<std::optional<T>> {
 Flag Flag::type(const std::string& name) const { return {option->type_name(name)}; }
 Flag Flag::required() const { return {option->required()}; }
 Flag Flag::excludes(Flag other) const { return {option->excludes(other.option)}; }
+Flag Flag::needs(Flag other) const { return {option->needs(other.option)}; }
 Flag Flag::shows_default() const { return {option->capture_default_str()}; }
 Flag Flag::may_be_empty() const {
   option->get_validator(kNotEmpty)->active(false);
@@ -188,7 +190,12 @@ Flag add_device(CLI::App& app, Device& target) {
               ->check(CLI::Validator(check, ""))};
 }
 
-void set_action(CLI::App& app, std::function<void()> action) { app.callback(std::move(action)); }
+void set_action(CLI::App& app, std::function<void()> action) {
+  app.callback([action = std::move(action)] {
+    require_descriptors();
+    action();
+  });
+}
 
 void describe_flag(CLI::App& app, const char* flag, const std::string& description) {
   app.get_option(flag)->description(description);

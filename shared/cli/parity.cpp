@@ -234,8 +234,9 @@ void add_parity(CLI::App& app) {
              "steps the interpreter runs; 0: none (default 30)");
   add_run_flags(app, flags->run);
   add_text(app, "--json", flags->json, "write every comparison as JSON").type("FILE");
-  add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
-  add_text(app, "--name", flags->name, "of the record (default parity)").type("NAME");
+  const Flag record = add_switch(app, "--record", flags->record,
+                                 "write the record to tests/bench/results of the source folder");
+  add_text(app, "--name", flags->name, "of the record (default parity)").type("NAME").needs(record);
   set_action(app, [flags] { run_parity(*flags); });
 }
 

@@ -11,6 +11,7 @@
 #include "shared/base/hash.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/new_folder.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/record_output.hpp"
@@ -73,7 +74,7 @@ void prepare_bpe(const PrepareFlags& flags) {
   const DividedText text(flags.text);
   require_places(flags);
   const TokenCounts counts = write_token_files(flags.out, text, tokenizer);
-  fmt::print("{}: {} characters\n", escaped_name(flags.text), text.characters());
+  fmt::print("{}: {}\n", escaped_name(flags.text), counted(text.characters(), "character"));
   fmt::print("{}: {} tokens in train.bin, {} in val.bin, their vocabulary of {} in meta.json\n",
              escaped_name(flags.out), counts.training, counts.held_out, tokenizer.vocab_size());
   if (!flags.json.empty())

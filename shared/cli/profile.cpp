@@ -86,6 +86,7 @@ void run_decoding(const ProfileFlags& flags) {
 }
 
 void run_profile(const ProfileFlags& flags) {
+  require_record_name(flags.name, flags.record || !flags.json.empty());
   require_outputs(data_files(flags.run.data), {flags.json},
                   recorded(flags.record, {flags.name.empty() ? "profile" : flags.name}));
   if (flags.decode) return run_decoding(flags);

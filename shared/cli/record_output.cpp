@@ -16,6 +16,12 @@ void require_outputs(const std::vector<std::filesystem::path>& inputs, const std
   for (const std::filesystem::path& output : outputs) require_writable_file(output);
 }
 
+void require_record_name(const std::string& name, bool written) {
+  if (name.empty()) return;
+  require(written, "--name {}: it is of a record, and none is written: add --record or --json FILE", name);
+  record_file(name);
+}
+
 void require_svg(const std::filesystem::path& picture) {
   const std::string extension = picture.extension().string();
   require(extension.empty() || extension == ".svg", "-o {}: it is drawn as SVG: the name must end with .svg",

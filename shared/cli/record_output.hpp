@@ -25,6 +25,9 @@ void keep_record(Outputs& outputs, const Record& record);
 /// The record under --json, and where it was asked for among the program's own.
 void write_records(Outputs& outputs, const std::string& json, bool record_asked, const Record& record);
 
+/// Throws InputError for a --name that was given though no record is written, or that no record can have.
+void require_record_name(const std::string& name, bool written);
+
 /// The names where a record was asked for, else none.
 inline std::vector<std::string> recorded(bool record, std::vector<std::string> names) {
   return record ? std::move(names) : std::vector<std::string>();

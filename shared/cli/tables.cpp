@@ -7,8 +7,10 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/escape.hpp"
+#include "shared/base/failed_call.hpp"
 #include "shared/base/lines.hpp"
 #include "shared/base/process.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/record_output.hpp"
@@ -21,12 +23,23 @@ struct TablesFlags {
   std::string folder = source_folder().string();
 };
 
+constexpr std::size_t kLongestLine = 300;
+
+void require_source_folder(const std::filesystem::path& folder) {
+  std::error_code problem;
+  const bool is_folder = std::filesystem::is_directory(folder, problem);
+  require_call(is_folder, problem.value(), "{}: is no folder{}: name the one with the READMEs and {}",
+               shown(folder.string()), problem ? " (" + problem.message() + ")" : std::string(),
+               records_folder("").string());
+}
+
 void run_tables(const TablesFlags& flags) {
+  require_source_folder(flags.folder);
   const TablesReport report = update_tables(flags.folder, !flags.check);
   for (const std::string& file : report.changed)
-    fmt::print("{} {}\n", flags.check ? "differs from the records:" : "rewrote", file);
-  for (const std::string& block : report.missing) fmt::print("missing: {}\n", block);
-  for (const std::string& row : report.stale) fmt::print("stale: {}\n", row);
+    fmt::print("{} {}\n", flags.check ? "differs from the records:" : "rewrote", shown(file, kLongestLine));
+  for (const std::string& block : report.missing) fmt::print("missing: {}\n", shown(block, kLongestLine));
+  for (const std::string& row : report.stale) fmt::print("stale: {}\n", shown(row, kLongestLine));
   if (report.clean()) fmt::print("all generated parts agree with the records; no row is stale\n");
   if (flags.check && !report.clean())
     throw CheckError(

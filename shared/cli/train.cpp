@@ -11,6 +11,7 @@
 #include "shared/base/escape.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/interrupt.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/outputs.hpp"
@@ -114,16 +115,23 @@ void print_flops(const Session& session) {
              flops / 1e6, name_of(session.place.options.dtype), flops / *share / 1e12);
 }
 
+/// Behind "every": "step", "10 steps".
+std::string steps_between(std::int64_t count) {
+  return count == 1 ? "step" : counted(static_cast<std::uint64_t>(count), "step");
+}
+
 /// The rest of it: the hash reads all sequences of a step, so there must be room for them.
 void print_run(const Session& session, const TrainFlags& flags) {
   const Run& run = session.run;
   fmt::print("tokens    step 0 has hash {}\n", hex64(run.source->token_hash()));
   const TrainConfig& train = session.run.train;
   if (train.eval_every > 0)
-    fmt::print("evaluates every {} steps, {} sequences of each part\n", train.eval_every,
-               std::int64_t{train.eval_batches} * train.batch_size);
+    fmt::print(
+        "evaluates every {}, {} of each part\n", steps_between(train.eval_every),
+        counted(static_cast<std::uint64_t>(train.eval_batches) * static_cast<std::uint64_t>(train.batch_size),
+                "sequence"));
   if (session.checkpoint_every > 0)
-    fmt::print("saves     every {} steps to {}{}\n", session.checkpoint_every,
+    fmt::print("saves     every {} to {}{}\n", steps_between(session.checkpoint_every),
                escaped_name(checkpoint_file(flags.checkpoint).string()),
                train.eval_every > 0 ? ", the best to " + best_file("").string() + " beside it" : "");
   if (flags.resume) fmt::print("resumes   after step {}\n", session.earlier.steps_done());
@@ -203,7 +211,8 @@ void print_summary(Session& session, const TrainResult& result) {
   double sum = 0.0;
   for (std::size_t i = result.loss.size() - tail; i < result.loss.size(); ++i) sum += result.loss[i];
   if (tail > 0)
-    fmt::print("loss      {:.4f}, mean of the last {} steps\n", sum / static_cast<double>(tail), tail);
+    fmt::print("loss      {:.4f}, mean of the last {}\n", sum / static_cast<double>(tail),
+               counted(tail, "step"));
   if (!result.ms.empty())
     fmt::print("time      {:.3g} ms a step, median of {}\n", result.median_ms(), result.ms.size());
   if (result.scale.left_out > 0)
@@ -258,6 +267,22 @@ std::string sample_and_sum_up(Session& session, TrainResult& result) {
   return check;
 }
 
+/// The checkpoint and the weights, where they were asked for; the weights' file where it was written.
+std::string save_trained(const Session& session, const TrainFlags& flags, const TrainResult& result,
+                         Outputs& outputs) {
+  std::string written;
+  if (session.checkpoint_every > 0)
+    outputs.try_to([&] { save(session, checkpoint_file(flags.checkpoint), result); });
+  if (!flags.save_weights.empty())
+    outputs.try_to([&] {
+      save_model(flags.save_weights,
+                 {session.run.model, session.run.source->shared_tokenizer(), session.engine->parameters()},
+                 Precision::of(session.place.options.dtype).master);
+      written = flags.save_weights;
+    });
+  return written;
+}
+
 void run_train(const TrainFlags& flags) {
   Session session = start(flags);
   print_configuration(session);
@@ -268,22 +293,15 @@ void run_train(const TrainFlags& flags) {
   const InterruptGuard guard;  // from here on there is work that can be saved
   Outputs outputs;
   TrainResult result = run_steps(session, flags, outputs);
-  if (result.stopped) end_interrupted(session, flags, result);
-  if (session.checkpoint_every > 0)
-    outputs.try_to([&] { save(session, checkpoint_file(flags.checkpoint), result); });
-  if (!flags.save_weights.empty())
-    outputs.try_to([&] {
-      save_model(flags.save_weights,
-                 {session.run.model, session.run.source->shared_tokenizer(), session.engine->parameters()},
-                 Precision::of(session.place.options.dtype).master);
-    });
-  std::string check;
+  if (result.stopped) end_interrupted(session, flags, result, "");
+  std::string check, weights;
   try {
+    weights = save_trained(session, flags, result, outputs);
     check = sample_and_sum_up(session, result);
+    write_reports(session, flags, result, outputs);
   } catch (const Interrupted&) {
-    end_interrupted(session, flags, result);
+    end_interrupted(session, flags, result, weights);
   }
-  write_reports(session, flags, result, outputs);
   if (flags.record)
     outputs.try_to(
         [&] { keep_record(outputs, record_of(session, flags, result, share_of_tokens(session))); });
@@ -323,8 +341,11 @@ void add_train(CLI::App& app) {
   add_number(app, "--checkpoint-every", flags->checkpoint_every,
              "steps between checkpoints (default: a tenth of the run)");
   add_switch(app, "--resume", flags->resume, "continue the run in --checkpoint DIR, bit for bit");
-  add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
-  add_text(app, "--name", flags->name, "of the record, behind run- (default train)").type("NAME");
+  const Flag record = add_switch(app, "--record", flags->record,
+                                 "write the record to tests/bench/results of the source folder");
+  add_text(app, "--name", flags->name, "of the record, behind run- (default train)")
+      .type("NAME")
+      .needs(record);
   add_variant_flags(app, *flags);
   set_footer(
       app,

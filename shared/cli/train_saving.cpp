@@ -1,5 +1,7 @@
 #include "shared/cli/train_saving.hpp"
 
+#include <fmt/format.h>
+
 #include <csignal>
 #include <cstdio>
 
@@ -36,6 +38,19 @@ std::string problem_with_saving(const Session& session, const fs::path& folder, 
   }
 }
 
+/// "only A and B": the files with this run's weights that are there although its last state could not be saved, as is
+/// `weights` where that is not empty; "nothing" where there are none.
+std::string kept_of(const TrainFlags& flags, const std::string& weights) {
+  std::vector<std::string> kept;
+  std::error_code ignored;
+  if (!flags.checkpoint.empty())
+    for (const fs::path& file : {checkpoint_file(flags.checkpoint), best_file(flags.checkpoint)})
+      if (fs::exists(file, ignored)) kept.push_back(file.string());
+  if (!weights.empty()) kept.push_back(weights);
+  if (kept.empty()) return "nothing is";
+  return fmt::format("only {} {}", fmt::join(kept, " and "), kept.size() == 1 ? "is" : "are");
+}
+
 }  // namespace
 
 void save(const Session& session, const fs::path& file, const TrainHistory& history) {
@@ -51,7 +66,8 @@ void try_to_save(const Session& session, const fs::path& file, const TrainHistor
   }
 }
 
-void end_interrupted(const Session& session, const TrainFlags& flags, const TrainResult& result) {
+void end_interrupted(const Session& session, const TrainFlags& flags, const TrainResult& result,
+                     const std::string& weights) {
   const int signal = interrupting_signal();
   const std::string stopped =
       fmt::format("stopped after step {} by {}", result.steps_done(), signal_name(signal));
@@ -59,15 +75,11 @@ void end_interrupted(const Session& session, const TrainFlags& flags, const Trai
   const fs::path folder = flags.checkpoint.empty() ? free_interrupt_folder() : fs::path(flags.checkpoint);
   const std::string problem =
       saves ? problem_with_saving(session, folder, result) : "no --checkpoint was given";
-  std::error_code ignored;
-  std::string kept = saves && fs::exists(checkpoint_file(folder), ignored) ? "only an earlier checkpoint"
-                     : !result.stopped && !flags.save_weights.empty()      ? "only " + flags.save_weights
-                                                                           : "nothing";
   if (problem.empty())
     fmt::print("{}, saved to {}\ncontinue with: ladder train --checkpoint {} --resume\n", stopped,
                escaped_name(checkpoint_file(folder).string()), shell_path(folder));
   else
-    fmt::print(stderr, "ladder: {}: {} is kept ({})\n", stopped, escaped_name(kept), problem);
+    fmt::print(stderr, "ladder: {}: {} kept ({})\n", stopped, escaped_name(kept_of(flags, weights)), problem);
   end_by_signal(signal);
 }
 

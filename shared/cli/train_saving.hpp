@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "shared/cli/train_session.hpp"
 #include "shared/train/train.hpp"
@@ -14,7 +15,9 @@ void save(const Session& session, const std::filesystem::path& file, const Train
 void try_to_save(const Session& session, const std::filesystem::path& file, const TrainHistory& history);
 
 /// A run that a signal has stopped is saved where a checkpoint was asked for, and where somebody pressed Ctrl-C, who can
-/// read where to. Everybody else is told that nothing is kept. Ends the program by the signal.
-[[noreturn]] void end_interrupted(const Session& session, const TrainFlags& flags, const TrainResult& result);
+/// read where to. Everybody else is told that nothing is kept, but for the file `weights` where it was written. Ends the
+/// program by the signal.
+[[noreturn]] void end_interrupted(const Session& session, const TrainFlags& flags, const TrainResult& result,
+                                  const std::string& weights);
 
 }  // namespace ladder::cli

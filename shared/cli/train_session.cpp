@@ -6,6 +6,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/cli/record_output.hpp"
 #include "shared/cli/weights.hpp"
 #include "shared/data/token_files.hpp"
@@ -54,7 +55,7 @@ std::string resumed_variant(const TrainFlags& flags, const Checkpoint& checkpoin
   std::string kept = checkpoint.variant.value_or(asked);
   require(asked.empty() || asked == kept,
           "--resume: --{} was asked for, but the checkpoint was made with{}: leave it out", asked,
-          kept.empty() ? "out it" : " --" + kept);
+          kept.empty() ? "out it" : " --" + shown(kept, 40).str());
   return kept;
 }
 

@@ -9,6 +9,7 @@
 #include "shared/base/hash.hpp"
 #include "shared/base/json_member.hpp"
 #include "shared/base/lines.hpp"
+#include "shared/base/shown.hpp"
 
 namespace ladder {
 namespace {
@@ -165,10 +166,32 @@ std::vector<std::string> stage_entries(const std::string& name) {
   return {};
 }
 
-RecordRow row_from(const Json& json, const std::string& source) {
+/// What tables and pictures read of a row, where it has it, is what its name says: a damaged or foreign file must neither
+/// draw a nonsense nor end in the middle of a table.
+void require_values(const Json& values, const std::string& source) {
+  constexpr double kLongest = 1e9;  // seconds: no measurement takes thirty years
+  for (const char* name : {"seconds", "q1", "q3", "min"}) {
+    const double seconds = member_or(values, name, 0.0, source);
+    require(seconds >= 0.0 && seconds <= kLongest, "{}: '{}' is {}: valid are 0 to {} seconds", source, name,
+            seconds, kLongest);
+  }
+  for (const char* name : {"parity_error", "parity_limit", "steady_steps", "times_below", "times_interpreter",
+                           "times_pytorch", "steps_each"})
+    member_or(values, name, 0.0, source);
+  for (const char* name : {"emulated", "proven", "run_on_hardware"}) member_or(values, name, false, source);
+  for (const char* name :
+       {"not_run", "parity_note", "device", "dtype", "variant", "outcome", "summary", "bound"})
+    member_or<std::string>(values, name, {}, source);
+  member_or<std::vector<std::string>>(values, "lines", {}, source);
+}
+
+RecordRow row_from(const Json& json, const std::string& file, std::size_t index) {
+  const std::string source = fmt::format("{}: row {}", file, index + 1);
+  require(json.is_object(), "{} is not an object", source);
   RecordRow row{member_of<std::string>(json, "name", source), member_of<std::string>(json, "sources", source),
                 member_of<std::string>(json, "hash", source), member_of<Json>(json, "values", source)};
-  require(row.values.is_object(), "{}: 'values' of row '{}' is not an object", source, row.name);
+  require(row.values.is_object(), "{}: 'values' is not an object", source);
+  require_values(row.values, fmt::format("{} ('{}')", source, shown(row.name)));
   return row;
 }
 
@@ -278,11 +301,11 @@ Record read_record(const fs::path& path) {
   record.command = member_of<std::string>(json, "command", source);
   record.work = member_of<std::string>(json, "work", source);
   record.date = member_of<std::string>(json, "date", source);
-  record.machine = machine_from(member_of<Json>(json, "machine", source), source);
-  record.build = build_from(member_of<Json>(json, "build", source), source);
+  record.machine = machine_from(member_of<Json>(json, "machine", source), source + ": 'machine'");
+  record.build = build_from(member_of<Json>(json, "build", source), source + ": 'build'");
   const Json rows = member_of<Json>(json, "rows", source);
   require(rows.is_array(), "{}: 'rows' is not a list", source);
-  for (const Json& row : rows) record.rows.push_back(row_from(row, source));
+  for (const Json& row : rows) record.rows.push_back(row_from(row, source, record.rows.size()));
   return record;
 }
 
@@ -296,7 +319,7 @@ std::vector<Record> read_records(const fs::path& folder) {
   for (const fs::path& path : paths) {
     records.push_back(read_record(path));
     require(records.back().name == path.stem().string(), "{}: holds the record '{}'", path.string(),
-            records.back().name);
+            shown(records.back().name));
   }
   return records;
 }
