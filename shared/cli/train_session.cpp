@@ -151,7 +151,8 @@ Session start(const TrainFlags& flags) {
   session.checkpoint_every = flags.checkpoint.empty() ? 0 : flags.checkpoint_every.value_or(tenth);
   require_own_outputs(session, flags);
   if (!flags.checkpoint.empty()) session.new_folder = std::make_unique<NewFolder>(flags.checkpoint);
-  require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.json_lines, flags.save_weights});
+  require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.save_weights});
+  require_growing_file(flags.json_lines);
   if (!flags.checkpoint.empty() && !lock) lock = std::make_unique<FolderLock>(flags.checkpoint);
   session.lock = std::move(lock);
   return session;
