@@ -309,6 +309,13 @@ void require_writable_file(const fs::path& path) {
     AtomicFile probe(path);
 }
 
+void require_growing_file(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return require_writable_file(path);
+  require_call(::access(path.c_str(), W_OK) == 0, errno, "{}: cannot be written ({})", path.string(),
+               reason());
+}
+
 void require_writable_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);

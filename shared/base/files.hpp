@@ -79,6 +79,9 @@ void require_distinct_outputs(const std::vector<std::filesystem::path>& inputs,
 /// Leaves nothing behind. An empty path means that no file was asked for.
 void require_writable_file(const std::filesystem::path& path);
 
+/// The same for a file that is written piece by piece while the work goes on: one that is there is not replaced.
+void require_growing_file(const std::filesystem::path& path);
+
 /// Makes `folder` (and its parents) if needed and proves that a file can be created in it; InputError otherwise. Folders
 /// that this makes go again with the caller's NewFolder.
 void require_writable_folder(const std::filesystem::path& folder);

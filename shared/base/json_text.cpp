@@ -73,8 +73,10 @@ class Builder : public nlohmann::json_sax<Library> {
     else if (position > text_.size())
       error = fmt::format("it ends after {}, before it is complete", counted(text_.size(), "byte"));
     else
-      error = fmt::format("it goes wrong at byte {}, the end of '{}'", position,
-                          shown(text_.substr(begin, end - begin)));
+      error =
+          fmt::format("line {} goes wrong at the end of '{}'",
+                      1 + std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(end), '\n'),
+                      shown(text_.substr(begin, end - begin)));
     return false;
   }
 

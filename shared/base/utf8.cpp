@@ -142,7 +142,7 @@ bool is_printable(std::string_view character) {
   const bool controls = c < 0x20 || (c >= 0x7F && c < 0xA0);
   const bool separates_or_turns = c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
                                   (c >= 0x2066 && c <= 0x2069);
-  return !controls && !separates_or_turns;
+  return !controls && !separates_or_turns && c != 0xFFFE && c != 0xFFFF;
 }
 
 std::string encode_utf8(char32_t character) {

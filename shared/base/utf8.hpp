@@ -30,8 +30,8 @@ std::size_t unfinished_utf8(std::string_view bytes);
 /// Takes the first character off `text`, which is not empty, or a byte that begins none.
 std::string_view take_character(std::string_view& text);
 /// Whether a terminal shows what take_character() gave, and does not obey it. The one list of what is escaped wherever
-/// something is shown: bytes that are no UTF-8, C0, C1 and DEL, separators of lines and paragraphs, and the marks that
-/// turn the direction of writing.
+/// something is shown: bytes that are no UTF-8, C0, C1 and DEL, separators of lines and paragraphs, the marks that turn
+/// the direction of writing, and U+FFFE and U+FFFF, which XML does not have.
 bool is_printable(std::string_view character);
 
 /// What Python's str.isspace() answers for one character; str.strip() removes exactly these from both ends.

@@ -9,11 +9,14 @@
 namespace ladder::cli {
 
 void require_outputs(const std::vector<std::filesystem::path>& inputs, const std::vector<std::string>& files,
-                     const std::vector<std::string>& names) {
+                     const std::vector<std::string>& names, const std::string& growing) {
   std::vector<std::filesystem::path> outputs(files.begin(), files.end());
   for (const std::string& name : names) outputs.push_back(record_file(name));
+  outputs.emplace_back(growing);
   require_distinct_outputs(inputs, outputs);
+  outputs.pop_back();
   for (const std::filesystem::path& output : outputs) require_writable_file(output);
+  require_growing_file(growing);
 }
 
 void require_record_name(const std::string& name, bool written) {

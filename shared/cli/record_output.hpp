@@ -13,9 +13,9 @@ namespace ladder::cli {
 
 /// To be called before the work: throws InputError for a record's name that is none, where a record or one of `files` cannot
 /// be written, or where two of them, or one of them and an input, are the same file. `names` are empty without --record;
-/// empty files were not asked for.
+/// empty files were not asked for. `growing` is one more file, which is written piece by piece.
 void require_outputs(const std::vector<std::filesystem::path>& inputs, const std::vector<std::string>& files,
-                     const std::vector<std::string>& names);
+                     const std::vector<std::string>& names, const std::string& growing = {});
 
 /// To be called first of all: a picture is SVG; throws InputError for a name that ends as another format's.
 void require_svg(const std::filesystem::path& picture);

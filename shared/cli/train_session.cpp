@@ -110,12 +110,12 @@ void require_own_outputs(const Session& session, const TrainFlags& flags) {
   std::vector<fs::path> inputs = data_files(session.run.data.path);
   if (!flags.init_weights.empty())
     for (fs::path& file : model_files(flags.init_weights)) inputs.push_back(std::move(file));
-  std::vector<std::string> outputs = {flags.trace, flags.json, flags.json_lines, flags.save_weights};
+  std::vector<std::string> outputs = {flags.trace, flags.json, flags.save_weights};
   if (!flags.checkpoint.empty()) {
     require_writable_folder(flags.checkpoint);
     outputs.insert(outputs.end(), {checkpoint_file(flags.checkpoint), best_file(flags.checkpoint)});
   }
-  require_outputs(inputs, outputs, recorded(flags.record, {"run-" + flags.name}));
+  require_outputs(inputs, outputs, recorded(flags.record, {"run-" + flags.name}), flags.json_lines);
 }
 
 /// What to do where the run does not fit: its engine, and `beside` that.

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "shared/base/json.hpp"
@@ -259,4 +260,45 @@ TEST_CASE("the resume command that is printed is quoted for a shell") {
     const std::string read_back = output_of({"sh", "-c", "printf '%s|' " + arguments});
     CHECK(read_back == "train|--checkpoint|" + (name[0] == '-' ? "./" + name : name) + "|--resume|");
   }
+}
+
+TEST_CASE("a reader that reads no more does not keep a run from being saved") {
+  for (const bool whole : {false, true}) {  // the run is over, and its summary is what nobody reads
+    const TemporaryFolder folder;
+    std::vector<std::string> call = words("train --checkpoint run --threads 1 --checkpoint-every 1000000");
+    for (const char* word :
+         {"--steps", whole ? "5" : "1000000", whole ? "--json" : "--json-lines", "/dev/fd/0"})
+      call.emplace_back(word);
+    test::Program program(folder.path(), call, [] {
+      std::array<int, 2> ends{};  // full, and held open at both ends by the program itself
+      if (::pipe(ends.data()) != 0 || ::dup2(ends[1], STDIN_FILENO) < 0) ::_exit(126);
+      ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+      const std::string block(4096, ' ');
+      while (::write(ends[1], block.data(), block.size()) > 0) continue;
+      ::fcntl(ends[1], F_SETFL, 0);
+      ::alarm(30);  // ends a program that goes on
+    });
+    const char* last = whole ? "sample  5" : "memory";
+    REQUIRE(program.wait_until([&] { return program.out_so_far().find(last) != std::string::npos; }));
+    std::this_thread::sleep_for(3 * kMoment);
+    program.send(SIGTERM);
+    const test::Outcome outcome = program.wait();
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.signal == SIGTERM);
+    CHECK_THAT(outcome.out, Contains("saved to run/checkpoint.safetensors"));
+    CHECK(exists(folder / "run/checkpoint.safetensors"));
+  }
+}
+
+TEST_CASE("what a run that was stopped has kept is told by what is there") {
+  const Folders folders;
+  // Weights that could not be written are not kept, although they were asked for.
+  test::Program program(folders.work.path(),
+                        words("train --stage 0 --steps 5 --samples 100000 --json-lines " +
+                              folders.lines.string() + " --save-weights /dev/full"));
+  REQUIRE(program.wait_until(
+      [&] { return test::text_of(folders.lines).find("\"step\":5") != std::string::npos; }));
+  std::this_thread::sleep_for(3 * kMoment);
+  program.send(SIGTERM);
+  CHECK_THAT(program.wait().err, Contains("stopped after step 5") && Contains("nothing is kept"));
 }
