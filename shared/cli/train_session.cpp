@@ -153,6 +153,8 @@ Session start(const TrainFlags& flags) {
   if (!flags.checkpoint.empty()) session.new_folder = std::make_unique<NewFolder>(flags.checkpoint);
   require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.save_weights});
   require_growing_file(flags.json_lines);
+  if (!flags.checkpoint.empty())
+    require_writable_outputs("", {checkpoint_file(flags.checkpoint), best_file(flags.checkpoint)});
   if (!flags.checkpoint.empty() && !lock) lock = std::make_unique<FolderLock>(flags.checkpoint);
   session.lock = std::move(lock);
   return session;
