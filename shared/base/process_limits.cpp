@@ -61,4 +61,14 @@ void require_descriptors() {
                   count, opened.size(), problem == EMFILE ? "ulimit -n 64" : "the machine's, fs.file-max"));
 }
 
+void require_stack() {
+  constexpr rlim_t kNeeded = rlim_t{2} << 20;  // one MiB was measured to be too short, two to be enough
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= kNeeded)
+    return;
+  throw MachineError(
+      fmt::format("a stack may have {} KiB, and {} are needed: raise the limit (ulimit -s 8192)",
+                  limit.rlim_cur >> 10, kNeeded >> 10));
+}
+
 }  // namespace ladder

@@ -1,4 +1,5 @@
-// What the system lets this one process have, beside what the machine has: ulimit's memory and open files.
+// What the system lets this one process have, beside what the machine has: ulimit's memory, open files and
+// stack.
 #pragma once
 
 #include <cstddef>
@@ -12,5 +13,9 @@ std::size_t within_memory_limits(std::size_t available);
 /// Throws MachineError where this process can open only a handful of files more (ulimit -n): outputs that were found to
 /// be writable could then fail when the work is done.
 void require_descriptors();
+
+/// Throws MachineError where the stacks of this process and its threads are shorter than the CPU models of the kernels
+/// need (ulimit -s): their tiles lie there, and a stack that overflows ends the program without a word.
+void require_stack();
 
 }  // namespace ladder

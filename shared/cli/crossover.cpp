@@ -148,6 +148,7 @@ void run_crossover(const CrossoverFlags& flags) {
   std::vector<std::filesystem::path> inputs = data_files(flags.data);
   inputs.insert(inputs.end(), flags.from.begin(), flags.from.end());
   require_outputs(inputs, {flags.output, flags.json}, recorded(flags.record, {flags.name}));
+  require(flags.from.empty() || flags.data.empty(), "--from and --data exclude each other");
   require_temporary_folder();
   bool on_gpu = flags.from.empty() && runs_on_gpu(flags.device);
   HeatMap map = flags.from.empty() ? measured(flags) : from_records(flags.from, on_gpu);
@@ -175,15 +176,18 @@ void add_crossover(CLI::App& app) {
   const auto flags = std::make_shared<CrossoverFlags>();
   std::vector<std::string> names;
   for (const Size& size : kSizes) names.emplace_back(size.name);
-  add_choices(app, "--sizes", flags->sizes, names, "columns of the map (default: all)");
-  add_texts(app, "--from", flags->from, "draw these records of `ladder speedup` instead of measuring")
-      .type("FILE");
+  const Flag from =
+      add_texts(app, "--from", flags->from, "draw these records of `ladder speedup` instead of measuring")
+          .type("FILE");
+  add_choices(app, "--sizes", flags->sizes, names, "columns of the map (default: all)").excludes(from);
   add_text(app, "-o,--output", flags->output, "the SVG file (default crossover.svg)").type("FILE");
   add_data_flag(app, flags->data);
   add_device(app, flags->device);
-  add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 3)");
+  add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 3)")
+      .excludes(from);
   add_number(app, "--patience", flags->patience,
-             "seconds a round may take on a rung before it is left out (default 10)");
+             "seconds a round may take on a rung before it is left out (default 10)")
+      .excludes(from);
   add_text(app, "--json", flags->json, "write the record to this file").type("FILE");
   add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
   add_text(app, "--name", flags->name, "of the record (default crossover)").type("NAME");

@@ -145,7 +145,10 @@ int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
   } catch (const std::system_error& error) {  // of a thread
     return fail(is_of_the_machine(error.code()) ? 3 : 2, error.what());
   } catch (const std::bad_alloc&) {
-    return fail(3, "this machine has too little memory for that: choose a smaller model, batch or block");
+    return fail(3,
+                "too little memory for that, of this machine or by this process's limits: choose a smaller "
+                "model, batch "
+                "or block");
   } catch (const std::exception& error) {
     return fail(1, std::string("unexpected: ") + error.what());
   }

@@ -40,6 +40,8 @@ CLI::Validator number_validator() {
     if constexpr (std::is_integral_v<T>)
       return fmt::format("'{}' is not a whole number from {} to {}", text, std::numeric_limits<T>::min(),
                          std::numeric_limits<T>::max());
+    else if (parsed.ec == std::errc::result_out_of_range)
+      return fmt::format("'{}' is too large or too near to 0 for a number here", text);
     else
       return fmt::format("'{}' is not a number such as 0.01 or 1e-3", text);
   };
@@ -68,6 +70,13 @@ std::string problem_with_numbers(const std::string& text) {
     if (std::string problem = is_number(number); !problem.empty()) return problem;
   }
   return {};
+}
+
+/// What is wrong with `text` as one of `choices`; empty where nothing is.
+std::string problem_with_choice(const std::string& text, const std::vector<std::string>& choices) {
+  if (std::find(choices.begin(), choices.end(), text) != choices.end()) return {};
+  return fmt::format("'{}' is not valid{} (valid are {})", text, suggestion(text, choices),
+                     CLI::detail::join(choices, ", "));
 }
 
 template <class T>
@@ -150,11 +159,7 @@ Flag add_numbers(CLI::App& app, const std::string& flag, std::vector<std::int32_
 
 Flag on_choice(CLI::App& app, const std::string& flag, const std::vector<std::string>& choices,
                const std::function<void(const std::string&)>& take, const std::string& help) {
-  const auto check = [choices](std::string& text) -> std::string {
-    if (std::find(choices.begin(), choices.end(), text) != choices.end()) return {};
-    return fmt::format("'{}' is not valid{} (valid are {})", text, suggestion(text, choices),
-                       CLI::detail::join(choices, ", "));
-  };
+  const auto check = [choices](const std::string& text) { return problem_with_choice(text, choices); };
   return {app.add_option_function<std::string>(flag, take, help)
               ->type_name(CLI::detail::join(choices, "|"))
               ->check(CLI::Validator(check, ""))};
@@ -168,10 +173,21 @@ Flag add_choice(CLI::App& app, const std::string& flag, std::string& target,
 
 Flag add_choices(CLI::App& app, const std::string& flag, std::vector<std::string>& target,
                  const std::vector<std::string>& choices, const std::string& help) {
-  return {app.add_option(flag, target, help + ": " + CLI::detail::join(choices, ", "))
+  // Not with CLI11's delimiter, as of numbers above.
+  const auto take = [&target](const std::vector<std::string>& texts) {
+    target.clear();
+    for (const std::string& text : texts)
+      for (std::string& name : split_at_commas(text)) target.push_back(std::move(name));
+  };
+  const auto check = [choices](const std::string& text) -> std::string {
+    for (const std::string& name : split_at_commas(text))
+      if (std::string problem = problem_with_choice(name, choices); !problem.empty()) return problem;
+    return {};
+  };
+  const std::string described = help + ": " + CLI::detail::join(choices, ", ");
+  return {app.add_option_function<std::vector<std::string>>(flag, take, described)
               ->type_name("NAME,...")
-              ->delimiter(',')
-              ->check(CLI::IsMember(choices))};
+              ->check(CLI::Validator(check, ""))};
 }
 
 Flag add_device(CLI::App& app, Device& target) {
@@ -193,6 +209,7 @@ Flag add_device(CLI::App& app, Device& target) {
 void set_action(CLI::App& app, std::function<void()> action) {
   app.callback([action = std::move(action)] {
     require_descriptors();
+    require_stack();
     action();
   });
 }

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "shared/base/error.hpp"
 #include "shared/base/interrupt.hpp"
@@ -73,6 +74,19 @@ TEST_CASE("a process that may open only a handful of files is told so, and one t
   CHECK(refused(4) == 3);
   CHECK(refused(8) == 3);
   CHECK(refused(256) == 0);
+}
+
+TEST_CASE("a stack that is too short for the kernels' models is refused") {
+  for (const auto& [most, code] : {std::pair(std::size_t{1} << 20, 3), std::pair(std::size_t{8} << 20, 0)})
+    CHECK(test::code_of_child([most = most] {
+            limit(RLIMIT_STACK, most);
+            try {
+              require_stack();
+              return 0;
+            } catch (const MachineError& error) {
+              return std::string(error.what()).find("1024 KiB, and 2048") != std::string::npos ? 3 : 1;
+            }
+          }) == code);
 }
 
 TEST_CASE("an empty TMPDIR is one that is not set") {

@@ -93,6 +93,13 @@ TEST_CASE("a file that is a mount of its own is refused before the work, but may
   CHECK_THAT(refused, Contains("here: is mounted there as a single file") && Contains("exit 2"));
   CHECK_THAT(refused, !Contains("step 1/1"));
   CHECK(test::text_of(folder / "host") == "as it was\n");
+  std::filesystem::create_directory(folder / "run");
+  for (const char* name : {"checkpoint", "best"}) {  // the first is then also one that is there
+    std::filesystem::create_symlink("../here", folder / "run" / (std::string(name) + ".safetensors"));
+    const std::string told = mounted("train --steps 1 --checkpoint run");
+    CHECK_THAT(told, Contains("exit 2") && !Contains("step 1/1"));
+    std::filesystem::remove(folder / "run" / (std::string(name) + ".safetensors"));
+  }
   CHECK_THAT(mounted("train --steps 1 --json-lines here"), Contains("exit 0"));
   CHECK_THAT(test::text_of(folder / "host"), Contains("\"kind\":\"step\""));
 }
