@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cstddef>
 
+#include "shared/base/process.hpp"
 #include "shared/base/utf8.hpp"
 
 namespace ladder {
@@ -28,13 +29,6 @@ std::string escaped(std::string_view text, bool backslash) {
 int digit_of(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/// `text` between quotes.
-std::string quoted(std::string_view text) {
-  std::string word = "'";
-  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return word + "'";
 }
 
 }  // namespace
@@ -62,7 +56,7 @@ std::string shell_word(std::string_view name) {
            std::string_view("-_./=,:+@%").find(static_cast<char>(c)) != std::string_view::npos;
   };
   if (!name.empty() && std::ranges::all_of(name, is_plain)) return std::string(name);
-  if (escaped(name, false) == name) return quoted(name);
+  if (escaped(name, false) == name) return shell_quoted(name);
   std::string word = "$'";
   for (const char c : name)
     word += !is_printable(std::string_view(&c, 1)) ? escaped_byte(c)

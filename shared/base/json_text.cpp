@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "shared/base/error.hpp"
+#include "shared/base/finite.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/shown.hpp"
 #include "shared/base/text_table.hpp"
@@ -189,7 +190,7 @@ std::string Json::dump(int indent) const {
     const std::string place = number.place.empty() ? "the number" : number.place;
     throw CheckError(fmt::format("{} is {}, which JSON does not have: nothing was written",
                                  shown(std::string_view(place).substr(place[0] == '.' ? 1 : 0)),
-                                 number.value));
+                                 printable(number.value)));
   } catch (const Library::exception&) {  // the one thing that it refuses
     throw JsonError("a text is not UTF-8, which JSON does not have");
   }

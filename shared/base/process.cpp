@@ -20,6 +20,13 @@
 #include "shared/base/lines.hpp"
 
 namespace ladder {
+
+std::string shell_quoted(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 namespace {
 
 /// Without white space at the end.

@@ -15,41 +15,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> call_of(const Run& run, std::int64_t steps, int samples, const fs::path& script,
-                                 const fs::path& data, const fs::path& trace) {
+std::string command_for(const Run& run, std::int64_t steps, int samples, const fs::path& script,
+                        const fs::path& data, const fs::path& trace) {
   const GptConfig& m = run.model;
   const TrainConfig& t = run.train;
-  const auto number = [](auto value) { return fmt::format("{}", value); };  // a double: all of its digits
-  return {"python3",
-          script,
-          "--data",
-          data,
-          "--trace",
-          trace,
-          "--seed",
-          number(t.seed),
-          "--n-layer",
-          number(m.n_layer),
-          "--n-embd",
-          number(m.n_embd),
-          "--n-head",
-          number(m.n_head),
-          "--block-size",
-          number(m.block_size),
-          "--steps",
-          number(steps),
-          "--schedule-steps",
-          number(t.decay_steps()),
-          "--samples",
-          number(samples),
-          "--lr",
-          number(t.learning_rate),
-          "--beta1",
-          number(t.beta1),
-          "--beta2",
-          number(t.beta2),
-          "--eps",
-          number(t.eps)};
+  return fmt::format(
+      "python3 {} --data {} --trace {} --seed {} --n-layer {} --n-embd {} --n-head {} --block-size {} "
+      "--steps {} "
+      "--schedule-steps {} --samples {} --lr {:.17g} --beta1 {:.17g} --beta2 {:.17g} --eps {:.17g} && echo "
+      "done",
+      shell_quoted(script.string()), shell_quoted(data.string()), shell_quoted(trace.string()), t.seed,
+      m.n_layer, m.n_embd, m.n_head, m.block_size, steps, t.decay_steps(), samples, t.learning_rate, t.beta1,
+      t.beta2, t.eps);
 }
 
 }  // namespace
@@ -62,7 +39,7 @@ std::string interpreter_refuses(const Run& run) {
     return "its learning rate falls in a straight line to 0";
   if (run.train.batch_size != 1 || run.train.grad_accum != 1) return "it takes one document a step";
   if (run.model.kv_heads() != run.model.n_head) return "it has no grouped-query attention";
-  if (output_of({"python3", "-c", "import sys; print(sys.version_info >= (3, 9))"}) != "True")
+  if (output_of("python3 -c 'import sys; print(sys.version_info >= (3, 9))'") != "True")
     return "no python3 of version 3.9 or newer";
   return {};
 }
@@ -75,7 +52,9 @@ InterpreterResult run_interpreter(const Run& run, std::int64_t steps, int sample
   write_file(folder / "microgpt.py", interpreter_script);
   if (run.data.path.empty()) write_file(folder / "names.txt", embedded_names);
   const fs::path data = run.data.path.empty() ? folder / "names.txt" : fs::absolute(run.data.path);
-  if (output_of(call_of(run, steps, samples, folder / "microgpt.py", data, folder / "trace.json")).empty()) {
+  const std::string command =
+      command_for(run, steps, samples, folder / "microgpt.py", data, folder / "trace.json");
+  if (output_of(command).empty()) {
     result.not_run = "python3 ended with an error";
     return result;
   }

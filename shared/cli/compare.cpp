@@ -171,8 +171,7 @@ struct Outcome {
 
 void judge(const ParityReport& report, Outcome& outcome) {
   if (report.passed() || !outcome.first_difference.empty()) return;
-  outcome.first_difference =
-      fmt::format("{} differs from {}: {}", report.upper, report.lower, report.divergence()->describe());
+  outcome.first_difference = verdict_of(report);
 }
 
 /// The upper side against PyTorch, which continues the same prompt and looks at the same tokens.

@@ -13,6 +13,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/finite.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/process.hpp"
 #include "shared/base/shown.hpp"
@@ -107,7 +108,7 @@ Json report(const stage0::Value& root, const std::map<std::string, stage0::Value
   fmt::print("root: data {}\n", root.data());
   Json result = {{"data", root.data()}, {"values", Json::object()}};
   for (const auto& [name, value] : named) {
-    const double grad = std::isnan(value.grad()) ? std::nan("") : value.grad();  // printed without its sign
+    const double grad = printable(value.grad());
     fmt::print("{}: data {}, grad {}{}\n", name, value.data(), grad,
                std::isfinite(grad) ? "" : ", which is not finite");
     result["values"][name] = {{"data", value.data()}, {"grad", number_or_text(value.grad())}};

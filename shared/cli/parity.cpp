@@ -209,9 +209,7 @@ void run_parity(const ParityFlags& flags) {
   }
   std::string check;
   for (const ParityReport& report : outcome.reports)
-    if (!report.passed() && check.empty())
-      check =
-          fmt::format("{} differs from {}: {}", report.upper, report.lower, report.divergence()->describe());
+    if (!report.passed() && check.empty()) check = verdict_of(report);
   outputs.finish(check);
 }
 

@@ -9,6 +9,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/escape.hpp"
+#include "shared/base/finite.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/interrupt.hpp"
 #include "shared/base/text_table.hpp"
@@ -202,7 +203,7 @@ double held_out_loss(const Session& session) {
                                 session.run.train.batch_size);
   if (!std::isfinite(loss))
     throw CheckError(fmt::format("the held-out loss is {} after the last step: try a smaller --lr than {}",
-                                 loss, session.run.train.learning_rate));
+                                 printable(loss), session.run.train.learning_rate));
   return loss;
 }
 

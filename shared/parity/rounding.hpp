@@ -17,8 +17,8 @@
 
 namespace ladder {
 
-/// The weights, each moved up or down by `units` units in the last place of `dtype`.
-TensorList nudged(const TensorList& weights, Dtype dtype, double units);
+/// The weights, each moved up or down by a unit in the last place of `dtype`; `draw` says which way.
+TensorList nudged(const TensorList& weights, Dtype dtype, std::uint32_t draw);
 
 /// What both sides computed a pass of.
 struct Pass {
@@ -53,12 +53,36 @@ struct RoundedCurves {
 };
 RoundedCurves rounded_curves(const Run& run, Dtype dtype, std::int64_t steps);
 
-/// RoundedCurves::moved() over those of `steps` that the limits of a narrow type speak for.
-std::vector<double> moved_losses(const Run& run, Dtype dtype, std::size_t steps);
-/// compare() by a row for losses in a narrow type; where that fails, with twice what rounding moves each loss by added
-/// to what is allowed. `moved` is of this run: moved_losses().
-Comparison compare_rounded(std::span<const double> got, std::span<const double> want, const Tolerance& row,
-                           const std::vector<double>& moved);
+/// One limit on a curve of losses, and what came of it.
+struct CurveLimit {
+  Tolerance row;
+  double limit = 0.0;
+  Comparison comparison;
+  std::string note = {};  ///< what it was held against besides the row's limit; empty: nothing
+};
+
+/// Losses held against the limits of a type.
+struct JudgedCurve {
+  std::vector<CurveLimit> limits;
+  /// Only so many steps are compared, as rounding alone may grow later losses too far apart; 0: all.
+  std::size_t steady_steps = 0;
+
+  /// The first limit that fails, or else the first.
+  const CurveLimit& decisive() const;
+};
+
+/// By curve_tolerances(dtype) alone.
+JudgedCurve judge_curve(std::span<const double> got, std::span<const double> want, Dtype dtype);
+/// The same with what rounding may do, where a limit fails. In fp64 and fp32, whose limits are on the differences: loss_limit(),
+/// then only the steady_steps(), if there are any that pass. In narrow types, whose limits are wide: twice what rounding does to
+/// the reference alone is added to what they allow.
+JudgedCurve judge_curve(std::span<const double> got, std::span<const double> want, Dtype dtype,
+                        const Run& run);
+
+/// The row's limit on a loss, and at least what its sum over the vocabulary may be off by. A sum of V terms has V
+/// roundings: where each adds less than the last place of the sum, as the unlikely tokens of a text learnt by heart do, all
+/// are lost.
+double loss_limit(const Tolerance& row, const GptConfig& model);
 
 /// The first steps of a run, at most `steps`, in which every number may be rounded to `dtype` without the losses moving
 /// by more than a tenth of `limit`: later ones say nothing about who is right.

@@ -216,7 +216,8 @@ Dtype SafetensorsFile::finite_dtype_of(const TensorView& tensor) const {
   const Dtype dtype = dtype_of(tensor);
   if (const auto bad = first_not_finite(dtype, tensor.bytes))
     throw InputError(fmt::format("{} is {} at element {} of [{}]: only finite numbers can be computed with",
-                                 place_of(name_, tensor.name), decode(dtype, tensor.bytes.data(), *bad), *bad,
+                                 place_of(name_, tensor.name),
+                                 printable(decode(dtype, tensor.bytes.data(), *bad)), *bad,
                                  extents_of(tensor.shape)));
   return dtype;
 }
