@@ -1,5 +1,4 @@
-// What the system lets this one process have, beside what the machine has: ulimit's memory, open files and
-// stack.
+// What the system lets this one process have, beside what the machine has (ulimit): memory, open files, its stack.
 #pragma once
 
 #include <cstddef>

@@ -173,5 +173,10 @@ int main(int argc, char** argv) {
     command.add(*app.add_subcommand(command.name, command.summary));
   const int code = ladder::cli::parse_and_run(app, {argv + 1, argv + argc});
   const std::string problem = ladder::cli::stdout_problem();
+  if (code == 0 && ladder::cli::stdout_interrupted()) {
+    ladder::cli::fail(3, std::string("ended by ") + ladder::signal_name(ladder::interrupting_signal()) +
+                             ": what it prints was not read to its end");
+    ladder::end_by_signal(ladder::interrupting_signal());
+  }
   return code == 0 && !problem.empty() ? ladder::cli::fail(3, problem) : code;
 }

@@ -73,6 +73,8 @@ void notice(std::string_view text) {
 
 bool stdout_failed() { return problem != 0; }
 
+bool stdout_interrupted() { return problem == EINTR; }
+
 std::string stdout_problem() {
   if (std::fflush(stdout) != 0 && problem == 0) problem = errno;
   if (problem == 0 || problem == EPIPE) return {};

@@ -26,4 +26,7 @@ struct StdoutFailed {};
 /// reader has gone, who has seen what it wanted: `ladder info | head -1`.
 std::string stdout_problem();
 
+/// Whether a signal that asks the program to end came while nobody read its standard output on.
+bool stdout_interrupted();
+
 }  // namespace ladder::cli

@@ -262,6 +262,35 @@ TEST_CASE("the resume command that is printed is quoted for a shell") {
   }
 }
 
+namespace {
+
+/// A pipe that is full, or empty, which the process holds open at both ends and nobody reads.
+int unread_pipe(bool full) {
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) ::_exit(126);
+  ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+  const std::string block(4096, ' ');
+  while (full && ::write(ends[1], block.data(), block.size()) > 0) continue;
+  ::fcntl(ends[1], F_SETFL, 0);
+  ::alarm(30);  // ends a program that goes on
+  return ends[1];
+}
+
+}  // namespace
+
+TEST_CASE("a signal ends a program whose standard output nobody reads on") {
+  const TemporaryFolder folder;
+  test::Program program(folder.path(),
+                        words("train --stage 1 --threads 1 --steps 3 --samples 9000 --save-weights w.st"),
+                        [] { ::dup2(unread_pipe(/*full=*/false), STDOUT_FILENO); });
+  REQUIRE(program.wait_until([&] { return exists(folder / "w.st"); }));
+  std::this_thread::sleep_for(10 * kMoment);  // it has drawn all its texts, and prints more than a pipe holds
+  program.send(SIGTERM);
+  const test::Outcome outcome = program.wait();
+  CHECK(outcome.signal == SIGTERM);
+  CHECK_THAT(outcome.err, Contains("not read to its end") || Contains("only w.st is kept"));
+}
+
 TEST_CASE("a reader that reads no more does not keep a run from being saved") {
   for (const bool whole : {false, true}) {  // the run is over, and its summary is what nobody reads
     const TemporaryFolder folder;
@@ -269,15 +298,7 @@ TEST_CASE("a reader that reads no more does not keep a run from being saved") {
     for (const char* word :
          {"--steps", whole ? "5" : "1000000", whole ? "--json" : "--json-lines", "/dev/fd/0"})
       call.emplace_back(word);
-    test::Program program(folder.path(), call, [] {
-      std::array<int, 2> ends{};  // full, and held open at both ends by the program itself
-      if (::pipe(ends.data()) != 0 || ::dup2(ends[1], STDIN_FILENO) < 0) ::_exit(126);
-      ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
-      const std::string block(4096, ' ');
-      while (::write(ends[1], block.data(), block.size()) > 0) continue;
-      ::fcntl(ends[1], F_SETFL, 0);
-      ::alarm(30);  // ends a program that goes on
-    });
+    test::Program program(folder.path(), call, [] { ::dup2(unread_pipe(/*full=*/true), STDIN_FILENO); });
     const char* last = whole ? "sample  5" : "memory";
     REQUIRE(program.wait_until([&] { return program.out_so_far().find(last) != std::string::npos; }));
     std::this_thread::sleep_for(3 * kMoment);
