@@ -22,8 +22,8 @@ bool same_bits(double a, double b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
 
-/// What the tolerance multiplies at an element with this reference value, `beside` which the root mean square of all and
-/// the size of the terms count.
+/// What the tolerance multiplies at an element with this reference value. `beside` it count the root mean square of all
+/// and the size of the terms.
 double scale_of(Rule rule, double want, double beside) {
   return rule == Rule::absolute ? 1.0 : std::abs(want) + beside;
 }

@@ -127,7 +127,8 @@ void compare_training(const Side& upper, const Side& lower, const Run& run, cons
 // The pieces, for climb, which trains every stage once and compares afterwards.
 
 /// Puts the lower engine's weights onto the upper one (at level model through a safetensors file, and compares what
-/// arrived; weights that are not finite are a finding and nothing else is compared), then compares probes of both on the data of `step`, both from the weights as the upper one rounds them.
+/// arrived), then compares probes of both on the data of `step`, both from the weights as the upper one rounds them.
+/// Weights that are not finite are a finding, and nothing else is compared.
 void compare_engines(Engine& upper, Engine& lower, const Run& run, std::int64_t step,
                      const ParityLevels& levels, ParityReport& report);
 /// Probes of both on the data of `step`, from the upper one's weights as its kernels read them; leaves those on both.

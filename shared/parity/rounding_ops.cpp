@@ -129,8 +129,8 @@ struct Weights {
 
 }  // namespace
 
-/// Adds to dq, dk and dv what it does that each weight is off by its own rounding and its exponent's, and delta by those of
-/// its terms and by the weights'.
+/// Adds to dq, dk and dv what it does that each weight is off by its own rounding and its exponent's, and delta by those
+/// of its terms and by the weights'.
 void RoundingOps::move_cancelled(const AttentionBackward& a, const naive::Multiplier& multiplier) {
   const auto move = [&](const Query& query) {
     const double *q = a.q.as<double>() + query.query(), *dout = a.dout_nc.as<double>() + query.mixed(),
