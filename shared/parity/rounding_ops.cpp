@@ -101,8 +101,8 @@ struct Query {
   }
 };
 
-/// The weights of a query, and the sizes of what the exponent of each is the difference of: the score's terms, and the
-/// log-sum-exp.
+/// The weights of a query, and the sizes of what the exponent of each is the difference of: the terms of the score, and
+/// the log-sum-exp.
 struct Weights {
   std::vector<double> p, exponents;
 
