@@ -15,7 +15,7 @@ namespace {
 
 /// Waits until the descriptor takes bytes, or tells an error; false where a signal has come that asks the program to end.
 bool wait_for(int descriptor) {
-  constexpr int kMilliseconds = 100;
+  constexpr int kMilliseconds = 500;
   for (;;) {
     pollfd waiting{descriptor, POLLOUT, 0};
     if (::poll(&waiting, 1, kMilliseconds) > 0) return true;

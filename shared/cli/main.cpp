@@ -146,9 +146,8 @@ int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
     return fail(is_of_the_machine(error.code()) ? 3 : 2, error.what());
   } catch (const std::bad_alloc&) {
     return fail(3,
-                "too little memory for that, of this machine or by this process's limits: choose a smaller "
-                "model, batch "
-                "or block");
+                "this machine, or a limit of this process, has too little memory for that: choose a smaller "
+                "model, batch or block");
   } catch (const std::exception& error) {
     return fail(1, std::string("unexpected: ") + error.what());
   }

@@ -262,12 +262,31 @@ TEST_CASE("a record that is not what it claims to be is refused, naming file, ro
   for (const char* name : {"emulated", "not_run", "lines", "parity_error"})
     CHECK_THAT(told("\"emulated\": false", fmt::format("\"{}\": {{}}", name)),
                Contains(fmt::format("r.json: row 1 ('a row'): '{}': expected ", name)));
+  for (const auto& [part, named] : std::vector<std::pair<const char*, const char*>>{
+           {"\"kernel\": 5", "'kernel' is not an object"},
+           {"\"block\": {\"error\": \"x\"}", "'block': 'error': expected a number"},
+           {"\"loss\": {\"passed\": 1}", "'loss': 'passed': expected a truth value"},
+           {"\"loss\": [1.5, true]", "'loss': expected a number, found true"},
+           {"\"evaluations\": [[1, 2]]", "'evaluations': one has not three numbers"},
+           {"\"evaluations\": {}", "'evaluations' is not a list"},
+           {"\"kernels\": [{\"kernel\": 1}]", "'kernels': 'kernel': expected text"}})
+    CHECK_THAT(told("\"emulated\": false", part), Contains("r.json: row 1 ('a row'): ") && Contains(named));
   CHECK_THAT(told("\"name\": \"a row\"", "\"name\": 5"), Contains("r.json: row 1: 'name': expected text"));
   CHECK_THAT(told("\"cores\": ", "\"cores\": -"), Contains("r.json: 'machine': 'cores' is -"));
   CHECK_THAT(told("\"memory_gib\": ", "\"memory_gib\": 1e300, \"x\": "),
              Contains("r.json: 'machine': 'memory_gib' is 1e+300"));
   CHECK_THAT(told("\"dirty\": ", "\"dirty\": 5, \"x\": "), Contains("r.json: 'build': 'dirty': expected"));
   CHECK(told("\"seconds\": 1.0", "\"seconds\": 0.5") == "nothing");
+}
+
+TEST_CASE("a row of sources that nobody knows is told with its file") {
+  const TemporaryFolder folder;
+  Record record = new_record("r", "", "");
+  record.rows = {{"a row", "stage9\x1b", "", {}}};
+  record.rows[0].values = Json::object();
+  write_record(folder / "r.json", record);
+  CHECK_NOTHROW(read_record(folder / "r.json"));
+  CHECK_THROWS_WITH(read_records(folder.path()), Contains("r.json: unknown source set 'stage9\\x1b'"));
 }
 
 TEST_CASE("what the system calls its parts is shown on one line, and shortened") {
