@@ -9,7 +9,6 @@
 #include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/hash.hpp"
-#include "shared/base/shown.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/checklist/checklist.hpp"
@@ -20,6 +19,7 @@
 #include "shared/cli/outputs.hpp"
 #include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
+#include "shared/cli/standard_streams.hpp"
 #include "shared/cli/status.hpp"
 #include "shared/data/token_files.hpp"
 #include "shared/parity/room.hpp"
@@ -241,7 +241,7 @@ Json json_of(const Report& report, const std::vector<Climb>& climbs,
 }
 
 /// The losses for the first page's picture: a row a stage, each value the mean of a few steps.
-void record_curves(const std::vector<Climber>& climbers, const Run& run, const ClimbFlags& flags) {
+Record curves_of(const std::vector<Climber>& climbers, const Run& run, const ClimbFlags& flags) {
   constexpr std::size_t each = 10;
   const std::string preset = flags.run.preset.empty() ? "" : " --preset " + flags.run.preset;
   Record record = new_record(kCurves,
@@ -264,9 +264,7 @@ void record_curves(const std::vector<Climber>& climbers, const Run& run, const C
     row.values["loss"] = numbers_or_texts(means);
     record.rows.push_back(std::move(row));
   }
-  const auto path = record_file(record.name);
-  write_record(path, record);
-  fmt::print("recorded  {}\n", path.string());
+  return record;
 }
 
 /// The runs to climb with: that of the flags, and where they name no model, a small GPT-2.
@@ -286,11 +284,10 @@ std::vector<RunSettings> settings_of(const RunFlags& flags) {
 
 void print_work(const Run& run) {
   fmt::print("model     {}\ntraining  {}\ndata      {}: {}\ntokens    step 0 has hash {}\n",
-             describe(run.model), describe(run.train), shown(data_title(run.data), 1000),
-             run.source->describe(), hex64(run.source->token_hash()));
+             describe(run.model), describe(run.train), data_title(run.data), run.source->describe(),
+             hex64(run.source->token_hash()));
   std::fflush(stdout);
-  if (!run.source->notice().empty())
-    fmt::print(stderr, "ladder: notice: {}\n", shown(run.source->notice(), 1000));
+  if (!run.source->notice().empty()) notice(run.source->notice());
 }
 
 void require_files(const ClimbFlags& flags) {
@@ -367,7 +364,8 @@ void run_climb(const ClimbFlags& flags) {
     fmt::print("\nreport    {}\n", escaped_name(flags.report));
   });
   if (flags.record && report.passed)
-    outputs.try_to([&] { record_curves(climbs.front().climbers, climbs.front().run, flags); });
+    outputs.try_to(
+        [&] { keep_record(outputs, curves_of(climbs.front().climbers, climbs.front().run, flags)); });
   const bool checklist_failed = report.checklist && !report.checklist->passed();
   outputs.finish(checklist_failed ? "a step of the checklist failed"
                  : report.passed  ? ""

@@ -16,6 +16,7 @@
 #include "shared/base/files.hpp"
 #include "shared/base/finite.hpp"
 #include "shared/base/json_member.hpp"
+#include "shared/base/process_limits.hpp"
 #include "shared/base/shown.hpp"
 #include "shared/device/cpu_runtime.hpp"
 
@@ -228,7 +229,7 @@ NamedTensor SafetensorsFile::copy(const TensorView& tensor) const {
 }
 
 void require_memory(std::size_t bytes, const std::string& file) {
-  const std::size_t available = on_cpu::available_bytes();
+  const std::size_t available = within_memory_limits(on_cpu::available_bytes());
   if (available == 0 || bytes <= available) return;
   throw MachineError(fmt::format("{}: out of memory: its tensors have {:.1f} MiB, {:.1f} MiB are available",
                                  file, static_cast<double>(bytes) / 0x1p20,

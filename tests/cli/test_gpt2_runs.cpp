@@ -25,7 +25,7 @@ test::Outcome succeed(const TemporaryFolder& folder, const std::vector<std::stri
   return outcome;
 }
 
-Json json_of(const std::filesystem::path& path) { return Json::try_parse(test::text_of(path)); }
+Json json_of(const std::filesystem::path& path) { return Json::parse(test::text_of(path)); }
 
 }  // namespace
 
