@@ -6,7 +6,6 @@
 #include <cctype>
 #include <cstddef>
 
-#include "shared/base/process.hpp"
 #include "shared/base/utf8.hpp"
 
 namespace ladder {
@@ -29,6 +28,13 @@ std::string escaped(std::string_view text, bool backslash) {
 int digit_of(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/// `text` in quotation marks, as one word of a shell command.
+std::string shell_quoted(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include <concepts>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -16,15 +15,6 @@ namespace ladder {
 
 /// The standard output of a program, stripped at the end; empty when it is not there or fails. For asking git and python3.
 std::string output_of(std::vector<std::string> program);
-/// The same of one command of the shell, its words quoted where they must be. exec: the process is then the command itself,
-/// which a signal to this program ends as well.
-template <std::convertible_to<std::string> Command>
-std::string output_of(const Command& command) {
-  return output_of(std::vector<std::string>{"sh", "-c", "exec " + std::string(command)});
-}
-
-/// `text` as one word of a shell command.
-std::string shell_quoted(std::string_view text);
 
 /// The standard output of a program that is given `input`; empty when it is not there, fails, or has not answered within
 /// `seconds`: then it is ended.
