@@ -38,7 +38,7 @@ void write_picture(const fs::path& output, const std::string& dot) {
         "Graphviz's dot is not here or takes longer than {:.0f} s, so its input is written; install "
         "graphviz, then: "
         "dot -Tsvg {} -o {}\n",
-        kPatience, shell_word(path.string()), shell_word(output.string()));
+        kPatience, shell_path(path), shell_path(output));
   }
   write_file(path, svg.empty() ? dot : svg + "\n");
   fmt::print("wrote {}\n", escaped_name(path.string()));

@@ -21,10 +21,11 @@ Json sweep_plan(const System& system, const EngineeringLoop& loop, const Plan& p
                {"arch", entry("arch", arch != nullptr && arch->is_whole())},
                {"works", entry("works", works != nullptr && works->is_array() && !works->empty())}};
   if (const Json* work = set.find("work")) json["works"] = Json::array({*work});
+  const Configurations names(plan.space(), loop);
   Json configurations = Json::array();
   for (std::uint64_t point = 0; point < plan.space().size(); ++point) {
     if (point % shard.of != shard.number || known.contains(point) || !plan.allowed(point)) continue;
-    Json configuration = plan.space().point(point);
+    Json configuration = names.of(point);
     configuration["why"] = why;
     configurations.push_back(std::move(configuration));
   }

@@ -45,7 +45,7 @@ Json measurements_of(const Json& item, const std::string& metric) {
   return all;
 }
 
-Json t4_result(const Json& item, const Measuring& measuring) {
+Json t4_result(const Json& item, const Json& point, const Measuring& measuring) {
   const Name& name = name_of_outcome(item);
   Json times = {{"runtimes", Json::array()}};
   const auto cost = cost_of(item, measuring.metric, measuring.maximize);
@@ -54,7 +54,7 @@ Json t4_result(const Json& item, const Measuring& measuring) {
   if (const Json* seconds = item.find(kOwnClock); seconds != nullptr && seconds->is_number())
     times["benchmark"] = seconds->get<double>() * 1e3;
   return {{"timestamp", item.value("when", "")},
-          {"configuration", item["configuration"]},
+          {"configuration", point},
           {"times", times},
           {"invalidity", name.invalidity},
           {"correctness", name.outcome == std::string_view(kMeasured) ? 1 : 0},
@@ -120,10 +120,11 @@ Json item_of_result(const Json& result, const std::string& system, const std::st
 
 Json t4_of(const Space& space, const EngineeringLoop& loop, const Measuring& measuring,
            const std::vector<Json>& items) {
+  const Configurations configurations(space, loop);
   Json results = Json::array();
   for (const Json& item : items)
-    if (belongs_to(item, loop, measuring) && space.number_of(item["configuration"]))
-      results.push_back(t4_result(item, measuring));
+    if (const auto point = point_of(item, loop, measuring, configurations))
+      results.push_back(t4_result(item, space.point(*point), measuring));
   return {{"schema_version", "1.0.0"}, {"metadata", {{"timeunit", "milliseconds"}}}, {"results", results}};
 }
 
@@ -134,10 +135,10 @@ Json kernel_tuner_cache_of(const Space& space, const EngineeringLoop& loop, cons
     keys.push_back(axis.name);
     parameters[axis.name] = Json::array(axis.values);
   }
+  const Configurations configurations(space, loop);
   std::string device;
   for (const Json& item : items) {
-    const auto number =
-        belongs_to(item, loop, measuring) ? space.number_of(item["configuration"]) : std::nullopt;
+    const auto number = point_of(item, loop, measuring, configurations);
     if (!number) continue;
     const Json point = space.point(*number);
     std::string key;

@@ -175,14 +175,15 @@ TEST_CASE("shares of a sweep run side by side and are merged without duplicates"
 }
 
 TEST_CASE("two processes of Open MPI share a sweep") {
-  if (output_of("mpirun --version").empty()) {
+  if (output_of({"mpirun", "--version"}).empty()) {
     WARN("no mpirun: the launcher's variables are tested without it (test_tune)");
     return;
   }
   const Workshop workshop;
-  output_of("sh -c 'cd " + shell_quoted(workshop.folder.path().string()) +
-            " && OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 2 " +
-            LADDER_PROGRAM + " spak tune s.spak --time-limit 0.5'");
+  output_of({"sh", "-c",
+             "cd \"$0\" && OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 2 \"$1\" spak tune "
+             "s.spak --time-limit 0.5",
+             workshop.folder.path().string(), LADDER_PROGRAM});
   CHECK(workshop.trace("traces/L.1-of-2.jsonl").size() == 5);
   CHECK(workshop.trace("traces/L.2-of-2.jsonl").size() == 5);
 }

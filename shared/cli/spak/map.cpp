@@ -63,6 +63,7 @@ std::string sweep_map(const MapFlags& flags, const std::vector<spak::System>& li
   measuring.set = settings_of(flags);
   const spak::Plan plan(lineage, loop, measuring.set, false);
   const spak::Space& space = plan.space();
+  const spak::Configurations configurations(space, loop);
   require(space.axes().size() >= 2, "a heat map needs a loop with two parameters");
   const std::size_t rows = axis_number(space, flags.rows, 0),
                     columns = axis_number(space, flags.columns, rows == 1 ? 0 : 1);
@@ -73,8 +74,7 @@ std::string sweep_map(const MapFlags& flags, const std::vector<spak::System>& li
   std::size_t items = 0;
   for (const std::string& file : flags.traces)
     for (const Json& item : spak::read_trace(file).items) {
-      const auto point =
-          spak::belongs_to(item, loop, measuring) ? space.number_of(item["configuration"]) : std::nullopt;
+      const auto point = spak::point_of(item, loop, measuring, configurations);
       if (!point) continue;
       ++items;
       Cell& cell = cells[space.choice(*point, rows)][space.choice(*point, columns)];
