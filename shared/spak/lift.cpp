@@ -186,6 +186,7 @@ class Lifter {
   }
 
   void add_axes(const Declared& parameter, LiftedKernel& kernel) const {
+    if (parameter.type.find("...") != std::string::npos) return;  // a pack is counted, not chosen
     const std::string from = parameter.type + " " + parameter.name;
     if (parameter.type == "class" || parameter.type == "typename") {
       kernel.axes.push_back({parameter.name, {"float", "__nv_bfloat16"}, from, true});
