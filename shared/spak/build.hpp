@@ -26,8 +26,7 @@ struct BuiltArtifact {
   std::string text;
 };
 
-/// Throws InputError naming the artifact's place where a fact lacks an entry of its row, or its file has no lines to put rows
-/// between.
+/// Throws InputError naming the artifact's place where a fact lacks an entry of its row, or its file lacks the marks.
 std::vector<BuiltArtifact> built_artifacts(const std::vector<System>& lineage);
 
 /// A system for people, as Markdown: what `ladder spak show` says, with tables.
