@@ -104,7 +104,8 @@ class Checker {
   void check_rule(const System& system, const Rule& rule) {
     Verdict& verdict = add("rule", system, rule, rule.text("when"));
     const Situation bare(lineage_, set_);
-    if (!rule.when && rule.text("when").empty() && rule.forbids) {  // what is forbidden without a condition is forbidden
+    if (!rule.when && rule.text("when").empty() &&
+        rule.forbids) {  // what is forbidden without a condition is forbidden
       verdict.finding = Finding::holds;
       add_consequences(verdict, rule, bare);
     }

@@ -33,6 +33,19 @@ class Space {
   std::uint64_t size_ = 1;
 };
 
+/// What a rule leaves of an axis.
+struct Narrowing {
+  std::string axis;
+  std::vector<Json> values;
+  std::string rule, system;  ///< that recommends them
+};
+
+/// The axes with only the values that rules recommend: rules that hold for what is set, of at least `confidence`, the child's
+/// before its parents'. Several rules of one system that recommend values of one axis leave all of them; a recommendation that
+/// no value of the axis meets, or that lacks a name, leaves the axis as it is. `narrowings` gets what was narrowed.
+std::vector<Axis> narrowed(std::vector<Axis> axes, const std::vector<System>& lineage, const Json& set,
+                           std::vector<Narrowing>& narrowings, double confidence = 0.5);
+
 /// Why a point is left out: "rule 'Wide tiles spill'", "invariant Heads", "constraint tile_m * tile_n <= 4096".
 struct Pruning {
   std::string by, condition;

@@ -15,10 +15,17 @@
 
 namespace ladder::spak {
 
+std::vector<Axis> axes_of(const System& system, const EngineeringLoop& loop) {
+  return loop.parameters.empty() ? system.tuning : loop.parameters;
+}
+
 Plan::Plan(const std::vector<System>& lineage, const EngineeringLoop& loop, const Json& set, bool prune)
-    : space_(naming_source(
-          lineage.front().document.where(*loop.node),
-          [&] { return Space(loop.parameters.empty() ? lineage.front().tuning : loop.parameters); })),
+    : Plan(axes_of(lineage.front(), loop), lineage, loop, set, prune) {}
+
+Plan::Plan(std::vector<Axis> axes, const std::vector<System>& lineage, const EngineeringLoop& loop,
+           const Json& set, bool prune)
+    : space_(
+          naming_source(lineage.front().document.where(*loop.node), [&] { return Space(std::move(axes)); })),
       pruner_(lineage, &loop, set),
       prune_(prune) {}
 

@@ -22,6 +22,9 @@ struct Pruned {
   std::uint64_t points = 0;
 };
 
+/// The axes of a loop: its parameters, or the tuning space for a loop without any.
+std::vector<Axis> axes_of(const System& system, const EngineeringLoop& loop);
+
 /// Which of the points are left to try.
 class Plan {
  public:
@@ -31,6 +34,9 @@ class Plan {
   /// Of the loop's parameters, or of the tuning space for a loop without any. All must outlive this. Throws InputError as
   /// Space does.
   Plan(const std::vector<System>& lineage, const EngineeringLoop& loop, const Json& set, bool prune = true);
+  /// The same of other axes than the loop's: what narrowed() left of them.
+  Plan(std::vector<Axis> axes, const std::vector<System>& lineage, const EngineeringLoop& loop,
+       const Json& set, bool prune);
 
   const Space& space() const { return space_; }
   /// Walks through the space: how many points are left, and what forbids the others.

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <limits>
 #include <memory>
 
 #include "shared/base/error.hpp"
@@ -36,7 +38,7 @@ struct TuneFlags {
   int seeds = 1;
   double seconds = 60;
   int repeats = 1;
-  bool no_prune = false, dry_run = false;
+  bool no_prune = false, dry_run = false, narrow = false;
 };
 
 /// What a call works with.
@@ -66,6 +68,24 @@ Tuning tuning_of(const TuneFlags& flags) {
 fs::path trace_file(const TuneFlags& flags, const Tuning& tuning) {
   if (!flags.out.empty()) return flags.out;
   return fs::path(flags.file).parent_path() / "traces" / (tuning.loop->name + ".jsonl");
+}
+
+/// The points of the call: all, or with --narrow those that rules recommend.
+spak::Plan plan_of(const TuneFlags& flags, const Tuning& tuning) {
+  std::vector<spak::Axis> axes = spak::axes_of(tuning.lineage.front(), *tuning.loop);
+  if (flags.narrow) {
+    std::vector<spak::Narrowing> narrowings;
+    axes = spak::narrowed(std::move(axes), tuning.lineage, tuning.measuring.set, narrowings);
+    for (const spak::Narrowing& each : narrowings)
+      fmt::print("{} = {} by rule '{}'{}\n", shown(each.axis), shown(each.values.front().dump()),
+                 shown(each.rule),
+                 each.system == tuning.lineage.front().name
+                     ? ""
+                     : fmt::format(", inherited from {}", shown(each.system)));
+    require(!narrowings.empty(),
+            "--narrow: no rule that holds for what is set recommends a value of these parameters");
+  }
+  return {std::move(axes), tuning.lineage, *tuning.loop, tuning.measuring.set, !flags.no_prune};
 }
 
 /// How many points there are, which rule takes which of them, and for how long the rest can take.
@@ -213,7 +233,7 @@ void measure_points(const TuneFlags& flags, const Tuning& tuning, const spak::Pl
 }
 
 void run_sweep(const TuneFlags& flags, const Tuning& tuning) {
-  const spak::Plan plan(tuning.lineage, *tuning.loop, tuning.measuring.set, !flags.no_prune);
+  const spak::Plan plan = plan_of(flags, tuning);
   const spak::Shard shard = spak::shard_of(flags.shard);
   print_plan(plan, flags);
   if (shard.of > 1) fmt::print("share {} of {}\n", shard.number + 1, shard.of);
@@ -223,19 +243,51 @@ void run_sweep(const TuneFlags& flags, const Tuning& tuning) {
     measure_points(flags, tuning, plan, shard);
 }
 
+double best_of(const Known& known) {
+  double best = std::numeric_limits<double>::infinity();
+  for (const auto& [point, cost] : known) best = std::min(best, cost.value_or(best));
+  return best;
+}
+
+/// What inheritance saves and costs: the recorded points that are left, and how far their best is behind the best of all.
+Json print_narrowing(const spak::Plan& plan, const Known& left, const Known& all,
+                     const spak::Measuring& measuring) {
+  const double best = best_of(all), best_left = best_of(left);
+  require(std::isfinite(best_left), "no point that is left has a recorded result");
+  const double behind = std::abs(best_left / best - 1);
+  fmt::print(
+      "{} points are left, {} of the {} recorded; their best, {} {:.4g}, is {:.2g}% behind the best of all, "
+      "{:.4g}\n",
+      plan.space().size(), left.size(), all.size(), measuring.metric, std::abs(best_left), 100 * behind,
+      std::abs(best));
+  return {{"points_left", plan.space().size()},
+          {"recorded_left", left.size()},
+          {"best_left", std::abs(best_left)},
+          {"best", std::abs(best)},
+          {"behind", behind}};
+}
+
 /// Recorded results instead of a card: how many points a strategy needs.
 void run_replay(const TuneFlags& flags, const Tuning& tuning) {
   require_distinct_outputs({flags.file, flags.replay}, {flags.json});
   require_writable_file(flags.json);
-  const spak::Plan plan(tuning.lineage, *tuning.loop, tuning.measuring.set, !flags.no_prune);
-  const Known known =
-      spak::known_points(plan.space(), *tuning.loop, tuning.measuring, spak::read_trace(flags.replay));
+  const spak::Plan whole(tuning.lineage, *tuning.loop, tuning.measuring.set, false);
+  const spak::Plan plan = plan_of(flags, tuning);
+  const spak::Trace trace = spak::read_trace(flags.replay);
+  const Known all = spak::known_points(whole.space(), *tuning.loop, tuning.measuring, trace);
+  const Known known = spak::known_points(plan.space(), *tuning.loop, tuning.measuring, trace);
   const auto measured =
-      std::count_if(known.begin(), known.end(), [](const auto& each) { return each.second.has_value(); });
+      std::count_if(all.begin(), all.end(), [](const auto& each) { return each.second.has_value(); });
   require(measured > 0, "{}: holds no measured point of '{}' with this space and these settings",
           shown(flags.replay), shown(tuning.loop->name));
-  fmt::print("{} of {} points are recorded, {} of them measured\n", known.size(), plan.space().size(),
+  fmt::print("{} of {} points are recorded, {} of them measured\n", all.size(), whole.space().size(),
              measured);
+  Json json = {{"format", "ladder-spak-replay/1"},
+               {"strategy", flags.strategy},
+               {"seeds", flags.seeds},
+               {"points", whole.space().size()},
+               {"recorded", all.size()}};
+  if (flags.narrow) json["narrowed"] = print_narrowing(plan, known, all, tuning.measuring);
   std::vector<std::uint64_t> needed;
   for (int i = 0; i < flags.seeds; ++i)
     if (const auto replayed =
@@ -245,21 +297,14 @@ void run_replay(const TuneFlags& flags, const Tuning& tuning) {
     throw CheckError("no point that the rules leave is within 2% of the best that is recorded");
   std::sort(needed.begin(), needed.end());
   const std::uint64_t median = needed[needed.size() / 2];
-  fmt::print("{}: within 2% of the best after {} points{}\n", flags.strategy, median,
+  fmt::print("{}: within 2% of the best{} after {} points{}\n", flags.strategy,
+             flags.narrow ? " of these" : "", median,
              flags.seeds == 1 ? ""
                               : fmt::format(", the median of {} seeds ({} to {})", needed.size(),
                                             needed.front(), needed.back()));
   Outputs outputs;
-  outputs.write(flags.json, [&] {
-    const Json json = {{"format", "ladder-spak-replay/1"},
-                       {"strategy", flags.strategy},
-                       {"seeds", flags.seeds},
-                       {"points", plan.space().size()},
-                       {"recorded", known.size()},
-                       {"needed", needed},
-                       {"median", median}};
-    return json.dump(1) + "\n";
-  });
+  json.update({{"needed", needed}, {"median", median}});
+  outputs.write(flags.json, [&] { return json.dump(1) + "\n"; });
   outputs.finish();
 }
 
@@ -303,6 +348,8 @@ void add_spak_tune(CLI::App& app) {
   add_number(command, "--time-limit", flags->seconds, "seconds of one run").shows_default();
   add_number(command, "--repeats", flags->repeats, "runs of one point; their median counts").shows_default();
   add_switch(command, "--no-prune", flags->no_prune, "also measure what rules forbid");
+  add_switch(command, "--narrow", flags->narrow,
+             "only the values that rules recommend, this system's and its parents'");
   add_switch(command, "--dry-run", flags->dry_run,
              "only say which points there are and which rules take some");
   add_text(command, "--shard", flags->shard,
