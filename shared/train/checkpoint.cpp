@@ -164,6 +164,9 @@ void require_vocabulary(const SafetensorsFile& file, const Tokenizer& tokenizer,
 }
 
 SavedModel saved_model_of(const SafetensorsFile& file, const AcceptModel& accept = {}) {
+  const std::string& format = metadata_value(file, "format");
+  require(format == kCheckpointFormat || format == kWeightsFormat,
+          "{}: its format is '{}', which this program does not know", file.name(), shown(format));
   SavedModel saved{
       model_of(file), tokenizer_from_json(metadata_json(file, "tokenizer"), file.name()), {}, {}};
   require_vocabulary(file, *saved.tokenizer, saved.model.vocab_size);
