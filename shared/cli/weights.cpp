@@ -47,7 +47,7 @@ void add_weights_flags(CLI::App& app, WeightsFlags& flags) {
 
 SavedModel load_weights(const std::string& path, const Given<GptConfig>& shape, const AcceptModel& accept) {
   SavedModel saved = load_model(path, said_by(shape), accept);
-  for (const std::string& assumed : saved.assumed) notice(path + ": " + assumed);
+  for (const std::string& assumed : saved.assumed) notice(fmt::format("{}: {}", path, assumed));
   return saved;
 }
 

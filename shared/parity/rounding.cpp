@@ -232,6 +232,19 @@ std::size_t steady_steps(const Run& run, Dtype dtype, std::size_t steps, double 
   return s;
 }
 
+bool rounding_changes_texts(const Run& run, Dtype dtype) {
+  const auto texts = [&](Engine& engine) {
+    train_curve(engine, run, run.train.steps);
+    return texts_after_training(engine, run);
+  };
+  const auto exact = exact_engine(run.model, run.train.batch_size);
+  restart(*exact, run);
+  const auto want = texts(*exact);
+  for (std::uint32_t draw = 1; draw <= kDraws; ++draw)
+    if (texts(*rough_start(run, dtype, draw)) != want) return true;
+  return false;
+}
+
 void allow_for_rounding(const Pass& pass, const Probe& upper, const Probe& lower, Dtype dtype,
                         std::size_t first, ParityReport& report) {
   if (!any_failed(report, first)) return;

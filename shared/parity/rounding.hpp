@@ -92,6 +92,9 @@ double loss_limit(const Tolerance& row, const GptConfig& model);
 /// by more than a tenth of `limit`: later ones say nothing about who is right.
 std::size_t steady_steps(const Run& run, Dtype dtype, std::size_t steps, double limit);
 
+/// Whether rounding alone gives the reference other texts behind its last update, which no loss has seen.
+bool rounding_changes_texts(const Run& run, Dtype dtype);
+
 // The pieces.
 
 /// The tensors of a pass by the names that findings have.

@@ -164,6 +164,9 @@ void require_vocabulary(const SafetensorsFile& file, const Tokenizer& tokenizer,
 }
 
 SavedModel saved_model_of(const SafetensorsFile& file, const AcceptModel& accept = {}) {
+  const std::string& format = metadata_value(file, "format");
+  require(format == kCheckpointFormat || format == kWeightsFormat,
+          "{}: its format is '{}', which this program does not know", file.name(), shown(format));
   SavedModel saved{
       model_of(file), tokenizer_from_json(metadata_json(file, "tokenizer"), file.name()), {}, {}};
   require_vocabulary(file, *saved.tokenizer, saved.model.vocab_size);
@@ -303,6 +306,7 @@ SavedModel load_model(const fs::path& path, const Gpt2Settings& given, const Acc
   const SafetensorsFile file(model_file(path));
   if (!file.metadata().contains("model") && has_gpt2_names(file)) return gpt2_model_of(file, given, accept);
   SavedModel saved = saved_model_of(file, accept);
+  require_checksum(file);  // behind what names a field, and the size: a sum takes as long as the file
   require(given == Gpt2Settings{},
           "{}: it says itself what model it holds: leave out --n-layer, --n-head, --n-embd, --block-size, "
           "--bias, --gelu",
@@ -314,7 +318,9 @@ void save_model(const fs::path& path, const SavedModel& saved, Dtype dtype) {
   std::vector<StoredTensor> stored;
   append_stored(stored, saved.parameters, "", dtype);
   require_finite(stored, path);
-  write_safetensors(path, stored, model_metadata(kWeightsFormat, saved.model, *saved.tokenizer));
+  auto metadata = model_metadata(kWeightsFormat, saved.model, *saved.tokenizer);
+  metadata[kChecksum] = checksum_of(metadata, stored);
+  write_safetensors(path, stored, metadata);
 }
 
 }  // namespace ladder

@@ -75,13 +75,13 @@ std::vector<std::filesystem::path> model_files(const std::filesystem::path& path
 /// (gpt2_weights.hpp), or a folder with one of these. `given` goes before what a config.json beside GPT-2's weights
 /// says, and that before what their shapes say. Their tokenizer is the one in the file's metadata, or beside the file,
 /// or else one of numbers; up to 127 tokens of the model, which round its vocabulary up, may have none.
-/// Throws InputError naming the file and what is missing. `accept`, if any, is called with the model before its weights
-/// are read, and may throw.
+/// Throws InputError naming the file and what is missing, or that its bytes are not those of its checksum. `accept`, if
+/// any, is called with the model before its weights are read, and may throw.
 SavedModel load_model(const std::filesystem::path& path, const Gpt2Settings& given = {},
                       const AcceptModel& accept = {});
 
-/// Plain safetensors with the model's shape and characters as metadata. `dtype` is fp64 or fp32. Numbers that are not
-/// finite throw as save_checkpoint() does.
+/// Plain safetensors with the model's shape, characters and a checksum as metadata. `dtype` is fp64 or fp32. Numbers
+/// that are not finite throw as save_checkpoint() does.
 void save_model(const std::filesystem::path& path, const SavedModel& saved, Dtype dtype);
 
 }  // namespace ladder

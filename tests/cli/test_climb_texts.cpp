@@ -101,14 +101,17 @@ TEST_CASE("every stage passes where sums are long, scores are large and everythi
   for (char32_t letter = 0x100; letter < 0x100 + 700; ++letter) letters += letter;
   write_text(folder / "letters.txt", ladder::encode_utf8(letters) + "\n");
   write_text(folder / "equal.txt", std::string(200, 'b') + "\n");
-  for (const std::string settings :
-       {"letters.txt --steps 60 --n-layer 1 --n-head 1 --n-embd 12 --block-size 3",
-        "letters.txt --steps 60 --n-layer 1 --n-head 1 --n-embd 12 --block-size 16",
-        "letters.txt --steps 60 --n-layer 1 --n-head 3 --n-embd 12 --block-size 3 --seed 4294967295",
-        "letters.txt --steps 60 --n-layer 3 --n-head 4 --n-embd 4 --block-size 16 --batch-size 5 --lr 0.1 "
-        "--seed 0",
-        "letters.txt --steps 60 --n-layer 3 --n-head 3 --n-embd 12 --block-size 1 --seed 1 --beta1 0",
-        "equal.txt --steps 1 --n-layer 2 --n-head 1 --n-embd 5 --block-size 1 --seed 4294967295"}) {
+  const std::string crowded = "letters.txt --steps 60 --n-layer 3 --n-head 4 --n-embd 4 --block-size 16";
+  for (const std::string& settings :
+       {std::string("letters.txt --steps 60 --n-layer 1 --n-head 1 --n-embd 12 --block-size 3"),
+        std::string("letters.txt --steps 60 --n-layer 1 --n-head 1 --n-embd 12 --block-size 16"),
+        std::string(
+            "letters.txt --steps 60 --n-layer 1 --n-head 3 --n-embd 12 --block-size 3 --seed 4294967295"),
+        crowded + " --batch-size 5 --lr 0.1 --seed 0",
+        std::string(
+            "letters.txt --steps 60 --n-layer 3 --n-head 3 --n-embd 12 --block-size 1 --seed 1 --beta1 0"),
+        std::string(
+            "equal.txt --steps 1 --n-layer 2 --n-head 1 --n-embd 5 --block-size 1 --seed 4294967295")}) {
     std::vector<std::string> call = {"climb", "--model", "microgpt", "--rounds", "1", "--interpreter-steps",
                                      "0",     "--data"};
     std::istringstream words(settings);

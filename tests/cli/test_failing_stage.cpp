@@ -230,6 +230,24 @@ TEST_CASE("parity's kernel level fails by an operation that is right and writes 
              Contains("stage 1 fp32 differs from stage 1 fp64: linear_forward N=1 I=1 O=1, y"));
 }
 
+TEST_CASE("the checklist fails by trained weights that two sides read in different ways") {
+  const TemporaryFolder folder;
+  BrokenStage stage;
+  stage.architecture = Architecture::gpt2;
+  stage.damage = wrong_gradient();
+  broken_stage = stage;
+  CHECK_THROWS_AS(call(cli::add_checklist,
+                       {"--stage", "1", "--device", "cpu", "--without-pytorch", "--steps", "4",
+                        "--parity-steps", "2", "--samples", "1", "--json", (folder / "c.json").string()}),
+                  CheckError);
+  broken_stage.reset();
+  const Json steps = Json::parse(test::text_of(folder / "c.json")).at("steps");
+  for (const std::size_t i : {0, 1}) {
+    CHECK(steps[i].at("outcome") == "FAILED");
+    CHECK_THAT(steps[i].at("summary").get<std::string>(), Contains("stage 1 fp32 differs from stage 1 fp64"));
+  }
+}
+
 TEST_CASE("speedup fails by any row, not only by the last") {
   BrokenStage stage;
   stage.damage.loss = [](double loss) { return loss + 1e-3; };

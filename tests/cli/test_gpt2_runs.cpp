@@ -113,6 +113,8 @@ TEST_CASE("several files are compared in turn, and what differs ends with exit c
   for (const Json& file : files) {
     CHECK(file["greedy"]["identical"].get<bool>());
     CHECK(file["report"]["passed"].get<bool>());
+    CHECK(file["report"]["upper"] == "stage 1 fp32");
+    CHECK(file["report"]["lower"] == "stage 1 fp64");  // in its widest type
     CHECK(file["samples"]["upper"] == file["samples"]["lower"]);
   }
   const test::FakePython liar(folder,

@@ -136,6 +136,8 @@ TEST_CASE("tokens without a text are trained on and sampled as numbers") {
       succeed(folder, {"sample", "--weights", "w", "--tokens", "1,2", "--max-tokens", "3"}).out;
   CHECK_THAT(sampled, Catch::Matchers::StartsWith("1 2 "));
   CHECK(std::count(sampled.begin(), sampled.end(), ' ') == 5);
+  CHECK(succeed(folder, {"sample", "--weights", "w", "--tokens", "+1,+2", "--max-tokens", "3"}).out ==
+        sampled);
   CHECK(test::run_program(folder.path(), {"sample", "--weights", "w", "--prompt", "ab"}).code == 2);
   refuses_to_replace(folder, "w", {"sample", "--weights", "w", "--tokens", "1,2", "--json", "w"});
   refuses_to_replace(folder, "w", {"logits", "--weights", "w", "--tokens", "1,2", "--json", "w"});

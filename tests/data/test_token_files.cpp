@@ -162,6 +162,16 @@ TEST_CASE("what is held out is not trained on, and documents are no tokens") {
     CHECK_THROWS_WITH(prepare_run({}, {}, {path.string(), false}), Contains("--preset small"));
 }
 
+TEST_CASE("the files that a run reads are the folder's three, and the one that was named") {
+  const TemporaryFolder folder;
+  const std::vector<fs::path> three = token_files_in(folder.path());
+  CHECK(data_files(folder.path().string()) == three);
+  std::vector<fs::path> four = three;
+  four.push_back(folder / "mine.bin");
+  CHECK(data_files((folder / "mine.bin").string()) == four);
+  CHECK(data_files((folder / "text").string()) == std::vector<fs::path>{folder / "text"});
+}
+
 TEST_CASE("only characters can be written as token files, and no more than two bytes number") {
   TokenStream stream = stream_of_text(U"abcabc", "text");
   stream.tokenizer = std::make_shared<NumberTokenizer>(3);

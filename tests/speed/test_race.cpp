@@ -48,6 +48,8 @@ TEST_CASE("ratios pair the rounds, or set one median against every round") {
   CHECK(ratios(slow, fast).samples == std::vector<double>{10.0, 10.0, 6.0});
   CHECK(ratios(Timing{{12.0}}, fast).samples == std::vector<double>{12.0, 6.0, 2.4});
   CHECK(ratios(slow, Timing{{2.0}}).samples == std::vector<double>{5.0, 10.0, 15.0});
+  CHECK(ratios(slow, Timing{{8.0, 2.0}}).samples == std::vector<double>{2.0, 4.0, 6.0});  // a median of 5
+  CHECK(ratios(Timing{{8.0, 2.0}}, fast).samples == std::vector<double>{5.0, 2.5, 1.0});
 }
 
 TEST_CASE("figures are printed in fitting units") {

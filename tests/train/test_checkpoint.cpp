@@ -394,6 +394,32 @@ TEST_CASE("other data than those of the checkpoint are refused") {
   CHECK_NOTHROW(require_same_data(checkpoint, run_for({1, Dtype::fp32, false}), folder.path()));
 }
 
+TEST_CASE(
+    "a model with one bit turned round is refused, from a checkpoint and from a file of weights alone") {
+  const TemporaryFolder folder;
+  const Checkpoint checkpoint = checkpoint_after({1, Dtype::fp32, false}, 1);
+  const auto file = checkpoint_file(folder.path()), weights = folder / "w.safetensors";
+  save_checkpoint(file, checkpoint);
+  save_model(weights, {checkpoint.model, checkpoint.tokenizer, checkpoint.parameters, {}}, Dtype::fp32);
+  for (const auto& path : {file, weights}) {
+    INFO(path);
+    CHECK_NOTHROW(load_model(path));
+    std::string text = test::text_of(path);
+    std::uint64_t header = 0;
+    std::memcpy(&header, text.data(), sizeof header);
+    std::string later = text;  // a format of another version, whose bytes may mean something else
+    later.replace(later.find(path == file ? "checkpoint/1" : "weights/1") + (path == file ? 11 : 8), 1, "9");
+    test::write_text(path, later);
+    CHECK_THROWS_WITH(load_model(path), Contains("which this program does not know"));
+    for (const std::size_t at : {std::size_t{0}, std::size_t{1}, (text.size() - header) / 2}) {
+      std::string bad = text;
+      bad[sizeof header + header + at] ^= 1;  // the lowest bits of a number: it stays finite
+      test::write_text(path, bad);
+      CHECK_THROWS_WITH(load_model(path), Contains("damaged") && Contains(path.filename().string()));
+    }
+  }
+}
+
 TEST_CASE("weights come from a checkpoint, its folder or an exported file, in any stage") {
   const TemporaryFolder folder;
   const Checkpoint checkpoint = checkpoint_after({0, Dtype::fp64, false}, 3);

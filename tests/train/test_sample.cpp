@@ -161,6 +161,15 @@ TEST_CASE("top-k as large as the vocabulary changes nothing") {
     CHECK(sample_token(vectors()[3].logits, plain, a) == sample_token(vectors()[3].logits, all, b));
 }
 
+TEST_CASE("top-k that leaves out what is never drawn draws the same tokens") {
+  const std::vector<double> logits = {0.5, 1.5, -1e6, 2.0, 1.0};  // the third has no probability
+  SampleOptions all, four;
+  all.temperature = four.temperature = 2.0;
+  four.top_k = 4;
+  Random a(5), b(5);
+  for (int i = 0; i < 50; ++i) CHECK(sample_token(logits, all, a) == sample_token(logits, four, b));
+}
+
 TEST_CASE("temperature 0 is greedy and draws nothing") {
   Random random(1), untouched(1);
   SampleOptions cold;
