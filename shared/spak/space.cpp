@@ -51,6 +51,11 @@ std::optional<std::uint64_t> Space::number_of(const Json& configuration) const {
   return number;
 }
 
+Space space_of(const System& system, const EngineeringLoop& loop) {
+  return naming_source(system.document.where(*loop.node),
+                       [&] { return Space(loop.parameters.empty() ? system.tuning : loop.parameters); });
+}
+
 Pruner::Pruner(const std::vector<System>& lineage, const EngineeringLoop* loop, const Json& set,
                double confidence)
     : lineage_(lineage), loop_(loop), set_(set), confidence_(confidence) {}

@@ -33,6 +33,9 @@ class Space {
   std::uint64_t size_ = 1;
 };
 
+/// Of a loop's parameters, or of the tuning space for a loop without. Throws InputError naming the loop's place, too.
+Space space_of(const System& system, const EngineeringLoop& loop);
+
 /// Why a point is left out: "rule 'Wide tiles spill'", "invariant Heads", "constraint tile_m * tile_n <= 4096".
 struct Pruning {
   std::string by, condition;

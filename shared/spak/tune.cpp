@@ -16,11 +16,7 @@
 namespace ladder::spak {
 
 Plan::Plan(const std::vector<System>& lineage, const EngineeringLoop& loop, const Json& set, bool prune)
-    : space_(naming_source(
-          lineage.front().document.where(*loop.node),
-          [&] { return Space(loop.parameters.empty() ? lineage.front().tuning : loop.parameters); })),
-      pruner_(lineage, &loop, set),
-      prune_(prune) {}
+    : space_(space_of(lineage.front(), loop)), pruner_(lineage, &loop, set), prune_(prune) {}
 
 std::uint64_t Plan::count(std::vector<Pruned>& pruned) const {
   std::uint64_t left = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "shared/base/error.hpp"
 #include "shared/base/shown.hpp"
 #include "shared/spak/situation.hpp"
 
@@ -27,12 +28,34 @@ std::vector<spak::Trace> traces_of(const KnowledgeFlags& flags) {
   return traces;
 }
 
+const spak::EngineeringLoop& loop_of(const spak::System& system, const std::string& wanted) {
+  require(!system.loops.empty(), "{}: has no engineering_loop", shown(system.document.name()));
+  if (wanted.empty() && system.loops.size() == 1) return system.loops.front();
+  std::string names;
+  for (const spak::EngineeringLoop& loop : system.loops) names += (names.empty() ? "" : ", ") + loop.name;
+  require(!wanted.empty(), "{}: has several loops; --loop names one of {}", shown(system.document.name()),
+          shown(names, 300));
+  const spak::EngineeringLoop* loop = system.loop(wanted);
+  require(loop != nullptr, "{}: has no engineering_loop '{}' (it has {})", shown(system.document.name()),
+          shown(wanted), shown(names, 300));
+  return *loop;
+}
+
 fs::path source_root(const fs::path& file) {
   const fs::path own = fs::absolute(file).parent_path();
   std::error_code ignored;
   for (fs::path folder = own; folder.has_relative_path(); folder = folder.parent_path())
     if (fs::exists(folder / ".git", ignored)) return folder;
   return own;
+}
+
+spak::Surroundings surroundings_of(const spak::System& system, const spak::EngineeringLoop& loop,
+                                   const fs::path& file, const Json& set) {
+  const auto written = [&](const char* name) -> std::string {
+    const Json* value = set.find(name);
+    return value == nullptr ? "" : value->is_string() ? value->get<std::string>() : value->dump();
+  };
+  return {written("toolkit"), written("driver"), spak::sources_hash(system, loop, source_root(file))};
 }
 
 void print_lints(const std::vector<spak::Lint>& lints) {

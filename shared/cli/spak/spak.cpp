@@ -10,6 +10,9 @@ void add_spak(CLI::App& app) {
   add_spak_show(app);
   add_spak_check(app);
   add_spak_tune(app);
+  add_spak_crystallize(app);
+  add_spak_recommend(app);
+  add_spak_verify(app);
   set_action(app, [&app] {
     require(calls_command(app), "ladder spak: a command is needed (ladder spak --help lists them)");
   });

@@ -16,6 +16,7 @@
 #include "shared/cli/outputs.hpp"
 #include "shared/cli/spak/common.hpp"
 #include "shared/cli/spak/verbs.hpp"
+#include "shared/spak/expiry.hpp"
 #include "shared/spak/situation.hpp"
 
 namespace ladder::cli {
@@ -44,19 +45,6 @@ struct Tuning {
   spak::Measuring measuring;
 };
 
-const spak::EngineeringLoop& loop_of(const spak::System& system, const std::string& wanted) {
-  require(!system.loops.empty(), "{}: has no engineering_loop", shown(system.document.name()));
-  if (wanted.empty() && system.loops.size() == 1) return system.loops.front();
-  std::string names;
-  for (const spak::EngineeringLoop& loop : system.loops) names += (names.empty() ? "" : ", ") + loop.name;
-  require(!wanted.empty(), "{}: has several loops; --loop names one of {}", shown(system.document.name()),
-          shown(names, 300));
-  const spak::EngineeringLoop* loop = system.loop(wanted);
-  require(loop != nullptr, "{}: has no engineering_loop '{}' (it has {})", shown(system.document.name()),
-          shown(wanted), shown(names, 300));
-  return *loop;
-}
-
 Tuning tuning_of(const TuneFlags& flags) {
   require(flags.seconds > 0, "--time-limit {}: more than 0 s are needed", flags.seconds);
   require(flags.repeats > 0, "--repeats {}: at least 1 is needed", flags.repeats);
@@ -70,6 +58,8 @@ Tuning tuning_of(const TuneFlags& flags) {
   tuning.measuring = {tuning.lineage.front().name, tuning.loop->name, tuning.loop->metric,
                       tuning.loop->maximize,       flags.seconds,     flags.repeats};
   for (const std::string& written : flags.set) spak::add_setting(tuning.measuring.set, written);
+  tuning.measuring.sources =
+      spak::sources_hash(tuning.lineage.front(), *tuning.loop, source_root(flags.file));
   return tuning;
 }
 
@@ -148,17 +138,6 @@ void print_result(const std::vector<spak::Tried>& tried, const spak::Plan& plan,
                shown(configuration_text(plan.space().point(best->point)), 300));
 }
 
-/// Runs of one point: as many as asked, up to the first that fails.
-Json measure_point(const spak::Command& command, const spak::Measuring& measuring,
-                   const Json& configuration) {
-  std::vector<LimitedRun> runs;
-  for (int i = 0; i < measuring.repeats; ++i) {
-    runs.push_back(run_limited(command.words(configuration), measuring.seconds));
-    if (runs.back().code != 0) break;
-  }
-  return spak::item_of_runs(measuring, configuration, runs);
-}
-
 void run_sweep(const TuneFlags& flags, const Tuning& tuning) {
   const spak::Plan plan(tuning.lineage, *tuning.loop, tuning.measuring.set, !flags.no_prune);
   const spak::Command command(tuning.lineage.front(), *tuning.loop, tuning.measuring.set);
@@ -184,7 +163,7 @@ void run_sweep(const TuneFlags& flags, const Tuning& tuning) {
   const InterruptGuard guard;
   try {
     const auto tried = spak::tune(plan, options, known, [&](std::uint64_t point) {
-      const Json item = measure_point(command, tuning.measuring, plan.space().point(point));
+      const Json item = spak::measure_point(command, tuning.measuring, plan.space().point(point));
       spak::append_items(file, {item});
       progress.add(item);
       return spak::cost_of(item, tuning.measuring.metric, tuning.measuring.maximize);

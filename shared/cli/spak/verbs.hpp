@@ -10,5 +10,8 @@ namespace ladder::cli {
 void add_spak_show(CLI::App& app);
 void add_spak_check(CLI::App& app);
 void add_spak_tune(CLI::App& app);
+void add_spak_crystallize(CLI::App& app);
+void add_spak_recommend(CLI::App& app);
+void add_spak_verify(CLI::App& app);
 
 }  // namespace ladder::cli
