@@ -154,9 +154,20 @@ const PointEvidence* Analysis::choice() const {
 
 Effect Analysis::advantage() const {
   EffectSum sum;
-  if (const PointEvidence* best = choice())
-    for (const PointEvidence& point : group_.points)
-      if (point.measured && !wins(point.point)) sum.add(point.cost - best->cost, {&point});
+  const PointEvidence* best = choice();
+  if (best == nullptr) return sum.done();
+  std::vector<const PointEvidence*> others;
+  std::size_t next = 0;  // both lists are by number
+  for (const PointEvidence& point : group_.points) {
+    if (next < winners_.size() && winners_[next] == &point)
+      ++next;
+    else if (point.measured)
+      others.push_back(&point);
+  }
+  // The nearest rivals first: these are shown.
+  std::stable_sort(others.begin(), others.end(),
+                   [](const PointEvidence* a, const PointEvidence* b) { return a->cost < b->cost; });
+  for (const PointEvidence* point : others) sum.add(point->cost - best->cost, {point});
   return sum.done();
 }
 

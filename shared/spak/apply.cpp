@@ -45,10 +45,73 @@ bool knows(const Statement& statement, const Proposal& proposal) {
          is_recorded(statement.entries.find("verified"), proposal);
 }
 
+/// What a statement of the lineage is asked for.
+struct Known {
+  const System* system;
+  const Statement* statement;
+  const Expression* forbids;
+  std::string kind, loop;
+  bool is_static;
+};
+
+/// The statements of a lineage, by their conditions: many thousands have some hundred.
+class Library {
+ public:
+  explicit Library(const std::vector<System>& lineage) : lineage_(lineage) {
+    for (const System& system : lineage) {
+      for (const Fact& fact : system.facts)
+        if (!fact.is_predicate()) add(system, fact, nullptr);
+      for (const Rule& rule : system.rules) add(system, rule, rule.forbids ? &*rule.forbids : nullptr);
+    }
+  }
+
+  /// Those with this condition, word for word.
+  const std::vector<Known>& with(const std::string& when) const {
+    static const std::vector<Known> none;
+    const auto found = shelves_.find(when);
+    return found == shelves_.end() ? none : found->second.known;
+  }
+
+  /// Those that speak of the proposal's situation; valid until it is asked again.
+  const std::vector<const Known*>& about(const Proposal& proposal) {
+    // Proposals about one situation follow each other.
+    const std::string situation = proposal.situation.dump();
+    if (situation == situation_) return about_;
+    situation_ = situation;
+    about_.clear();
+    for (const auto& [when, shelf] : shelves_) {
+      const bool holds =
+          when.empty() || when == proposal.when ||
+          (shelf.condition && Situation(lineage_, proposal.situation).evaluate(*shelf.condition).is(true));
+      for (const Known& known : shelf.known)
+        if (holds) about_.push_back(&known);
+    }
+    return about_;
+  }
+
+ private:
+  struct Shelf {
+    std::optional<Expression> condition;
+    std::vector<Known> known;
+  };
+  void add(const System& system, const Statement& statement, const Expression* forbids) {
+    const std::string when = statement.text("when");
+    const auto [shelf, is_new] = shelves_.try_emplace(when);
+    if (is_new) shelf->second.condition = expression_in(when);
+    shelf->second.known.push_back({&system, &statement, forbids, statement.text("crystallized"),
+                                   statement.text("loop"), statement.text("evidence_kind") == "static"});
+  }
+
+  const std::vector<System>& lineage_;
+  std::map<std::string, Shelf> shelves_;
+  std::string situation_;
+  std::vector<const Known*> about_;
+};
+
 class Applier {
  public:
   explicit Applier(const std::vector<System>& lineage)
-      : lineage_(lineage), system_(lineage.front()), rewriter_(system_) {
+      : lineage_(lineage), system_(lineage.front()), rewriter_(system_), library_(lineage) {
     for (const Fact& fact : system_.facts) names_.insert(fact.name);
     for (const Rule& rule : system_.rules) names_.insert(rule.name);
   }
@@ -66,7 +129,7 @@ class Applier {
     }
     const std::vector<std::string> newer = contradict(proposal, change);
     if (same != nullptr) return change;
-    if (proposal.kind == Kind::matters && change.lowers.empty() && newer.empty()) {
+    if (proposal.kind == Kind::matters && change.lowers.empty() && change.beside.empty() && newer.empty()) {
       change.fate = Fate::left_out;
       return change;
     }
@@ -88,13 +151,6 @@ class Applier {
   }
 
  private:
-  template <class Visit>
-  static void for_each_statement(const System& system, const Visit& visit) {
-    for (const Fact& fact : system.facts)
-      if (!fact.is_predicate()) visit(fact, static_cast<const Expression*>(nullptr));
-    for (const Rule& rule : system.rules) visit(rule, rule.forbids ? &*rule.forbids : nullptr);
-  }
-
   std::string free_name(const Proposal& proposal) const {
     std::string name = proposal.name;
     for (int i = 2; names_.contains(name); ++i)
@@ -103,26 +159,22 @@ class Applier {
     return name;
   }
 
-  static bool is_static(const Statement& statement) { return statement.text("evidence_kind") == "static"; }
-
-  /// The statement of the file that says the same, by whatever evidence.
+  /// The statement of the file that says the same, by whatever evidence; of several the one that stands on the same lines.
   const Statement* same_claim(const Proposal& proposal) const {
     const Statement* same = nullptr;
-    for_each_statement(system_, [&](const Statement& statement, const Expression*) {
-      if (statement.text("crystallized") != name_of(proposal.kind) ||
-          is_static(statement) != proposal.is_static || statement.text("loop") != proposal.loop ||
-          statement.text("when") != proposal.when)
-        return;
-      const bool says_so = proposal.kind == Kind::best
-                               ? recommends(statement, proposal) == std::optional(true)
-                               : statement.text("axis") == proposal.axis &&
-                                     statement.text("forbid") == proposal.forbid &&
-                                     statement.text("recommend") == proposal.recommend;
-      // Of several the one that stands on the same lines.
-      if (says_so && (same == nullptr || (knows(statement, proposal) && !knows(*same, proposal))))
-        same = &statement;
-    });
+    for (const Known& known : library_.with(proposal.when)) {
+      if (known.system != &system_ || known.kind != name_of(proposal.kind) || known.loop != proposal.loop ||
+          known.is_static != proposal.is_static || !says(*known.statement, proposal))
+        continue;
+      if (same == nullptr || (knows(*known.statement, proposal) && !knows(*same, proposal)))
+        same = known.statement;
+    }
     return same;
+  }
+  bool says(const Statement& statement, const Proposal& proposal) const {
+    if (proposal.kind == Kind::best) return recommends(statement, proposal) == std::optional(true);
+    return statement.text("axis") == proposal.axis && statement.text("forbid") == proposal.forbid &&
+           statement.text("recommend") == proposal.recommend;
   }
 
   /// Whether a statement recommends one of the proposal's winners; nothing where it recommends nothing of these axes.
@@ -151,26 +203,18 @@ class Applier {
     return wanted;
   }
 
-  bool speaks_of(const Statement& statement, const Proposal& proposal) const {
-    const std::string loop = statement.text("loop"), when = statement.text("when");
-    if ((!loop.empty() && loop != proposal.loop) || is_static(statement) != proposal.is_static) return false;
-    if (when.empty() || when == proposal.when) return true;
-    auto [found, is_new] = conditions_.try_emplace(when);
-    if (is_new) found->second = expression_in(when);
-    const auto& condition = found->second;
-    return condition && Situation(lineage_, proposal.situation).evaluate(*condition).is(true);
-  }
-
-  bool contradicts(const Proposal& proposal, const Statement& statement, const Expression* forbids) const {
-    if (!speaks_of(statement, proposal)) return false;
+  bool contradicts(const Proposal& proposal, const Known& known) const {
+    if ((!known.loop.empty() && known.loop != proposal.loop) || known.is_static != proposal.is_static)
+      return false;
+    const Statement& statement = *known.statement;
+    const std::string& kind = known.kind;
     const bool is_about_axis = !proposal.axis.empty() && statement.text("axis") == proposal.axis;
-    const std::string kind = statement.text("crystallized");
     switch (proposal.kind) {
       case Kind::best: {
         if (recommends(statement, proposal) == std::optional(false)) return true;
         const Json item = {{"configuration", proposal.winners.front()}};
-        return forbids != nullptr &&
-               Situation(lineage_, proposal.situation, &item).evaluate(*forbids).is(true);
+        return known.forbids != nullptr &&
+               Situation(lineage_, proposal.situation, &item).evaluate(*known.forbids).is(true);
       }
       case Kind::cliff: {
         const Json wanted = recommended_by(statement, proposal);
@@ -182,23 +226,25 @@ class Applier {
       case Kind::matters:
         return is_about_axis && kind == "dead";
       default:
-        return false;  // what speaks against a crossover are the best configurations of single situations
+        return false;
     }
   }
 
   /// Lowers what the proposal contradicts; returns what is newer than it and so lowers the proposal.
   std::vector<std::string> contradict(const Proposal& proposal, Change& change) {
     std::vector<std::string> newer;
-    for (const System& system : lineage_)
-      for_each_statement(system, [&](const Statement& statement, const Expression* forbids) {
-        if (!contradicts(proposal, statement, forbids)) return;
-        if (&system != &system_)
-          change.beside.push_back(fmt::format("'{}' of {}", statement.name, system.name));
-        else if (statement.text("date") > proposal.date)
-          newer.push_back(statement.name);
-        else if (lower(statement, change.name))
-          change.lowers.push_back(statement.name);
-      });
+    if (proposal.kind == Kind::crossover)
+      return newer;  // single situations speak against it, and it against none
+    for (const Known* known : library_.about(proposal)) {
+      const Statement& statement = *known->statement;
+      if (!contradicts(proposal, *known)) continue;
+      if (known->system != &system_)
+        change.beside.push_back(fmt::format("'{}' of {}", statement.name, known->system->name));
+      else if (statement.text("date") > proposal.date)
+        newer.push_back(statement.name);
+      else if (lower(statement, change.name))
+        change.lowers.push_back(statement.name);
+    }
     return newer;
   }
 
@@ -216,9 +262,9 @@ class Applier {
   const std::vector<System>& lineage_;
   const System& system_;
   Rewriter rewriter_;
+  Library library_;
   std::set<std::string> names_;
   std::set<std::pair<const Statement*, std::string>> lowered_;
-  mutable std::map<std::string, std::optional<Expression>> conditions_;  ///< by their texts
   std::map<const Statement*, double> confidences_;
 };
 

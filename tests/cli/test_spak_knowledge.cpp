@@ -1,4 +1,5 @@
 // ladder spak crystallize, recommend and verify as a user calls them: what is written, and the exit codes.
+#include <sys/resource.h>
 #include <catch2/catch.hpp>
 
 #include "tests/support/run_program.hpp"
@@ -59,6 +60,19 @@ class Lab {
  private:
   TemporaryFolder folder_;
 };
+
+/// Of the programs that have ended: processor time of all, the largest memory of one.
+struct Usage {
+  double seconds, mib;
+};
+Usage children_usage() {
+  rusage usage = {};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return {seconds(usage.ru_utime) + seconds(usage.ru_stime), static_cast<double>(usage.ru_maxrss) / 1024};
+}
 
 }  // namespace
 
@@ -138,6 +152,36 @@ TEST_CASE("what contradicts is told and stays") {
   CHECK(outcome.code == 0);
   CHECK_THAT(outcome.out, Contains("contradicts 'best_L_card', whose confidence is halved"));
   CHECK_THAT(lab.system(), Contains("contradicted_by: \"best_L_card_2\""));
+}
+
+TEST_CASE("a trace of 100,000 items takes less than 10 s and 1 GiB") {
+  const TemporaryFolder folder;
+  write_text(folder.path() / "lab.spak",
+             "system Lab { engineering_loop L { parameter a: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] parameter b: [0, "
+             "1, 2, 3, 4, 5, "
+             "6, 7, 8, 9] parameter c: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] measure { metric: \"us\" } } }\n");
+  std::string trace;
+  for (int i = 0; i < 100'000; ++i) {
+    const int a = i / 100 % 10, b = i / 10 % 10, c = i % 10;
+    const std::string us = std::to_string(1000 + 100 * a + i % 7);
+    trace += R"({"type": "Performance", "system": "Lab", "loop": "L", "configuration": {"a": )" +
+             std::to_string(a) + R"(, "b": )" + std::to_string(b) + R"(, "c": )" + std::to_string(c) +
+             R"(}, "set": {"rows": )" + std::to_string(i / 1000) +
+             R"(}, "device": "card", "toolkit": "13.5.37", "driver": "580.159.04", )" +
+             R"("outcome": "measured", "us": )" + us + R"(, "us_low": )" + us + R"(.0, "us_high": )" + us +
+             R"(.9, "samples": 9, "seconds": 1.5, "evidence": "measured", "when": "2026-11-28T10:00:00Z"})" +
+             "\n";
+  }
+  write_text(folder.path() / "t.jsonl", trace);
+  const auto before = children_usage();
+  const Outcome outcome =
+      run_program(folder.path(), {"spak", "crystallize", "lab.spak", "--trace", "t.jsonl", "--apply"});
+  const auto after = children_usage();
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.out, Contains("100000 items in 100 situations"));
+  // Processor time: what else the machine does is not the program's.
+  CHECK(after.seconds - before.seconds < 10);
+  CHECK(after.mib < 1024);
 }
 
 TEST_CASE("bad calls are one line and code 2, and leave the file as it is") {

@@ -101,12 +101,12 @@ TEST_CASE("what ties is a set, and the first of the space's order is chosen from
 
 TEST_CASE("within 2% of the best, or with a middle half that overlaps its, a configuration ties") {
   const Lab lab = lab_of(lab_text("", "parameter tile: [16, 32, 64, 128]"));
-  const auto winners = [&](double noise, double second) {
+  const auto winners = [&](double noise, double second, int samples = 101) {
     const Cost cost = [&](const Json& c) {
       return c["tile"] == Json(32) ? second : c["tile"] == Json(64) ? 100.0 : 300.0;
     };
     const auto best = of_kind(
-        crystals_of(lab, {trace_of(lab.space(), cost, 3, {.samples = 101, .noise = noise})}), Kind::best);
+        crystals_of(lab, {trace_of(lab.space(), cost, 3, {.samples = samples, .noise = noise})}), Kind::best);
     REQUIRE(best.size() == 1);
     return best[0];
   };
@@ -114,8 +114,9 @@ TEST_CASE("within 2% of the best, or with a middle half that overlaps its, a con
   CHECK(winners(0.0005, 101.5).winning == 2);
   CHECK(winners(0.0005, 103).recommend == "tile = 64");
   CHECK(winners(0.0005, 103).winning == 1);
-  CHECK(winners(0.10, 106).recommend == "tile = 32");
-  CHECK(winners(0.01, 106).recommend == "tile = 64");
+  // So many samples tell 6% apart; a single one does not, and that is what a middle half shows.
+  CHECK(winners(0.10, 106, 2001).recommend == "tile = 32");
+  CHECK(winners(0.01, 106, 2001).recommend == "tile = 64");
 }
 
 TEST_CASE("a dead parameter is found, and one that matters is none") {
