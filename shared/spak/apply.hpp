@@ -43,7 +43,14 @@ struct Applied {
 /// without a date are older. Applied to its own result, nothing changes.
 Applied apply(std::vector<System> lineage, const std::vector<Proposal>& proposals);
 
-/// What stands in a fact for it.
+/// What stands in a fact or rule for it: description, when, recommend or forbid, confidence; then, for programs,
+///   crystallized   the kind: best, dead, matters, cliff, crossover
+///   loop, axis     what it speaks of
+///   winners, of    how many configurations tie, of how many measured
+///   set            settings with which it was measured
+///   effect         a ratio: how many times as much the worse costs; missing where the worse fails
+///   spread, count  relative width of the middle half; points, pairs or situations behind it
+///   device, date, toolkit, driver, sources, evidence_kind, trace, evidence, source
 Written entries_of(const Proposal& proposal);
 /// An entry `verified` or `refuted`: when, with which toolkit, driver and sources, and by which lines.
 std::string record_of(const Proposal& proposal);

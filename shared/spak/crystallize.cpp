@@ -34,7 +34,7 @@ double confidence_of(const Proposal& proposal, std::size_t days) {
     certain = std::max(0.5, 1 - std::max(effect, 0.0) / kNearBest);
   else if (!proposal.fails)
     certain = effect > 0 ? effect / (effect + 2 * proposal.spread) : 0;
-  const double seen = proposal.samples / (proposal.samples + 2);
+  const double seen = proposal.is_static ? 1 : proposal.samples / (proposal.samples + 2);
   const double wide = 1 - 0.2 / static_cast<double>(std::max<std::size_t>(days, 1));
   return std::round(certain * seen * wide * 100) / 100;
 }

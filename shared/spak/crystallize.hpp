@@ -49,7 +49,7 @@ inline constexpr std::size_t kShownEvidence = 6;
 /// How sure measurements make us, from 0 to 1: the product of
 ///   - the effect against its spread: e / (e + 2 s), e = effect - 1, s the relative width of the middle half; 1 for a failure;
 ///     of a dead parameter, whose effect is to be small: 1 - e / 2%, but no less than 0.5;
-///   - how often it was seen: n / (n + 2), n the samples behind it;
+///   - how often it was seen: n / (n + 2), n the samples behind it; 1 for what a compiler says, which says it each time;
 ///   - how widely: 1 - 0.2 / d, d the number of days on which it was measured. Another device is another situation.
 double confidence_of(const Proposal& proposal, std::size_t days);
 

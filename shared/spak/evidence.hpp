@@ -57,7 +57,7 @@ struct EvidenceWanted {
   const Space& space;
   const EngineeringLoop& loop;
   std::string system;
-  Json set = Json::object();  ///< items that say otherwise are left out
+  Json set = Json::object();  ///< only items that say so are taken
 };
 
 /// The items of the loop in the traces, which must outlive the result. An item's situation holds

@@ -14,6 +14,17 @@ namespace {
 
 constexpr double kUnsaid = 0.5;  ///< the confidence of what names none
 
+Voice voice_of(const char* kind) { return {kind, "", {}, "", "", {}, "", "", false}; }
+
+/// The date of the last of a statement's records of this kind; "" without one.
+std::string last_date(const Statement& statement, const char* kind) {
+  const Json* records = statement.entries.find(kind);
+  if (records != nullptr && records->is_array() && !records->empty())
+    records = &records->at(records->size() - 1);
+  const Json* date = records == nullptr ? nullptr : records->find("date");
+  return date != nullptr && date->is_string() ? date->get<std::string>() : "";
+}
+
 /// A statement that recommends, with the values that it gives axes here.
 struct Candidate {
   Voice voice;
@@ -69,7 +80,8 @@ class Recommender {
                 when,
                 statement.texts("evidence"),
                 expired(statement, now_),
-                statement.text("contradicted_by")};
+                statement.text("contradicted_by"),
+                last_date(statement, "refuted") > last_date(statement, "verified")};
     if (voice.evidence.empty()) voice.evidence = statement.texts("source");
     const Situation situation(lineage_, set_);
     if (!when.empty()) {
@@ -107,7 +119,7 @@ class Recommender {
   }
 
   AxisAdvice advise(const Axis& axis) const {
-    AxisAdvice advice{axis.name, axis.values.front(), {"first", "", {}, "", "", {}, "", ""}, {}};
+    AxisAdvice advice{axis.name, axis.values.front(), voice_of("first"), {}};
     bool is_found = false;
     const auto consider = [&](const Json& value, const Voice& voice) {
       const std::string why = objection(axis, value);
@@ -119,11 +131,11 @@ class Recommender {
         advice.passed_over.push_back({value, voice, why.empty() ? "less certain" : why});
       }
     };
-    if (const Json* given = set_.find(axis.name)) consider(*given, {"given", "", {}, "", "", {}, "", ""});
+    if (const Json* given = set_.find(axis.name)) consider(*given, voice_of("given"));
     for (const Candidate& candidate : candidates_)
       if (const Json* value = candidate.values.find(axis.name)) consider(*value, candidate.voice);
     for (std::size_t i = 0; !is_found && i < axis.values.size(); ++i)
-      consider(axis.values[i], {"first", "", {}, "", "", {}, "", ""});
+      consider(axis.values[i], voice_of("first"));
     return advice;
   }
 
@@ -148,6 +160,7 @@ Json json_of(const Voice& voice) {
   if (!voice.evidence.empty()) json["evidence"] = voice.evidence;
   if (!voice.expired.empty()) json["expired"] = voice.expired;
   if (!voice.contradicted_by.empty()) json["contradicted_by"] = voice.contradicted_by;
+  if (voice.refuted) json["refuted"] = true;
   return json;
 }
 

@@ -20,6 +20,7 @@ struct Voice {
   std::vector<std::string> evidence;
   std::string expired;  ///< what has changed since it was measured
   std::string contradicted_by;
+  bool refuted = false;  ///< measured again, it did not hold, nor was it verified since
 };
 
 /// A value that was not taken.

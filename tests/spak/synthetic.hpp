@@ -45,6 +45,7 @@ using Cost = std::function<double(const Json& configuration)>;
 struct Sampling {
   int samples = 9;
   double noise = 0.01;  ///< relative deviation of one sample
+  double outliers = 0;  ///< share of samples that take twice as long
   Json set = Json{{"device", "card"}};
   std::string date = "2026-11-01", toolkit = "13.3";
   std::string failure = "failure";
@@ -75,7 +76,11 @@ inline void sweep(Trace& trace, const Space& space, const Cost& cost, std::mt199
     item["outcome"] = true_cost > 0 ? "measured" : sampling.failure;
     if (true_cost > 0) {
       std::vector<double> samples;
-      for (int i = 0; i < sampling.samples; ++i) samples.push_back(true_cost * std::exp(normal(random)));
+      for (int i = 0; i < sampling.samples; ++i) {
+        const double sample = true_cost * std::exp(normal(random));
+        const bool is_outlier = static_cast<double>(random() % 1000) < sampling.outliers * 1000;
+        samples.push_back(is_outlier ? 2 * sample : sample);
+      }
       std::sort(samples.begin(), samples.end());
       item["us"] = quantile_of(samples, 0.5);
       item["us_low"] = quantile_of(samples, 0.25);

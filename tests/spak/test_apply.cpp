@@ -265,3 +265,21 @@ TEST_CASE("settings and values with quotation marks, blanks and signs survive th
   REQUIRE(expression_in(best.text("when")));
   CHECK(applied_to(applied.text, {trace}).text == applied.text);
 }
+
+TEST_CASE("a file with each construct of the language keeps all of them") {
+  const auto file = std::filesystem::path(LADDER_SOURCE_DIR) / "tests/spak/corpus/everything.spak";
+  const std::string before = test::text_of(file);
+  Proposal proposal;
+  proposal.name = "best_Tuner";
+  proposal.loop = "Tuner";
+  proposal.recommend = "Tile = 64";
+  proposal.winners = {Json{{"Tile", 64}, {"Warps", 4}}};
+  proposal.winning = 1;
+  proposal.evidence = {"everything.spak:1"};
+  const Applied applied = apply(read_lineage(file), {proposal});
+  CHECK(applied.changes[0].fate == Fate::added);
+  CHECK(without_new_lines(applied.text, before) == before);
+  const System system = System::of(Document::parse(applied.text, file.string()));
+  CHECK(system.facts.size() == 4);
+  CHECK(system.fact("best_Tuner")->entries["evidence"] == Json::array({"everything.spak:1"}));
+}

@@ -25,6 +25,7 @@ TEST_CASE("from noise alone nothing is concluded in 990 of 1,000 traces, however
   CHECK(concluded({.samples = 15, .noise = 0.05}, 1000, false) <= 10);
   CHECK(concluded({.samples = 3, .noise = 0.1}, 1000, false) <= 10);
   CHECK(concluded({.samples = 5, .noise = 0.3}, 1000, false) <= 10);
+  CHECK(concluded({.samples = 7, .noise = 0.02, .outliers = 0.15}, 1000, false) <= 10);
   CHECK(concluded({.samples = 5, .noise = 0.03}, 1000, true) <= 10);  // one point of 20 fails, whatever it is
 }
 

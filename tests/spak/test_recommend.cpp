@@ -157,6 +157,8 @@ TEST_CASE("facts hold, are refuted, are expired or stay open") {
       verified(lab, {trace_of(
                         space, [](const Json& c) { return c["tile"] == Json(64) ? 0.0 : 1.0; }, 9)});
   CHECK(of_name(failing, "best").holding == Holding::refuted);
+  const Lab refuted = lab_of(with_records(lab.lineage.front(), now));
+  CHECK(advice(recommended(refuted, {{"device", "card"}}), "tile").voice.refuted);
 }
 
 TEST_CASE("crossovers are verified in each situation of their side") {
@@ -195,6 +197,8 @@ TEST_CASE("what was found is recorded, once; a record renews what had expired") 
   const Lab refuted = lab_of(with_records(again.lineage.front(), verified(again, {refuting})));
   const Fact& fact = *refuted.lineage.front().fact("best_L_card");
   CHECK(fact.entries.contains("refuted"));
+  CHECK_FALSE(
+      advice(recommended(refuted, {{"device", "card"}}), "tile").voice.refuted);  // verified later than that
   CHECK(*fact.confidence() ==
         Approx(*lab.lineage.front().fact("best_L_card")->confidence() / 2).margin(0.001));
   CHECK(with_records(refuted.lineage.front(), verified(refuted, {refuting})) ==

@@ -109,7 +109,7 @@ void run_crystallize(const CrystallizeFlags& flags) {
   spak::Crystallized found = spak::crystallize(wanted, evidence, fs::absolute(flags.file).parent_path());
   add_sources(found, spak::sources_hash(lineage.front(), loop, source_root(flags.file)));
   print_head(evidence, found);
-  const std::string before = lineage.front().document.text();
+  const std::string before = lineage.front().document.text(), name = loop.name;
   const spak::Applied applied = spak::apply(std::move(lineage), found.proposals);
   Json proposals = Json::array();
   for (std::size_t i = 0; i < found.proposals.size(); ++i) {
@@ -126,7 +126,7 @@ void run_crystallize(const CrystallizeFlags& flags) {
                                                 : "written to " + shown(flags.file).str());
   outputs.write(flags.json, [&] {
     const Json json = {{"format", "ladder-spak-crystallize/1"},
-                       {"loop", flags.loop},
+                       {"loop", name},
                        {"situations", found.situations},
                        {"silent", found.silent},
                        {"proposals", proposals}};

@@ -32,6 +32,7 @@ std::string text_of(const spak::Voice& voice) {
   if (!voice.system.empty()) details += ", inherited from " + voice.system;
   if (!voice.expired.empty()) details += ", expired: " + voice.expired;
   if (!voice.contradicted_by.empty()) details += ", contradicted by '" + voice.contradicted_by + "'";
+  if (voice.refuted) details += ", refuted when it was measured again";
   std::string evidence;
   for (const std::string& each : voice.evidence) evidence += (evidence.empty() ? ": " : ", ") + each;
   return fmt::format("{} '{}' ({}){}", voice.kind, voice.name, details, evidence);
