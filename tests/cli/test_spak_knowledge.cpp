@@ -1,5 +1,7 @@
 // ladder spak crystallize, recommend and verify as a user calls them: what is written, and the exit codes.
+#include <fmt/core.h>
 #include <sys/resource.h>
+
 #include <catch2/catch.hpp>
 
 #include "tests/support/run_program.hpp"
@@ -47,7 +49,7 @@ class Lab {
   std::string system() const { return text_of(path() / "lab.spak"); }
   Outcome run(std::vector<std::string> words) const {
     words.insert(words.begin(), "spak");
-    const Outcome outcome = run_program(path(), words);
+    Outcome outcome = run_program(path(), words);
     UNSCOPED_INFO(outcome.out << outcome.err);
     return outcome;
   }
@@ -163,14 +165,14 @@ TEST_CASE("a trace of 100,000 items takes less than 10 s and 1 GiB") {
   std::string trace;
   for (int i = 0; i < 100'000; ++i) {
     const int a = i / 100 % 10, b = i / 10 % 10, c = i % 10;
-    const std::string us = std::to_string(1000 + 100 * a + i % 7);
-    trace += R"({"type": "Performance", "system": "Lab", "loop": "L", "configuration": {"a": )" +
-             std::to_string(a) + R"(, "b": )" + std::to_string(b) + R"(, "c": )" + std::to_string(c) +
-             R"(}, "set": {"rows": )" + std::to_string(i / 1000) +
-             R"(}, "device": "card", "toolkit": "13.5.37", "driver": "580.159.04", )" +
-             R"("outcome": "measured", "us": )" + us + R"(, "us_low": )" + us + R"(.0, "us_high": )" + us +
-             R"(.9, "samples": 9, "seconds": 1.5, "evidence": "measured", "when": "2026-11-28T10:00:00Z"})" +
-             "\n";
+    const int us = 1000 + 100 * a + i % 7;
+    trace += fmt::format(
+        R"({{"type": "Performance", "system": "Lab", "loop": "L", "configuration": {{"a": {}, "b": {}, "c": {}}}, )"
+        R"("set": {{"rows": {}}}, "device": "card", "toolkit": "13.5.37", "driver": "580.159.04", )"
+        R"("outcome": "measured", "us": {}, "us_low": {}.0, "us_high": {}.9, "samples": 9, "seconds": 1.5, )"
+        R"("evidence": "measured", "when": "2026-11-28T10:00:00Z"}})"
+        "\n",
+        a, b, c, i / 1000, us, us, us);
   }
   write_text(folder.path() / "t.jsonl", trace);
   const auto before = children_usage();

@@ -42,7 +42,7 @@ const spak::EngineeringLoop& loop_of(const spak::System& system, const std::stri
 }
 
 fs::path source_root(const fs::path& file) {
-  const fs::path own = fs::absolute(file).parent_path();
+  fs::path own = fs::absolute(file).parent_path();
   std::error_code ignored;
   for (fs::path folder = own; folder.has_relative_path(); folder = folder.parent_path())
     if (fs::exists(folder / ".git", ignored)) return folder;
