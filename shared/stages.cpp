@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "shared/base/error.hpp"
+#include "shared/base/process_limits.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/train/engine_memory.hpp"
 #include "shared/train/ops_engine.hpp"
 #include "stage0_scalar_autograd/engine.hpp"
@@ -187,7 +189,7 @@ const Variant& find_variant(int stage, const std::string& name) {
       other = entry.info.number;
     }
   require(other < 0, "--{0} is stage {1}'s: add --stage {1}, or leave it out", name, other);
-  throw InputError(fmt::format("there is no variant '{}': this program contains {}", name, valid));
+  throw InputError(fmt::format("there is no variant '{}': this program contains {}", shown(name, 40), valid));
 }
 
 namespace {
@@ -238,10 +240,12 @@ EngineNeeds engine_needs(int stage, const GptConfig& config, const EngineOptions
   const Entry& entry = find_maker(stage, config, options).entry;
   if (entry.make_ops == nullptr)
     return {false, true, plan_scalar_memory(config, options.max_batch, options.grad_accum),
-            on_cpu::available_bytes(), true};
+            within_memory_limits(on_cpu::available_bytes()), true};
   const std::unique_ptr<Ops> ops = entry.make_ops(options);
-  return {ops->emulated(), !entry.info.gpu || ops->emulated(),
-          plan_memory(config, *ops, options.max_batch, options.grad_accum), ops->available_bytes()};
+  const bool on_host = !entry.info.gpu || ops->emulated();
+  const std::size_t available = ops->available_bytes();
+  return {ops->emulated(), on_host, plan_memory(config, *ops, options.max_batch, options.grad_accum),
+          on_host ? within_memory_limits(available) : available};
 }
 
 int largest_batch(int stage, const GptConfig& config, const EngineOptions& options, std::size_t bytes) {

@@ -64,15 +64,6 @@ struct EngineOptions {
 /// or cannot train this; MachineError when the machine cannot run it.
 std::unique_ptr<Engine> make_engine(int stage, const GptConfig& config, const EngineOptions& options);
 
-/// What an Engine is going to take of its memory, the GPU's or the host's.
-struct EngineNeeds {
-  bool emulated = false;  ///< a GPU stage on the CPU model
-  bool on_host = false;
-  MemoryPlan plan;
-  std::size_t available = 0;  ///< of that memory; 0 where the machine does not say
-  bool host_batches = false;  ///< plan.batches are the ones that the host makes, not copies of them
-};
-
 /// Of the engine that make_engine makes from the same arguments, with the same errors but for that of missing memory;
 /// nothing that depends on the size of the model is taken.
 EngineNeeds engine_needs(int stage, const GptConfig& config, const EngineOptions& options);

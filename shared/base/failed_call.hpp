@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cerrno>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "shared/base/error.hpp"
@@ -25,6 +27,13 @@ inline bool is_of_the_machine(int problem) {
     default:
       return false;
   }
+}
+
+/// The same of an error that the standard library throws: of the file system, of a thread.
+inline bool is_of_the_machine(const std::error_code& problem) {
+  const bool is_errno =
+      problem.category() == std::generic_category() || problem.category() == std::system_category();
+  return !is_errno || is_of_the_machine(problem.value());
 }
 
 /// Throws the formatted message unless `ok`: MachineError where `problem` is of the machine, otherwise InputError.

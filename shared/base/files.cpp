@@ -17,6 +17,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/failed_call.hpp"
 #include "shared/base/shown.hpp"
+#include "shared/base/write_to_reader.hpp"
 
 namespace ladder {
 namespace {
@@ -105,6 +106,20 @@ bool is_stream(const fs::path& path) {
           !fs::is_directory(path, ignored));
 }
 
+/// A file that is a mount of its own, as containers have them: its name belongs to no folder that a new file could be
+/// put into. False where the system does not say.
+bool is_mounted(const fs::path& file) {
+#if defined(STATX_ATTR_MOUNT_ROOT)
+  struct statx about = {};
+  return ::statx(AT_FDCWD, file.c_str(), 0, 0, &about) == 0 && S_ISREG(about.stx_mode) &&
+         (about.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0 &&
+         (about.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+#else
+  static_cast<void>(file);
+  return false;
+#endif
+}
+
 /// A pipe that somebody reads stays open until the program ends: opened and closed, it would be at its end.
 void require_stream(const fs::path& path) {
   require(::access(path.c_str(), W_OK) == 0, "{}: cannot be written ({})", path.string(), reason());
@@ -162,6 +177,9 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), target_(target_o
   require(::lstat(target_.c_str(), &about) == 0 || errno != ENAMETOOLONG,
           "{}: the name is longer than a file's may be: name a file of at most 255 bytes",
           shown(path_.string()));
+  require(!is_mounted(target_),
+          "{}: is mounted there as a single file, which cannot be replaced: mount its folder",
+          path_.string());
   if (is_stream(path_))
     open_stream();
   else
@@ -189,9 +207,9 @@ void AtomicFile::open_temporary() {
     errno = problem;
     if (problem != EEXIST) break;
   }
-  require_call(descriptor_ >= 0, errno,
-               "{}: cannot be written ({}): name a file in an existing folder that you may write to",
-               path_.string(), reason());
+  const int problem = descriptor_ < 0 ? errno : 0;
+  require_call(problem == 0, problem, "{}: cannot be written ({}){}", path_.string(), std::strerror(problem),
+               is_of_the_machine(problem) ? "" : ": name a file in an existing folder that you may write to");
   struct stat about = {};
   if (::stat(target_.c_str(), &about) == 0) ::fchmod(descriptor_, about.st_mode & 07777);
 }
@@ -203,6 +221,13 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(std::string_view bytes) {
+  if (temporary_.empty()) {
+    const int problem = write_to_reader(descriptor_, bytes);
+    if (problem == EINTR) throw Interrupted();
+    if (problem != 0)
+      throw MachineError(fmt::format("{}: writing failed ({})", path_.string(), std::strerror(problem)));
+    return;
+  }
   while (!bytes.empty()) {
     const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
@@ -284,6 +309,13 @@ void require_writable_file(const fs::path& path) {
     AtomicFile probe(path);
 }
 
+void require_growing_file(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return require_writable_file(path);
+  require_call(::access(path.c_str(), W_OK) == 0, errno, "{}: cannot be written ({})", path.string(),
+               reason());
+}
+
 void require_writable_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -292,11 +324,6 @@ void require_writable_folder(const fs::path& folder) {
   require_call(is_folder, problem.value(), "{}: is not a folder and cannot be made one ({})", folder.string(),
                problem ? problem.message() : "a file has that name");
   AtomicFile probe(folder / "ladder-write-test");
-}
-
-void require_writable_outputs(const fs::path& folder, std::initializer_list<fs::path> files) {
-  if (!folder.empty()) require_writable_folder(folder);
-  for (const fs::path& file : files) require_writable_file(file);
 }
 
 }  // namespace ladder

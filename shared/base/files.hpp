@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,8 +37,8 @@ class AtomicFile {
   ~AtomicFile();
 
   void write(std::string_view bytes);
-  /// Throws MachineError when the disk is full or the rename fails; the earlier file, if any, is then untouched. Also when
-  /// the file is there but the disk does not promise that it stays.
+  /// Throws MachineError when the disk is full or the rename fails: the earlier file, if any, is then untouched. It also
+  /// does when the new file is in its place, but the disk does not promise to keep it there.
   void commit();
 
  private:
@@ -80,13 +79,11 @@ void require_distinct_outputs(const std::vector<std::filesystem::path>& inputs,
 /// Leaves nothing behind. An empty path means that no file was asked for.
 void require_writable_file(const std::filesystem::path& path);
 
-/// Makes `folder` (and its parents) if needed and proves that a file can be created in it; InputError otherwise.
-void require_writable_folder(const std::filesystem::path& folder);
+/// The same for a file that is written piece by piece while the work goes on: one that is there is not replaced.
+void require_growing_file(const std::filesystem::path& path);
 
-/// Both, for a folder and for files that may lie in it; an empty path means that none was asked for. To be called
-/// before long work, so that none of it is lost for want of a place to put it; folders that this makes go again with the
-/// caller's NewFolder.
-void require_writable_outputs(const std::filesystem::path& folder,
-                              std::initializer_list<std::filesystem::path> files);
+/// Makes `folder` (and its parents) if needed and proves that a file can be created in it; InputError otherwise. Folders
+/// that this makes go again with the caller's NewFolder.
+void require_writable_folder(const std::filesystem::path& folder);
 
 }  // namespace ladder

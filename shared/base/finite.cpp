@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "shared/base/error.hpp"
 #include "shared/base/shown.hpp"
@@ -23,6 +24,10 @@ std::optional<std::size_t> first_with(Word exponent, std::span<const std::byte> 
 
 }  // namespace
 
+double printable(double value) {
+  return std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
+}
+
 std::optional<std::size_t> first_not_finite(Dtype dtype, std::span<const std::byte> bytes) {
   switch (dtype) {
     case Dtype::fp64:
@@ -41,9 +46,8 @@ std::optional<std::size_t> first_not_finite(Dtype dtype, std::span<const std::by
 std::string not_finite_words(const NamedTensor& tensor) {
   const std::optional<std::size_t> bad = first_not_finite(tensor.dtype(), tensor.bytes());
   if (!bad) return {};
-  const double value = std::isnan(tensor[*bad]) ? std::nan("") : tensor[*bad];  // printed without its sign
-  return fmt::format("tensor '{}' is {} at element {} of [{}]", shown(tensor.name), value, *bad,
-                     extents_of(tensor.shape));
+  return fmt::format("tensor '{}' is {} at element {} of [{}]", shown(tensor.name), printable(tensor[*bad]),
+                     *bad, extents_of(tensor.shape));
 }
 
 void require_finite(const TensorList& tensors, std::string_view source) {
@@ -57,9 +61,10 @@ void require_finite_in(Dtype dtype, const TensorList& tensors, std::string_view 
     const NamedTensor rounded = tensor.in(dtype);
     const auto bad = first_not_finite(dtype, rounded.bytes());
     if (!bad) continue;
-    throw InputError(fmt::format(
-        "{}: tensor '{}' is {} at element {} of [{}], which is {} in {}: choose a wider --dtype", source,
-        shown(tensor.name), tensor[*bad], *bad, extents_of(tensor.shape), rounded[*bad], name_of(dtype)));
+    throw InputError(
+        fmt::format("{}: tensor '{}' is {} at element {} of [{}], which is {} in {}: choose a wider --dtype",
+                    source, shown(tensor.name), printable(tensor[*bad]), *bad, extents_of(tensor.shape),
+                    printable(rounded[*bad]), name_of(dtype)));
   }
 }
 

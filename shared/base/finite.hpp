@@ -11,6 +11,9 @@
 
 namespace ladder {
 
+/// The number as it is printed: a NaN has no sign, so that "-nan", which says where it was computed, is never shown.
+double printable(double value);
+
 /// The index of the first element that is NaN or infinite; empty where all are finite. `bytes` are elements of `dtype`.
 std::optional<std::size_t> first_not_finite(Dtype dtype, std::span<const std::byte> bytes);
 

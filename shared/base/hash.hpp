@@ -56,7 +56,7 @@ class Checksum64 {
  private:
   void add_word(std::span<const std::byte> bytes) {
     std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(&word, bytes.data(), bytes.size());  // data() of nothing may be null
     step(word);
   }
   void step(std::uint64_t word) { value_ = std::rotl(value_ ^ word, 29) * 0x9E3779B97F4A7C15u; }

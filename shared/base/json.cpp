@@ -14,8 +14,6 @@ namespace {
 
 const char* name_of(Json::Kind kind) {
   switch (kind) {
-    case Json::Kind::invalid:
-      return "no JSON";
     case Json::Kind::null:
       return "null";
     case Json::Kind::boolean:
@@ -274,12 +272,10 @@ bool Json::equal(const Json& a, const Json& b) noexcept {
                return other != nullptr && member.value == *other;
              });
     default:
-      return a.kind_ == Kind::null;  // what is no JSON equals nothing
+      return true;  // both are null
   }
 }
 
-std::ostream& Json::print(std::ostream& out, const Json& json) {
-  return out << (json.kind_ == Kind::invalid ? "(no JSON)" : json.dump());
-}
+std::ostream& Json::print(std::ostream& out, const Json& json) { return out << json.dump(); }
 
 }  // namespace ladder

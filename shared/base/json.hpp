@@ -30,7 +30,7 @@ class Json {
   using Items = std::vector<Json>;
   using Members = std::vector<Member>;
   /// Whole numbers have one kind for each sign, so that a number has one form.
-  enum class Kind : std::uint8_t { invalid, null, boolean, negative, whole, real, string, array, object };
+  enum class Kind : std::uint8_t { null, boolean, negative, whole, real, string, array, object };
 
   // ---- making one ----
   // Implicit, so that {{"key", value}, ...} reads like the file: a list of pairs that begin with text is an object, any
@@ -72,8 +72,6 @@ class Json {
   /// Refused: anything but one value of RFC 8259 in UTF-8, numbers beyond a double's range, a name twice in one object
   /// (readers differ in which of the values counts), and more than `deepest` arrays and objects within each other.
   static Json parse(std::string_view text, int deepest = kDeepest);
-  /// The same, but what cannot be parsed gives a value of the kind `invalid`, which is nothing else (not null either).
-  static Json try_parse(std::string_view text);
   /// On one line; with an indent >= 0 one item a line, that many blanks a level. Doubles in the shortest form that
   /// reads back as the same double. Throws JsonError for text that is not UTF-8, and CheckError, naming its place, for a
   /// number that is not finite, which JSON does not have: as null it would be taken for something that was left out.

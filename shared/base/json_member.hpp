@@ -29,8 +29,7 @@ inline Json json_object(std::string_view text, std::string_view source, int deep
   }
 }
 
-/// json.at(name) as T. Throws InputError naming `source`, the member and what it is, when it is missing or of another
-/// kind: the one way to read a number out of a file.
+/// json.at(name) as T. Throws InputError naming `source`, the member and what it is, where it is missing or no T.
 template <class T>
 T member_of(const Json& json, const char* name, std::string_view source) {
   const Json* found = json.find(name);

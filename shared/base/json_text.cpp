@@ -7,15 +7,15 @@
 #include <utility>
 
 #include "shared/base/error.hpp"
+#include "shared/base/finite.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/shown.hpp"
+#include "shared/base/text_table.hpp"
 
 namespace ladder {
 namespace {
 
 using Library = nlohmann::ordered_json;
-
-constexpr std::size_t kLongestError = 200;  ///< it may hold a token of the text, however long that is
 
 /// A name that two members have, or nullptr. By sorting, because a hostile file may have millions of members.
 const std::string* repeated_name(const Json::Members& members) {
@@ -32,7 +32,7 @@ const std::string* repeated_name(const Json::Members& members) {
 /// What the library's parser calls for everything it reads; false stops it.
 class Builder : public nlohmann::json_sax<Library> {
  public:
-  explicit Builder(int deepest) : deepest_(static_cast<std::size_t>(deepest)) {}
+  Builder(std::string_view text, int deepest) : text_(text), deepest_(static_cast<std::size_t>(deepest)) {}
 
   Json result;
   std::string error = "it is no JSON";
@@ -64,8 +64,20 @@ class Builder : public nlohmann::json_sax<Library> {
     open_.pop_back();
     return add(Json::array(std::move(items)));
   }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& what) override {
-    error = shown(what.what(), kLongestError).str();
+  bool parse_error(std::size_t position, const std::string& token,
+                   const nlohmann::detail::exception& what) override {
+    constexpr int kNumberTooLarge = 406;
+    constexpr std::size_t kMost = 24;  // of the text, as an error shows it
+    const std::size_t end = std::min(position, text_.size()), begin = end - std::min(end, kMost);
+    if (what.id == kNumberTooLarge)
+      error = fmt::format("the number {} is larger than may be", shown(token, kMost));
+    else if (position > text_.size())
+      error = fmt::format("it ends after {}, before it is complete", counted(text_.size(), "byte"));
+    else
+      error =
+          fmt::format("line {} goes wrong at the end of '{}'",
+                      1 + std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(end), '\n'),
+                      shown(text_.substr(begin, end - begin)));
     return false;
   }
 
@@ -76,6 +88,7 @@ class Builder : public nlohmann::json_sax<Library> {
     Json::Members members;
   };
   std::vector<Open> open_;
+  const std::string_view text_;
   const std::size_t deepest_;
 
   bool open() {
@@ -102,7 +115,7 @@ Json parsed(std::string_view text, int deepest) {
   // The library takes a byte 0 for the end of the text, whatever follows it.
   if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
     throw JsonError(fmt::format("the byte at offset {} is 0, which JSON does not have", zero));
-  Builder builder(deepest);
+  Builder builder(text, deepest);
   if (!Library::sax_parse(text, &builder)) throw JsonError(builder.error);
   return std::move(builder.result);
 }
@@ -143,8 +156,6 @@ Library object_of(const Json& json) {
 
 Library as_library(const Json& json) {
   switch (json.kind()) {
-    case Json::Kind::invalid:
-      throw JsonError("what is no JSON cannot be printed");
     case Json::Kind::null:
       return nullptr;
     case Json::Kind::boolean:
@@ -172,16 +183,6 @@ Library as_library(const Json& json) {
 
 Json Json::parse(std::string_view text, int deepest) { return parsed(text, deepest); }
 
-Json Json::try_parse(std::string_view text) {
-  try {
-    return parsed(text, kDeepest);
-  } catch (const JsonError&) {
-    Json invalid;
-    invalid.kind_ = Kind::invalid;
-    return invalid;
-  }
-}
-
 std::string Json::dump(int indent) const {
   try {
     return as_library(*this).dump(indent);
@@ -189,9 +190,9 @@ std::string Json::dump(int indent) const {
     const std::string place = number.place.empty() ? "the number" : number.place;
     throw CheckError(fmt::format("{} is {}, which JSON does not have: nothing was written",
                                  shown(std::string_view(place).substr(place[0] == '.' ? 1 : 0)),
-                                 number.value));
-  } catch (const Library::exception& error) {
-    throw JsonError(error.what());
+                                 printable(number.value)));
+  } catch (const Library::exception&) {  // the one thing that it refuses
+    throw JsonError("a text is not UTF-8, which JSON does not have");
   }
 }
 

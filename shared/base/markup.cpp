@@ -1,10 +1,12 @@
 #include "shared/base/markup.hpp"
 
+#include "shared/base/shown.hpp"
+
 namespace ladder {
 
 std::string html_escaped(const std::string& text) {
   std::string escaped;
-  for (char c : text) {
+  for (const char c : shown_text(text)) {
     switch (c) {
       case '&':
         escaped += "&amp;";

@@ -21,12 +21,6 @@
 
 namespace ladder {
 
-std::string shell_quoted(const std::string& text) {
-  std::string quoted = "'";
-  for (char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 namespace {
 
 /// Without white space at the end.
@@ -148,16 +142,14 @@ std::string read_all(int descriptor) {
 
 }  // namespace
 
-std::string output_of(const std::string& command) {
+std::string output_of(std::vector<std::string> program) {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return {};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  // exec: the process is then the command itself, which a signal to this program ends as well.
-  std::vector<std::string> words = {"sh", "-c", "exec " + command};
-  std::vector<char*> arguments = pointers_to(words);
+  std::vector<char*> arguments = pointers_to(program);
   pid_t process = -1;
   const int problem = spawn(process, actions, arguments, environ);
   posix_spawn_file_actions_destroy(&actions);

@@ -13,15 +13,12 @@
 
 namespace ladder {
 
-/// The standard output of one command of the shell, stripped at the end; empty when it fails. For asking git and python3.
-std::string output_of(const std::string& command);
+/// The standard output of a program, stripped at the end; empty when it is not there or fails. For asking git and python3.
+std::string output_of(std::vector<std::string> program);
 
 /// The standard output of a program that is given `input`; empty when it is not there, fails, or has not answered within
 /// `seconds`: then it is ended.
 std::string answer_of(const std::vector<std::string>& program, std::string_view input, double seconds);
-
-/// `text` as one word of a shell command.
-std::string shell_quoted(const std::string& text);
 
 /// Another program in this process group that answers line by line: on its input, by its output.
 class Companion {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -11,42 +10,21 @@
 namespace ladder {
 namespace {
 
-/// C0, C1 and DEL, separators of lines and paragraphs, and the marks that turn the direction of writing.
-bool is_unprintable(char32_t c) {
-  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
-         (c >= 0x2066 && c <= 0x2069);
-}
-
-std::string escaped(char32_t c) {
-  switch (c) {
-    case U'\n':
-      return "\\n";
-    case U'\r':
-      return "\\r";
-    case U'\t':
-      return "\\t";
-    default:
-      return c < 0x80 ? fmt::format("\\x{:02x}", static_cast<std::uint32_t>(c))
-                      : fmt::format("\\u{:04x}", static_cast<std::uint32_t>(c));
-  }
-}
-
-/// Bytes of the character that `text` begins with; 0 where it begins with none.
-std::size_t character_bytes(std::string_view text) {
-  for (std::size_t length = 1; length <= std::min<std::size_t>(text.size(), 4); ++length)
-    if (valid_utf8_length(text.substr(0, length)) == length) return length;
-  return 0;
+/// Of what is not printable.
+std::string escaped(std::string_view character) {
+  if (character == "\n") return "\\n";
+  if (character == "\r") return "\\r";
+  if (character == "\t") return "\\t";
+  return character.size() == 1
+             ? fmt::format("\\x{:02x}", static_cast<unsigned char>(character[0]))
+             : fmt::format("\\u{:04x}", static_cast<std::uint32_t>(decode_utf8(character, "").front()));
 }
 
 /// Takes one character, or a byte that is none, off `text`, and says how it is shown.
 std::string take(std::string_view& text, bool keep_lines) {
-  const std::size_t length = character_bytes(text);
-  const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
-  text.remove_prefix(character.size());
-  if (length == 0) return fmt::format("\\x{:02x}", static_cast<unsigned char>(character[0]));
-  const char32_t c = decode_utf8(character, "").front();
-  if (keep_lines && (c == U'\n' || c == U'\t')) return std::string(character);
-  return is_unprintable(c) ? escaped(c) : std::string(character);
+  const std::string_view one = take_character(text);
+  const bool stays = is_printable(one) || (keep_lines && (one == "\n" || one == "\t"));
+  return stays ? std::string(one) : escaped(one);
 }
 
 }  // namespace
@@ -56,8 +34,8 @@ std::string Shown::str() const {
   const std::size_t last = most / 4, first = most - last;
   std::vector<std::size_t> ends(last + 1, 0);  // where the last characters begin, in a ring
   std::size_t count = 0;
-  for (std::size_t at = 0; at < text.size(); at += std::max<std::size_t>(character_bytes(text.substr(at)), 1))
-    ends[count++ % ends.size()] = at;
+  for (std::string_view rest = text; !rest.empty(); take_character(rest))
+    ends[count++ % ends.size()] = text.size() - rest.size();
   std::string_view rest = text;
   std::string result;
   for (std::size_t i = 0; i < (count <= most ? count : first); ++i)

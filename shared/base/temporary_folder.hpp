@@ -21,12 +21,10 @@ class TemporaryFolder {
   /// Throws MachineError when none can be made.
   TemporaryFolder() {
     constexpr int kTries = 100;
+    const std::filesystem::path parent = place();
     std::error_code error;
-    const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
-    if (error) {
-      const char* told = std::getenv("TMPDIR");
-      fail((told == nullptr ? "" : std::string(told) + ": ") + error.message());
-    }
+    if (!std::filesystem::is_directory(parent, error))
+      fail(parent.string() + ": " + (error ? error.message() : std::strerror(ENOTDIR)));
     std::random_device random;
     for (int i = 0; i < kTries; ++i) {
       path_ = parent / fmt::format("ladder-{:08x}{:08x}", random(), random());
@@ -51,6 +49,13 @@ class TemporaryFolder {
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
  private:
+  /// As std::filesystem::temp_directory_path(), but an empty variable is one that is not set.
+  static std::filesystem::path place() {
+    for (const char* name : {"TMPDIR", "TMP", "TEMP", "TEMPDIR"})
+      if (const char* told = std::getenv(name); told != nullptr && *told != '\0') return told;
+    return "/tmp";
+  }
+
   [[noreturn]] static void fail(const std::string& why) {
     throw MachineError(fmt::format(
         "no folder for temporary files can be made ({}): set TMPDIR to one that can be written to", why));

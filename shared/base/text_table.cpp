@@ -35,6 +35,10 @@ std::string format_count(double value) {
   return digits;
 }
 
+std::string counted(std::uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 std::string text_table(const Cells& rows) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows)

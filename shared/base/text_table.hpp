@@ -1,7 +1,9 @@
 // Tables of text, and how times and counts are written in them.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ladder {
@@ -14,6 +16,9 @@ std::string format_seconds(double seconds);
 
 /// "9,840": a ratio or a count with thousands separated; below 100 with one decimal, below 1 with two.
 std::string format_count(double value);
+
+/// "1 step", "2 steps".
+std::string counted(std::uint64_t count, std::string_view what);
 
 /// Cells as a table with aligned columns; the first row is the head. The first column is aligned left, the rest right.
 std::string text_table(const Cells& rows);

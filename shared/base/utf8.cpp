@@ -126,6 +126,25 @@ std::string readable_utf8(std::string_view bytes) {
   }
 }
 
+std::string_view take_character(std::string_view& text) {
+  std::size_t length = 0;
+  char32_t ignored = 0;
+  if (!decode_one(text, length, ignored)) length = 1;
+  const std::string_view character = text.substr(0, length);
+  text.remove_prefix(length);
+  return character;
+}
+
+bool is_printable(std::string_view character) {
+  std::size_t end = 0;
+  char32_t c = 0;
+  if (!decode_one(character, end, c)) return false;
+  const bool controls = c < 0x20 || (c >= 0x7F && c < 0xA0);
+  const bool separates_or_turns = c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
+                                  (c >= 0x2066 && c <= 0x2069);
+  return !controls && !separates_or_turns && c != 0xFFFE && c != 0xFFFF;
+}
+
 std::string encode_utf8(char32_t character) {
   const auto tail = [character](int shift) {
     return static_cast<char>(0x80u | ((character >> shift) & 0x3Fu));

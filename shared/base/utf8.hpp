@@ -27,6 +27,13 @@ std::string encode_utf8(char32_t character);
 /// How many of the last bytes begin a character that they do not end: what must wait for more when a text comes in parts.
 std::size_t unfinished_utf8(std::string_view bytes);
 
+/// Takes the first character off `text`, which is not empty, or a byte that begins none.
+std::string_view take_character(std::string_view& text);
+/// Whether a terminal shows what take_character() gave, and does not obey it. The one list of what is escaped wherever
+/// something is shown: bytes that are no UTF-8, C0, C1 and DEL, separators of lines and paragraphs, the marks that turn
+/// the direction of writing, and U+FFFE and U+FFFF, which XML does not have.
+bool is_printable(std::string_view character);
+
 /// What Python's str.isspace() answers for one character; str.strip() removes exactly these from both ends.
 bool is_python_space(char32_t character);
 std::u32string_view strip(std::u32string_view text);

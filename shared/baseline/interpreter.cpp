@@ -15,18 +15,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string command_for(const Run& run, std::int64_t steps, int samples, const fs::path& script,
-                        const fs::path& data, const fs::path& trace) {
+std::vector<std::string> call_of(const Run& run, std::int64_t steps, int samples, const fs::path& script,
+                                 const fs::path& data, const fs::path& trace) {
   const GptConfig& m = run.model;
   const TrainConfig& t = run.train;
-  return fmt::format(
-      "python3 {} --data {} --trace {} --seed {} --n-layer {} --n-embd {} --n-head {} --block-size {} "
-      "--steps {} "
-      "--schedule-steps {} --samples {} --lr {:.17g} --beta1 {:.17g} --beta2 {:.17g} --eps {:.17g} && echo "
-      "done",
-      shell_quoted(script.string()), shell_quoted(data.string()), shell_quoted(trace.string()), t.seed,
-      m.n_layer, m.n_embd, m.n_head, m.block_size, steps, t.decay_steps(), samples, t.learning_rate, t.beta1,
-      t.beta2, t.eps);
+  std::vector<std::string> call = {"python3", script};
+  const auto add = [&](const char* flag, const auto& value) {
+    call.emplace_back(flag);
+    call.push_back(fmt::format("{}", value));  // of a double all its digits
+  };
+  add("--data", data.string());
+  add("--trace", trace.string());
+  add("--seed", t.seed);
+  add("--n-layer", m.n_layer);
+  add("--n-embd", m.n_embd);
+  add("--n-head", m.n_head);
+  add("--block-size", m.block_size);
+  add("--steps", steps);
+  add("--schedule-steps", t.decay_steps());
+  add("--samples", samples);
+  add("--lr", t.learning_rate);
+  add("--beta1", t.beta1);
+  add("--beta2", t.beta2);
+  add("--eps", t.eps);
+  return call;
 }
 
 }  // namespace
@@ -39,7 +51,7 @@ std::string interpreter_refuses(const Run& run) {
     return "its learning rate falls in a straight line to 0";
   if (run.train.batch_size != 1 || run.train.grad_accum != 1) return "it takes one document a step";
   if (run.model.kv_heads() != run.model.n_head) return "it has no grouped-query attention";
-  if (output_of("python3 -c 'import sys; print(sys.version_info >= (3, 9))'") != "True")
+  if (output_of({"python3", "-c", "import sys; print(sys.version_info >= (3, 9))"}) != "True")
     return "no python3 of version 3.9 or newer";
   return {};
 }
@@ -52,9 +64,7 @@ InterpreterResult run_interpreter(const Run& run, std::int64_t steps, int sample
   write_file(folder / "microgpt.py", interpreter_script);
   if (run.data.path.empty()) write_file(folder / "names.txt", embedded_names);
   const fs::path data = run.data.path.empty() ? folder / "names.txt" : fs::absolute(run.data.path);
-  const std::string command =
-      command_for(run, steps, samples, folder / "microgpt.py", data, folder / "trace.json");
-  if (output_of(command).empty()) {
+  if (output_of(call_of(run, steps, samples, folder / "microgpt.py", data, folder / "trace.json")).empty()) {
     result.not_run = "python3 ended with an error";
     return result;
   }

@@ -135,22 +135,6 @@ bool in_padding_row(const OpCase& c, const TensorSpec& tensor, std::size_t i) {
   return sequence_n[i / (c.values.at(tensor.name).size() / sequence_n.size())] < 0;
 }
 
-/// The largest relative error of rounding an operand of a product to nearest; 0 for fp64, in which
-/// the reference computes too.
-double unit_roundoff(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::bf16:
-      return 0x1p-8;
-    case Dtype::fp16:
-    case Dtype::tf32:
-      return 0x1p-11;
-    case Dtype::fp32:
-      return 0x1p-24;
-    default:
-      return 0.0;
-  }
-}
-
 /// Takes out of `got` the part of its errors that rounding terms of these sizes explains.
 void forgive_terms(std::vector<double>& got, const std::vector<double>& want,
                    const std::vector<double>& terms, double unit) {
@@ -198,7 +182,7 @@ void compare_case(const OpCase& c, const Values& got, const Values& want, Dtype 
     // loops, far slower than the kernels: they are summed only where a tensor misses its limit.
     const bool rounded =
         std::find(c.with_terms.begin(), c.with_terms.end(), tensor.name) != c.with_terms.end();
-    if (rounded && unit_roundoff(dtype) > 0.0 &&
+    if (rounded && dtype != Dtype::fp64 &&
         !compare(result, want.at(tensor.name), tolerance_of(c, tensor, dtype)).passed()) {
       if (terms.empty()) c.rounded_terms(terms = want);
       forgive_terms(result, want.at(tensor.name), terms.at(tensor.name), unit_roundoff(dtype));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shared/base/error.hpp"
+#include "shared/base/finite.hpp"
 
 #ifdef __FAST_MATH__
 #error "the checker must not be compiled with fast-math: it would accept NaN"
@@ -21,9 +22,10 @@ bool same_bits(double a, double b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
 
-/// What the tolerance multiplies at an element with this reference value.
-double scale_of(Rule rule, double want, double rms) {
-  return rule == Rule::absolute ? 1.0 : std::abs(want) + rms;
+/// What the tolerance multiplies at an element with this reference value. `beside` it count the root mean square of all
+/// and the size of the terms.
+double scale_of(Rule rule, double want, double beside) {
+  return rule == Rule::absolute ? 1.0 : std::abs(want) + beside;
 }
 
 /// Error over scale, where a zero error is zero on any scale (a reference of zeros has scale 0).
@@ -35,16 +37,16 @@ struct Judged {
   bool passes = false;
 };
 
-Judged judge(std::size_t index, double got, double want, double tolerance, Rule rule, double rms) {
+Judged judge(std::size_t index, double got, double want, double tolerance, Rule rule, double beside) {
   if (rule == Rule::bits) {
     const bool same = same_bits(got, want);
     return {{index, got, want, 0.0}, same ? 0.0 : kInfinity, same};
   }
   const double error = std::abs(got - want);
-  // Two products, not the product of a sum: |want| + rms overflows for the largest doubles.
-  const double budget = rule == Rule::absolute ? tolerance : tolerance * std::abs(want) + tolerance * rms;
+  // Two products, not the product of a sum: |want| + beside overflows for the largest doubles.
+  const double budget = rule == Rule::absolute ? tolerance : tolerance * std::abs(want) + tolerance * beside;
   const bool passes = std::isfinite(error) && (rule == Rule::mean_relative || error <= budget);
-  return {{index, got, want, budget}, relative(error, scale_of(rule, want, rms)), passes};
+  return {{index, got, want, budget}, relative(error, scale_of(rule, want, beside)), passes};
 }
 
 /// The first index at which either side is NaN or infinite, or the common length.
@@ -159,7 +161,8 @@ std::string Comparison::describe() const {
     case Verdict::empty:
       return "nothing to compare";
     case Verdict::not_finite:
-      return fmt::format("element {} is not finite: got {}, want {}", first.index, first.got, first.want);
+      return fmt::format("element {} is not finite: got {}, want {}", first.index, printable(first.got),
+                         printable(first.want));
     case Verdict::too_far:
       return fmt::format("element {}: got {:.17g}, want {:.17g}, error {:.3g}, allowed {:.3g}", first.index,
                          first.got, first.want, std::abs(first.got - first.want), first.budget);

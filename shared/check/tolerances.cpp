@@ -76,6 +76,21 @@ std::vector<Tolerance> build() {
 
 double Tolerance::limit() const { return measured ? std::min(ceiling, 10.0 * *measured) : ceiling; }
 
+double unit_roundoff(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::fp64:
+      return 0x1p-53;
+    case Dtype::fp32:
+      return 0x1p-24;
+    case Dtype::tf32:
+    case Dtype::fp16:
+      return 0x1p-11;
+    case Dtype::bf16:
+      return 0x1p-8;
+  }
+  return 0x1p-53;
+}
+
 const std::vector<Tolerance>& tolerances() {
   static const std::vector<Tolerance> table = build();
   return table;

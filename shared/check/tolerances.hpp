@@ -37,6 +37,9 @@ struct Tolerance {
 
 const std::vector<Tolerance>& tolerances();
 
+/// The largest relative error of rounding a number to nearest: half a unit in the last place.
+double unit_roundoff(Dtype dtype);
+
 /// Throws InputError when the table has no such row.
 const Tolerance& find_tolerance(std::string_view what, Dtype dtype);
 

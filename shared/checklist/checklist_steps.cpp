@@ -21,14 +21,6 @@ std::vector<std::int32_t> held_out_tokens(const ChecklistState& state, std::size
   return tokens;
 }
 
-ChecklistStep step_of(int number, const char* title, Cells figures) {
-  ChecklistStep step;
-  step.number = number;
-  step.title = title;
-  step.figures = std::move(figures);
-  return step;
-}
-
 void conclude(ChecklistStep& step, bool passed, std::string summary) {
   step.outcome = passed ? ChecklistStep::Outcome::passed : ChecklistStep::Outcome::failed;
   step.summary = std::move(summary);

@@ -28,7 +28,6 @@ bool runs_on_gpu(const ChecklistSettings& settings);
 std::vector<std::int32_t> held_out_tokens(const ChecklistState& state, std::size_t count);
 inline constexpr std::size_t kPromptTokens = 8;  ///< of them, where a text is continued
 
-ChecklistStep step_of(int number, const char* title, Cells figures);
 void conclude(ChecklistStep& step, bool passed, std::string summary);
 
 /// Trains both sides. Throws CheckError where the stage's own run ends in a loss that is no number.

@@ -107,7 +107,7 @@ void add_imported(const ChecklistState& state, const Imported& imported, Checkli
 }  // namespace
 
 ChecklistStep check_parity(const ChecklistState& state) {
-  ChecklistStep step = step_of(1, "expanded parity", {});
+  ChecklistStep step;
   std::vector<RecordRow> rows;
   std::string difference;
   std::size_t comparisons = 0;
@@ -128,8 +128,8 @@ ChecklistStep check_parity(const ChecklistState& state) {
 }
 
 ChecklistStep check_trained_weights(const ChecklistState& state) {
-  ChecklistStep step =
-      step_of(2, "trained weights on two sides", {{"", "blocks", "gradients, logits", "greedy text"}});
+  ChecklistStep step;
+  step.figures = {{"", "blocks", "gradients, logits", "greedy text"}};
   WalkOptions options;
   options.prompt = held_out_tokens(state, kPromptTokens);
   options.max_tokens = state.settings.greedy_tokens;
@@ -150,7 +150,8 @@ ChecklistStep check_trained_weights(const ChecklistState& state) {
 }
 
 ChecklistStep check_imported_weights(const ChecklistState& state) {
-  ChecklistStep step = step_of(3, "weights that PyTorch trained", {{"", "against", "logits", "greedy text"}});
+  ChecklistStep step;
+  step.figures = {{"", "against", "logits", "greedy text"}};
   std::string difference, left_out;
   add_imported(state, committed_weights(), step, difference);
   if (state.other_is_pytorch) try {

@@ -78,7 +78,7 @@ CurveDifference difference_of(const Trained& own, const Trained& other) {
 }
 
 /// The same run without dropout, its first steps.
-Run without_dropout(const Run& run, std::int64_t steps) {
+Run start_without_dropout(const Run& run, std::int64_t steps) {
   GptConfig model = run.model;
   model.dropout = 0.0;
   TrainConfig train = run.train;
@@ -96,7 +96,7 @@ std::vector<CurveDifference> curve_differences(const ChecklistState& state) {
   std::vector<Dtype> types = {Dtype::fp32};
   if (state.settings.dtype != Dtype::fp32) types.push_back(state.settings.dtype);
   for (const Dtype dtype : types) {
-    Run run = without_dropout(state.run, is_narrow(dtype) ? kNarrowSteps : kFirstSteps);
+    Run run = start_without_dropout(state.run, is_narrow(dtype) ? kNarrowSteps : kFirstSteps);
     run.train.dtype = dtype;
     const Side side = side_in(state, dtype);
     const TemporaryFolder folder;
@@ -163,9 +163,8 @@ void train_both(ChecklistState& state) {
 }
 
 ChecklistStep check_training(const ChecklistState& state) {
-  ChecklistStep step =
-      step_of(4, "a whole training run",
-              {{"", "ms a step", "tokens/s", "first loss", "mean of the last", "held out, best"}});
+  ChecklistStep step;
+  step.figures = {{"", "ms a step", "tokens/s", "first loss", "mean of the last", "held out, best"}};
   const Trained& own = *state.own;
   step.figures.push_back(training_line(own, state.run.train, state.run.model.block_size));
   if (state.other)
@@ -191,8 +190,8 @@ ChecklistStep check_training(const ChecklistState& state) {
 }
 
 ChecklistStep check_side_by_side(const ChecklistState& state, std::vector<SamplePair>& samples) {
-  ChecklistStep step = step_of(5, "losses and samples side by side",
-                               {{"after step", state.own->name, state.other ? state.other->name : ""}});
+  ChecklistStep step;
+  step.figures = {{"after step", state.own->name, state.other ? state.other->name : ""}};
   add_evaluations(state, step);
   const Side side = side_in(state, state.settings.dtype);
   const auto engine = side.make(state.run.model, state.run.train.batch_size);

@@ -14,6 +14,7 @@
 #include "shared/cli/outputs.hpp"
 #include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
+#include "shared/cli/standard_streams.hpp"
 #include "shared/cli/status.hpp"
 #include "shared/data/token_files.hpp"
 #include "shared/train/sample.hpp"
@@ -65,10 +66,9 @@ ReportChecklist checklist_of(const ChecklistSettings& settings, Status& status) 
   ReportChecklist checklist = run_checklist(settings, [&](const std::string& text) { status.show(text); });
   EngineOptions options;
   options.dtype = settings.dtype;
-  const Run data = prepare_data(settings.model, settings.train, settings.data);
   checklist.work =
-      fmt::format("stage {}; {}; {}; {}", describe(Place{settings.stage, options}), describe(data.model),
-                  describe(data.train), source_name(without_folder(settings.data)));
+      fmt::format("stage {}; {}; {}; {}", describe(Place{settings.stage, options}), describe(checklist.model),
+                  describe(settings.train), source_name(without_folder(settings.data)));
   return checklist;
 }
 
@@ -102,7 +102,7 @@ void keep_records(const ChecklistFlags& flags, const ChecklistSettings& settings
   const auto write = [&](const std::string& name, std::vector<RecordRow> rows) {
     Record record = new_record(name, command_of(flags), checklist.work, flags.place.device);
     record.rows = std::move(rows);
-    write_records(outputs, "", true, record);
+    keep_record(outputs, record);
   };
   write("checklist-" + flags.name, record_rows(checklist, sources, true));
   std::vector<RecordRow> runs;
@@ -116,8 +116,9 @@ void keep_records(const ChecklistFlags& flags, const ChecklistSettings& settings
 void print_samples(const ReportChecklist& checklist) {
   for (std::size_t i = 0; i < checklist.samples.size(); ++i) {
     const SamplePair& pair = checklist.samples[i];
-    fmt::print("sample {}, {}:\n{}\n\n", i + 1, checklist.left, pair.left);
-    if (!checklist.right.empty()) fmt::print("sample {}, {}:\n{}\n\n", i + 1, checklist.right, pair.right);
+    fmt::print("sample {}, {}:\n{}\n\n", i + 1, checklist.left, for_stdout(pair.left));
+    if (!checklist.right.empty())
+      fmt::print("sample {}, {}:\n{}\n\n", i + 1, checklist.right, for_stdout(pair.right));
   }
 }
 
@@ -138,7 +139,7 @@ void run(const ChecklistFlags& flags) {
   fmt::print("work      {}\n\n{}\n", checklist.work, text_of(checklist));
   print_samples(checklist);
   Outputs outputs;
-  outputs.write(flags.json, [&] { return sorted(to_json(checklist)).dump(1) + "\n"; });
+  outputs.write_json(flags.json, [&] { return to_json(checklist); });
   outputs.try_to([&] { write_report(flags, checklist); });
   outputs.try_to([&] { keep_records(flags, settings, checklist, outputs); });
   std::string check;
@@ -173,9 +174,11 @@ void add_checklist(CLI::App& app) {
   add_switch(app, "--without-pytorch", flags->without_pytorch, "as if python3 had no PyTorch");
   add_text(app, "--json", flags->json, "write everything as JSON").type("FILE");
   add_text(app, "--report", flags->report, "write it as a page of HTML").type("FILE");
-  add_switch(app, "--record", flags->record, "write two records to tests/bench/results of the source folder");
+  const Flag record = add_switch(app, "--record", flags->record,
+                                 "write two records to tests/bench/results of the source folder");
   add_text(app, "--name", flags->name, "of the records, behind checklist- and run- (default cpu)")
-      .type("NAME");
+      .type("NAME")
+      .needs(record);
   set_footer(
       app,
       "1 expanded parity, 2 trained weights on two sides, 3 weights that PyTorch trained, 4 a whole\n"

@@ -9,7 +9,6 @@
 #include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/hash.hpp"
-#include "shared/base/shown.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/checklist/checklist.hpp"
@@ -20,6 +19,7 @@
 #include "shared/cli/outputs.hpp"
 #include "shared/cli/record_output.hpp"
 #include "shared/cli/settings.hpp"
+#include "shared/cli/standard_streams.hpp"
 #include "shared/cli/status.hpp"
 #include "shared/data/token_files.hpp"
 #include "shared/parity/room.hpp"
@@ -49,8 +49,7 @@ struct Climber {
   std::unique_ptr<Engine> engine;  ///< null where it cannot run
   std::string not_run;
   ParityReport parity;
-  std::vector<double> loss;
-  std::vector<std::string> samples;
+  Training training;
 };
 
 /// A model and the stages that train it.
@@ -91,8 +90,8 @@ void compare_with_below(std::vector<Climber>& climbers, Climber& climber, const 
   if (below == nullptr || !climber.engine) return;
   climber.parity.lower = below->rung.side.name;
   climber.parity.steps = run.train.steps;
-  compare_training(climber.rung.side, below->rung.side, run, {climber.loss, climber.samples},
-                   {below->loss, below->samples}, climber.parity);
+  compare_training(climber.rung.side, below->rung.side, run, climber.training, below->training,
+                   climber.parity);
   compare_engines(*climber.engine, *below->engine, run, run.train.steps, kProbes, climber.parity);
 }
 
@@ -107,11 +106,10 @@ std::vector<Climber> climb_all(const Run& run, Device device, Status& status) {
       restart(*fresh, run);
       compare_engines(*climber.engine, *fresh, run, 0, kProbes, climber.parity);
     }
-    climber.loss = train_curve(*climber.engine, run, run.train.steps, [&](std::int64_t s) {
+    climber.training = training_of(*climber.engine, run, [&](std::int64_t s) {
       if (s % 20 == 0)
         status.show(fmt::format("{}: step {} of {}", climber.rung.side.name, s, run.train.steps));
     });
-    climber.samples = texts_after_training(*climber.engine, run);
   }
   for (Climber& climber : climbers) compare_with_below(climbers, climber, run);
   return climbers;
@@ -155,10 +153,9 @@ std::vector<RecordRow> parity_rows(const std::vector<Climber>& climbers, const s
     const std::string name = climber.rung.side.name;
     ParityReport report = climber.parity;
     if (climber.rung.stage == 0 && interpreter && climber.engine) {
-      const std::vector<double>& want = chain.front().loss;
+      const std::vector<double>&want = chain.front().loss, &loss = climber.training.loss;
       report = {name, "interpreter", static_cast<std::int64_t>(want.size()), {}, {}};
-      compare_with_interpreter(std::span(climber.loss).first(std::min(want.size(), climber.loss.size())),
-                               want, report);
+      compare_with_interpreter(std::span(loss).first(std::min(want.size(), loss.size())), want, report);
     }
     if (!climber.engine)
       rows.push_back({name + ": not run, " + climber.not_run, "", "", nothing});
@@ -193,10 +190,10 @@ void add_model(const Climb& climb, Cells parity, Report& report) {
     }
     for (const std::string& note : climber.parity.notes)
       report.notes.push_back(climber.rung.side.name + ": " + note);
-    ReportCurve curve{climber.rung.side.name,    climber.loss, {}, 0.0, climber.samples,
-                      climber.engine->emulated()};
+    ReportCurve curve{climber.rung.side.name,   climber.training.loss,     {}, 0.0,
+                      climber.training.samples, climber.engine->emulated()};
     if (climber.rung.below >= 0) {
-      curve.below = climb.climbers[static_cast<std::size_t>(climber.rung.below)].loss;
+      curve.below = climb.climbers[static_cast<std::size_t>(climber.rung.below)].training.loss;
       curve.limit = find_tolerance("losses", climber.rung.side.dtype).limit();
     }
     model.curves.push_back(std::move(curve));
@@ -206,10 +203,11 @@ void add_model(const Climb& climb, Cells parity, Report& report) {
 
 void print_samples(const std::vector<Climber>& climbers) {
   for (const Climber& climber : climbers) {
-    if (climber.samples.empty()) continue;
+    const std::vector<std::string>& samples = climber.training.samples;
+    if (samples.empty()) continue;
     std::string line;
-    for (std::size_t i = 0; i < std::min<std::size_t>(climber.samples.size(), 6); ++i)
-      line += (i == 0 ? "" : ", ") + for_stdout(climber.samples[i]);
+    for (std::size_t i = 0; i < std::min<std::size_t>(samples.size(), 6); ++i)
+      line += (i == 0 ? "" : ", ") + for_stdout(samples[i]);
     fmt::print("{:<13} {}, ...\n", climber.rung.side.name, line);
   }
 }
@@ -220,8 +218,9 @@ Json json_of(const std::vector<Climber>& climbers, const std::vector<RecordRow>&
   for (const Climber& climber : climbers)
     json["stages"].push_back({{"name", climber.rung.side.name},
                               {"not_run", climber.not_run},
-                              {"loss", numbers_or_texts(climber.loss)},
-                              {"samples", climber.samples}});
+                              {"diverged", climber.training.diverged},
+                              {"loss", numbers_or_texts(climber.training.loss)},
+                              {"samples", climber.training.samples}});
   return json;
 }
 
@@ -242,7 +241,7 @@ Json json_of(const Report& report, const std::vector<Climb>& climbs,
 }
 
 /// The losses for the first page's picture: a row a stage, each value the mean of a few steps.
-void record_curves(const std::vector<Climber>& climbers, const Run& run, const ClimbFlags& flags) {
+Record curves_of(const std::vector<Climber>& climbers, const Run& run, const ClimbFlags& flags) {
   constexpr std::size_t each = 10;
   const std::string preset = flags.run.preset.empty() ? "" : " --preset " + flags.run.preset;
   Record record = new_record(kCurves,
@@ -255,8 +254,9 @@ void record_curves(const std::vector<Climber>& climbers, const Run& run, const C
     RecordRow row{climber.rung.side.name, source_set_of(climber.rung.stage, !emulated), "", {}};
     row.hash = source_hash(row.sources);
     std::vector<double> means;
-    for (std::size_t first = 0; first + each <= climber.loss.size(); first += each) {
-      const auto start = climber.loss.begin() + static_cast<std::ptrdiff_t>(first);
+    const std::vector<double>& loss = climber.training.loss;
+    for (std::size_t first = 0; first + each <= loss.size(); first += each) {
+      const auto start = loss.begin() + static_cast<std::ptrdiff_t>(first);
       const double mean = std::accumulate(start, start + each, 0.0) / each;
       means.push_back(std::round(1e4 * mean) / 1e4);
     }
@@ -264,9 +264,7 @@ void record_curves(const std::vector<Climber>& climbers, const Run& run, const C
     row.values["loss"] = numbers_or_texts(means);
     record.rows.push_back(std::move(row));
   }
-  const auto path = record_file(record.name);
-  write_record(path, record);
-  fmt::print("recorded  {}\n", path.string());
+  return record;
 }
 
 /// The runs to climb with: that of the flags, and where they name no model, a small GPT-2.
@@ -286,11 +284,10 @@ std::vector<RunSettings> settings_of(const RunFlags& flags) {
 
 void print_work(const Run& run) {
   fmt::print("model     {}\ntraining  {}\ndata      {}: {}\ntokens    step 0 has hash {}\n",
-             describe(run.model), describe(run.train), shown(data_title(run.data), 1000),
-             run.source->describe(), hex64(run.source->token_hash()));
+             describe(run.model), describe(run.train), data_title(run.data), run.source->describe(),
+             hex64(run.source->token_hash()));
   std::fflush(stdout);
-  if (!run.source->notice().empty())
-    fmt::print(stderr, "ladder: notice: {}\n", shown(run.source->notice(), 1000));
+  if (!run.source->notice().empty()) notice(run.source->notice());
 }
 
 void require_files(const ClimbFlags& flags) {
@@ -308,6 +305,21 @@ void print_tables(const Report& report, const std::vector<Climb>& climbs, std::i
   fmt::print("Speed: the same {} steps on every stage, in turns\n{}\n", steps, text_table(report.speedup));
   print_samples(climbs.front().climbers);
   for (const std::string& note : report.notes) fmt::print("note      {}\n", note);
+}
+
+/// What it came to that a parity failed. Where every stage diverges, the reference as well, none is to blame.
+std::string failure_of(const std::vector<Climb>& climbs) {
+  for (const Climb& climb : climbs) {
+    const auto diverges = [](const Climber& c) { return !c.training.diverged.empty(); };
+    const auto first = std::ranges::find_if(climb.climbers, diverges);
+    if (first == climb.climbers.end()) continue;
+    const bool all =
+        std::ranges::all_of(climb.climbers, [&](const Climber& c) { return !c.engine || diverges(c); });
+    return fmt::format("{}{} diverges: {}; try a smaller --lr than {}",
+                       all ? "every stage diverges, none is to blame: " : "", first->rung.side.name,
+                       first->training.diverged, climb.run.train.learning_rate);
+  }
+  return "a stage differs from the one below it: the parity table names it";
 }
 
 void run_climb(const ClimbFlags& flags) {
@@ -352,11 +364,12 @@ void run_climb(const ClimbFlags& flags) {
     fmt::print("\nreport    {}\n", escaped_name(flags.report));
   });
   if (flags.record && report.passed)
-    outputs.try_to([&] { record_curves(climbs.front().climbers, climbs.front().run, flags); });
+    outputs.try_to(
+        [&] { keep_record(outputs, curves_of(climbs.front().climbers, climbs.front().run, flags)); });
   const bool checklist_failed = report.checklist && !report.checklist->passed();
   outputs.finish(checklist_failed ? "a step of the checklist failed"
                  : report.passed  ? ""
-                                  : "a stage differs from the one below it: the parity table names it");
+                                  : failure_of(climbs));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/outputs.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/weights.hpp"
 #include "shared/parity/model_walk.hpp"
 #include "shared/train/safetensors.hpp"
@@ -170,8 +171,7 @@ struct Outcome {
 
 void judge(const ParityReport& report, Outcome& outcome) {
   if (report.passed() || !outcome.first_difference.empty()) return;
-  outcome.first_difference =
-      fmt::format("{} differs from {}: {}", report.upper, report.lower, report.divergence()->describe());
+  outcome.first_difference = verdict_of(report);
 }
 
 /// The upper side against PyTorch, which continues the same prompt and looks at the same tokens.
@@ -223,8 +223,7 @@ void run_compare(const CompareFlags& flags) {
   std::vector<std::filesystem::path> inputs;
   for (const std::string& file : flags.files)
     for (std::filesystem::path& input : model_files(file)) inputs.push_back(std::move(input));
-  require_distinct_outputs(inputs, {flags.json});
-  require_writable_file(flags.json);
+  require_outputs(inputs, {flags.json}, {});
   require_temporary_folder();
   if (!flags.with.empty()) require_pytorch();
   require_readable(flags.files);
@@ -237,10 +236,7 @@ void run_compare(const CompareFlags& flags) {
     files.push_back(std::move(outcome.json));
   }
   Outputs outputs;
-  outputs.write(flags.json, [&] {
-    const Json json = {{"format", "ladder-compare/1"}, {"files", files}};
-    return sorted(json).dump(1) + "\n";
-  });
+  outputs.write_json(flags.json, [&] { return Json{{"format", "ladder-compare/1"}, {"files", files}}; });
   outputs.finish(difference);
 }
 

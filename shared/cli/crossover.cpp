@@ -7,6 +7,7 @@
 #include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/lines.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
@@ -65,6 +66,7 @@ ChainSettings settings_of(const Size& size, const CrossoverFlags& flags) {
   return settings;
 }
 
+/// Of a row whose values were judged when it was read.
 HeatCell cell_of(const RecordRow& row) {
   const double seconds = row.values.value("seconds", 0.0);
   if (seconds > 0.0) return {seconds, row.values.value("emulated", false) ? "emulated" : ""};
@@ -77,11 +79,13 @@ HeatCell cell_of(const RecordRow& row) {
 
 /// Adds a column; rows are matched by name, in the order in which they first appear.
 void add_column(HeatMap& map, const std::string& name, const std::vector<RecordRow>& rows) {
-  map.columns.push_back(name);
+  constexpr std::size_t kLongest = 40;  // that fits beside the cells
+  map.columns.push_back(shown(name, kLongest).str());
   for (const RecordRow& row : rows) {
+    const std::string of_row = shown(row.name, kLongest).str();
     auto found =
-        std::find_if(map.rows.begin(), map.rows.end(), [&](const HeatRow& r) { return r.name == row.name; });
-    if (found == map.rows.end()) found = map.rows.insert(found, HeatRow{row.name, {}});
+        std::find_if(map.rows.begin(), map.rows.end(), [&](const HeatRow& r) { return r.name == of_row; });
+    if (found == map.rows.end()) found = map.rows.insert(found, HeatRow{of_row, {}});
     found->cells.resize(map.columns.size() - 1);
     found->cells.push_back(cell_of(row));
   }
@@ -135,10 +139,16 @@ HeatMap from_records(const std::vector<std::string>& files, bool& on_gpu) {
 void run_crossover(const CrossoverFlags& flags) {
   require_svg(flags.output);
   require_rounds(flags.rounds);
+  if (flags.name != CrossoverFlags{}.name)
+    require_record_name(flags.name, flags.record || !flags.json.empty());
+  for (std::size_t i = 0; i < flags.sizes.size(); ++i)
+    require(std::count(flags.sizes.begin(), flags.sizes.end(), flags.sizes[i]) == 1,
+            "--sizes: '{}' is given twice: name each size once", flags.sizes[i]);
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
   std::vector<std::filesystem::path> inputs = data_files(flags.data);
   inputs.insert(inputs.end(), flags.from.begin(), flags.from.end());
   require_outputs(inputs, {flags.output, flags.json}, recorded(flags.record, {flags.name}));
+  require(flags.from.empty() || flags.data.empty(), "--from and --data exclude each other");
   require_temporary_folder();
   bool on_gpu = flags.from.empty() && runs_on_gpu(flags.device);
   HeatMap map = flags.from.empty() ? measured(flags) : from_records(flags.from, on_gpu);
@@ -166,15 +176,18 @@ void add_crossover(CLI::App& app) {
   const auto flags = std::make_shared<CrossoverFlags>();
   std::vector<std::string> names;
   for (const Size& size : kSizes) names.emplace_back(size.name);
-  add_choices(app, "--sizes", flags->sizes, names, "columns of the map (default: all)");
-  add_texts(app, "--from", flags->from, "draw these records of `ladder speedup` instead of measuring")
-      .type("FILE");
+  const Flag from =
+      add_texts(app, "--from", flags->from, "draw these records of `ladder speedup` instead of measuring")
+          .type("FILE");
+  add_choices(app, "--sizes", flags->sizes, names, "columns of the map (default: all)").excludes(from);
   add_text(app, "-o,--output", flags->output, "the SVG file (default crossover.svg)").type("FILE");
   add_data_flag(app, flags->data);
   add_device(app, flags->device);
-  add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 3)");
+  add_number(app, "--rounds", flags->rounds, "rounds, each contestant once a round (default 3)")
+      .excludes(from);
   add_number(app, "--patience", flags->patience,
-             "seconds a round may take on a rung before it is left out (default 10)");
+             "seconds a round may take on a rung before it is left out (default 10)")
+      .excludes(from);
   add_text(app, "--json", flags->json, "write the record to this file").type("FILE");
   add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
   add_text(app, "--name", flags->name, "of the record (default crossover)").type("NAME");

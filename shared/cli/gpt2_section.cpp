@@ -1,10 +1,10 @@
 #include "shared/cli/gpt2_section.hpp"
 
-#include <algorithm>
-#include <cstdio>
+#include <fmt/core.h>
 
-#include "shared/base/error.hpp"
-#include "shared/base/shown.hpp"
+#include <algorithm>
+
+#include "shared/cli/standard_streams.hpp"
 #include "shared/data/token_files.hpp"
 
 namespace ladder::cli {
@@ -28,12 +28,11 @@ std::optional<RunSettings> gpt2_section(const RunFlags& flags) {
   if (block == settings.model.block_size) return settings;
   const std::string text = source_name(settings.data);
   if (block < 1) {
-    fmt::print(stderr, "ladder: notice: {}: too short for GPT-2, which is left out\n", shown(text, 1000));
+    notice(text + ": too short for GPT-2, which is left out");
     return std::nullopt;
   }
-  fmt::print(stderr,
-             "ladder: notice: {}: GPT-2 gets windows of {} positions: the text's last tenth has no {}\n",
-             shown(text, 1000), block, settings.model.block_size + 1);
+  notice(fmt::format("{}: GPT-2 gets windows of {} positions: the text's last tenth has no {}", text, block,
+                     settings.model.block_size + 1));
   settings.model.block_size = block;
   return settings;
 }

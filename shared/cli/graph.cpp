@@ -1,17 +1,20 @@
 // ladder graph: draws the autograd graph of an expression, or of one attention head, with stage 0's tape.
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <filesystem>
+#include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "shared/base/error.hpp"
-#include "shared/base/escape.hpp"
-#include "shared/base/files.hpp"
+#include "shared/base/finite.hpp"
 #include "shared/base/json.hpp"
-#include "shared/base/process.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/cli/commands.hpp"
+#include "shared/cli/graphviz.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/outputs.hpp"
 #include "shared/cli/record_output.hpp"
@@ -22,55 +25,72 @@
 namespace ladder::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 struct GraphOptions {
   std::string expression, values, output = "graph.svg", json;
   bool spelled_out = false;
 };
 
-/// Graphviz takes minutes for large graphs.
-constexpr double kPatience = 25.0;
+/// Whether `text` is a number that a double holds only as 0, though it is not.
+bool is_too_small(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  double value = 0.0;
+  if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc::result_out_of_range)
+    return false;
+  return std::abs(std::strtod(std::string(text).c_str(), nullptr)) < 1.0;
+}
 
-/// The file of Graphviz's text where a picture was asked for and there is none.
-fs::path dot_instead_of(fs::path picture) { return picture.replace_extension(".dot"); }
-
-/// Writes DOT where the name asks for it or where there is no `dot`, otherwise SVG; says what it wrote.
-void write_picture(const fs::path& output, const std::string& dot) {
-  const std::string extension = output.extension().string();
-  const std::string svg = extension == ".svg" ? answer_of({"dot", "-Tsvg"}, dot, kPatience) : "";
-  fs::path path = output;
-  if (extension == ".svg" && svg.empty()) {
-    path = dot_instead_of(output);
-    fmt::print(
-        "Graphviz's dot is not here or takes longer than {:.0f} s, so its input is written; install "
-        "graphviz, then: "
-        "dot -Tsvg {} -o {}\n",
-        kPatience, shell_word(path.string()), shell_word(output.string()));
+/// The text of --values as parse_values() wants it: one NAME=NUMBER between commas, the number without a plus sign. What it
+/// would only call "not finite" is told here.
+std::string plain_values(const std::string& text) {
+  std::string plain;
+  for (std::size_t at = 0; !text.empty() && at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    std::string item = text.substr(at, end - at);
+    at = end + 1;
+    require(item.find_first_not_of(" \t") != std::string::npos,
+            "--values: nothing stands between two commas or at an end of '{}': write NAME=NUMBER,NAME=NUMBER",
+            shown(text));
+    const std::size_t number = item.find_first_not_of(" \t", item.find('=') + 1);
+    if (number != std::string::npos && item[number] == '+' && item.find('=') != std::string::npos &&
+        number + 1 < item.size() && item[number + 1] != '-')
+      item.erase(number, 1);
+    require(!is_too_small(item.substr(item.find('=') + 1)),
+            "--values: '{}' is nearer to 0 than a double can be: write 0", shown(item));
+    plain += (plain.empty() ? "" : ",") + item;
   }
-  write_file(path, svg.empty() ? dot : svg + "\n");
-  fmt::print("wrote {}\n", escaped_name(path.string()));
+  return plain;
+}
+
+/// What stage 0 says of numbers, where the sign of one that is none means nothing: "nan" for "-nan".
+std::string with_plain_nan(std::string text) {
+  for (std::size_t at = 0; (at = text.find("-nan", at)) != std::string::npos;) text.erase(at, 1);
+  return text;
+}
+
+stage0::Expression parsed(stage0::Tape& tape, const GraphOptions& options) {
+  try {
+    return stage0::parse_expression(tape, options.expression,
+                                    stage0::parse_values(plain_values(options.values)));
+  } catch (const InputError& error) {
+    throw InputError(with_plain_nan(error.what()));
+  }
 }
 
 Json report(const stage0::Value& root, const std::map<std::string, stage0::Value>& named) {
   fmt::print("root: data {}\n", root.data());
   Json result = {{"data", root.data()}, {"values", Json::object()}};
   for (const auto& [name, value] : named) {
-    const double grad = std::isnan(value.grad()) ? std::nan("") : value.grad();  // printed without its sign
+    const double grad = printable(value.grad());
     fmt::print("{}: data {}, grad {}{}\n", name, value.data(), grad,
                std::isfinite(grad) ? "" : ", which is not finite");
     result["values"][name] = {{"data", value.data()}, {"grad", number_or_text(value.grad())}};
   }
-  return sorted(std::move(result));
+  return result;
 }
 
 void run_graph(const GraphOptions& options) {
-  const std::string extension = fs::path(options.output).extension().string();
-  require(extension == ".svg" || extension == ".dot" || extension == ".gv",
-          "-o {}: the name must end with .svg, .dot or .gv", options.output);
-  require_outputs(
-      {}, {options.output, options.json, extension == ".svg" ? dot_instead_of(options.output).string() : ""},
-      {});
+  require_picture_name(options.output);
+  require_outputs({}, {options.output, options.json, dot_instead_of(options.output).string()}, {});
   stage0::Tape tape(options.spelled_out ? stage0::Sums::spelled_out : stage0::Sums::fused);
   stage0::Names names;
   Json numbers;
@@ -81,15 +101,14 @@ void run_graph(const GraphOptions& options) {
     numbers = report(root, {});
     names = example_names;
   } else {
-    const auto parsed =
-        stage0::parse_expression(tape, options.expression, stage0::parse_values(options.values));
-    parsed.root.backward();
-    for (const auto& [name, value] : parsed.variables) names[value.id()] = name;
-    numbers = report(parsed.root, parsed.variables);
+    const stage0::Expression expression = parsed(tape, options);
+    expression.root.backward();
+    for (const auto& [name, value] : expression.variables) names[value.id()] = name;
+    numbers = report(expression.root, expression.variables);
   }
   Outputs outputs;
-  outputs.try_to([&] { write_picture(options.output, stage0::to_dot(tape, names)); });
-  outputs.write(options.json, [&] { return numbers.dump(1) + "\n"; });
+  outputs.try_to([&] { write_picture(options.output, with_plain_nan(stage0::to_dot(tape, names))); });
+  outputs.write_json(options.json, [&] { return numbers; });
   outputs.finish();
 }
 

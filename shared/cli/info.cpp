@@ -4,12 +4,11 @@
 #include <memory>
 
 #include "shared/base/error.hpp"
-#include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/device/gpu.hpp"
-#include "shared/records/records.hpp"
 #include "shared/stages.hpp"
 
 namespace ladder::cli {
@@ -75,7 +74,7 @@ void print(const Json& gpus) {
 /// `sources`: a source set whose hash goes into the file, empty for none: programs beside this one write records too.
 void run_info(const std::string& path, const std::string& sources) {
   require(sources.empty() || !path.empty(), "--sources goes into a file: add --json FILE");
-  require_writable_file(path);
+  require_outputs({}, {path}, {});
   const std::string hash = sources.empty() ? "" : source_hash(sources);
   Json stages_json = Json::array();
   for (const StageInfo& stage : stages()) {
@@ -91,11 +90,12 @@ void run_info(const std::string& path, const std::string& sources) {
   const Machine machine = this_machine();
   const Build build = this_build();
   fmt::print("machine  {}\nbuild    {}\n", describe(machine), describe(build));
-  if (path.empty()) return;
   Json json = {
       {"stages", stages_json}, {"gpus", gpus}, {"machine", to_json(machine)}, {"build", to_json(build)}};
   if (!sources.empty()) json["sources"] = Json{{"set", sources}, {"hash", hash}};
-  write_file(path, sorted(std::move(json)).dump(1) + "\n");
+  Outputs outputs;
+  outputs.write_json(path, [&] { return json; });
+  outputs.finish();
 }
 
 }  // namespace

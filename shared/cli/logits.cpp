@@ -2,11 +2,11 @@
 #include <memory>
 
 #include "shared/base/error.hpp"
-#include "shared/base/files.hpp"
 #include "shared/base/finite.hpp"
 #include "shared/base/json.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/weights.hpp"
 
 namespace ladder::cli {
@@ -21,8 +21,7 @@ struct LogitsFlags {
 
 void run_logits(const LogitsFlags& flags) {
   const Place place = resolve_place(flags.place);
-  require_distinct_outputs(model_files(flags.weights.path), {flags.json});
-  require_writable_file(flags.json);
+  require_outputs(model_files(flags.weights.path), {flags.json}, {});
   const SavedModel saved = load_weights(flags.weights, place);
   const int vocabulary = saved.model.vocab_size;
   require(static_cast<int>(flags.tokens.size()) <= saved.model.block_size,
@@ -44,12 +43,14 @@ void run_logits(const LogitsFlags& flags) {
     fmt::print("\n");
     rows.push_back(row);
   }
-  if (flags.json.empty()) return;
-  Json json = {{"stage", place.stage},
-               {"dtype", std::string(name_of(place.options.dtype))},
-               {"tokens", flags.tokens},
-               {"logits", rows}};
-  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
+  Outputs outputs;
+  outputs.write_json(flags.json, [&] {
+    return Json{{"stage", place.stage},
+                {"dtype", std::string(name_of(place.options.dtype))},
+                {"tokens", flags.tokens},
+                {"logits", rows}};
+  });
+  outputs.finish();
 }
 
 }  // namespace

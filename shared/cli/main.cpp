@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <filesystem>
 #include <new>
 #include <sstream>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "shared/base/error.hpp"
+#include "shared/base/failed_call.hpp"
 #include "shared/base/interrupt.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/shown.hpp"
@@ -79,9 +81,8 @@ std::string unknown_argument(const CLI::App& app, const std::vector<std::string>
 }
 
 /// Messages hold names and texts out of files: one line, of characters that a terminal only shows, and not without end.
-int fail(int code, std::string message) {
+int fail(int code, const std::string& message) {
   constexpr std::size_t kLongest = 1500;
-  std::replace(message.begin(), message.end(), '\n', ' ');
   std::fflush(stdout);  // what the run printed stands before its error
   std::fprintf(stderr, "ladder: %s\n", shown(message, kLongest).str().c_str());
   return code;
@@ -135,7 +136,7 @@ int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
   } catch (const InputError& error) {
     return fail(2, error.what());
   } catch (const JsonError& error) {
-    return fail(2, std::string("a file's JSON: ") + error.what());
+    return fail(2, std::string("a file's JSON is not what this command reads: ") + error.what());
   } catch (const CheckError& error) {
     return fail(1, error.what());
   } catch (const MachineError& error) {
@@ -143,11 +144,16 @@ int parse_and_run(CLI::App& app, std::vector<std::string> arguments) {
   } catch (const Interrupted&) {
     end_by_signal(interrupting_signal());
   } catch (const StdoutFailed&) {
-    return 0;                                 // main() says why
-  } catch (const std::system_error& error) {  // of the file system, or of a thread
-    return fail(3, error.what());
+    return 0;  // main() says why
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail(is_of_the_machine(error.code()) ? 3 : 2,
+                error.path1().string() + ": " + error.code().message());
+  } catch (const std::system_error& error) {  // of a thread
+    return fail(is_of_the_machine(error.code()) ? 3 : 2, error.what());
   } catch (const std::bad_alloc&) {
-    return fail(3, "this machine has too little memory for that: choose a smaller model, batch or block");
+    return fail(3,
+                "this machine, or a limit of this process, has too little memory for that: choose a smaller "
+                "model, batch or block");
   } catch (const std::exception& error) {
     return fail(1, std::string("unexpected: ") + error.what());
   }
@@ -166,11 +172,16 @@ int main(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 3 this machine cannot. A signal ends the "
       "program as that signal.\n"
-      "In JSON and messages a file's name has \\xNN for each byte that is not UTF-8, of a control character "
-      "or of a backslash.");
+      "In JSON a file's name has \\xNN for each byte of what is not printed and of a backslash; "
+      "messages show what is not printed as \\n, \\xff or \\u202e.");
   for (const auto& command : ladder::cli::commands())
     command.add(*app.add_subcommand(command.name, command.summary));
   const int code = ladder::cli::parse_and_run(app, {argv + 1, argv + argc});
   const std::string problem = ladder::cli::stdout_problem();
+  if (code == 0 && ladder::cli::stdout_interrupted()) {
+    ladder::cli::fail(3, std::string("ended by ") + ladder::signal_name(ladder::interrupting_signal()) +
+                             ": what it prints was not read to its end");
+    ladder::end_by_signal(ladder::interrupting_signal());
+  }
   return code == 0 && !problem.empty() ? ladder::cli::fail(3, problem) : code;
 }

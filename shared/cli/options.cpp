@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "shared/base/error.hpp"
+#include "shared/base/process_limits.hpp"
 #include "shared/cli/names.hpp"
 
 namespace ladder::cli {
@@ -39,6 +40,8 @@ CLI::Validator number_validator() {
     if constexpr (std::is_integral_v<T>)
       return fmt::format("'{}' is not a whole number from {} to {}", text, std::numeric_limits<T>::min(),
                          std::numeric_limits<T>::max());
+    else if (parsed.ec == std::errc::result_out_of_range)
+      return fmt::format("'{}' is too large or too near to 0 for a number here", text);
     else
       return fmt::format("'{}' is not a number such as 0.01 or 1e-3", text);
   };
@@ -69,6 +72,13 @@ std::string problem_with_numbers(const std::string& text) {
   return {};
 }
 
+/// What is wrong with `text` as one of `choices`; empty where nothing is.
+std::string problem_with_choice(const std::string& text, const std::vector<std::string>& choices) {
+  if (std::find(choices.begin(), choices.end(), text) != choices.end()) return {};
+  return fmt::format("'{}' is not valid{} (valid are {})", text, suggestion(text, choices),
+                     CLI::detail::join(choices, ", "));
+}
+
 template <class T>
 struct Held {
   using Type = T;
@@ -83,6 +93,7 @@ struct Held<std::optional<T>> {
 Flag Flag::type(const std::string& name) const { return {option->type_name(name)}; }
 Flag Flag::required() const { return {option->required()}; }
 Flag Flag::excludes(Flag other) const { return {option->excludes(other.option)}; }
+Flag Flag::needs(Flag other) const { return {option->needs(other.option)}; }
 Flag Flag::shows_default() const { return {option->capture_default_str()}; }
 Flag Flag::may_be_empty() const {
   option->get_validator(kNotEmpty)->active(false);
@@ -148,11 +159,7 @@ Flag add_numbers(CLI::App& app, const std::string& flag, std::vector<std::int32_
 
 Flag on_choice(CLI::App& app, const std::string& flag, const std::vector<std::string>& choices,
                const std::function<void(const std::string&)>& take, const std::string& help) {
-  const auto check = [choices](std::string& text) -> std::string {
-    if (std::find(choices.begin(), choices.end(), text) != choices.end()) return {};
-    return fmt::format("'{}' is not valid{} (valid are {})", text, suggestion(text, choices),
-                       CLI::detail::join(choices, ", "));
-  };
+  const auto check = [choices](const std::string& text) { return problem_with_choice(text, choices); };
   return {app.add_option_function<std::string>(flag, take, help)
               ->type_name(CLI::detail::join(choices, "|"))
               ->check(CLI::Validator(check, ""))};
@@ -166,10 +173,21 @@ Flag add_choice(CLI::App& app, const std::string& flag, std::string& target,
 
 Flag add_choices(CLI::App& app, const std::string& flag, std::vector<std::string>& target,
                  const std::vector<std::string>& choices, const std::string& help) {
-  return {app.add_option(flag, target, help + ": " + CLI::detail::join(choices, ", "))
+  // Not with CLI11's delimiter, as of numbers above.
+  const auto take = [&target](const std::vector<std::string>& texts) {
+    target.clear();
+    for (const std::string& text : texts)
+      for (std::string& name : split_at_commas(text)) target.push_back(std::move(name));
+  };
+  const auto check = [choices](const std::string& text) -> std::string {
+    for (const std::string& name : split_at_commas(text))
+      if (std::string problem = problem_with_choice(name, choices); !problem.empty()) return problem;
+    return {};
+  };
+  const std::string described = help + ": " + CLI::detail::join(choices, ", ");
+  return {app.add_option_function<std::vector<std::string>>(flag, take, described)
               ->type_name("NAME,...")
-              ->delimiter(',')
-              ->check(CLI::IsMember(choices))};
+              ->check(CLI::Validator(check, ""))};
 }
 
 Flag add_device(CLI::App& app, Device& target) {
@@ -188,7 +206,13 @@ Flag add_device(CLI::App& app, Device& target) {
               ->check(CLI::Validator(check, ""))};
 }
 
-void set_action(CLI::App& app, std::function<void()> action) { app.callback(std::move(action)); }
+void set_action(CLI::App& app, std::function<void()> action) {
+  app.callback([action = std::move(action)] {
+    require_descriptors();
+    require_stack();
+    action();
+  });
+}
 
 void describe_flag(CLI::App& app, const char* flag, const std::string& description) {
   app.get_option(flag)->description(description);

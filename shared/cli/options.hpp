@@ -24,6 +24,7 @@ struct Flag {
   Flag type(const std::string& name) const;  ///< what --help shows for its value, such as FILE
   Flag required() const;
   Flag excludes(Flag other) const;
+  Flag needs(Flag other) const;
   Flag may_be_empty() const;   ///< of a text: an empty one is meant, as a prompt may be
   Flag shows_default() const;  ///< --help says the value that the target has now
 };

@@ -27,6 +27,10 @@ void Outputs::write(const std::string& file, const std::function<std::string()>&
   if (!file.empty()) try_to([&] { write_file(file, text()); });
 }
 
+void Outputs::write_json(const std::string& file, const std::function<Json()>& json) {
+  write(file, [&] { return sorted(json()).dump(1) + "\n"; });
+}
+
 void Outputs::failed(const std::string& message) { failures_ += (failures_.empty() ? "" : "; ") + message; }
 
 void Outputs::finish(const std::string& check) const {

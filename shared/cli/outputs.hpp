@@ -4,6 +4,8 @@
 #include <functional>
 #include <string>
 
+#include "shared/base/json.hpp"
+
 namespace ladder::cli {
 
 class Outputs {
@@ -12,6 +14,8 @@ class Outputs {
   /// was asked for.
   void try_to(const std::function<void()>& write);
   void write(const std::string& file, const std::function<std::string()>& text);
+  /// The same with the keys of every object in the order of the alphabet.
+  void write_json(const std::string& file, const std::function<Json()>& json);
 
   /// Remembers what failed elsewhere.
   void failed(const std::string& message);

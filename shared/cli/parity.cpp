@@ -6,7 +6,6 @@
 #include <memory>
 
 #include "shared/base/error.hpp"
-#include "shared/base/files.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/baseline/interpreter.hpp"
@@ -152,13 +151,13 @@ void compare_work(const ParityFlags& flags, const Run& run, Status& status, Outc
   }
 }
 
-std::string json_text(const ParityFlags& flags, const Outcome& outcome) {
+Json json_of(const ParityFlags& flags, const Outcome& outcome) {
   Json json = {{"format", "ladder-parity/1"},
                {"machine", to_json(this_machine(flags.device))},
                {"build", to_json(this_build())}};
   json["pairs"] = Json::array();
   for (const ParityReport& report : outcome.reports) json["pairs"].push_back(to_json(report));
-  return sorted(std::move(json)).dump(1) + "\n";
+  return json;
 }
 
 /// The call that made a record, with every flag that decides what was compared or where it ran.
@@ -202,17 +201,15 @@ void run_parity(const ParityFlags& flags) {
   for (const ParityReport& report : outcome.reports) fmt::print("{}", text_of(report));
   fmt::print("\n{}", text_table(parity_cells(outcome.rows)));
   Outputs outputs;
-  outputs.write(flags.json, [&] { return json_text(flags, outcome); });
+  outputs.write_json(flags.json, [&] { return json_of(flags, outcome); });
   if (flags.record) {
     Record record = new_record(flags.name, command_of(flags), work, flags.device);
     record.rows = outcome.rows;
-    write_records(outputs, "", true, record);
+    keep_record(outputs, record);
   }
   std::string check;
   for (const ParityReport& report : outcome.reports)
-    if (!report.passed() && check.empty())
-      check =
-          fmt::format("{} differs from {}: {}", report.upper, report.lower, report.divergence()->describe());
+    if (!report.passed() && check.empty()) check = verdict_of(report);
   outputs.finish(check);
 }
 
@@ -235,8 +232,9 @@ void add_parity(CLI::App& app) {
              "steps the interpreter runs; 0: none (default 30)");
   add_run_flags(app, flags->run);
   add_text(app, "--json", flags->json, "write every comparison as JSON").type("FILE");
-  add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
-  add_text(app, "--name", flags->name, "of the record (default parity)").type("NAME");
+  const Flag record = add_switch(app, "--record", flags->record,
+                                 "write the record to tests/bench/results of the source folder");
+  add_text(app, "--name", flags->name, "of the record (default parity)").type("NAME").needs(record);
   set_action(app, [flags] { run_parity(*flags); });
 }
 

@@ -11,8 +11,10 @@
 #include "shared/base/hash.hpp"
 #include "shared/base/json.hpp"
 #include "shared/base/new_folder.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/standard_streams.hpp"
 #include "shared/data/bpe.hpp"
 #include "shared/data/bpe_files.hpp"
@@ -31,21 +33,24 @@ struct PrepareFlags {
 
 /// To be called when all that can be wrong with the inputs is known not to be, before the first file is made.
 void require_places(const PrepareFlags& flags) {
-  std::vector<fs::path> inputs = {flags.text}, outputs = token_files_in(flags.out);
+  std::vector<fs::path> inputs = {flags.text};
   if (!flags.tokenizer.empty())
     for (const fs::path& file : bpe_files(flags.tokenizer)) inputs.push_back(file);
-  outputs.emplace_back(flags.json);
-  require_distinct_outputs(inputs, outputs);
-  require_writable_outputs(flags.out, {flags.json});
+  std::vector<std::string> outputs = {flags.json};
+  for (const fs::path& file : token_files_in(flags.out)) outputs.push_back(file.string());
+  require_writable_folder(flags.out);
+  require_outputs(inputs, outputs, {});
 }
 
 void write_numbers(const PrepareFlags& flags, int vocab_size, const TokenCounts& counts, std::uint64_t hash) {
-  if (flags.json.empty()) return;
-  Json json = {{"vocab_size", vocab_size},
-               {"train_tokens", counts.training},
-               {"val_tokens", counts.held_out},
-               {"data_hash", hex64(hash)}};
-  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
+  Outputs outputs;
+  outputs.write_json(flags.json, [&] {
+    return Json{{"vocab_size", vocab_size},
+                {"train_tokens", counts.training},
+                {"val_tokens", counts.held_out},
+                {"data_hash", hex64(hash)}};
+  });
+  outputs.finish();
 }
 
 void prepare_characters(const PrepareFlags& flags) {
@@ -69,7 +74,7 @@ void prepare_bpe(const PrepareFlags& flags) {
   const DividedText text(flags.text);
   require_places(flags);
   const TokenCounts counts = write_token_files(flags.out, text, tokenizer);
-  fmt::print("{}: {} characters\n", escaped_name(flags.text), text.characters());
+  fmt::print("{}: {}\n", escaped_name(flags.text), counted(text.characters(), "character"));
   fmt::print("{}: {} tokens in train.bin, {} in val.bin, their vocabulary of {} in meta.json\n",
              escaped_name(flags.out), counts.training, counts.held_out, tokenizer.vocab_size());
   if (!flags.json.empty())
@@ -104,7 +109,7 @@ void run_prepare(const PrepareFlags& flags) {
   fmt::print(
       "train on them with: ladder train --preset tiny --data {0}, "
       "on a GPU: ladder train --stage 4 --dtype bf16 --preset {1} --data {0}\n",
-      shell_word(flags.out), flags.tokenizer.empty() ? "shakespeare_char" : "gpt2");
+      shell_path(flags.out), flags.tokenizer.empty() ? "shakespeare_char" : "gpt2");
 }
 
 }  // namespace

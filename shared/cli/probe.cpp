@@ -3,10 +3,10 @@
 #include <memory>
 
 #include "shared/base/error.hpp"
-#include "shared/base/files.hpp"
 #include "shared/base/finite.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/weights.hpp"
 #include "shared/train/safetensors.hpp"
 
@@ -48,8 +48,7 @@ void write_probe(const std::string& path, const Probe& probe, const Place& place
 
 void run_probe(const ProbeFlags& flags) {
   const Place place = resolve_place(flags.place);
-  require_distinct_outputs(model_files(flags.weights.path), {flags.out});
-  require_writable_file(flags.out);
+  require_outputs(model_files(flags.weights.path), {flags.out}, {});
   const SavedModel saved = load_weights(flags.weights, place);
   const Sequence sequence = sequence_of(flags.tokens, saved.model);
   const std::unique_ptr<Engine> engine = make_engine(place.stage, saved.model, place.options);
@@ -62,7 +61,9 @@ void run_probe(const ProbeFlags& flags) {
   fmt::print("loss {}\n", probe.loss);
   for (const NamedTensor& tensor : probe.activations) fmt::print("activation.{}\n", tensor.name);
   for (const NamedTensor& tensor : probe.gradients) fmt::print("gradient.{}\n", tensor.name);
-  write_probe(flags.out, probe, place);
+  Outputs outputs;
+  outputs.try_to([&] { write_probe(flags.out, probe, place); });
+  outputs.finish();
 }
 
 }  // namespace

@@ -2,10 +2,9 @@
 #include "shared/speed/profile.hpp"
 
 #include <memory>
+#include <vector>
 
-#include "shared/base/checked_size.hpp"
 #include "shared/base/error.hpp"
-#include "shared/base/files.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
@@ -14,7 +13,6 @@
 #include "shared/data/token_files.hpp"
 #include "shared/report/tables.hpp"
 #include "shared/speed/decoding.hpp"
-#include "shared/train/engine_memory.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -59,10 +57,8 @@ std::string command_of(const ProfileFlags& flags, int stage) {
 }
 
 /// Before weights are drawn for as many engines.
-void require_room(const Place& place, const Run& run, std::size_t engines) {
-  const EngineNeeds needs = engine_needs(place.stage, run.model, place.options);
-  const std::size_t bytes = checked_product({engines, needs.plan.total()}, "the model");
-  require_available(bytes, needs.available, "this model", "choose a smaller model, batch or block");
+void require_room_for(std::size_t engines, const Place& place, const Run& run) {
+  require_room(std::vector(engines, engine_needs(place.stage, run.model, place.options)), 0, "this model");
 }
 
 void run_decoding(const ProfileFlags& flags) {
@@ -72,7 +68,7 @@ void run_decoding(const ProfileFlags& flags) {
   require(rounds > 0 && rounds <= 1000000, "--steps is {}: it must be from 1 to 1000000", rounds);
   const Run run =
       prepare_run(settings.model, settings.train, settings.data, Precision::of(place.options.dtype).master,
-                  [&](const Run& asked) { require_room(place, asked, 1); });
+                  [&](const Run& asked) { require_room_for(1, place, asked); });
   const auto engine = make_engine(place.stage, run.model, place.options);
   engine->load_parameters(run.initial);
   print_head(flags, place, run, fmt::format("texts     {}", rounds));
@@ -90,6 +86,7 @@ void run_decoding(const ProfileFlags& flags) {
 }
 
 void run_profile(const ProfileFlags& flags) {
+  require_record_name(flags.name, flags.record || !flags.json.empty());
   require_outputs(data_files(flags.run.data), {flags.json},
                   recorded(flags.record, {flags.name.empty() ? "profile" : flags.name}));
   if (flags.decode) return run_decoding(flags);
@@ -100,7 +97,7 @@ void run_profile(const ProfileFlags& flags) {
   place.options.max_batch = settings.train.batch_size;
   const Run run =
       prepare_run(settings.model, settings.train, settings.data, Dtype::fp64, [&](const Run& asked) {
-        require_room(place, asked, place.stage == 0 ? 1 : 2);  // one of them with a clock in it
+        require_room_for(place.stage == 0 ? 1 : 2, place, asked);  // one of them with a clock in it
       });
   print_head(flags, place, run,
              fmt::format("steps     {} of {} {}", steps, run.train.batch_size,

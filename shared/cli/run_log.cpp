@@ -1,28 +1,37 @@
 #include "shared/cli/run_log.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "shared/base/error.hpp"
-#include "shared/base/escape.hpp"
 #include "shared/base/failed_call.hpp"
+#include "shared/base/write_to_reader.hpp"
+#include "shared/cli/standard_streams.hpp"
 
 namespace ladder::cli {
+
 RunLog::RunLog(const std::string& path, bool append) : path_(path) {
   if (path.empty()) return;
-  file_.open(path, append ? std::ios::app : std::ios::trunc);
-  require_call(file_.is_open(), errno, "--json-lines {}: cannot be written ({})", path, std::strerror(errno));
+  descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+  require_call(descriptor_ >= 0, errno, "--json-lines {}: cannot be written ({})", path,
+               std::strerror(errno));
+}
+
+RunLog::~RunLog() {
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 void RunLog::write(const Json& json) {
   if (path_.empty() || !failure_.empty()) return;
-  errno = 0;
-  file_ << json.dump() << '\n' << std::flush;
-  if (file_) return;
+  const int problem = write_to_reader(descriptor_, json.dump() + '\n');
+  if (problem == 0) return;
   failure_ = fmt::format("--json-lines {}: writing failed ({})", path_,
-                         errno == 0 ? "is the disk full?" : std::strerror(errno));
-  fmt::print(stderr, "ladder: notice: {}; the run goes on without it\n", escaped_name(failure_));
+                         problem == EINTR ? "its reader takes nothing more" : std::strerror(problem));
+  if (problem == EINTR) return;  // the run is about to end, and tells what is kept
+  notice(failure_ + "; the run goes on without it");
 }
 
 void RunLog::run(const Json& config) {

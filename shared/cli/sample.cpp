@@ -6,12 +6,11 @@
 #include <optional>
 
 #include "shared/base/error.hpp"
-#include "shared/base/files.hpp"
 #include "shared/base/json.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/standard_streams.hpp"
-#include "shared/cli/status.hpp"
 #include "shared/cli/weights.hpp"
 
 namespace ladder::cli {
@@ -105,23 +104,21 @@ Json draw(Engine& engine, const SavedModel& saved, const std::vector<std::int32_
   return {{"text", readable_utf8(start + tokenizer.decode(tokens))}, {"tokens", tokens}};
 }
 
-void write_json(const SampleFlags& flags, const Place& place, const SampleOptions& options,
-                const std::vector<std::int32_t>& prompt, const Json& samples) {
+Json json_of(const SampleFlags& flags, const Place& place, const SampleOptions& options,
+             const std::vector<std::int32_t>& prompt, const Json& samples) {
   std::vector<std::int32_t> first = prompt;
   for (const Json& token : samples[0]["tokens"]) first.push_back(token.get<std::int32_t>());
-  Json json = {{"stage", place.stage},    {"dtype", std::string(name_of(place.options.dtype))},
-               {"prompt_tokens", prompt}, {"temperature", options.temperature},
-               {"top_k", options.top_k},  {"greedy", options.greedy},
-               {"seed", flags.seed},      {"samples", samples},
-               {"tokens", first}};
-  write_file(flags.json, sorted(std::move(json)).dump(1) + "\n");
+  return {{"stage", place.stage},    {"dtype", std::string(name_of(place.options.dtype))},
+          {"prompt_tokens", prompt}, {"temperature", options.temperature},
+          {"top_k", options.top_k},  {"greedy", options.greedy},
+          {"seed", flags.seed},      {"samples", samples},
+          {"tokens", first}};
 }
 
 void run_sample(const SampleFlags& flags) {
   validate_flags(flags);
   const Place place = resolve_place(flags.place);
-  require_distinct_outputs(model_files(flags.weights.path), {flags.json});
-  require_writable_file(flags.json);
+  require_outputs(model_files(flags.weights.path), {flags.json}, {});
   SavedModel saved = load_weights(flags.weights, place);
   const std::unique_ptr<Engine> engine = make_engine(place.stage, saved.model, place.options);
   engine->load_parameters(saved.parameters);
@@ -136,7 +133,9 @@ void run_sample(const SampleFlags& flags) {
     samples.push_back(naming_weights(flags.weights.path, [&] {
       return draw(*engine, saved, prompt, start, options, random, !flags.json.empty());
     }));
-  if (!flags.json.empty()) write_json(flags, place, options, prompt, samples);
+  Outputs outputs;
+  outputs.write_json(flags.json, [&] { return json_of(flags, place, options, prompt, samples); });
+  outputs.finish();
 }
 
 }  // namespace

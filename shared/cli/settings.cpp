@@ -75,12 +75,23 @@ void apply(const RunFlags& flags, RunSettings& settings) {
   if (!flags.data.empty()) settings.data.path = flags.data;
 }
 
+/// As it stands behind a flag.
+std::string text_of(const Json& value) {
+  if (value.kind() == Json::Kind::boolean) return value.get<bool>() ? "1" : "0";
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
 /// The first setting in which two runs differ, as an error.
-void require_equal_settings(const Json& asked, const Json& saved) {
-  for (const auto& [name, value] : saved.items())
-    require(asked.at(name) == value,
-            "--resume: {} {} was asked for, but the checkpoint was made with {}: leave it out", name,
-            asked.at(name).dump(), value.dump());
+template <class Config>
+void require_equal_settings(const Config& asked, const Config& saved) {
+  const Json all = to_json(asked), kept = to_json(saved);
+  visit_settings<Config>([&](const auto& row) {
+    const Json &value = all.at(row.name), &other = kept.at(row.name);
+    require(value == other,
+            "--resume: {} {} was asked for, but the checkpoint was made with {}: leave it out",
+            row.name == std::string_view("dtype") ? "--dtype" : row.flag_or_help(), text_of(value),
+            text_of(other));
+  });
 }
 
 /// "lr 0.01 falling to 0 over 1000 steps"; "lr 0.001 falling to 0.0001 by a cosine over 5000 steps, the first 100 rising".
@@ -233,8 +244,8 @@ RunSettings resume_run(const RunFlags& flags, const PlaceFlags& place, const Che
           place.stage.value_or(0), checkpoint.stage);
   require(asked.data.character_stream == saved.data.character_stream,
           "--resume: the preset trains on another kind of data than the checkpoint: leave it out");
-  require_equal_settings(to_json(asked.model), to_json(saved.model));
-  require_equal_settings(to_json(asked.train), to_json(saved.train));
+  require_equal_settings(asked.model, saved.model);
+  require_equal_settings(asked.train, saved.train);
   return asked;
 }
 

@@ -1,9 +1,9 @@
 // ladder speedup: the interpreter, every stage and, for GPT-2, PyTorch on the same work, one run, in turns.
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "shared/base/error.hpp"
-#include "shared/base/files.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
@@ -24,7 +24,7 @@ struct SpeedupFlags {
   RunFlags run;
   Device device = Device::automatic;
   std::string size = "micro", dtype, json, name;
-  std::int64_t documents = 0;
+  std::optional<std::int64_t> documents;
   int rounds = 5;
   double patience = 60.0;
   bool record = false;
@@ -54,7 +54,7 @@ ChainSettings settings_of(const SpeedupFlags& flags) {
   settings.threads = single ? 1 : 0;  // and has work for all cores
   // Ten steps on a GPU, where PyTorch computes ahead of what it is asked for: one alone would slow it down.
   const std::int64_t usual = settings.pytorch && runs_on_gpu(flags.device) ? 10 * own : 32;
-  settings.documents = round_up(flags.documents > 0 ? flags.documents : usual, single ? 16 : own);
+  settings.documents = round_up(flags.documents.value_or(usual), single ? 16 : own);
   settings.device = flags.device;
   if (!flags.dtype.empty()) settings.only = parse_dtype(flags.dtype);
   return settings;
@@ -67,9 +67,11 @@ std::string command_of(const SpeedupFlags& flags) {
 
 void run_speedup(const SpeedupFlags& flags) {
   require_rounds(flags.rounds);
-  require(flags.documents >= 0 && flags.documents <= kMostDocuments, "--documents is {}: valid are 1 to {}",
-          flags.documents, kMostDocuments);
+  const std::int64_t documents = flags.documents.value_or(1);
+  require(documents > 0 && documents <= kMostDocuments, "--documents is {}: valid are 1 to {}", documents,
+          kMostDocuments);
   require(flags.patience > 0, "--patience is {}: it must be a positive number of seconds", flags.patience);
+  require_record_name(flags.name, flags.record || !flags.json.empty());
   const std::string name = flags.name.empty() ? "speedup-" + flags.size : flags.name;
   require_outputs(data_files(flags.run.data), {flags.json}, recorded(flags.record, {name}));
   require_temporary_folder();

@@ -2,18 +2,16 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <limits.h>
-#include <poll.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 
-#include "shared/base/interrupt.hpp"
+#include "shared/base/shown.hpp"
+#include "shared/base/write_to_reader.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -28,38 +26,14 @@ void fill_closed(int descriptor) {
   if (opened >= 0 && opened != descriptor) ::close(opened);
 }
 
-/// Waits until the descriptor takes bytes, or tells an error; false where a signal has come that asks the program to end:
-/// who should read them may never do so.
-bool wait_for(int descriptor) {
-  constexpr int kMilliseconds = 500;
-  for (;;) {
-    pollfd waiting{descriptor, POLLOUT, 0};
-    if (::poll(&waiting, 1, kMilliseconds) > 0) return true;
-    if (interrupting_signal() != 0) return false;
-  }
-}
-
-/// Writes as much as the descriptor takes; the error, or 0. In pieces that do not block where there is room for one.
-int write_all(int descriptor, const char* bytes, std::size_t size) {
-  while (size > 0) {
-    if (!wait_for(descriptor)) return EAGAIN;
-    const ssize_t count = ::write(descriptor, bytes, std::min<std::size_t>(size, PIPE_BUF));
-    if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (count < 0) return errno;
-    bytes += count;
-    size -= static_cast<std::size_t>(count);
-  }
-  return 0;
-}
-
 #if defined(__GLIBC__)
 ssize_t take_output(void*, const char* bytes, std::size_t size) {
-  if (problem == 0) problem = write_all(STDOUT_FILENO, bytes, size);
+  if (problem == 0) problem = write_to_reader(STDOUT_FILENO, {bytes, size});
   return static_cast<ssize_t>(size);  // whatever came of it
 }
 
 ssize_t take_message(void*, const char* bytes, std::size_t size) {
-  write_all(STDERR_FILENO, bytes, size);
+  write_to_reader(STDERR_FILENO, {bytes, size});
   return static_cast<ssize_t>(size);
 }
 
@@ -87,7 +61,19 @@ void take_standard_streams() {
 #endif
 }
 
+std::string for_stdout(std::string_view text) {
+  return ::isatty(STDOUT_FILENO) == 1 ? shown_text(text) : std::string(text);
+}
+
+void notice(std::string_view text) {
+  constexpr std::size_t kLongest = 1500;
+  std::fflush(stdout);
+  fmt::print(stderr, "ladder: notice: {}\n", shown(text, kLongest));
+}
+
 bool stdout_failed() { return problem != 0; }
+
+bool stdout_interrupted() { return problem == EINTR; }
 
 std::string stdout_problem() {
   if (std::fflush(stdout) != 0 && problem == 0) problem = errno;

@@ -1,5 +1,4 @@
-// What a terminal is shown: texts out of data, and what a long command is doing right now, one line on stderr that is
-// overwritten; nothing when stderr is no terminal.
+// What a long command is doing right now: one line on stderr that is overwritten; nothing when stderr is no terminal.
 #pragma once
 
 #include <fmt/core.h>
@@ -7,16 +6,8 @@
 
 #include <cstdio>
 #include <string>
-#include <string_view>
-
-#include "shared/base/shown.hpp"
 
 namespace ladder::cli {
-
-/// A text that came from data, as it goes to stdout: as it is, but a terminal gets no character that it would obey.
-inline std::string for_stdout(std::string_view text) {
-  return isatty(1) == 1 ? shown_text(text) : std::string(text);
-}
 
 class Status {
  public:

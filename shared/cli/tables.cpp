@@ -7,8 +7,10 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/escape.hpp"
+#include "shared/base/failed_call.hpp"
 #include "shared/base/lines.hpp"
 #include "shared/base/process.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/record_output.hpp"
@@ -21,12 +23,23 @@ struct TablesFlags {
   std::string folder = source_folder().string();
 };
 
+constexpr std::size_t kLongestLine = 300;
+
+void require_source_folder(const std::filesystem::path& folder) {
+  std::error_code problem;
+  const bool is_folder = std::filesystem::is_directory(folder, problem);
+  require_call(is_folder, problem.value(), "{}: is no folder{}: name the one with the READMEs and {}",
+               shown(folder.string()), problem ? " (" + problem.message() + ")" : std::string(),
+               records_folder("").string());
+}
+
 void run_tables(const TablesFlags& flags) {
+  require_source_folder(flags.folder);
   const TablesReport report = update_tables(flags.folder, !flags.check);
   for (const std::string& file : report.changed)
-    fmt::print("{} {}\n", flags.check ? "differs from the records:" : "rewrote", file);
-  for (const std::string& block : report.missing) fmt::print("missing: {}\n", block);
-  for (const std::string& row : report.stale) fmt::print("stale: {}\n", row);
+    fmt::print("{} {}\n", flags.check ? "differs from the records:" : "rewrote", shown(file, kLongestLine));
+  for (const std::string& block : report.missing) fmt::print("missing: {}\n", shown(block, kLongestLine));
+  for (const std::string& row : report.stale) fmt::print("stale: {}\n", shown(row, kLongestLine));
   if (report.clean()) fmt::print("all generated parts agree with the records; no row is stale\n");
   if (flags.check && !report.clean())
     throw CheckError(
@@ -43,25 +56,26 @@ void run_capture(const CaptureFlags& flags) {
   require(!flags.arguments.empty() || !flags.script.empty(), "name a call of this program, after --");
   require_outputs({}, {}, {flags.name});
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
-  std::string shown = "./ladder", command = shell_quoted(program);
+  std::string call = "./ladder";
+  std::vector<std::string> words = {program};
   if (!flags.script.empty()) {
-    command = "python3 " + shell_quoted(flags.script) + " " + command;
+    words = {"python3", flags.script, program};
     const std::filesystem::path script = std::filesystem::absolute(flags.script);
-    shown = "python3 " + shell_word(script.lexically_relative(source_folder()).string()) + " build/ladder";
+    call = "python3 " + shell_word(script.lexically_relative(source_folder()).string()) + " build/ladder";
   }
   for (const std::string& argument : flags.arguments) {
-    shown += " " + shell_word(argument);
-    command += " " + shell_quoted(argument);
+    call += " " + shell_word(argument);
+    words.push_back(argument);
   }
-  const std::string output = output_of(command);
-  require(!output.empty(), "{}: printed nothing or failed: nothing was recorded", shown);
-  Record record = new_record(flags.name, shown, "the program's own output");
+  const std::string output = output_of(words);
+  require(!output.empty(), "{}: printed nothing or failed: nothing was recorded", call);
+  Record record = new_record(flags.name, call, "the program's own output");
   RecordRow row{"output", flags.sources, flags.sources.empty() ? "" : source_hash(flags.sources), {}};
   row.values["lines"] = lines_of(output);
   record.rows.push_back(std::move(row));
-  const auto path = record_file(flags.name);
-  write_record(path, record);
-  fmt::print("recorded {}\n", path.string());
+  Outputs outputs;
+  keep_record(outputs, record);
+  outputs.finish();
 }
 
 }  // namespace

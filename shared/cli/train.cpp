@@ -4,24 +4,25 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <memory>
 
 #include "shared/base/error.hpp"
 #include "shared/base/escape.hpp"
-#include "shared/base/files.hpp"
+#include "shared/base/finite.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/interrupt.hpp"
-#include "shared/base/shown.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/cli/commands.hpp"
 #include "shared/cli/options.hpp"
 #include "shared/cli/outputs.hpp"
 #include "shared/cli/progress.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/run_log.hpp"
 #include "shared/cli/settings.hpp"
-#include "shared/cli/status.hpp"
+#include "shared/cli/standard_streams.hpp"
 #include "shared/cli/train_record.hpp"
+#include "shared/cli/train_saving.hpp"
 #include "shared/cli/train_session.hpp"
 #include "shared/model/config_json.hpp"
 #include "shared/records/machine.hpp"
@@ -33,8 +34,6 @@
 
 namespace ladder::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 // ---- what a run prints first --------------------------------------------------------------------------------
 
@@ -77,7 +76,7 @@ void print_configuration(const Session& session) {
   fmt::print("preset    {}\n", session.preset.empty() ? "that of the checkpoint" : session.preset);
   fmt::print("model     {}\n", describe(run.model));
   fmt::print("training  {}\n", describe(run.train));
-  fmt::print("data      {}: {}\n", shown(data_title(run.data), 1000), run.source->describe());
+  fmt::print("data      {}: {}\n", data_title(run.data), run.source->describe());
   std::fflush(stdout);
 }
 
@@ -117,24 +116,30 @@ void print_flops(const Session& session) {
              flops / 1e6, name_of(session.place.options.dtype), flops / *share / 1e12);
 }
 
+/// Behind "every": "step", "10 steps".
+std::string steps_between(std::int64_t count) {
+  return count == 1 ? "step" : counted(static_cast<std::uint64_t>(count), "step");
+}
+
 /// The rest of it: the hash reads all sequences of a step, so there must be room for them.
 void print_run(const Session& session, const TrainFlags& flags) {
   const Run& run = session.run;
   fmt::print("tokens    step 0 has hash {}\n", hex64(run.source->token_hash()));
   const TrainConfig& train = session.run.train;
   if (train.eval_every > 0)
-    fmt::print("evaluates every {} steps, {} sequences of each part\n", train.eval_every,
-               std::int64_t{train.eval_batches} * train.batch_size);
+    fmt::print(
+        "evaluates every {}, {} of each part\n", steps_between(train.eval_every),
+        counted(static_cast<std::uint64_t>(train.eval_batches) * static_cast<std::uint64_t>(train.batch_size),
+                "sequence"));
   if (session.checkpoint_every > 0)
-    fmt::print("saves     every {} steps to {}{}\n", session.checkpoint_every,
+    fmt::print("saves     every {} to {}{}\n", steps_between(session.checkpoint_every),
                escaped_name(checkpoint_file(flags.checkpoint).string()),
                train.eval_every > 0 ? ", the best to " + best_file("").string() + " beside it" : "");
   if (flags.resume) fmt::print("resumes   after step {}\n", session.earlier.steps_done());
   print_memory(session);
   print_flops(session);
   std::fflush(stdout);
-  if (!run.source->notice().empty())
-    fmt::print(stderr, "ladder: notice: {}\n", shown(run.source->notice(), 1000));
+  if (!run.source->notice().empty()) notice(run.source->notice());
 }
 
 /// What only the engine knows.
@@ -163,21 +168,6 @@ Json configuration_json(const Session& session) {
 }
 
 // ---- during and after ----------------------------------------------------------------------------------------
-
-void save(const Session& session, const fs::path& file, const TrainHistory& history) {
-  save_checkpoint(file, make_checkpoint(session.place.stage, session.run, *session.engine, history,
-                                        session.place.options.variant));
-}
-
-/// In the middle of a run: a disk that is full for a moment, or a folder that is gone, must not end a long one.
-void try_to_save(const Session& session, const fs::path& file, const TrainHistory& history) {
-  try {
-    save(session, file, history);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "ladder: notice: no checkpoint after step {}: {}\n", history.steps_done(),
-               shown(error.what(), 1000));
-  }
-}
 
 TrainResult run_steps(Session& session, const TrainFlags& flags, Outputs& outputs) {
   Progress progress(session.earlier.steps_done(), session.run.train.steps, share_of_tokens(session));
@@ -208,58 +198,12 @@ TrainResult run_steps(Session& session, const TrainFlags& flags, Outputs& output
   return result;
 }
 
-/// A folder for a run that was interrupted without --checkpoint: the first free one of ./ladder-interrupted,
-/// ./ladder-interrupted-2, ...
-fs::path free_interrupt_folder() {
-  fs::path folder = "ladder-interrupted";
-  std::error_code ignored;
-  for (int number = 2; fs::exists(folder, ignored); ++number)
-    folder = fmt::format("ladder-interrupted-{}", number);
-  return folder;
-}
-
-/// Why the run up to here is not in `folder`; empty where it is.
-std::string problem_with_saving(const Session& session, const fs::path& folder, const TrainResult& result) {
-  const NewFolder new_folder(folder);
-  try {
-    require_writable_folder(folder);
-    save(session, checkpoint_file(folder), result);
-    return {};
-  } catch (const std::exception& error) {
-    return shown(error.what(), 1000).str();
-  }
-}
-
-/// A run that a signal has stopped is saved where a checkpoint was asked for, and where somebody pressed Ctrl-C, who can
-/// read where to. Everybody else is told that nothing is kept. Ends the program by the signal.
-[[noreturn]] void end_interrupted(const Session& session, const TrainFlags& flags,
-                                  const TrainResult& result) {
-  const int signal = interrupting_signal();
-  const std::string stopped =
-      fmt::format("stopped after step {} by {}", result.steps_done(), signal_name(signal));
-  const bool saves = !flags.checkpoint.empty() || signal == SIGINT;
-  const fs::path folder = flags.checkpoint.empty() ? free_interrupt_folder() : fs::path(flags.checkpoint);
-  const std::string problem =
-      saves ? problem_with_saving(session, folder, result) : "no --checkpoint was given";
-  std::error_code ignored;
-  std::string kept = saves && fs::exists(checkpoint_file(folder), ignored) ? "only an earlier checkpoint"
-                     : !result.stopped && !flags.save_weights.empty()      ? "only " + flags.save_weights
-                                                                           : "nothing";
-  if (problem.empty())
-    fmt::print("{}, saved to {}\ncontinue with: ladder train --checkpoint {} --resume\n", stopped,
-               escaped_name(checkpoint_file(folder).string()),
-               shell_word((folder.string().starts_with('-') ? fs::path(".") / folder : folder).string()));
-  else
-    fmt::print(stderr, "ladder: {}: {} is kept ({})\n", stopped, escaped_name(kept), problem);
-  end_by_signal(signal);
-}
-
 double held_out_loss(const Session& session) {
   const double loss = mean_loss(*session.engine, *session.run.source, DataPart::held_out, kHeldOutSequences,
                                 session.run.train.batch_size);
   if (!std::isfinite(loss))
     throw CheckError(fmt::format("the held-out loss is {} after the last step: try a smaller --lr than {}",
-                                 loss, session.run.train.learning_rate));
+                                 printable(loss), session.run.train.learning_rate));
   return loss;
 }
 
@@ -268,7 +212,8 @@ void print_summary(Session& session, const TrainResult& result) {
   double sum = 0.0;
   for (std::size_t i = result.loss.size() - tail; i < result.loss.size(); ++i) sum += result.loss[i];
   if (tail > 0)
-    fmt::print("loss      {:.4f}, mean of the last {} steps\n", sum / static_cast<double>(tail), tail);
+    fmt::print("loss      {:.4f}, mean of the last {}\n", sum / static_cast<double>(tail),
+               counted(tail, "step"));
   if (!result.ms.empty())
     fmt::print("time      {:.3g} ms a step, median of {}\n", result.median_ms(), result.ms.size());
   if (result.scale.left_out > 0)
@@ -307,7 +252,7 @@ void write_reports(const Session& session, const TrainFlags& flags, const TrainR
   if (!result.ms.empty()) summary["median_ms"] = result.median_ms();
   if (const Evaluation* best = result.best())
     summary["best_held_out"] = best->held_out, summary["best_step"] = best->step;
-  outputs.write(flags.json, [&] { return sorted(std::move(summary)).dump(1) + "\n"; });
+  outputs.write_json(flags.json, [&] { return summary; });
 }
 
 /// The texts after training, and what the run came to. What a check of them found: empty where nothing.
@@ -323,6 +268,22 @@ std::string sample_and_sum_up(Session& session, TrainResult& result) {
   return check;
 }
 
+/// The checkpoint and the weights, where they were asked for; the weights' file where it was written.
+std::string save_trained(const Session& session, const TrainFlags& flags, const TrainResult& result,
+                         Outputs& outputs) {
+  std::string written;
+  if (session.checkpoint_every > 0)
+    outputs.try_to([&] { save(session, checkpoint_file(flags.checkpoint), result); });
+  if (!flags.save_weights.empty())
+    outputs.try_to([&] {
+      save_model(flags.save_weights,
+                 {session.run.model, session.run.source->shared_tokenizer(), session.engine->parameters()},
+                 Precision::of(session.place.options.dtype).master);
+      written = flags.save_weights;
+    });
+  return written;
+}
+
 void run_train(const TrainFlags& flags) {
   Session session = start(flags);
   print_configuration(session);
@@ -333,23 +294,18 @@ void run_train(const TrainFlags& flags) {
   const InterruptGuard guard;  // from here on there is work that can be saved
   Outputs outputs;
   TrainResult result = run_steps(session, flags, outputs);
-  if (result.stopped) end_interrupted(session, flags, result);
-  if (session.checkpoint_every > 0)
-    outputs.try_to([&] { save(session, checkpoint_file(flags.checkpoint), result); });
-  if (!flags.save_weights.empty())
-    outputs.try_to([&] {
-      save_model(flags.save_weights,
-                 {session.run.model, session.run.source->shared_tokenizer(), session.engine->parameters()},
-                 Precision::of(session.place.options.dtype).master);
-    });
-  std::string check;
+  if (result.stopped) end_interrupted(session, flags, result, "");
+  std::string check, weights;
   try {
+    weights = save_trained(session, flags, result, outputs);
     check = sample_and_sum_up(session, result);
+    write_reports(session, flags, result, outputs);
   } catch (const Interrupted&) {
-    end_interrupted(session, flags, result);
+    end_interrupted(session, flags, result, weights);
   }
-  write_reports(session, flags, result, outputs);
-  if (flags.record) outputs.try_to([&] { record_run(session, flags, result, share_of_tokens(session)); });
+  if (flags.record)
+    outputs.try_to(
+        [&] { keep_record(outputs, record_of(session, flags, result, share_of_tokens(session))); });
   outputs.finish(check);
 }
 
@@ -386,8 +342,11 @@ void add_train(CLI::App& app) {
   add_number(app, "--checkpoint-every", flags->checkpoint_every,
              "steps between checkpoints (default: a tenth of the run)");
   add_switch(app, "--resume", flags->resume, "continue the run in --checkpoint DIR, bit for bit");
-  add_switch(app, "--record", flags->record, "write the record to tests/bench/results of the source folder");
-  add_text(app, "--name", flags->name, "of the record, behind run- (default train)").type("NAME");
+  const Flag record = add_switch(app, "--record", flags->record,
+                                 "write the record to tests/bench/results of the source folder");
+  add_text(app, "--name", flags->name, "of the record, behind run- (default train)")
+      .type("NAME")
+      .needs(record);
   add_variant_flags(app, *flags);
   set_footer(
       app,

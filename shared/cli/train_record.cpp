@@ -2,7 +2,6 @@
 
 #include "shared/base/escape.hpp"
 #include "shared/parity/parity.hpp"
-#include "shared/records/records.hpp"
 #include "shared/report/run_picture.hpp"
 
 namespace ladder::cli {
@@ -38,8 +37,8 @@ TrainedRun run_of(const Session& session, const TrainResult& result, std::option
 
 }  // namespace
 
-void record_run(const Session& session, const TrainFlags& flags, const TrainResult& result,
-                std::optional<double> share_of_tokens) {
+Record record_of(const Session& session, const TrainFlags& flags, const TrainResult& result,
+                 std::optional<double> share_of_tokens) {
   const Run& run = session.run;
   const Device device = session.place.options.device;
   Record record =
@@ -55,9 +54,7 @@ void record_run(const Session& session, const TrainFlags& flags, const TrainResu
   RecordRow row{trained.name, source_set_of(session.place.stage, on_gpu), "", run_values(trained)};
   row.hash = source_hash(row.sources);
   record.rows.push_back(std::move(row));
-  const auto path = record_file(record.name);
-  write_record(path, record);
-  fmt::print("recorded  {}\n", path.string());
+  return record;
 }
 
 }  // namespace ladder::cli

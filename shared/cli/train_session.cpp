@@ -6,7 +6,8 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
-#include "shared/cli/options.hpp"
+#include "shared/base/shown.hpp"
+#include "shared/cli/record_output.hpp"
 #include "shared/cli/weights.hpp"
 #include "shared/data/token_files.hpp"
 #include "shared/records/records.hpp"
@@ -54,7 +55,7 @@ std::string resumed_variant(const TrainFlags& flags, const Checkpoint& checkpoin
   std::string kept = checkpoint.variant.value_or(asked);
   require(asked.empty() || asked == kept,
           "--resume: --{} was asked for, but the checkpoint was made with{}: leave it out", asked,
-          kept.empty() ? "out it" : " --" + kept);
+          kept.empty() ? "out it" : " --" + shown(kept, 40).str());
   return kept;
 }
 
@@ -104,25 +105,25 @@ Session start_resumed(const TrainFlags& flags) {
   return session;
 }
 
-/// Neither what the run reads nor another of its outputs may be replaced by an output.
+/// Neither what the run reads nor another of its outputs may be replaced by an output, and each can be written.
 void require_own_outputs(const Session& session, const TrainFlags& flags) {
   std::vector<fs::path> inputs = data_files(session.run.data.path);
   if (!flags.init_weights.empty())
     for (fs::path& file : model_files(flags.init_weights)) inputs.push_back(std::move(file));
-  std::vector<fs::path> outputs = {flags.trace, flags.json, flags.json_lines, flags.save_weights};
-  if (!flags.checkpoint.empty())
+  std::vector<std::string> outputs = {flags.trace, flags.json, flags.save_weights};
+  if (!flags.checkpoint.empty()) {
+    require_writable_folder(flags.checkpoint);
     outputs.insert(outputs.end(), {checkpoint_file(flags.checkpoint), best_file(flags.checkpoint)});
-  if (flags.record) outputs.push_back(record_file("run-" + flags.name));
-  require_distinct_outputs(inputs, outputs);
-  if (flags.record) require_writable_file(outputs.back());
+  }
+  require_outputs(inputs, outputs, recorded(flags.record, {"run-" + flags.name}), flags.json_lines);
 }
 
-/// What to do where the run does not fit: its engine, and `beside` that. Empty where it does.
+/// What to do where the run does not fit: its engine, and `beside` that.
 std::string cure(const Session& session, std::size_t beside) {
-  if (session.needs.plan.total() + beside <= session.needs.available) return {};
+  if (session.needs.plan.total() + beside <= session.needs.available) return kSmaller;
   const std::size_t left = session.needs.available > beside ? session.needs.available - beside : 0;
   const int fits = largest_batch(session.place.stage, session.run.model, session.place.options, left);
-  if (fits == 0 || fits >= session.run.train.batch_size) return "choose a smaller model, batch or block";
+  if (fits == 0 || fits >= session.run.train.batch_size) return kSmaller;
   return fmt::format("--batch-size {} fits, with --grad-accum for more sequences a step", fits);
 }
 
@@ -148,9 +149,8 @@ Session start(const TrainFlags& flags) {
   session.samples = flags.samples.value_or(stream ? 0 : 5);
   const std::int64_t tenth = std::max<std::int64_t>(1, session.run.train.steps / 10);
   session.checkpoint_every = flags.checkpoint.empty() ? 0 : flags.checkpoint_every.value_or(tenth);
-  require_own_outputs(session, flags);
   if (!flags.checkpoint.empty()) session.new_folder = std::make_unique<NewFolder>(flags.checkpoint);
-  require_writable_outputs(flags.checkpoint, {flags.trace, flags.json, flags.json_lines, flags.save_weights});
+  require_own_outputs(session, flags);
   if (!flags.checkpoint.empty() && !lock) lock = std::make_unique<FolderLock>(flags.checkpoint);
   session.lock = std::move(lock);
   return session;
@@ -163,13 +163,9 @@ void require_memory(const Session& session) {
   const std::size_t batches = session.needs.host_batches
                                   ? 0
                                   : step_batches_bytes(run.model, run.train.batch_size, run.train.grad_accum);
-  const std::size_t engine = session.needs.plan.total(), beside = std::max(drawn, batches);
-  if (session.needs.on_host) {
-    require_available(beside + engine, session.needs.available, "this run", cure(session, beside));
-  } else {
-    require_host_memory(beside, "this run");
-    require_available(engine, session.needs.available, "this run, of the GPU's memory,", cure(session, 0));
-  }
+  const std::size_t beside = std::max(drawn, batches);
+  require_room(std::span(&session.needs, 1), beside, "this run",
+               cure(session, session.needs.on_host ? beside : 0));
 }
 
 void take_engine(Session& session) {

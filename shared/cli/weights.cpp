@@ -1,16 +1,13 @@
 #include "shared/cli/weights.hpp"
 
-#include <cstdio>
-#include <optional>
+#include <vector>
 
 #include "shared/base/error.hpp"
-#include "shared/base/escape.hpp"
 #include "shared/base/finite.hpp"
-#include "shared/base/shown.hpp"
 #include "shared/base/utf8.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/cli/standard_streams.hpp"
 #include "shared/model/settings.hpp"
-#include "shared/train/engine_memory.hpp"
 
 namespace ladder::cli {
 namespace {
@@ -50,8 +47,7 @@ void add_weights_flags(CLI::App& app, WeightsFlags& flags) {
 
 SavedModel load_weights(const std::string& path, const Given<GptConfig>& shape, const AcceptModel& accept) {
   SavedModel saved = load_model(path, said_by(shape), accept);
-  for (const std::string& assumed : saved.assumed)
-    fmt::print(stderr, "ladder: {}: {}\n", shown(path, 1000), shown(assumed));
+  for (const std::string& assumed : saved.assumed) notice(path + ": " + assumed);
   return saved;
 }
 
@@ -67,12 +63,9 @@ void require_holds(const Place& place, const TensorList& parameters, const std::
 }
 
 void require_places(const GptConfig& model, std::span<const Place> places) {
-  std::size_t bytes = 0;
-  for (const Place& place : places) {
-    const EngineNeeds needs = engine_needs(place.stage, model, place.options);
-    if (needs.on_host) bytes += needs.plan.total();
-  }
-  require_host_memory(bytes, places.size() == 1 ? "this model" : "this model on both sides");
+  std::vector<EngineNeeds> engines;
+  for (const Place& place : places) engines.push_back(engine_needs(place.stage, model, place.options));
+  require_room(engines, 0, places.size() == 1 ? "this model" : "this model on both sides");
 }
 
 std::u32string decode_prompt(const std::string& prompt) {

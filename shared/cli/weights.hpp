@@ -29,7 +29,7 @@ SavedModel load_weights(const WeightsFlags& flags, const Place& place);
 /// Throws InputError naming `source` and the first weight that is not finite in the type of a parameter at `place`.
 void require_holds(const Place& place, const TensorList& parameters, const std::string& source);
 
-/// Throws where `model` cannot run at these places at once, or where their memory, that of the host, is not there.
+/// Throws where `model` cannot run at these places at once, or where their memory is not there.
 void require_places(const GptConfig& model, std::span<const Place> places);
 
 /// Calls body(); a CheckError of it, which says what the weights gave, then begins with `source`, their file.

@@ -7,6 +7,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/interrupt.hpp"
+#include "shared/base/text_table.hpp"
 
 namespace ladder {
 TokenSource::TokenSource(std::shared_ptr<const Tokenizer> tokenizer, const GptConfig& model,
@@ -86,7 +87,8 @@ std::uint64_t DocumentSource::data_hash() const {
 }
 
 std::string DocumentSource::describe() const {
-  return fmt::format("{} documents, the longest has {} characters", document_count(), longest_);
+  return fmt::format("{}, the longest has {}", counted(document_count(), "document"),
+                     counted(longest_, "character"));
 }
 
 std::string DocumentSource::notice() const {

@@ -10,6 +10,7 @@
 #include "shared/base/json.hpp"
 #include "shared/base/json_member.hpp"
 #include "shared/base/shown.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/data/token_file.hpp"
 
 namespace ladder {
@@ -45,7 +46,8 @@ std::shared_ptr<const Tokenizer> characters_of_meta(const Json& json, int vocab_
   const Json table = member_of<Json>(json, "itos", name);
   require(table.is_object(), "{}: itos must name a character for each token", name);
   const auto size = static_cast<std::size_t>(vocab_size);
-  require(table.size() == size, "{}: itos names {} characters, vocab_size is {}", name, table.size(), size);
+  require(table.size() == size, "{}: itos names {}, vocab_size is {}", name,
+          counted(table.size(), "character"), size);
   std::u32string characters(size, U'\0');
   for (const auto& [number, character] : table.items()) {
     const std::optional<std::size_t> index = index_in(number, size);

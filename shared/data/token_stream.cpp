@@ -5,6 +5,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/hash.hpp"
+#include "shared/base/text_table.hpp"
 #include "shared/data/token_files.hpp"
 
 namespace ladder {
@@ -76,10 +77,9 @@ TokenStream read_stream(const DataOptions& data, int block_size) {
   }
   stream = stream_of_text(read_text(data), source_name(data));
   const std::size_t size = stream.training.size() + stream.held_out.size();
-  require(
-      stream.held_out.size() >= window,
-      "{}: {} characters are too few for --block-size {}: its last tenth must hold one window, {} characters",
-      stream.name, size, block_size, window);
+  require(stream.held_out.size() >= window,
+          "{}: {} {} too few for --block-size {}: its last tenth must hold one window, {} characters",
+          stream.name, counted(size, "character"), size == 1 ? "is" : "are", block_size, window);
   return stream;
 }
 

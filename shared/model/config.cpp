@@ -182,11 +182,11 @@ void validate(const GptConfig& config) {
   validate_each(config);
   require(config.n_head < 1 << 15, "--n-head {}: at most 32767", config.n_head);
   require(config.n_layer <= kMostLayers, "--n-layer {}: at most {}", config.n_layer, kMostLayers);
+  require_parameter_limit(config);  // before divisors of the width are sought, one by one
   require_even_heads(config);
   require(config.n_head % config.kv_heads() == 0, "--n-head {} is not divisible by --n-kv-head {}",
           config.n_head, config.kv_heads());
   require_one_architecture(config);
-  require_parameter_limit(config);
 }
 
 GptConfig with_vocabulary(GptConfig config, int vocab_size) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "shared/base/json_member.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/model/settings.hpp"
 
 namespace ladder {
@@ -18,8 +19,9 @@ Json stored(int value) { return value; }
 Json stored(std::int64_t value) { return value; }
 
 void read(const Json& json, const char* name, std::string_view source, Dtype& value) {
-  value = naming_source(fmt::format("{}: '{}'", source, name),
-                        [&] { return parse_dtype(member_of<std::string>(json, name, source)); });
+  // Shown as a message may show it: what is no type stays none.
+  const std::string text = shown(member_of<std::string>(json, name, source), 40).str();
+  value = naming_source(fmt::format("{}: '{}'", source, name), [&] { return parse_dtype(text); });
 }
 
 template <class T>

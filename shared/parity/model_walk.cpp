@@ -11,6 +11,16 @@
 namespace ladder {
 namespace {
 
+/// What draw() returns, of a side that is named where its logits are not finite.
+template <class Draw>
+auto on_side(const Side& side, const Draw& draw) {
+  try {
+    return draw();
+  } catch (const CheckError& error) {
+    throw CheckError(fmt::format("{}: {}", side.name, error.what()));
+  }
+}
+
 std::vector<std::int32_t> greedy_text(Engine& engine, const WalkOptions& options) {
   SampleOptions greedy = options.sampling;
   greedy.greedy = true;
@@ -101,7 +111,8 @@ ModelWalk walk_model(const Side& upper, const Side& lower, const SavedModel& sav
   const TensorList stored = as_stored(upper_engine->parameters(), upper.dtype);
   upper_engine->load_parameters(stored);
   lower_engine->load_parameters(stored);
-  walk.greedy = {greedy_text(*upper_engine, options), greedy_text(*lower_engine, options)};
+  walk.greedy = {on_side(upper, [&] { return greedy_text(*upper_engine, options); }),
+                 on_side(lower, [&] { return greedy_text(*lower_engine, options); })};
   const Sequence sequence = end_of(walk.greedy.lower, saved.model.block_size);
   walk.tokens = sequence.tokens;
   compare_tensors(*upper_engine, *lower_engine, stored, sequence, walk.report);

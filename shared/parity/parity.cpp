@@ -6,6 +6,7 @@
 
 #include "shared/base/dtype_convert.hpp"
 #include "shared/base/error.hpp"
+#include "shared/base/finite.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/parity/rounding.hpp"
 #include "shared/train/safetensors.hpp"
@@ -59,6 +60,19 @@ void compare_weights(Engine& upper, Engine& lower, std::int64_t step, ParityRepo
         compare(named ? imported[i].values() : std::vector<double>(), want, 0.0, Rule::bits);
     report.findings.push_back({"model", exported[i].name, step, exported[i].shape, "", 0.0, comparison});
   }
+}
+
+/// Adds the first weight that is not finite, of which both sides have nothing to compute; true when there is one.
+bool add_not_finite(const TensorList& weights, std::int64_t step, ParityReport& report) {
+  for (const NamedTensor& tensor : weights) {
+    const auto bad = first_not_finite(tensor.dtype(), tensor.bytes());
+    if (!bad) continue;
+    const std::vector<double> values = tensor.values();
+    report.findings.push_back({"model", "weights " + tensor.name, step, tensor.shape, "", 0.0,
+                               compare(values, values, 0.0, Rule::bits)});
+    return true;
+  }
+  return false;
 }
 
 void compare_tensors(const TensorList& upper, const TensorList& lower, const std::string& prefix,
@@ -195,6 +209,7 @@ void compare_probes(const Probe& upper, const Probe& lower, Dtype dtype, std::in
 void compare_engines(Engine& upper, Engine& lower, const Run& run, std::int64_t step,
                      const ParityLevels& levels, ParityReport& report) {
   const TensorList weights = lower.parameters();
+  if (add_not_finite(weights, step, report)) return;
   if (levels.model)
     compare_weights(upper, lower, step, report);
   else
@@ -229,19 +244,6 @@ void compare_with_interpreter(std::span<const double> stage0, std::span<const do
                                          compare(stage0, interpreter, row)));
 }
 
-const Comparison& compare_losses(std::span<const double> upper, std::span<const double> lower, Dtype dtype,
-                                 ParityReport& report) {
-  const std::size_t first = report.findings.size();
-  for (const Tolerance& row : curve_tolerances(dtype)) {
-    const Comparison comparison = compare(upper, lower, row);
-    const auto steps = comparison.verdict == Verdict::wrong_length ? lower.size() : comparison.want_size;
-    report.findings.push_back(make_finding("loss", row.what, static_cast<std::int64_t>(steps),
-                                           {static_cast<int>(steps)}, row, comparison));
-  }
-  const bool curve_passed = report.findings[first].comparison.passed();
-  return curve_passed ? report.findings.back().comparison : report.findings[first].comparison;
-}
-
 void compare_samples(const std::vector<std::string>& upper, const std::vector<std::string>& lower,
                      Dtype dtype, ParityReport& report) {
   std::size_t same = 0;
@@ -273,12 +275,8 @@ ParityReport compare_sides(const Side& upper, const Side& lower, const Run& run,
   restart(*lower_engine, run);
   if (levels.block || levels.model) compare_engines(*upper_engine, *lower_engine, run, 0, levels, report);
   if (run.train.steps == 0) return report;
-  const auto trained = [&](Engine& engine) {
-    std::vector<double> loss = train_curve(engine, run, run.train.steps);
-    return Training{std::move(loss), texts_after_training(engine, run)};
-  };
-  const Training want = trained(*lower_engine);
-  if (levels.loss) compare_training(upper, lower, run, trained(*upper_engine), want, report);
+  const Training want = training_of(*lower_engine, run);
+  if (levels.loss) compare_training(upper, lower, run, training_of(*upper_engine, run), want, report);
   // Trained weights are harder than fresh ones: their activations are larger and their attention is sharper.
   if (levels.block || levels.model)
     compare_engines(*upper_engine, *lower_engine, run, run.train.steps, levels, report);

@@ -111,11 +111,16 @@ ParityReport compare_sides(const Side& upper, const Side& lower, const Run& run,
 struct Training {
   std::vector<double> loss;
   std::vector<std::string> samples;
+  /// What is not finite, "its loss of step 3 is nan": there are no samples then. Empty: all is.
+  std::string diverged = {};
 };
 
-/// Losses by compare_losses, then samples. Where the losses fail: only over the steady_steps(), if they pass there;
-/// otherwise locates the divergence. In narrow types, whose limits are wide and on the first steps only, twice what
-/// rounding does to the reference alone is added to what they allow, with a note.
+/// train_curve() over the run's steps, then texts_after_training(). A training that diverges is one, too.
+Training training_of(Engine& engine, const Run& run,
+                     const std::function<void(std::int64_t)>& before_step = {});
+
+/// Losses by judge_curve(), then samples; where the losses fail, locates the divergence. Where one side diverges the
+/// comparison fails; a note says which and how.
 void compare_training(const Side& upper, const Side& lower, const Run& run, const Training& got,
                       const Training& want, ParityReport& report);
 
@@ -123,6 +128,7 @@ void compare_training(const Side& upper, const Side& lower, const Run& run, cons
 
 /// Puts the lower engine's weights onto the upper one (at level model through a safetensors file, and compares what
 /// arrived), then compares probes of both on the data of `step`, both from the weights as the upper one rounds them.
+/// Weights that are not finite are a finding, and nothing else is compared.
 void compare_engines(Engine& upper, Engine& lower, const Run& run, std::int64_t step,
                      const ParityLevels& levels, ParityReport& report);
 /// Probes of both on the data of `step`, from the upper one's weights as its kernels read them; leaves those on both.
@@ -135,10 +141,6 @@ std::vector<std::string> texts_after_training(Engine& engine, const Run& run);
 /// Activations, logits and gradients of one batch with the same weights, at the levels asked for.
 void compare_probes(const Probe& upper, const Probe& lower, Dtype dtype, std::int64_t step,
                     const ParityLevels& levels, ParityReport& report);
-/// Two loss curves by curve_tolerances(dtype); what is returned is the first comparison that fails, if one does.
-/// Finding::step is the number of steps compared.
-const Comparison& compare_losses(std::span<const double> upper, std::span<const double> lower, Dtype dtype,
-                                 ParityReport& report);
 /// Stage 0's losses against the interpreter's: the same bits.
 void compare_with_interpreter(std::span<const double> stage0, std::span<const double> interpreter,
                               ParityReport& report);
@@ -153,6 +155,8 @@ ParityReport compare_step(Engine& upper, Engine& lower, const Run& run, std::int
 /// Walks both in lockstep through steps 0 .. last and adds the first comparison that fails as level "located".
 void locate(const Side& upper, const Side& lower, const Run& run, std::int64_t last, ParityReport& report);
 
+/// What a report that failed comes to, in a line: "stage 2 fp32 differs from stage 1 fp64: step 12, ...".
+std::string verdict_of(const ParityReport& report);
 std::string text_of(const ParityReport& report);
 Json to_json(const ParityReport& report);
 /// One line of the parity table: {"kernel": {"error", "limit", "passed", "what"}, ..., "samples": "20 identical"}.

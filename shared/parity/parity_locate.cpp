@@ -124,13 +124,15 @@ ParityReport compare_step(Engine& upper, Engine& lower, const Run& run, std::int
   const double upper_loss = upper.train_step(upper_batches, adam);
   const double lower_loss = lower.train_step(lower_batches, adam);
   const Tolerance& losses = find_tolerance("losses", upper.dtype());
-  part.findings.push_back({"step",
-                           "loss of this step from equal weights",
-                           step,
-                           {1},
-                           losses.what,
-                           losses.limit(),
-                           compare(std::span(&upper_loss, 1), std::span(&lower_loss, 1), losses)});
+  const double limit = loss_limit(losses, run.model);
+  part.findings.push_back(
+      {"step",
+       "loss of this step from equal weights",
+       step,
+       {1},
+       losses.what,
+       limit,
+       compare(std::span(&upper_loss, 1), std::span(&lower_loss, 1), limit, losses.rule)});
   const Tolerance& moments = find_tolerance("moments", upper.dtype());
   const Moments got = upper.moments(), want = own ? *own : lower.moments();
   const std::size_t first = part.findings.size();

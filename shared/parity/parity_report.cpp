@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "shared/base/error.hpp"
+#include "shared/base/finite.hpp"
 #include "shared/base/json.hpp"
 #include "shared/parity/parity.hpp"
 
@@ -32,6 +33,18 @@ double severity(const Finding& finding) {
   return finding.comparison.max_error / finding.limit;
 }
 
+/// "got ..., want ..., allowed error ...", or on which side there is no finite number.
+std::string numbers_of(const Comparison& comparison) {
+  const Element& e = comparison.first;
+  const std::string numbers = fmt::format("got {:.17g}, want {:.17g}", printable(e.got), printable(e.want));
+  if (comparison.verdict != Verdict::not_finite)
+    return fmt::format("{}, allowed error {:.3g}", numbers, e.budget);
+  return numbers + ", not finite " +
+         (std::isfinite(e.want)  ? "on the side under test"
+          : std::isfinite(e.got) ? "on the side of the reference"
+                                 : "on both sides");
+}
+
 Json to_json(const Finding& finding) {
   const Comparison& c = finding.comparison;
   Json json = {{"level", finding.level},
@@ -44,8 +57,8 @@ Json to_json(const Finding& finding) {
   if (c.passed()) return json;
   // All as text, so that what is not finite, and worth reading here, looks like the rest.
   json["element"] = c.first.index;
-  json["got"] = fmt::format("{:.17g}", c.first.got);
-  json["want"] = fmt::format("{:.17g}", c.first.want);
+  json["got"] = fmt::format("{:.17g}", printable(c.first.got));
+  json["want"] = fmt::format("{:.17g}", printable(c.first.want));
   json["allowed"] = number_or_text(c.first.budget);
   json["place"] = place_in(finding.shape, c.first.index);
   json["text"] = finding.describe();
@@ -64,24 +77,21 @@ ParityLevels ParityLevels::parse(const std::string& name) {
 }
 
 std::string Finding::describe() const {
+  if (what == "samples" && comparison.verdict == Verdict::not_finite) return "not drawn";
   if (what == "samples")
     return comparison.passed() ? fmt::format("{} identical", comparison.want_size)
                                : fmt::format("number {} differs", comparison.first.index + 1);
   const bool placed = comparison.verdict == Verdict::too_far || comparison.verdict == Verdict::not_finite;
-  if (what == "mean of losses" && placed)
+  if (what == "mean of losses" && comparison.verdict == Verdict::too_far)
     return fmt::format(
         "mean error of {} losses: {:.3g}, allowed {:.3g}; the worst is step {}: got {:.17g}, want {:.17g}",
         comparison.want_size, comparison.max_error, limit, comparison.worst.index + 1, comparison.worst.got,
         comparison.worst.want);
-  if (what == "losses" && placed)
-    return fmt::format("loss of step {}: got {:.17g}, want {:.17g}, allowed error {:.3g}",
-                       comparison.first.index + 1, comparison.first.got, comparison.first.want,
-                       comparison.first.budget);
+  if (placed && (what == "losses" || what == "mean of losses"))
+    return fmt::format("loss of step {}: {}", comparison.first.index + 1, numbers_of(comparison));
   std::string text = level == "kernel" ? what : fmt::format("step {}{}, {}", step + 1, layer_of(what), what);
   if (!placed) return text + ": " + comparison.describe();
-  const Element& e = comparison.first;
-  return text + fmt::format(", {}: got {:.17g}, want {:.17g}, allowed error {:.3g}", place_in(shape, e.index),
-                            e.got, e.want, e.budget);
+  return text + fmt::format(", {}: {}", place_in(shape, comparison.first.index), numbers_of(comparison));
 }
 
 bool ParityReport::passed() const {
@@ -106,6 +116,15 @@ const Finding* ParityReport::worst(const std::string& level) const {
         (worst == nullptr || severity(finding) > severity(*worst)))
       worst = &finding;
   return worst;
+}
+
+std::string verdict_of(const ParityReport& report) {
+  const Finding* finding = report.divergence();
+  if (finding == nullptr) return fmt::format("{} passed against {}", report.upper, report.lower);
+  const bool no_reference =
+      finding->comparison.verdict == Verdict::not_finite && !std::isfinite(finding->comparison.first.want);
+  return fmt::format("{} {} {}: {}", report.upper, no_reference ? "cannot be held against" : "differs from",
+                     report.lower, finding->describe());
 }
 
 std::string text_of(const ParityReport& report) {
@@ -134,8 +153,8 @@ Json summary_of(const ParityReport& report) {
         std::all_of(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
           return finding.level != level || finding.what == "samples" || finding.comparison.passed();
         });
-    const double error = worst->comparison.max_error;
-    summary[level] = {{"error", std::isfinite(error) ? error : 1e300},  // JSON has no infinity
+    // What is not finite, of a wrong length or of other bits has an infinite error.
+    summary[level] = {{"error", number_or_text(worst->comparison.max_error)},
                       {"limit", number_or_text(worst->limit)},
                       {"passed", passed},
                       {"what", worst->what}};

@@ -10,11 +10,10 @@
 namespace ladder {
 
 void require_pytorch() {
-  if (output_of("python3 -c 'import torch, transformers, safetensors; print(1)'") == "1") return;
+  if (output_of({"python3", "-c", "import torch, transformers, safetensors; print(1)"}) == "1") return;
   throw MachineError(
       "--with pytorch: python3 does not find torch, transformers and safetensors: python3 -m pip install "
-      "torch "
-      "transformers safetensors");
+      "torch transformers safetensors");
 }
 
 PytorchAnswer ask_pytorch(const std::filesystem::path& weights, const GptConfig& model,
@@ -30,9 +29,8 @@ PytorchAnswer ask_pytorch(const std::filesystem::path& weights, const GptConfig&
                         {"max_tokens", max_tokens}};
   write_file(folder / "gpt2_pytorch.py", pytorch_script);
   write_file(folder / "request.json", request.dump());
-  const std::string said = output_of(fmt::format(
-      "python3 {} {} {}", shell_quoted((folder / "gpt2_pytorch.py").string()),
-      shell_quoted((folder / "request.json").string()), shell_quoted((folder / "answer.json").string())));
+  const std::string said =
+      output_of({"python3", folder / "gpt2_pytorch.py", folder / "request.json", folder / "answer.json"});
   if (said != "done")
     throw MachineError(
         fmt::format("--with pytorch: {}", said.empty() ? std::string("python3 ended with an error") : said));

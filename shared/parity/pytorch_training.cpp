@@ -32,17 +32,14 @@ fs::path data_folder(const Run& run, const fs::path& folder) {
   return made;
 }
 
-double number_or_nan(const Json& json) { return json.is_null() ? std::nan("") : json.get<double>(); }
-
 PytorchTraining read_results(const fs::path& folder, bool compiled) {
   const Json json = json_object(read_file(folder / "results.json"), kSource);
   PytorchTraining training;
   training.version = fmt::format("PyTorch {}{}", member_of<std::string>(json, "torch", kSource),
                                  compiled ? ", compiled" : "");
-  for (const Json& loss : member_of<Json>(json, "losses", kSource))
-    training.loss.push_back(number_or_nan(loss));
+  training.loss = doubles_of(member_of<Json>(json, "losses", kSource));
   for (const Json& pair : member_of<Json>(json, "evaluations", kSource))
-    training.evaluations.push_back({pair[0].get<std::int64_t>(), std::nan(""), number_or_nan(pair[1])});
+    training.evaluations.push_back({pair[0].get<std::int64_t>(), std::nan(""), double_of(pair[1])});
   training.median_ms = member_of<double>(json, "median_ms", kSource);
   training.weights = folder / "pytorch.safetensors";
   return training;

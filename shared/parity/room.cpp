@@ -1,7 +1,7 @@
 #include "shared/parity/room.hpp"
 
-#include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "shared/base/checked_size.hpp"
 #include "shared/base/error.hpp"
@@ -9,8 +9,6 @@
 
 namespace ladder {
 namespace {
-
-constexpr const char* kCure = "choose a smaller model, batch or block";
 
 /// Nothing where the side cannot run this, or nobody knows what it takes.
 std::optional<EngineNeeds> needs_of(const Side& side, const Run& run) {
@@ -30,16 +28,10 @@ std::size_t drawn_bytes(const Run& run) {
 }  // namespace
 
 void require_room_for_all(const Run& run, std::span<const Side> sides) {
-  std::size_t on_host = drawn_bytes(run);
-  for (const Side& side : sides) {
-    const std::optional<EngineNeeds> needs = needs_of(side, run);
-    if (!needs) continue;
-    if (needs->on_host)
-      on_host = checked_sum({on_host, needs->plan.total()}, "this comparison");
-    else
-      require_available(needs->plan.total(), needs->available, side.name.c_str(), kCure);
-  }
-  require_host_memory(on_host, sides.size() == 1 ? sides.front().name.c_str() : "this comparison");
+  std::vector<EngineNeeds> engines;
+  for (const Side& side : sides)
+    if (const std::optional<EngineNeeds> needs = needs_of(side, run)) engines.push_back(*needs);
+  require_room(engines, drawn_bytes(run), sides.size() == 1 ? sides.front().name : "this comparison");
 }
 
 void require_room_for_one(const Run& run, std::span<const Rung> rungs) {

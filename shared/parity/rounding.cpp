@@ -11,9 +11,6 @@
 namespace ladder {
 namespace {
 
-/// Times what rounding does to the reference, as limits are ten times what was measured.
-constexpr double kAllowance = 10.0;
-
 /// How often the reference is computed roughly: what one draw of signs hides, another shows.
 constexpr std::uint32_t kDraws = 8;
 
@@ -53,7 +50,7 @@ std::unique_ptr<Engine> rough_engine(const GptConfig& config, int max_batch, Dty
 std::unique_ptr<Engine> rough_start(const Run& run, Dtype dtype, std::uint32_t draw) {
   auto engine = rough_engine(run.model, run.train.batch_size, dtype, draw);
   restart(*engine, run);
-  engine->load_parameters(nudged(run.initial, dtype, 1.0));
+  engine->load_parameters(nudged(run.initial, dtype, draw));
   return engine;
 }
 
@@ -72,10 +69,15 @@ Moved moved_by_rounding(const GptConfig& config, int max_batch, Dtype dtype, con
   const auto exact = pass(*exact_engine(config, max_batch), weights);
   Moved moved;
   for (std::uint32_t draw = 1; draw <= kDraws; ++draw) {
-    const auto rough = pass(*rough_engine(config, max_batch, dtype, draw), nudged(weights, dtype, 1.0));
+    const auto rough = pass(*rough_engine(config, max_batch, dtype, draw), nudged(weights, dtype, draw));
     widen(moved, named(rough), named(exact));
   }
   return moved;
+}
+
+/// Raises `most` to `by`; to infinity, for good, by what is no number.
+void raise(double& most, double by) {
+  most = std::isfinite(by) ? std::max(most, by) : std::numeric_limits<double>::infinity();
 }
 
 bool any_failed(const ParityReport& report, std::size_t first) {
@@ -85,15 +87,15 @@ bool any_failed(const ParityReport& report, std::size_t first) {
 
 }  // namespace
 
-TensorList nudged(const TensorList& weights, Dtype dtype, double units) {
+TensorList nudged(const TensorList& weights, Dtype dtype, std::uint32_t draw) {
   TensorList result = weights;
-  const double nudge = units * unit_of(dtype);
-  std::uint32_t draw = 1;
+  const double nudge = unit_of(dtype);
+  std::uint32_t signs = draw * 0x9e3779b9u;
   for (NamedTensor& tensor : result) {
     tensor = tensor.in(Dtype::fp64);
     for (std::size_t i = 0; i < tensor.size(); ++i) {
-      draw = draw * 1664525u + 1013904223u;  // any signs without a pattern will do
-      tensor.set(i, tensor[i] * (1.0 + ((draw >> 31) == 0 ? nudge : -nudge)));
+      signs = signs * 1664525u + 1013904223u;  // any signs without a pattern will do
+      tensor.set(i, tensor[i] * (1.0 + ((signs >> 31) == 0 ? nudge : -nudge)));
     }
   }
   return result;
@@ -103,10 +105,7 @@ void widen(Moved& moved, const Named& rounded, const Named& exact) {
   for (const auto& [name, tensor] : rounded) {
     double& most = moved[name];
     const std::vector<double> x = tensor->values(), y = exact.at(name)->values();
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const double by = std::abs(x[i] - y[i]);
-      most = std::isfinite(by) ? std::max(most, by) : std::numeric_limits<double>::infinity();
-    }
+    for (std::size_t i = 0; i < x.size(); ++i) raise(most, std::abs(x[i] - y[i]));
   }
 }
 
@@ -135,10 +134,7 @@ std::vector<double> RoundedCurves::moved() const {
   std::vector<double> most;
   double so_far = 0.0;
   for (std::size_t s = 0; s < exact.size(); ++s) {
-    for (const std::vector<double>& curve : rounded) {
-      const double by = std::abs(curve[s] - exact[s]);
-      so_far = std::isfinite(by) ? std::max(so_far, by) : std::numeric_limits<double>::infinity();
-    }
+    for (const std::vector<double>& curve : rounded) raise(so_far, std::abs(curve[s] - exact[s]));
     most.push_back(so_far);
   }
   return most;
@@ -151,18 +147,71 @@ RoundedCurves rounded_curves(const Run& run, Dtype dtype, std::int64_t steps) {
   return curves;
 }
 
+namespace {
+
+/// How far rounding moves those of `steps` losses that the limits of a narrow type speak for.
 std::vector<double> moved_losses(const Run& run, Dtype dtype, std::size_t steps) {
   const auto covered = static_cast<std::size_t>(find_tolerance("losses", dtype).steps);
   return rounded_curves(run, dtype, static_cast<std::int64_t>(std::min(covered, steps))).moved();
 }
 
-Comparison compare_rounded(std::span<const double> got, std::span<const double> want, const Tolerance& row,
-                           const std::vector<double>& moved) {
-  const Comparison plain = compare(got, want, row);
-  if (plain.verdict != Verdict::too_far || moved.empty() || !std::isfinite(moved.back())) return plain;
+void allow_moved(CurveLimit& part, std::span<const double> got, std::span<const double> want,
+                 const std::vector<double>& moved) {
+  if (part.comparison.verdict != Verdict::too_far || moved.empty() || !std::isfinite(moved.back())) return;
   std::vector<double> terms = moved;
-  for (double& term : terms) term *= 2.0 / row.limit();
-  return compare(got.first(moved.size()), want.first(moved.size()), row.limit(), row.rule, terms);
+  for (double& term : terms) term *= 2.0 / part.limit;
+  part.comparison =
+      compare(got.first(moved.size()), want.first(moved.size()), part.limit, part.row.rule, terms);
+  part.note = "what rounding does to the reference alone, twice";
+}
+
+/// Whether the curve keeps the limit, raised to loss_limit() if it must.
+bool keeps_loss_limit(CurveLimit& part, std::span<const double> got, std::span<const double> want,
+                      const Run& run) {
+  if (const double limit = loss_limit(part.row, run.model); limit > part.limit) {
+    part.limit = limit;
+    part.comparison = compare(got, want, limit, part.row.rule);
+    part.note = fmt::format("what a sum over {} tokens may be off by", run.model.vocab_size);
+  }
+  return part.comparison.passed();
+}
+
+}  // namespace
+
+double loss_limit(const Tolerance& row, const GptConfig& model) {
+  return row.rule == Rule::absolute ? std::max(row.limit(), model.vocab_size * unit_roundoff(row.dtype))
+                                    : row.limit();
+}
+
+const CurveLimit& JudgedCurve::decisive() const {
+  for (const CurveLimit& part : limits)
+    if (!part.comparison.passed()) return part;
+  return limits.front();
+}
+
+JudgedCurve judge_curve(std::span<const double> got, std::span<const double> want, Dtype dtype) {
+  JudgedCurve curve;
+  for (const Tolerance& row : curve_tolerances(dtype))
+    curve.limits.push_back({row, row.limit(), compare(got, want, row)});
+  return curve;
+}
+
+JudgedCurve judge_curve(std::span<const double> got, std::span<const double> want, Dtype dtype,
+                        const Run& run) {
+  JudgedCurve curve = judge_curve(got, want, dtype);
+  if (curve.decisive().comparison.verdict != Verdict::too_far) return curve;
+  if (is_narrow(dtype)) {
+    const std::vector<double> moved = moved_losses(run, dtype, want.size());
+    for (CurveLimit& part : curve.limits) allow_moved(part, got, want, moved);
+    return curve;
+  }
+  CurveLimit& part = curve.limits.front();
+  if (keeps_loss_limit(part, got, want, run)) return curve;
+  const std::size_t steps = steady_steps(run, dtype, want.size(), part.limit);
+  if (steps == 0 || part.comparison.first.index < steps) return curve;
+  part.comparison = compare(got.first(steps), want.first(steps), part.limit, part.row.rule);
+  curve.steady_steps = steps;
+  return curve;
 }
 
 std::size_t steady_steps(const Run& run, Dtype dtype, std::size_t steps, double limit) {
@@ -177,10 +226,7 @@ std::size_t steady_steps(const Run& run, Dtype dtype, std::size_t steps, double 
     const StepConstants adam = step_constants(run.train, step);
     const double want = exact->train_step(batches, adam);
     double moved = 0.0;
-    for (const auto& engine : rough) {
-      const double by = std::abs(engine->train_step(batches, adam) - want);
-      moved = std::isfinite(by) ? std::max(moved, by) : std::numeric_limits<double>::infinity();
-    }
+    for (const auto& engine : rough) raise(moved, std::abs(engine->train_step(batches, adam) - want));
     if (moved > limit / kAllowance) break;
   }
   return s;

@@ -16,6 +16,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/json_member.hpp"
 #include "shared/base/process.hpp"
+#include "shared/base/shown.hpp"
 
 namespace ladder {
 namespace {
@@ -44,7 +45,7 @@ std::string or_unknown(std::string text) { return text.empty() ? "unknown" : tex
 
 std::string cpu_name() {
   const std::string name = field_of("/proc/cpuinfo", "model name", ':');
-  return or_unknown(name.empty() ? output_of("sysctl -n machdep.cpu.brand_string") : name);
+  return or_unknown(name.empty() ? output_of({"sysctl", "-n", "machdep.cpu.brand_string"}) : name);
 }
 
 std::string os_name() {
@@ -84,10 +85,12 @@ Build this_build() {
   Build build{compiler_name(), LADDER_BUILD_FLAGS, "unknown", false};
   // The folder itself must be the top of the checkout: an unpacked archive inside another repository is not that one's.
   if (!std::filesystem::exists(source_folder() / ".git")) return build;
-  const std::string git = "git -C " + shell_quoted(source_folder().string());
-  build.commit = or_unknown(output_of(git + " rev-parse HEAD"));
+  const std::string folder = source_folder().string();
+  build.commit = or_unknown(output_of({"git", "-C", folder, "rev-parse", "HEAD"}));
   // Records that a run has just written change nothing of what it runs.
-  build.dirty = !output_of(git + " status --porcelain -- . ':(exclude)tests/bench/results'").empty();
+  build.dirty =
+      !output_of({"git", "-C", folder, "status", "--porcelain", "--", ".", ":(exclude)tests/bench/results"})
+           .empty();
   return build;
 }
 
@@ -100,14 +103,21 @@ std::string utc_now() {
   return text.data();
 }
 
+namespace {
+constexpr std::size_t kLongestName =
+    200;  ///< of what the system or a file calls a thing; real ones have less
+}  // namespace
+
 std::string describe(const Machine& machine) {
-  return fmt::format("{}, {} {}, {:.1f} GiB, {}{}", machine.cpu, machine.cores,
-                     machine.cores == 1 ? "core" : "cores", machine.memory_gib, machine.os,
-                     machine.gpu.empty() ? "" : ", " + machine.gpu);
+  return fmt::format("{}, {} {}, {:.1f} GiB, {}{}", shown(machine.cpu, kLongestName), machine.cores,
+                     machine.cores == 1 ? "core" : "cores", machine.memory_gib,
+                     shown(machine.os, kLongestName),
+                     machine.gpu.empty() ? "" : ", " + shown(machine.gpu, kLongestName).str());
 }
 
 std::string describe(const Build& build) {
-  return fmt::format("{}, {}, commit {}{}", build.compiler, build.flags, build.commit.substr(0, 12),
+  return fmt::format("{}, {}, commit {}{}", shown(build.compiler, kLongestName),
+                     shown(build.flags, kLongestName), shown(build.commit.substr(0, 12)),
                      build.dirty ? " with changes" : "");
 }
 
@@ -126,12 +136,18 @@ Json to_json(const Build& build) {
 }
 
 Machine machine_from(const Json& json, std::string_view source) {
-  return {member_of<std::string>(json, "cpu", source), member_of<int>(json, "cores", source),
-          member_of<double>(json, "memory_gib", source), member_of<std::string>(json, "os", source),
-          json.contains("gpu") ? member_of<std::string>(json, "gpu", source) : std::string()};
+  require(json.is_object(), "{} is not an object", source);
+  Machine machine{member_of<std::string>(json, "cpu", source), member_of<int>(json, "cores", source),
+                  member_of<double>(json, "memory_gib", source), member_of<std::string>(json, "os", source),
+                  json.contains("gpu") ? member_of<std::string>(json, "gpu", source) : std::string()};
+  require(machine.cores >= 0, "{}: 'cores' is {}", source, machine.cores);
+  require(machine.memory_gib >= 0.0 && machine.memory_gib <= 1e9, "{}: 'memory_gib' is {}", source,
+          machine.memory_gib);
+  return machine;
 }
 
 Build build_from(const Json& json, std::string_view source) {
+  require(json.is_object(), "{} is not an object", source);
   return {member_of<std::string>(json, "compiler", source), member_of<std::string>(json, "flags", source),
           member_of<std::string>(json, "commit", source), member_of<bool>(json, "dirty", source)};
 }

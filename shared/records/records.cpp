@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cctype>
 #include <set>
+#include <string_view>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/hash.hpp"
 #include "shared/base/json_member.hpp"
 #include "shared/base/lines.hpp"
+#include "shared/base/shown.hpp"
 
 namespace ladder {
 namespace {
@@ -165,10 +167,71 @@ std::vector<std::string> stage_entries(const std::string& name) {
   return {};
 }
 
-RecordRow row_from(const Json& json, const std::string& source) {
+/// How far two stages are apart at one level, in a row of a parity.
+void require_level(const Json& level, const std::string& source) {
+  member_or(level, "error", 0.0, source);
+  member_or(level, "limit", 0.0, source);
+  member_or(level, "passed", false, source);
+}
+
+/// A kernel's row in the compiler's report.
+void require_kernel(const Json& kernel, const std::string& source) {
+  require(kernel.is_object(), "{}: is not an object", source);
+  for (const char* name : {"kernel", "arguments"}) member_of<std::string>(kernel, name, source);
+  for (const char* name : {"registers", "spilled_bytes", "threads", "resident_blocks"})
+    member_of<int>(kernel, name, source);
+  member_of<double>(kernel, "shared_bytes", source);
+}
+
+/// The lists and objects among a row's values. Of two names other kinds of records make something else.
+void require_parts(const Json& values, const std::string& source) {
+  for (const char* name : {"kernel", "block", "model", "loss"}) {
+    const Json* part = values.find(name);
+    if (part == nullptr) continue;
+    const std::string place = fmt::format("{}: '{}'", source, name);
+    const bool is_loss = std::string_view(name) == "loss", is_model = std::string_view(name) == "model";
+    if (is_loss && part->is_array())
+      naming_json(source, "'loss'", [&] { doubles_of(*part); });
+    else if (!is_model || !part->is_string())
+      require(part->is_object(), "{} is not an object", place), require_level(*part, place);
+  }
+  const auto list = [&](const char* name) {
+    const Json* found = values.find(name);
+    require(found == nullptr || found->is_array(), "{}: '{}' is not a list", source, name);
+    return found == nullptr ? Json::array() : *found;
+  };
+  for (const Json& one : list("evaluations"))
+    require(one.is_array() && one.size() == 3, "{}: 'evaluations': one has not three numbers", source);
+  for (const Json& kernel : list("kernels")) require_kernel(kernel, source + ": 'kernels'");
+}
+
+/// What tables and pictures read of a row, where it has it, is what its name says: a damaged or foreign file must neither
+/// draw a nonsense nor end in the middle of a table.
+void require_values(const Json& values, const std::string& source) {
+  constexpr double kLongest = 1e9;  // seconds: no measurement takes thirty years
+  for (const char* name : {"seconds", "q1", "q3", "min"}) {
+    const double seconds = member_or(values, name, 0.0, source);
+    require(seconds >= 0.0 && seconds <= kLongest, "{}: '{}' is {}: valid are 0 to {} seconds", source, name,
+            seconds, kLongest);
+  }
+  for (const char* name : {"parity_error", "parity_limit", "steady_steps", "times_below", "times_interpreter",
+                           "times_pytorch", "steps_each"})
+    member_or(values, name, 0.0, source);
+  for (const char* name : {"emulated", "proven", "run_on_hardware"}) member_or(values, name, false, source);
+  for (const char* name :
+       {"not_run", "parity_note", "device", "dtype", "variant", "outcome", "summary", "bound"})
+    member_or<std::string>(values, name, {}, source);
+  member_or<std::vector<std::string>>(values, "lines", {}, source);
+  require_parts(values, source);
+}
+
+RecordRow row_from(const Json& json, const std::string& file, std::size_t index) {
+  const std::string source = fmt::format("{}: row {}", file, index + 1);
+  require(json.is_object(), "{} is not an object", source);
   RecordRow row{member_of<std::string>(json, "name", source), member_of<std::string>(json, "sources", source),
                 member_of<std::string>(json, "hash", source), member_of<Json>(json, "values", source)};
-  require(row.values.is_object(), "{}: 'values' of row '{}' is not an object", source, row.name);
+  require(row.values.is_object(), "{}: 'values' is not an object", source);
+  require_values(row.values, fmt::format("{} ('{}')", source, shown(row.name)));
   return row;
 }
 
@@ -207,7 +270,7 @@ std::vector<std::string> source_set(const std::string& name) {
           "unknown source set '{}': valid are interpreter, stage0, stage1, stage2, stage3, stage2-gpu, "
           "stage3-gpu, "
           "stage3-kernels, stage4, stage4-gpu",
-          name);
+          shown(name, 40));
   for (const char* model :
        {"shared/base/dtype", "shared/base/dtype_convert", "shared/base/tensor", "shared/device/communicator",
         "shared/model/activation_plan", "shared/model/batch", "shared/model/microgpt",
@@ -278,11 +341,11 @@ Record read_record(const fs::path& path) {
   record.command = member_of<std::string>(json, "command", source);
   record.work = member_of<std::string>(json, "work", source);
   record.date = member_of<std::string>(json, "date", source);
-  record.machine = machine_from(member_of<Json>(json, "machine", source), source);
-  record.build = build_from(member_of<Json>(json, "build", source), source);
+  record.machine = machine_from(member_of<Json>(json, "machine", source), source + ": 'machine'");
+  record.build = build_from(member_of<Json>(json, "build", source), source + ": 'build'");
   const Json rows = member_of<Json>(json, "rows", source);
   require(rows.is_array(), "{}: 'rows' is not a list", source);
-  for (const Json& row : rows) record.rows.push_back(row_from(row, source));
+  for (const Json& row : rows) record.rows.push_back(row_from(row, source, record.rows.size()));
   return record;
 }
 
@@ -296,7 +359,11 @@ std::vector<Record> read_records(const fs::path& folder) {
   for (const fs::path& path : paths) {
     records.push_back(read_record(path));
     require(records.back().name == path.stem().string(), "{}: holds the record '{}'", path.string(),
-            records.back().name);
+            shown(records.back().name));
+    naming_source(path.string(), [&] {
+      for (const RecordRow& row : records.back().rows)
+        if (!row.sources.empty()) source_set(row.sources);
+    });
   }
   return records;
 }

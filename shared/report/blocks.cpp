@@ -6,6 +6,8 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/json_member.hpp"
+#include "shared/base/shown.hpp"
 #include "shared/records/find_record.hpp"
 #include "shared/report/evidence.hpp"
 #include "shared/report/front_page.hpp"
@@ -408,12 +410,13 @@ TablesReport update_tables(const fs::path& folder, bool write) {
         if (block.starts_with(kCurvesBlock)) renew_curves(block, path, records, renewal);
         return rendered;
       } catch (const JsonError& error) {
-        throw InputError(fmt::format("the record or items of block '{}': {}", block, error.what()));
+        throw InputError(
+            fmt::format("{}: the records or items of block '{}': {}", name, shown(block), error.what()));
       }
     });
     renewal.renew(path, text, updated);
   }
-  if (pictured) renew_picture(records, renewal);
+  if (pictured) naming_json(kPicture, "its records", [&] { renew_picture(records, renewal); });
   for (const auto& [path, text] : renewal.files)
     if (write) write_file(path, text);
   for (const Record& record : records)

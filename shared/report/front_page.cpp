@@ -134,8 +134,8 @@ std::string curves_of(const Record& record) {
     const RecordRow& row = record.rows[i];
     each = row.values.at("steps_each").get<double>();
     lines.push_back({row.name + (emulated(row) ? ", its kernels on the CPU" : ""),
-                     smoothed(row.values.at("loss").get<std::vector<double>>(), 5), static_cast<int>(i % 6),
-                     false, false, 1.5 + 2.5 * (count - 1.0 - static_cast<double>(i))});
+                     smoothed(doubles_of(row.values.at("loss")), 5), static_cast<int>(i % 6), false, false,
+                     1.5 + 2.5 * (count - 1.0 - static_cast<double>(i))});
   }
   PlotSettings settings{
       fmt::format("One curve: the losses of {} runs, each drawn on the one below it", record.rows.size()),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shared/base/text_table.hpp"
+#include "shared/model/config.hpp"
 #include "shared/records/machine.hpp"
 #include "shared/report/run_picture.hpp"
 #include "shared/report/tables.hpp"
@@ -48,6 +49,7 @@ struct SamplePair {
 
 struct ReportChecklist {
   std::string work;  ///< stage, model, run and data, in a sentence
+  GptConfig model;   ///< with the vocabulary of the data
   std::vector<ChecklistStep> steps;
   std::string left, right;       ///< the names of the two sides; right is empty where there is one only
   std::vector<TrainedRun> runs;  ///< of both sides

@@ -45,8 +45,8 @@ std::string parity_text(const RecordRow& row) {
   if (!row.values.contains("parity_error")) return text_cell(row, "parity_note");
   const std::string over = cell(
       row, "steady_steps", [](double steps) { return fmt::format(", over the first {:.0f} steps", steps); });
-  return error_of_limit(row.values.value("parity_error", 0.0), row.values.value("parity_limit", 0.0)) + over +
-         (row.values.value("proven", false) ? "" : " FAILED");
+  return error_of_limit(double_of(row.values.at("parity_error")), row.values.value("parity_limit", 0.0)) +
+         over + (row.values.value("proven", false) ? "" : " FAILED");
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ Cells parity_cells(const std::vector<RecordRow>& rows, const std::vector<bool>& 
       const Json* found = row.values.find(level);
       line.push_back(found == nullptr
                          ? std::string()
-                         : error_of_limit(found->value("error", 0.0), found->value("limit", 0.0)) +
+                         : error_of_limit(double_of(found->at("error")), double_of(found->at("limit"))) +
                                (found->value("passed", false) ? "" : " FAILED"));
     }
     line.push_back(text_cell(row, "samples"));

@@ -20,6 +20,7 @@ need pcre2 libpcre2-dev pcre2 pcre2-devel PCRE2, the pattern by which GPT-2 cuts
 need json nlohmann-json3-dev nlohmann-json json-devel nlohmann-json, records and traces
 want python3 python3 python python3 the interpreter baseline; without it that row says 'not run'
 want dot graphviz graphviz graphviz draws autograd graphs as SVG; without it they stay DOT
+full mpirun openmpi-bin open-mpi openmpi shares of a sweep side by side
 full clang++ clang llvm clang the second compiler
 full clang-tidy clang-tidy llvm clang-tools-extra static checks
 full clang-format clang-format clang-format clang-tools-extra the layout check

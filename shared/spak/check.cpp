@@ -103,8 +103,13 @@ class Checker {
 
   void check_rule(const System& system, const Rule& rule) {
     Verdict& verdict = add("rule", system, rule, rule.text("when"));
-    if (!rule.when) return;
     const Situation bare(lineage_, set_);
+    if (!rule.when && rule.text("when").empty() &&
+        rule.forbids) {  // what is forbidden without a condition is forbidden
+      verdict.finding = Finding::holds;
+      add_consequences(verdict, rule, bare);
+    }
+    if (!rule.when) return;
     const Outcome outcome = bare.evaluate(*rule.when);
     judge(verdict, outcome);
     if (verdict.finding == Finding::open) {

@@ -68,7 +68,8 @@ void hear_item(const Json& heard, const Measuring& measuring, Said& said) {
     said.wrong = fmt::format("max_error {} of {}", error->dump(), limit->dump());
   if (const Json* outcome = heard.find("outcome"); outcome != nullptr && !(*outcome == Json(kMeasured)))
     said.unusable = written(*outcome);
-  if (const Json* value = heard.find(measuring.metric)) {
+  const Json* value = measuring.metric == kOwnClock ? nullptr : heard.find(measuring.metric);
+  if (value != nullptr) {
     const bool usable = value->is_number() && std::isfinite(value->get<double>()) && value->get<double>() > 0;
     if (usable)
       said.samples.push_back(value->get<double>());
@@ -76,16 +77,6 @@ void hear_item(const Json& heard, const Measuring& measuring, Said& said) {
       said.unusable = fmt::format("{} is {}", measuring.metric, value->dump());
   }
   said.item.update(heard);
-}
-
-/// Seconds of one unit of the metric, where its name says that it is a time: step_ms, us, seconds. 0 where it does not.
-double unit_of(const std::string& metric) {
-  const std::string unit = metric.substr(metric.rfind('_') + 1);  // npos + 1 is 0: the whole name
-  return unit == "s" || unit == "seconds" ? 1
-         : unit == "ms"                   ? 1e-3
-         : unit == "us"                   ? 1e-6
-         : unit == "ns"                   ? 1e-9
-                                          : 0;
 }
 
 /// Times that add up to more than the run took by our clock were not measured in it.
@@ -102,6 +93,15 @@ constexpr std::array kOurs = {"id",   "system",  "loop",    "set",      "outcome
                               "when", "seconds", "samples", "evidence", "sources"};
 
 }  // namespace
+
+double unit_of(const std::string& metric) {
+  const std::string unit = metric.substr(metric.rfind('_') + 1);  // npos + 1 is 0: the whole name
+  return unit == "s" || unit == "seconds" ? 1
+         : unit == "ms"                   ? 1e-3
+         : unit == "us"                   ? 1e-6
+         : unit == "ns"                   ? 1e-9
+                                          : 0;
+}
 
 Command::Command(const System& system, const EngineeringLoop& loop, const Json& set) : set_(set) {
   const std::string where = system.document.where(*loop.node);
@@ -147,8 +147,8 @@ Json item_of_runs(const Measuring& measuring, const Json& configuration,
     const std::size_t before = said.samples.size();
     const std::vector<Json> items = items_of_output(run.out, measuring.loop);
     for (const Json& item : items) hear_item(item, measuring, said);
-    if (failure.empty() && measuring.metric == "seconds") said.samples.push_back(run.seconds);
-    disbelieve_times(measuring, run, before, said);
+    if (failure.empty() && measuring.metric == kOwnClock) said.samples.push_back(run.seconds);
+    if (measuring.metric != kOwnClock) disbelieve_times(measuring, run, before, said);
     require(!failure.empty() || said.samples.size() > before || !said.unusable.empty() || !said.wrong.empty(),
             "engineering_loop '{}' at {}: the command ended well and printed no {} item with '{}'",
             shown(measuring.loop), configuration.dump(), kTraceMark, shown(measuring.metric));
@@ -178,7 +178,7 @@ Json item_of_runs(const Measuring& measuring, const Json& configuration,
     item[measuring.metric + "_high"] = quantile(said.samples, 0.75);
     item["samples"] = said.samples.size();
   }
-  if (measuring.metric != "seconds") item["seconds"] = seconds;
+  if (measuring.metric != kOwnClock) item[kOwnClock] = seconds;
   item["evidence"] = "measured";
   if (!measuring.sources.empty()) item["sources"] = measuring.sources;
   item["when"] = utc_now();

@@ -16,6 +16,9 @@ inline constexpr const char* kWrong = "wrong result";
 inline constexpr const char* kTimeout = "timeout";
 inline constexpr const char* kFailed = "failure";
 
+/// The metric that our own clock takes: from the start of the process to its end.
+inline constexpr const char* kOwnClock = "seconds";
+
 /// A loop's command for points of its space.
 class Command {
  public:
@@ -49,6 +52,9 @@ Json item_of_runs(const Measuring& measuring, const Json& configuration, const s
 
 /// Runs of one point, as many as asked, up to the first that fails; their item.
 Json measure_point(const Command& command, const Measuring& measuring, const Json& configuration);
+
+/// Seconds of one unit of the metric, where its name says that it is a time: step_ms, us, seconds. 0 where it does not.
+double unit_of(const std::string& metric);
 
 /// Whether the item is a measured value of the metric; what it cost then: the less, the better.
 std::optional<double> cost_of(const Json& item, const std::string& metric, bool maximize);

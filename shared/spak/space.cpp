@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "shared/base/error.hpp"
 #include "shared/base/shown.hpp"
 #include "shared/spak/situation.hpp"
@@ -51,9 +53,40 @@ std::optional<std::uint64_t> Space::number_of(const Json& configuration) const {
   return number;
 }
 
+std::vector<Axis> axes_of(const System& system, const EngineeringLoop& loop) {
+  return loop.parameters.empty() ? system.tuning : loop.parameters;
+}
+
 Space space_of(const System& system, const EngineeringLoop& loop) {
-  return naming_source(system.document.where(*loop.node),
-                       [&] { return Space(loop.parameters.empty() ? system.tuning : loop.parameters); });
+  return naming_source(system.document.where(*loop.node), [&] { return Space(axes_of(system, loop)); });
+}
+
+std::vector<Axis> narrowed(std::vector<Axis> axes, const std::vector<System>& lineage, const Json& set,
+                           std::vector<Narrowing>& narrowings, double confidence) {
+  const Situation situation(lineage, set);
+  const auto applies = [&](const Rule& rule) {
+    const bool always = !rule.when && rule.text("when").empty();
+    return rule.confidence().value_or(1) >= confidence &&
+           (always || (rule.when && situation.evaluate(*rule.when).is(true)));
+  };
+  for (Axis& axis : axes) {
+    std::vector<Json> left;
+    for (const System& system : lineage) {
+      for (const Rule& rule : system.rules)
+        for (const Assignment& assignment : rule.recommends) {
+          if (assignment.axis != axis.name || !applies(rule)) continue;
+          const Outcome value = situation.evaluate(assignment.value);
+          const bool is_one = value.value && std::find(axis.values.begin(), axis.values.end(),
+                                                       *value.value) != axis.values.end();
+          if (!is_one || std::find(left.begin(), left.end(), *value.value) != left.end()) continue;
+          left.push_back(*value.value);
+          narrowings.push_back({axis.name, {*value.value}, rule.name, system.name});
+        }
+      if (!left.empty()) break;  // the nearest system that says something
+    }
+    if (!left.empty()) axis.values = std::move(left);
+  }
+  return axes;
 }
 
 Pruner::Pruner(const std::vector<System>& lineage, const EngineeringLoop* loop, const Json& set,

@@ -33,8 +33,23 @@ class Space {
   std::uint64_t size_ = 1;
 };
 
-/// Of a loop's parameters, or of the tuning space for a loop without. Throws InputError naming the loop's place, too.
+/// The axes of a loop: its parameters, or the tuning space for a loop without any.
+std::vector<Axis> axes_of(const System& system, const EngineeringLoop& loop);
+/// The space of these. Throws InputError naming the loop's place, too.
 Space space_of(const System& system, const EngineeringLoop& loop);
+
+/// What a rule leaves of an axis.
+struct Narrowing {
+  std::string axis;
+  std::vector<Json> values;
+  std::string rule, system;  ///< that recommends them
+};
+
+/// The axes with only the values that rules recommend: rules that hold for what is set, of at least `confidence`, the child's
+/// before its parents'. Several rules of one system that recommend values of one axis leave all of them; a recommendation that
+/// no value of the axis meets, or that lacks a name, leaves the axis as it is. `narrowings` gets what was narrowed.
+std::vector<Axis> narrowed(std::vector<Axis> axes, const std::vector<System>& lineage, const Json& set,
+                           std::vector<Narrowing>& narrowings, double confidence = 0.5);
 
 /// Why a point is left out: "rule 'Wide tiles spill'", "invariant Heads", "constraint tile_m * tile_n <= 4096".
 struct Pruning {

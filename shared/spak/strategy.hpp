@@ -13,8 +13,7 @@
 
 namespace ladder::spak {
 
-/// Proposes points one by one, each at most once, and hears what each cost. The same seed and the same answers give the same
-/// points.
+/// Proposes points, each at most once, and hears what each cost. The same seed and answers give the same points.
 class Strategy {
  public:
   virtual ~Strategy() = default;

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <unordered_set>
 
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
@@ -31,26 +32,6 @@ Json item_of(std::string_view line, const std::string& where) {
   return item;
 }
 
-/// A file of `ladder train --trace`: its items, and its losses as items of the type Convergence.
-void add_training(const Json& run, const std::string& name, Trace& trace) {
-  const auto add = [&](Json item) {
-    trace.items.push_back(std::move(item));
-    trace.lines.push_back(1);
-  };
-  naming_json(shown(name).str(), "a trace of a training run", [&] {
-    if (const Json* items = run.find("items"))
-      for (const Json& item : *items) add(item_of(item.dump(), name));
-    const auto losses = doubles_of(run.at("loss"));
-    const auto ms = run.contains("ms") ? doubles_of(run.at("ms")) : std::vector<double>();
-    for (std::size_t step = 0; step < losses.size(); ++step) {
-      Json item = {{"type", "Convergence"}, {"step", step + 1}, {"loss", number_or_text(losses[step])}};
-      if (step < ms.size()) item["step_time_ms"] = number_or_text(ms[step]);
-      if (const Json* config = run.find("config")) item["configuration"] = *config;
-      add(std::move(item));
-    }
-  });
-}
-
 }  // namespace
 
 std::string Trace::link(std::size_t item) const {
@@ -61,10 +42,6 @@ std::string Trace::link(std::size_t item) const {
 
 Trace parse_trace(std::string_view text, std::string name) {
   Trace trace{std::move(name), {}, {}};
-  if (text.substr(0, 200).find("\"ladder-trace/1\"") != std::string_view::npos) {
-    add_training(json_object(text, shown(trace.name).str()), trace.name, trace);
-    return trace;
-  }
   std::size_t number = 0;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -80,7 +57,19 @@ Trace parse_trace(std::string_view text, std::string name) {
 }
 
 Trace read_trace(const std::filesystem::path& path) {
-  return parse_trace(read_file(path, kLongestTrace), path.string());
+  if (path.extension() != ".json") return parse_trace(read_file(path, kLongestTrace), path.string());
+  const std::string name = shown(path.string()).str();
+  const Json file = json_object(read_file(path), name);
+  const std::string format = member_or<std::string>(file, "format", "", name);
+  require(
+      format == "ladder-trace/1" || format == "ladder-record/1",
+      "{}: is neither a ladder-trace/1 nor a ladder-record/1 (a trace of items, one a line, ends in .jsonl)",
+      name);
+  Trace trace{path.string(),
+              format == "ladder-trace/1" ? items_of_training(file, name) : items_of_record(file, name),
+              {}};
+  trace.lines.assign(trace.items.size(), 1);
+  return trace;
 }
 
 std::vector<Json> items_of_output(std::string_view output, std::string_view program) {
@@ -96,6 +85,32 @@ std::vector<Json> items_of_output(std::string_view output, std::string_view prog
                               fmt::format("{}: line {} of its output", program, number)));
   }
   return items;
+}
+
+std::vector<Json> fresh_items(const std::vector<Json>& known, const std::vector<Json>& heard,
+                              const std::string& stem) {
+  std::unordered_set<std::string> seen, ids;
+  const auto text_of = [&](Json item) {
+    if (const Json* id = item.find("id"); id != nullptr && id->is_string())
+      ids.insert(id->get<std::string>());
+    item.erase("id");
+    return sorted(std::move(item)).dump();
+  };
+  for (const Json& item : known) seen.insert(text_of(item));
+  std::vector<Json> fresh;
+  for (const Json& item : heard)
+    if (seen.insert(text_of(item)).second) fresh.push_back(item);
+  std::size_t number = known.size();
+  for (Json& item : fresh) {
+    if (item.contains("id")) continue;
+    std::string id;
+    do id = fmt::format("{}-{:04}", stem, ++number);
+    while (!ids.insert(id).second);
+    Json named = {{"id", id}};
+    named.update(std::move(item));
+    item = std::move(named);
+  }
+  return fresh;
 }
 
 void append_items(const std::filesystem::path& path, const std::vector<Json>& items) {

@@ -23,15 +23,27 @@ struct Trace {
   std::string link(std::size_t item) const;
 };
 
-/// Reads a trace: one item a line, with or without kTraceMark before it; empty lines count for nothing. Other formats of
-/// this program serve, too: a file of "ladder-trace/1" gives its items, then one Convergence item a step.
+/// Reads a trace: one item a line, with or without kTraceMark before it; empty lines count for nothing. A file that ends in
+/// ".json" is one of this program's own instead, a training run's trace (ladder-trace/1) or a record (ladder-record/1).
 /// Throws InputError naming file and line for a line that is no item (an object with a text "type").
 Trace read_trace(const std::filesystem::path& path);
 Trace parse_trace(std::string_view text, std::string name);
 
+/// The items of a training run: those that it holds, then one of the type Convergence for each step. Throws InputError naming
+/// the file for what is no such run.
+std::vector<Json> items_of_training(const Json& run, std::string_view name);
+/// The rows of a record of times: type Performance, operation: the record's name, configuration: stage, dtype and variant of
+/// the row, "seconds" with their middle half; what was not run has that as its reason. Throws as above.
+std::vector<Json> items_of_record(const Json& record, std::string_view name);
+
 /// The items among the lines of a program's output; lines without the mark are no items. Throws InputError naming the line
 /// for a marked one that is none.
 std::vector<Json> items_of_output(std::string_view output, std::string_view program);
+
+/// Those of `heard` that `known` does not hold, whatever their ids, each once; those without an id get one, "STEM-0042",
+/// that no other item has.
+std::vector<Json> fresh_items(const std::vector<Json>& known, const std::vector<Json>& heard,
+                              const std::string& stem);
 
 /// Appends items to a file, each on its line, all of them on the disk when this returns; makes the file. Safe beside
 /// other processes that append to it. Throws MachineError where the disk refuses.

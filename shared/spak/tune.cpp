@@ -16,7 +16,14 @@
 namespace ladder::spak {
 
 Plan::Plan(const std::vector<System>& lineage, const EngineeringLoop& loop, const Json& set, bool prune)
-    : space_(space_of(lineage.front(), loop)), pruner_(lineage, &loop, set), prune_(prune) {}
+    : Plan(axes_of(lineage.front(), loop), lineage, loop, set, prune) {}
+
+Plan::Plan(std::vector<Axis> axes, const std::vector<System>& lineage, const EngineeringLoop& loop,
+           const Json& set, bool prune)
+    : space_(
+          naming_source(lineage.front().document.where(*loop.node), [&] { return Space(std::move(axes)); })),
+      pruner_(lineage, &loop, set),
+      prune_(prune) {}
 
 std::uint64_t Plan::count(std::vector<Pruned>& pruned) const {
   std::uint64_t left = 0;
@@ -101,6 +108,60 @@ std::vector<Tried> tune(const Plan& plan, const TuneOptions& options,
   return tried;
 }
 
+namespace {
+
+/// The text with the point's values put in; a text that is one {{name}} becomes the value itself.
+Json filled(const Json& written, const Json& point, std::string_view where) {
+  if (!written.is_string()) return written;
+  const std::string text = written.get<std::string>();
+  std::string out;
+  std::size_t done = 0;
+  for (std::size_t open; (open = text.find("{{", done)) != std::string::npos;) {
+    const std::size_t end = std::min(text.find("}}", open), text.size());
+    const std::string name = text.substr(open + 2, end - open - 2);
+    const Json* value = point.find(name);
+    require(value != nullptr, "{}: its configuration asks for '{}', which is no parameter", where,
+            shown(name));
+    if (open == 0 && end + 2 == text.size()) return *value;
+    out += text.substr(done, open - done) + (value->is_string() ? value->get<std::string>() : value->dump());
+    done = std::min(end + 2, text.size());
+  }
+  return out + text.substr(done);
+}
+
+}  // namespace
+
+Configurations::Configurations(const Space& space, const EngineeringLoop& loop)
+    : space_(space), entry_(loop.entries.find("configuration")) {
+  if (entry_ == nullptr) return;
+  require(entry_->is_object(), "engineering_loop '{}': its configuration is no object", shown(loop.name));
+  require(space.size() <= Plan::kMostWalked,
+          "engineering_loop '{}': {} points are too many for a configuration of their own", shown(loop.name),
+          space.size());
+  for (std::uint64_t point = 0; point < space.size(); ++point) points_.emplace(of(point).dump(), point);
+}
+
+Json Configurations::of(std::uint64_t point) const {
+  const Json values = space_.point(point);
+  if (entry_ == nullptr) return values;
+  Json configuration = Json::object();
+  for (const auto& [name, written] : entry_->items())
+    configuration[name] = filled(written, values, "engineering_loop");
+  return configuration;
+}
+
+std::optional<std::uint64_t> Configurations::point_of(const Json& configuration) const {
+  if (entry_ == nullptr) return space_.number_of(configuration);
+  Json asked = Json::object();
+  for (const auto& [name, written] : entry_->items()) {
+    const Json* value = configuration.find(name);
+    if (value == nullptr) return std::nullopt;
+    asked[name] = *value;
+  }
+  const auto found = points_.find(asked.dump());
+  return found == points_.end() ? std::nullopt : std::optional(found->second);
+}
+
 bool belongs_to(const Json& item, const EngineeringLoop& loop, const Measuring& measuring) {
   const Json* configuration = item.find("configuration");
   if (configuration == nullptr || !configuration->is_object()) return false;
@@ -118,14 +179,18 @@ bool belongs_to(const Json& item, const EngineeringLoop& loop, const Measuring& 
   return true;
 }
 
+std::optional<std::uint64_t> point_of(const Json& item, const EngineeringLoop& loop,
+                                      const Measuring& measuring, const Configurations& configurations) {
+  return belongs_to(item, loop, measuring) ? configurations.point_of(item["configuration"]) : std::nullopt;
+}
+
 std::map<std::uint64_t, std::optional<double>> known_points(const Space& space, const EngineeringLoop& loop,
                                                             const Measuring& measuring, const Trace& trace) {
   std::map<std::uint64_t, std::optional<double>> known;
-  for (const Json& item : trace.items) {
-    if (!belongs_to(item, loop, measuring)) continue;
-    if (const auto point = space.number_of(item["configuration"]))
+  const Configurations configurations(space, loop);
+  for (const Json& item : trace.items)
+    if (const auto point = point_of(item, loop, measuring, configurations))
       known[*point] = cost_of(item, measuring.metric, measuring.maximize);
-  }
   return known;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "shared/spak/measure.hpp"
@@ -30,6 +31,9 @@ class Plan {
   /// Of the loop's parameters, or of the tuning space for a loop without any. All must outlive this. Throws InputError as
   /// Space does.
   Plan(const std::vector<System>& lineage, const EngineeringLoop& loop, const Json& set, bool prune = true);
+  /// The same of other axes than the loop's: what narrowed() left of them.
+  Plan(std::vector<Axis> axes, const std::vector<System>& lineage, const EngineeringLoop& loop,
+       const Json& set, bool prune);
 
   const Space& space() const { return space_; }
   /// Walks through the space: how many points are left, and what forbids the others.
@@ -69,9 +73,31 @@ std::vector<Tried> tune(const Plan& plan, const TuneOptions& options,
                         const std::map<std::uint64_t, std::optional<double>>& known,
                         const std::function<std::optional<double>(std::uint64_t)>& measure);
 
+/// Which point of the loop's space a measured configuration is. A loop's entry `configuration` says how the sweep calls it:
+///   configuration: { tile: "{{rows}}x{{columns}}" warps: "{{warps}}" head: 64 }
+/// whose texts hold values of the point; a text that is one {{name}} is that value itself. Without the entry a configuration is
+/// the point.
+class Configurations {
+ public:
+  /// Both must outlive this. Throws InputError for an entry that is no object or asks for a name that is no parameter, and for
+  /// a space of more points than Plan::kMostWalked with such an entry.
+  Configurations(const Space& space, const EngineeringLoop& loop);
+  Json of(std::uint64_t point) const;
+  std::optional<std::uint64_t> point_of(const Json& configuration) const;
+
+ private:
+  const Space& space_;
+  const Json* entry_;
+  std::unordered_map<std::string, std::uint64_t> points_;
+};
+
 /// Whether an item was measured for this loop: it names the system, the loop and the same settings; or, as the items of stage
 /// 3's sweep, the loop's `operation`, and of its work, device and other members what is set: --set device="NVIDIA H200".
 bool belongs_to(const Json& item, const EngineeringLoop& loop, const Measuring& measuring);
+
+/// The point that an item of this loop is of; nothing for an item of another, or of a point that the space does not have.
+std::optional<std::uint64_t> point_of(const Json& item, const EngineeringLoop& loop,
+                                      const Measuring& measuring, const Configurations& configurations);
 
 /// The points of the space that items of the trace belong to, with their costs. An item of a point that the space does not
 /// have counts for nothing; of several the last counts.

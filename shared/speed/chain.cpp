@@ -193,44 +193,21 @@ const ChainRow* below_of(const std::vector<ChainRow>& rows, const ChainRow& row)
   return below;
 }
 
-/// In fp64 and fp32, whose limits are on the differences: where losses differ that rounding alone may have grown apart,
-/// over the steps before that.
-void compare_steady_steps(ChainRow& row, const ChainRow& below, const Run& run) {
-  const std::size_t steps = steady_steps(run, row.dtype, row.loss.size(), row.limit);
-  if (steps == 0 || steps == row.loss.size()) return;
-  const Comparison comparison = compare(std::span(row.loss).first(steps), std::span(below.loss).first(steps),
-                                        row.limit, Rule::absolute);
-  if (!comparison.passed()) return;
-  row.parity = comparison;
-  row.steady_steps = steps;
-}
-
-/// Of the comparisons by each limit, the one to be shown: the first that fails, or else the first.
-template <class Compare>
-void compare_by(ChainRow& row, const std::vector<Tolerance>& limits, const Compare& compare_losses) {
-  row.parity = {};
-  for (const Tolerance& tolerance : limits) {
-    const Comparison comparison = compare_losses(tolerance);
-    if (row.parity.want_size > 0 && (comparison.passed() || !row.parity.passed())) continue;
-    row.limit = tolerance.limit();
-    row.parity = comparison;
-  }
-}
-
 void compare_row(ChainRow& row, const std::vector<ChainRow>& rows, const Run& run) {
   if (!row.not_run.empty() || row.below < 0) return;
   const ChainRow* below = below_of(rows, row);
   if (below == nullptr) return;
   row.compared_with = below->name;
-  const std::vector<Tolerance> limits = below->stage == kInterpreterStage
-                                            ? std::vector{find_tolerance("baseline losses", row.dtype)}
-                                            : curve_tolerances(row.dtype);
-  compare_by(row, limits, [&](const Tolerance& limit) { return compare(row.loss, below->loss, limit); });
-  if (row.parity.verdict != Verdict::too_far || below->stage == kInterpreterStage) return;
-  if (!is_narrow(row.dtype)) return compare_steady_steps(row, *below, run);
-  const std::vector<double> moved = moved_losses(run, row.dtype, row.loss.size());
-  compare_by(row, limits,
-             [&](const Tolerance& limit) { return compare_rounded(row.loss, below->loss, limit, moved); });
+  if (below->stage == kInterpreterStage) {
+    const Tolerance& bits = find_tolerance("baseline losses", row.dtype);
+    row.limit = bits.limit();
+    row.parity = compare(row.loss, below->loss, bits);
+    return;
+  }
+  const JudgedCurve curve = judge_curve(row.loss, below->loss, row.dtype, run);
+  row.limit = curve.decisive().limit;
+  row.parity = curve.decisive().comparison;
+  row.steady_steps = curve.steady_steps;
 }
 
 /// The last entry that runs, on what it is for, in the type asked for and in no other way than its stage does; nullptr
@@ -356,8 +333,7 @@ std::vector<RecordRow> record_rows(const std::vector<ChainRow>& rows, bool hashe
     if (!row.device.empty()) record.values["device"] = row.device;
     if (row.parity.want_size > 0) {
       record.values["compared_with"] = row.compared_with;
-      // JSON has no infinity, which stands for a NaN, a wrong length or different bits.
-      record.values["parity_error"] = std::isfinite(row.parity.max_error) ? row.parity.max_error : 1e300;
+      record.values["parity_error"] = number_or_text(row.parity.max_error);
       record.values["parity_limit"] = row.limit;
       if (row.steady_steps > 0) record.values["steady_steps"] = row.steady_steps;
       if (!row.parity.passed()) record.values["parity_note"] = row.parity.describe();

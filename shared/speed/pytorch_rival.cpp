@@ -41,10 +41,8 @@ PytorchRival::Slice PytorchRival::train(bool compiled, bool dropout) {
   const Json request = {{"compiled", compiled}, {"dropout", dropout}, {"steps", steps_}};
   const Json answer = json_object(python_->ask(request.dump()), kSource);
   if (answer.contains("problem")) throw MachineError(member_of<std::string>(answer, "problem", kSource));
-  Slice slice{{}, member_of<double>(answer, "seconds", kSource)};
-  for (const Json& loss : member_of<Json>(answer, "losses", kSource))
-    slice.loss.push_back(loss.is_null() ? std::nan("") : loss.get<double>());
-  return slice;
+  return {doubles_of(member_of<Json>(answer, "losses", kSource)),
+          member_of<double>(answer, "seconds", kSource)};
 }
 
 }  // namespace ladder

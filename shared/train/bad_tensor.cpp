@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "shared/base/finite.hpp"
+
 namespace ladder {
 namespace {
 
@@ -23,6 +25,14 @@ std::string first_bad(const Probe& probe) {
 }
 
 }  // namespace
+
+std::string loss_words(double loss) {
+  return fmt::format("{}{}", printable(loss),
+                     std::isinf(loss)
+                         ? ", since a token that came next had a probability so small that it counts as 0, "
+                           "whose logarithm is minus infinity"
+                         : "");
+}
 
 std::string first_bad_tensor(Engine& engine, const StepInput& step) {
   std::string bad = first_bad(engine.parameters(), "parameter");

@@ -5,6 +5,7 @@
 
 #include "shared/base/checked_size.hpp"
 #include "shared/base/error.hpp"
+#include "shared/base/process_limits.hpp"
 #include "shared/device/cpu_runtime.hpp"
 #include "shared/model/batch.hpp"
 #include "shared/model/gpt2.hpp"
@@ -15,7 +16,11 @@
 namespace ladder {
 namespace {
 
-double gibibytes(std::size_t bytes) { return static_cast<double>(bytes) / 0x1p30; }
+/// "1.5 GiB"; "300.0 MiB" where there is less than one.
+std::string size_text(std::size_t bytes) {
+  const auto size = static_cast<double>(bytes);
+  return size < 0x1p30 ? fmt::format("{:.1f} MiB", size / 0x1p20) : fmt::format("{:.1f} GiB", size / 0x1p30);
+}
 
 /// Of stage 0's tape, behind the parameters: what one sequence of block_size positions writes, counted along its model
 /// text. A linear layer's output is one slot; the heads' scores and weights are six for each pair of positions.
@@ -40,6 +45,14 @@ std::size_t tape_bytes(const GptConfig& config) {
   return checked_sum({checked_product({capacity, kSlot}, what),
                       checked_product({slots, 2 * sizeof(std::uint32_t)}, what), lists},
                      what);
+}
+
+/// 0 available: the machine does not say what it has.
+void require_available(std::size_t bytes, std::size_t available, const std::string& what,
+                       const std::string& cure) {
+  if (available == 0 || bytes <= available) return;
+  throw MachineError(fmt::format("out of memory: {} needs about {}, {} are available: {}", what,
+                                 size_text(bytes), size_text(available), cure));
 }
 
 }  // namespace
@@ -110,14 +123,18 @@ std::size_t step_batches_bytes(const GptConfig& config, int max_batch, int grad_
   return checked_sum({sequences, checked_product({steps, laid_out, ahead ? std::size_t{2} : 1}, what)}, what);
 }
 
-void require_available(std::size_t bytes, std::size_t available, const char* what, const std::string& cure) {
-  if (available == 0 || bytes <= available) return;
-  throw MachineError(fmt::format("out of memory: {} needs about {:.1f} GiB, {:.1f} GiB are available: {}",
-                                 what, gibibytes(bytes), gibibytes(available), cure));
+void require_room(std::span<const EngineNeeds> engines, std::size_t beside, const std::string& what,
+                  const std::string& cure) {
+  std::size_t on_host = beside, on_gpu = 0, of_gpu = 0;
+  for (const EngineNeeds& needs : engines) {
+    std::size_t& taken = needs.on_host ? on_host : on_gpu;
+    taken = checked_sum({taken, needs.plan.total()}, what);
+    if (!needs.on_host) of_gpu = needs.available;
+  }
+  require_available(on_host, within_memory_limits(on_cpu::available_bytes()), what, cure);
+  require_available(on_gpu, of_gpu, what + ", of the GPU's memory,", cure);
 }
 
-void require_host_memory(std::size_t bytes, const char* what) {
-  require_available(bytes, on_cpu::available_bytes(), what, "choose a smaller model, batch or block");
-}
+void require_host_memory(std::size_t bytes, const std::string& what) { require_room({}, bytes, what); }
 
 }  // namespace ladder

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <string>
 
 #include "shared/model/config.hpp"
@@ -38,10 +39,23 @@ int largest_batch(const GptConfig& config, const std::function<MemoryPlan(int ma
 /// What the batches of a step take of the host's memory, and of the next step's where a thread makes them ahead.
 std::size_t step_batches_bytes(const GptConfig& config, int max_batch, int grad_accum);
 
-/// Throws MachineError "out of memory: WHAT needs about 31.2 GiB, 20.1 GiB are available: CURE" where `bytes` are more
-/// than `available`. 0 available: the machine does not say what it has, and nothing happens.
-void require_available(std::size_t bytes, std::size_t available, const char* what, const std::string& cure);
-/// The same of the host's memory.
-void require_host_memory(std::size_t bytes, const char* what);
+/// What an Engine is going to take of its memory, the GPU's or the host's.
+struct EngineNeeds {
+  bool emulated = false;  ///< a GPU stage on the CPU model
+  bool on_host = false;
+  MemoryPlan plan;
+  std::size_t available = 0;  ///< of that memory; 0 where the machine does not say
+  bool host_batches = false;  ///< plan.batches are the ones that the host makes, not copies of them
+};
+
+inline constexpr const char* kSmaller = "choose a smaller model, batch or block";
+
+/// Throws MachineError "out of memory: WHAT needs about 31.2 GiB, 20.1 GiB are available: CURE" where the host has no
+/// memory for `beside` bytes and those of these engines that lie there, or the GPU has none for the others, all at once.
+/// A machine that does not say what it has has enough.
+void require_room(std::span<const EngineNeeds> engines, std::size_t beside, const std::string& what,
+                  const std::string& cure = kSmaller);
+/// The same without an engine.
+void require_host_memory(std::size_t bytes, const std::string& what);
 
 }  // namespace ladder

@@ -29,17 +29,15 @@ std::optional<int> size_of_member(const Json& json, const char* name, const std:
                                file, name, shown(found->dump())));
 }
 
-/// The object that the file holds, or what is wrong with it. Python writes NaN and Infinity, which are not JSON.
+/// json_object() that says what is wrong with NaN and Infinity, which Python writes and JSON does not have.
 Json object_in(const std::string& text, const std::string& file) {
   try {
-    Json json = Json::parse(text);
-    require(json.is_object(), "{}: is not a JSON object", file);
-    return json;
-  } catch (const JsonError& error) {
+    return json_object(text, file);
+  } catch (const InputError&) {
     for (const char* word : {"NaN", "Infinity"})
       require(text.find(word) == std::string::npos, "{}: is not JSON, which has no {}: write a number", file,
               word);
-    throw InputError(fmt::format("{}: is not a JSON object ({})", file, error.what()));
+    throw;
   }
 }
 

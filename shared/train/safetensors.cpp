@@ -16,6 +16,7 @@
 #include "shared/base/files.hpp"
 #include "shared/base/finite.hpp"
 #include "shared/base/json_member.hpp"
+#include "shared/base/process_limits.hpp"
 #include "shared/base/shown.hpp"
 #include "shared/device/cpu_runtime.hpp"
 
@@ -215,7 +216,8 @@ Dtype SafetensorsFile::finite_dtype_of(const TensorView& tensor) const {
   const Dtype dtype = dtype_of(tensor);
   if (const auto bad = first_not_finite(dtype, tensor.bytes))
     throw InputError(fmt::format("{} is {} at element {} of [{}]: only finite numbers can be computed with",
-                                 place_of(name_, tensor.name), decode(dtype, tensor.bytes.data(), *bad), *bad,
+                                 place_of(name_, tensor.name),
+                                 printable(decode(dtype, tensor.bytes.data(), *bad)), *bad,
                                  extents_of(tensor.shape)));
   return dtype;
 }
@@ -227,7 +229,7 @@ NamedTensor SafetensorsFile::copy(const TensorView& tensor) const {
 }
 
 void require_memory(std::size_t bytes, const std::string& file) {
-  const std::size_t available = on_cpu::available_bytes();
+  const std::size_t available = within_memory_limits(on_cpu::available_bytes());
   if (available == 0 || bytes <= available) return;
   throw MachineError(fmt::format("{}: out of memory: its tensors have {:.1f} MiB, {:.1f} MiB are available",
                                  file, static_cast<double>(bytes) / 0x1p20,

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "shared/base/error.hpp"
+#include "shared/base/finite.hpp"
 #include "shared/base/interrupt.hpp"
 
 namespace ladder {
@@ -94,7 +95,8 @@ int sample_token(std::span<const double> all_logits, const SampleOptions& option
       vocabulary > 0 && vocabulary < all_logits.size() ? all_logits.first(vocabulary) : all_logits;
   for (std::size_t v = 0; v < logits.size(); ++v)
     if (!std::isfinite(logits[v]))
-      throw CheckError(fmt::format("the logit of token {} is {}: the weights are not usable", v, logits[v]));
+      throw CheckError(
+          fmt::format("the logit of token {} is {}: the weights are not usable", v, printable(logits[v])));
   if (options.greedy || is_cold(logits, options.temperature))
     return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   const std::vector<std::size_t> kept = largest_indices(logits, options.top_k);

@@ -5,9 +5,11 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <string_view>
 #include <utility>
 
 #include "shared/base/error.hpp"
+#include "shared/base/finite.hpp"
 #include "shared/base/interrupt.hpp"
 #include "shared/train/bad_tensor.hpp"
 #include "shared/train/batch_prefetcher.hpp"
@@ -15,6 +17,8 @@
 
 namespace ladder {
 namespace {
+
+constexpr std::string_view kLoss = "loss";
 
 double milliseconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
@@ -91,7 +95,7 @@ class Loop {
   }
 
   void take_step(const StepInput& step, double loss, std::optional<double> norm, double ms) {
-    if (!std::isfinite(loss)) fail(step, "loss", loss);
+    if (!std::isfinite(loss)) fail(step, kLoss, loss);
     const double scale = result_.scale.value;  // that the step was taken with
     if (scales_ && norm) {
       if (!result_.scale.take(std::isfinite(*norm)))
@@ -120,18 +124,21 @@ class Loop {
         throw CheckError(
             fmt::format("the loss of an evaluation after step {} is {}: training stopped there; try a "
                         "smaller --lr than {}",
-                        done, loss, train_.learning_rate));
+                        done, printable(loss), train_.learning_rate));
     const Evaluation* best = result_.best();
     const bool is_best = best == nullptr || now.held_out < best->held_out;
     result_.evaluations.push_back(now);
     if (hooks_.on_evaluation) hooks_.on_evaluation(result_, now, is_best);
   }
 
-  [[noreturn]] void fail(const StepInput& step, const char* what, double value) {
-    const std::string bad = first_bad_tensor(engine_, step);
+  [[noreturn]] void fail(const StepInput& step, std::string_view what, double value) {
+    // An infinite loss says itself what happened, and its step has spoilt every weight.
+    const bool explained = what == kLoss && std::isinf(value);
+    const std::string bad = explained ? "" : first_bad_tensor(engine_, step);
     throw CheckError(
         fmt::format("the {} of step {} of {} is {}: training stopped there{}; try a smaller --lr than {}",
-                    what, result_.steps_done() + 1, train_.steps, std::isnan(value) ? std::nan("") : value,
+                    what, result_.steps_done() + 1, train_.steps,
+                    explained ? loss_words(value) : fmt::format("{}", printable(value)),
                     bad.empty() ? "" : ", the first tensor that is not all finite numbers is " + bad,
                     train_.learning_rate));
   }

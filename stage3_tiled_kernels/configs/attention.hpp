@@ -55,30 +55,34 @@ inline constexpr const char* kPublished = "published: RTX 5070, not run on hardw
 inline constexpr const char* kAmpere = "untuned: small tiles that do not spill, not run on hardware";
 // Also measured with these tiles on sm_90: 16,384 positions (attention-0246), the whole backward pass (attention-0220).
 inline constexpr std::array kAttentionRows = {
-    AttentionRow{80, 64, AttentionPart::forward, {64, 64}, kAmpere},
-    AttentionRow{80, 64, AttentionPart::key_value, {64, 64}, kAmpere},
-    AttentionRow{80, 64, AttentionPart::query, {64, 64}, kAmpere},
-    AttentionRow{80, 128, AttentionPart::forward, {64, 64}, kAmpere},
-    AttentionRow{80, 128, AttentionPart::key_value, {64, 64}, kAmpere},
-    AttentionRow{80, 128, AttentionPart::query, {64, 64}, kAmpere},
-    AttentionRow{90, 64, AttentionPart::forward, {64, 64, 4, 4, 2, 5}, "attention-0228"},
-    AttentionRow{90, 64, AttentionPart::key_value, {64, 64, 4, 2, 1, 2}, "attention-0237"},
-    AttentionRow{90, 64, AttentionPart::query, {64, 64, 4, 3}, "attention-0220"},
-    AttentionRow{90, 128, AttentionPart::forward, {64, 128, 4, 2}, "attention-0222"},
-    AttentionRow{90, 128, AttentionPart::key_value, {64, 64, 4, 2}, "attention-0234"},
-    AttentionRow{90, 128, AttentionPart::query, {128, 64, 8, 1}, "attention-0242"},
-    AttentionRow{100, 64, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},
-    AttentionRow{100, 64, AttentionPart::key_value, {64, 64}, kPublished},
-    AttentionRow{100, 64, AttentionPart::query, {64, 64}, kPublished},
-    AttentionRow{100, 128, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},
-    AttentionRow{100, 128, AttentionPart::key_value, {64, 64}, kPublished},
-    AttentionRow{100, 128, AttentionPart::query, {64, 64}, kPublished},
-    AttentionRow{120, 64, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},
-    AttentionRow{120, 64, AttentionPart::key_value, {64, 64}, kPublished},
-    AttentionRow{120, 64, AttentionPart::query, {64, 64}, kPublished},
-    AttentionRow{120, 128, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},
-    AttentionRow{120, 128, AttentionPart::key_value, {64, 64}, kPublished},
-    AttentionRow{120, 128, AttentionPart::query, {64, 64}, kPublished},
+    // clang-format off
+    // spak table: attention
+    AttentionRow{80, 64, AttentionPart::forward, {64, 64}, kAmpere},  // attention_forward_64_sm_80
+    AttentionRow{80, 64, AttentionPart::key_value, {64, 64}, kAmpere},  // attention_key_value_64_sm_80
+    AttentionRow{80, 64, AttentionPart::query, {64, 64}, kAmpere},  // attention_query_64_sm_80
+    AttentionRow{80, 128, AttentionPart::forward, {64, 64}, kAmpere},  // attention_forward_128_sm_80
+    AttentionRow{80, 128, AttentionPart::key_value, {64, 64}, kAmpere},  // attention_key_value_128_sm_80
+    AttentionRow{80, 128, AttentionPart::query, {64, 64}, kAmpere},  // attention_query_128_sm_80
+    AttentionRow{90, 64, AttentionPart::forward, {64, 64, 4, 4, 2, 5}, "attention-0228"},  // attention_forward_64_sm_90
+    AttentionRow{90, 64, AttentionPart::key_value, {64, 64, 4, 2, 1, 2}, "attention-0237"},  // attention_key_value_64_sm_90
+    AttentionRow{90, 64, AttentionPart::query, {64, 64, 4, 3}, "attention-0220"},  // attention_query_64_sm_90
+    AttentionRow{90, 128, AttentionPart::forward, {64, 128, 4, 2}, "attention-0222"},  // attention_forward_128_sm_90
+    AttentionRow{90, 128, AttentionPart::key_value, {64, 64, 4, 2}, "attention-0234"},  // attention_key_value_128_sm_90
+    AttentionRow{90, 128, AttentionPart::query, {128, 64, 8, 1}, "attention-0242"},  // attention_query_128_sm_90
+    AttentionRow{100, 64, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},  // attention_forward_64_sm_100
+    AttentionRow{100, 64, AttentionPart::key_value, {64, 64}, kPublished},  // attention_key_value_64_sm_100
+    AttentionRow{100, 64, AttentionPart::query, {64, 64}, kPublished},  // attention_query_64_sm_100
+    AttentionRow{100, 128, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},  // attention_forward_128_sm_100
+    AttentionRow{100, 128, AttentionPart::key_value, {64, 64}, kPublished},  // attention_key_value_128_sm_100
+    AttentionRow{100, 128, AttentionPart::query, {64, 64}, kPublished},  // attention_query_128_sm_100
+    AttentionRow{120, 64, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},  // attention_forward_64_sm_120
+    AttentionRow{120, 64, AttentionPart::key_value, {64, 64}, kPublished},  // attention_key_value_64_sm_120
+    AttentionRow{120, 64, AttentionPart::query, {64, 64}, kPublished},  // attention_query_64_sm_120
+    AttentionRow{120, 128, AttentionPart::forward, {64, 64, 4, 1, 2, 5}, kPublished},  // attention_forward_128_sm_120
+    AttentionRow{120, 128, AttentionPart::key_value, {64, 64}, kPublished},  // attention_key_value_128_sm_120
+    AttentionRow{120, 128, AttentionPart::query, {64, 64}, kPublished},  // attention_query_128_sm_120
+    // spak end
+    // clang-format on
 };
 
 /// The row of an architecture; every architecture, head class from 64 on and part has one.

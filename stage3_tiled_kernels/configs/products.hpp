@@ -70,25 +70,24 @@ inline constexpr int kScaleRows = 16, kScaleColumns = 256;
 inline constexpr const char* kUntuned = "untuned: tiles that compile without spills";
 inline constexpr const char* kStatic = "static: not run on hardware";
 inline constexpr std::array kProductRows = {
-    ProductRow{80, Dtype::fp64, k16, k16, k16, k16, k16, kUntuned, kUntuned, kUntuned, kUntuned},
-    ProductRow{80, Dtype::fp32, k16, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
-    ProductRow{80, Dtype::tf32, k32, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
-    ProductRow{80, Dtype::fp16, k32, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},
-    ProductRow{80, Dtype::bf16, k32, k128, k128, k128, k128, kStatic, kStatic, kStatic, kStatic},
-    ProductRow{90, Dtype::fp32, k16, kSplit, kSplit, kSplit, kSplit, "gemm_fp32-0175", "gemm_fp32-0186",
-               "gemm_fp32-0197", "gemm_fp32-0095"},
-    ProductRow{90, Dtype::tf32, k32, kTf32Wide, kTf32Wide, kTf32Long, kTf32Long, "gemm_fp32-0224",
-               "gemm_fp32-0229", "gemm_fp32-0238", "gemm_fp32-0208"},
-    ProductRow{90, Dtype::bf16, k32, kWide, kWide, kWideHalves, kWidePieces, "gemm-0131", "gemm-0129",
-               "gemm-0135", "gemm-0136"},
-    ProductRow{100, Dtype::fp32, k16, kSplit, kSplit, kSplit, kSplit, kStatic, kStatic, kStatic, kStatic},
-    ProductRow{100, Dtype::tf32, k32, kTf32, kTf32, kTf32, kTf32, kStatic, kStatic, kStatic, kStatic},
-    ProductRow{100, Dtype::bf16, k32, k128, k128, k128, k128, kStatic, kStatic, kStatic, kStatic},
-    ProductRow{120, Dtype::fp32, k16, kSplit64, kSplit64, kSplit64, kSplit64, kStatic, kStatic, kStatic,
-               kStatic},
-    ProductRow{120, Dtype::tf32, k32, kTf32Small, kTf32Small, kTf32Small, kTf32Small, kStatic, kStatic,
-               kStatic, kStatic},
-    ProductRow{120, Dtype::bf16, k32, k64, k64, k64, k64, kStatic, kStatic, kStatic, kStatic},
+    // clang-format off
+    // spak table: products
+    ProductRow{80, Dtype::fp64, k16, k16, k16, k16, k16, kUntuned, kUntuned, kUntuned, kUntuned},  // products_fp64_sm_80
+    ProductRow{80, Dtype::fp32, k16, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},  // products_fp32_sm_80
+    ProductRow{80, Dtype::tf32, k32, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},  // products_tf32_sm_80
+    ProductRow{80, Dtype::fp16, k32, k32, k32, k32, k32, kUntuned, kUntuned, kUntuned, kUntuned},  // products_fp16_sm_80
+    ProductRow{80, Dtype::bf16, k32, k128, k128, k128, k128, kStatic, kStatic, kStatic, kStatic},  // products_bf16_sm_80
+    ProductRow{90, Dtype::fp32, k16, kSplit, kSplit, kSplit, kSplit, "gemm_fp32-0175", "gemm_fp32-0186", "gemm_fp32-0197", "gemm_fp32-0095"},  // products_fp32_sm_90
+    ProductRow{90, Dtype::tf32, k32, kTf32Wide, kTf32Wide, kTf32Long, kTf32Long, "gemm_fp32-0224", "gemm_fp32-0229", "gemm_fp32-0238", "gemm_fp32-0208"},  // products_tf32_sm_90
+    ProductRow{90, Dtype::bf16, k32, kWide, kWide, kWideHalves, kWidePieces, "gemm-0131", "gemm-0129", "gemm-0135", "gemm-0136"},  // products_bf16_sm_90
+    ProductRow{100, Dtype::fp32, k16, kSplit, kSplit, kSplit, kSplit, kStatic, kStatic, kStatic, kStatic},  // products_fp32_sm_100
+    ProductRow{100, Dtype::tf32, k32, kTf32, kTf32, kTf32, kTf32, kStatic, kStatic, kStatic, kStatic},  // products_tf32_sm_100
+    ProductRow{100, Dtype::bf16, k32, k128, k128, k128, k128, kStatic, kStatic, kStatic, kStatic},  // products_bf16_sm_100
+    ProductRow{120, Dtype::fp32, k16, kSplit64, kSplit64, kSplit64, kSplit64, kStatic, kStatic, kStatic, kStatic},  // products_fp32_sm_120
+    ProductRow{120, Dtype::tf32, k32, kTf32Small, kTf32Small, kTf32Small, kTf32Small, kStatic, kStatic, kStatic, kStatic},  // products_tf32_sm_120
+    ProductRow{120, Dtype::bf16, k32, k64, k64, k64, k64, kStatic, kStatic, kStatic, kStatic},  // products_bf16_sm_120
+    // spak end
+    // clang-format on
 };
 
 /// The row of the newest architecture that is not newer than `architecture`, for this type.

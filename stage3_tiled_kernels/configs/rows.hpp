@@ -60,20 +60,28 @@ inline constexpr const char* kNotRun = "static: sm_90's tiles; not run on hardwa
 /// Widths from 513 to 768. A row in equal parts needs one reduction; 512 + 256 needs two.
 inline constexpr NormTiles kNorm768{8, {256, 3, 0}, 8, 3, true, false, true};
 inline constexpr std::array kNorms = {
-    NormRow{80, Dtype::bf16, kNorm768, kNorm768, kNotRun, kNotRun},
-    NormRow{90, Dtype::bf16, kNorm768, kNorm768, "rmsnorm-0156", "rmsnorm-0130"},
-    NormRow{100, Dtype::bf16, kNorm768, kNorm768, kNotRun, kNotRun},
-    NormRow{120, Dtype::bf16, kNorm768, kNorm768, kNotRun, kNotRun},
+    // clang-format off
+    // spak table: norms
+    NormRow{80, Dtype::bf16, kNorm768, kNorm768, kNotRun, kNotRun},  // rmsnorm_bf16_sm_80
+    NormRow{90, Dtype::bf16, kNorm768, kNorm768, "rmsnorm-0156", "rmsnorm-0130"},  // rmsnorm_bf16_sm_90
+    NormRow{100, Dtype::bf16, kNorm768, kNorm768, kNotRun, kNotRun},  // rmsnorm_bf16_sm_100
+    NormRow{120, Dtype::bf16, kNorm768, kNorm768, kNotRun, kNotRun},  // rmsnorm_bf16_sm_120
+    // spak end
+    // clang-format on
 };
 
 /// Vocabularies from 49,153 to 51,200, GPT-2's padded one among them. In small parts the row stays bf16 and two blocks
 /// fit a multiprocessor; parts of 4096 spill.
 inline constexpr LossTiles kLoss50304{{2048, 24, 2048}, 8, 2, false, false, false};
 inline constexpr std::array kLosses = {
-    LossRow{80, Dtype::bf16, kLoss50304, kNotRun},
-    LossRow{90, Dtype::bf16, kLoss50304, "cross_entropy-0044"},
-    LossRow{100, Dtype::bf16, kLoss50304, kNotRun},
-    LossRow{120, Dtype::bf16, kLoss50304, kNotRun},
+    // clang-format off
+    // spak table: losses
+    LossRow{80, Dtype::bf16, kLoss50304, kNotRun},  // cross_entropy_bf16_sm_80
+    LossRow{90, Dtype::bf16, kLoss50304, "cross_entropy-0044"},  // cross_entropy_bf16_sm_90
+    LossRow{100, Dtype::bf16, kLoss50304, kNotRun},  // cross_entropy_bf16_sm_100
+    LossRow{120, Dtype::bf16, kLoss50304, kNotRun},  // cross_entropy_bf16_sm_120
+    // spak end
+    // clang-format on
 };
 
 /// Rows x channels of a tile of the row-wise kernels.

@@ -3,7 +3,7 @@
 
     sweep.py compile PLAN.json... --bundle DIR     here: one cubin a configuration, with the compiler's report
     sweep.py run --bundle DIR --out DIR            on a machine with a GPU and PyTorch: checks, then times each
-    sweep.py ingest DIR...                         here: appends the results to knowledge/items/
+    ladder spak ingest DIR --into ITEMS.jsonl      here again: appends the results to knowledge/items/
 
 A plan names an operation (a module in works/) and lists configurations:
 
@@ -29,7 +29,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-ITEMS = HERE.parent / "knowledge" / "items"
 sys.path.insert(0, str(HERE))
 
 
@@ -245,25 +244,6 @@ def print_line(kept):
     print(kept["operation"], kept["work"], kept["configuration"], kept["outcome"], shown, rivals, flush=True)
 
 
-# ---- ingest -------------------------------------------------------------------------------------------------------
-
-
-def command_ingest(options):
-    ITEMS.mkdir(parents=True, exist_ok=True)
-    for folder in options.folders:
-        for path in sorted(pathlib.Path(folder).rglob("*.jsonl")):
-            target = ITEMS / path.name
-            known = target.read_text().splitlines() if target.exists() else []
-            fresh = []
-            for line in path.read_text().splitlines():
-                item = json.loads(line)
-                item = {"id": f"{path.stem}-{len(known) + len(fresh) + 1:04}", **{k: v for k, v in item.items() if k != "id"}}
-                fresh.append(json.dumps(item))
-            with open(target, "a") as file:
-                file.writelines(line + "\n" for line in fresh)
-            print(f"sweep: {len(fresh)} items added to {target.name}")
-
-
 def main():
     parser = argparse.ArgumentParser(prog="sweep.py", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
@@ -278,10 +258,8 @@ def main():
     running.add_argument("--sustained", type=float, default=0, metavar="SECONDS",
                          help="also keep the card busy for so long, for the rate under its power limit")
     running.add_argument("--label", default="", help="a word for all items of this run: 'speed table' is what that table reads")
-    ingesting = commands.add_parser("ingest")
-    ingesting.add_argument("folders", nargs="+")
     options = parser.parse_args()
-    {"compile": command_compile, "run": command_run, "ingest": command_ingest}[options.command](options)
+    {"compile": command_compile, "run": command_run}[options.command](options)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,12 @@ inline constexpr NormTiles kLayerNormBackward768{4, {256, 3, 0}, 8, 2, true, fal
 
 /// A launcher takes the first row whose parts hold the width; none: the kernels for any width.
 inline constexpr std::array kLayerNorms = {
-    LayerNormRow{Dtype::bf16, kLayerNorm768, kLayerNormBackward768},
-    LayerNormRow{Dtype::bf16, kLayerNorm384, kLayerNormBackward384},
+    // clang-format off
+    // spak table: layer_norms
+    LayerNormRow{Dtype::bf16, kLayerNorm768, kLayerNormBackward768},  // layer_norm_768
+    LayerNormRow{Dtype::bf16, kLayerNorm384, kLayerNormBackward384},  // layer_norm_384
+    // spak end
+    // clang-format on
 };
 
 /// Rows x channels of a tile of LayerNorm for any width, and of dropout.

@@ -9,24 +9,23 @@ using namespace ladder;
 
 namespace {
 
-const std::vector<std::string> kNames = {"plain.txt", "caf\xe9.txt", "caf\xc3\xa9.txt", "a\\b",
-                                         "a\\xe9",    "\\x5cxe9",    "line\nend\r\t",   "\x1b[31mred",
-                                         "\xc2\x85",  "\xc2",        "\xff\xfe\\\xc3",  "it's a name",
-                                         "-rf",       "日本語",      "$HOME `id`",      "two  blanks  ",
-                                         "\\",        "\\x",         "\\xg0",           "'\xe9'",
-                                         "\x7f"};
+const std::vector<std::string> kNames = {"plain.txt", "caf\xe9.txt",   "caf\xc3\xa9.txt", "a\\b",
+                                         "a\\xe9",    "\\x5cxe9",      "line\nend\r\t",   "\x1b[31mred",
+                                         "\xc2\x85",  "\xc2",          "\xff\xfe\\\xc3",  "it's a name",
+                                         "-rf",       "日本語",        "$HOME `id`",      "two  blanks  ",
+                                         "\\",        "\\x",           "\\xg0",           "'\xe9'",
+                                         "\x7f",      "\u202egpj.txt", "a\u2066b",        "\u061c"};
 
 }  // namespace
 
-TEST_CASE("any name is escaped to text without control characters, reversibly") {
+TEST_CASE("any name is escaped to text that a terminal only shows, reversibly") {
   for (const std::string& name : kNames) {
     const std::string escaped = escaped_name(name);
     CAPTURE(escaped);
     CHECK(unescaped_name(escaped) == name);
-    CHECK(valid_utf8_length(escaped) == escaped.size());
-    for (const char c : escaped) CHECK((static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
-    CHECK(escaped.find("\xc2\x85") == std::string::npos);
+    for (std::string_view rest = escaped; !rest.empty();) CHECK(is_printable(take_character(rest)));
   }
+  CHECK(escaped_name("\n\x7f\xc2\x85\u202e\u2066") == "\\x0a\\x7f\\xc2\\x85\\xe2\\x80\\xae\\xe2\\x81\\xa6");
   for (int byte = 1; byte < 256; ++byte) {
     const std::string name = {'a', static_cast<char>(byte), 'b'};
     CHECK(unescaped_name(escaped_name(name)) == name);
@@ -44,9 +43,15 @@ TEST_CASE(
 TEST_CASE("a shell reads every word of a printed call back") {
   for (const std::string& name : kNames) {
     if (shell_word(name).starts_with("$'")) continue;  // that is not every shell's
-    CHECK(output_of("printf '%s|' " + shell_word(name)) == name + "|");
+    CHECK(output_of({"sh", "-c", "printf '%s|' " + shell_word(name)}) == name + "|");
   }
-  if (output_of("bash -c 'echo 1'") != "1") return;
+  if (output_of({"bash", "-c", "echo 1"}) != "1") return;
   for (const std::string& name : kNames)
-    CHECK(output_of("bash -c " + shell_quoted("printf '%s|' " + shell_word(name))) == name + "|");
+    CHECK(output_of({"bash", "-c", "printf '%s|' " + shell_word(name)}) == name + "|");
+}
+
+TEST_CASE("no program takes a path of a printed call for a flag") {
+  CHECK(shell_path("-rf") == "./-rf");
+  CHECK(shell_path("-a b") == "'./-a b'");
+  CHECK(shell_path("a/-b") == "a/-b");
 }

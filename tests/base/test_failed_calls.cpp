@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <system_error>
 
 #include "shared/base/error.hpp"
 #include "shared/base/failed_call.hpp"
@@ -147,7 +148,8 @@ TEST_CASE("without a descriptor left it is the machine that cannot and not the n
   };
   CHECK_THAT(error_without([&] { read_file(folder / "x"); }),
              Contains("machine: ") && Contains("open files"));
-  CHECK_THAT(error_without([&] { write_file(folder / "x", "new"); }), Contains("machine: "));
+  CHECK_THAT(error_without([&] { write_file(folder / "x", "new"); }),
+             Contains("machine: ") && !Contains("existing folder"));  // which is not what is wrong
   CHECK_THAT(error_without([&] { const MappedFile file(folder / "x"); }), Contains("machine: "));
   CHECK_THAT(error_without([&] { const FolderLock lock(folder / "d"); }), Contains("machine: "));
   CHECK(text_of(folder / "x") == "earlier");
@@ -159,4 +161,13 @@ TEST_CASE("whose fault a failed call is") {
   for (const int problem : {ENOENT, EACCES, EISDIR, ENOTDIR, ELOOP, ENAMETOOLONG, EROFS, EPERM})
     CHECK_THROWS_AS(require_call(false, problem, "x"), InputError);
   CHECK_NOTHROW(require_call(true, EIO, "x"));
+}
+
+TEST_CASE("an error of the standard library is judged by the same list") {
+  for (const std::error_category* category : {&std::generic_category(), &std::system_category()}) {
+    for (const int problem : {ENOSPC, EMFILE, EAGAIN})
+      CHECK(is_of_the_machine(std::error_code(problem, *category)));
+    for (const int problem : {ENOENT, ENAMETOOLONG, ENOTDIR})
+      CHECK_FALSE(is_of_the_machine(std::error_code(problem, *category)));
+  }
 }

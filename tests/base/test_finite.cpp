@@ -27,6 +27,16 @@ TEST_CASE(
       }
 }
 
+TEST_CASE("a NaN is printed without a sign, and other numbers as they are") {
+  for (const double sign : {1.0, -1.0})
+    CHECK(fmt::format("{}", printable(std::copysign(std::nan(""), sign))) == "nan");
+  for (const double value : {HUGE_VAL, -HUGE_VAL, -0.0, 1.5})
+    CHECK(fmt::format("{}", printable(value)) == fmt::format("{}", value));
+  const NamedTensor lost("w", {1}, std::vector{std::copysign(std::nan(""), -1.0)});
+  CHECK(not_finite_words(lost) == "tensor 'w' is nan at element 0 of [1]");
+  CHECK_THROWS_WITH(require_finite_in(Dtype::fp32, {lost}, "file"), !Contains("-nan"));
+}
+
 TEST_CASE("the largest and the smallest numbers of a type are finite") {
   for (const double value :
        {std::numeric_limits<double>::max(), std::numeric_limits<double>::denorm_min(), -0.0})

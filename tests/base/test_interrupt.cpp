@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 
+#include "shared/base/escape.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/interrupt.hpp"
 #include "shared/base/process.hpp"
@@ -113,8 +114,8 @@ TEST_CASE("a process that was forked does not clear what is its parent's") {
 TEST_CASE("a signal ends the programs that were started") {
   const TemporaryFolder folder;
   const fs::path alive = folder / "alive", script = folder / "script";
-  write_file(script, "while [ -e " + shell_quoted(alive.string()) + " ]; do sleep 0.05; done; touch " +
-                         shell_quoted((folder / "ended by itself").string()) + "\n");
+  write_file(script, "while [ -e " + shell_path(alive) + " ]; do sleep 0.05; done; touch " +
+                         shell_path(folder / "ended by itself") + "\n");
   touch(alive);
   const int status = status_of([&] {
     Companion program({"sh", script.string()}, folder / "log");

@@ -14,7 +14,14 @@ using ladder::JsonError;
 namespace {
 
 std::string printed(std::string_view text) { return Json::parse(text).dump(); }
-bool refused(std::string_view text) { return Json::try_parse(text).kind() == Json::Kind::invalid; }
+bool refused(std::string_view text) {
+  try {
+    Json::parse(text);
+    return false;
+  } catch (const JsonError&) {
+    return true;
+  }
+}
 
 std::string nested(int depth) {
   const auto levels = static_cast<std::size_t>(depth);
@@ -192,7 +199,6 @@ TEST_CASE("numbers are equal by value, objects whatever their order") {
   CHECK(Json::parse(R"({"a": 1, "b": 2})") == Json::parse(R"({"b": 2, "a": 1})"));
   CHECK_FALSE(Json::parse(R"({"a": 1})") == Json::parse(R"({"b": 1})"));
   CHECK_FALSE(Json({1, 2}) == Json({2, 1}));
-  CHECK_FALSE(Json::try_parse("{") == Json::try_parse("{"));
 }
 
 TEST_CASE("a name that occurs twice in one object is refused, however far apart; in two objects it may") {
@@ -214,9 +220,6 @@ TEST_CASE("text that is no JSON is refused, with its place where somebody asks")
                            "{}{}", "tru", "// c\n1", "\"a", "\"\t\"", R"("\x")", R"("\ud800")"})
     CHECK(refused(text));
   CHECK_THROWS_WITH(Json::parse("[1,\n }"), Contains("line 2"));
-  CHECK_THROWS_AS(Json::try_parse("{").dump(), JsonError);
-  const Json invalid = Json::try_parse("{");
-  CHECK_FALSE((invalid.is_null() || invalid.is_object() || invalid.is_array() || invalid.is_number()));
 }
 
 TEST_CASE("text is UTF-8 on both ways") {

@@ -97,11 +97,14 @@ TEST_CASE("a companion ends with its object") {
   CHECK(errno == ESRCH);
 }
 
-TEST_CASE("a quoted word is one word of a shell, whatever is in it") {
+TEST_CASE(
+    "the output of a program that is given its words as they are; none where it fails or is not there") {
   for (const std::string word : {"plain", "", "two words", "it's", "$HOME `id` \"x\" \\", "a\nb"}) {
     CAPTURE(word);
-    CHECK(output_of("printf %s " + shell_quoted(word)) == word);
+    CHECK(output_of({"printf", "%s", word}) == word);
   }
+  CHECK(output_of({"sh", "-c", "echo said; exit 1"}).empty());
+  CHECK(output_of({"no-such-program"}).empty());
 }
 
 TEST_CASE("a program answers what it is given") {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "shared/base/error.hpp"
+#include "shared/base/markup.hpp"
 #include "shared/base/shown.hpp"
 #include "shared/base/utf8.hpp"
 
@@ -17,6 +18,12 @@ bool is_printable(const std::string& text) {
 }
 
 }  // namespace
+
+TEST_CASE("markup holds no character that XML forbids: they are shown as in messages") {
+  CHECK(html_escaped("a\x1b[31m\x7f\x01<&\tb\n") == "a\\x1b[31m\\x7f\\x01&lt;&amp;\tb\n");
+  CHECK(html_escaped(std::string("a\0b", 3)) == "a\\x00b");
+  CHECK(html_escaped("\xEF\xBF\xBE-\xEF\xBF\xBF-\xEF\xBF\xBD") == "\\ufffe-\\uffff-\xEF\xBF\xBD");
+}
 
 TEST_CASE("control characters, bytes that are no UTF-8 and marks of direction are escaped, all else stays") {
   CHECK(shown("a b~é−字😀").str() == "a b~é−字😀");

@@ -103,12 +103,12 @@ def lines_of(kind, outcome):
 
 
 def finite(value):
-    """JSON has no infinities: null, which the table shows as 'not finite'."""
+    """JSON has no infinities: "inf", "-inf" and "nan", which the table shows as 'not finite'."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
         return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def record_of(name, command, work, date, facts, rows):

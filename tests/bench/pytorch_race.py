@@ -13,10 +13,10 @@ from training_recipe import learning_rate
 
 
 def finite(value):
-    """JSON has neither infinities nor NaN: null."""
+    """JSON has neither infinities nor NaN: "inf", "-inf" and "nan", as the ladder writes and reads them."""
     if isinstance(value, list):
         return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def to_device(windows, options):

@@ -99,7 +99,7 @@ class Kept(unittest.TestCase):
             read = json.loads(path.read_text())
             self.assertEqual([item.name for item in path.parent.iterdir()], [path.name])
         self.assertEqual(read["rows"][0]["sources"], "stage4-gpu")
-        self.assertIsNone(read["rows"][0]["values"]["groups"]["logits"]["ratio"])
+        self.assertEqual(read["rows"][0]["values"]["groups"]["logits"]["ratio"], "inf")
         self.assertFalse(read["rows"][0]["values"]["passed"])
 
 

@@ -2,7 +2,9 @@
 #include <catch2/catch.hpp>
 
 #include <random>
+#include <sstream>
 
+#include "shared/base/utf8.hpp"
 #include "tests/support/run_program.hpp"
 
 using namespace ladder::test;
@@ -91,6 +93,35 @@ TEST_CASE("every stage passes on sixty random texts and settings") {
     INFO("seed " << seed << ":" << shown << " on\n" << text << outcome.out << outcome.err);
     CHECK(outcome.code == 0);
   }
+}
+
+TEST_CASE("every stage passes where sums are long, scores are large and everything cancels") {
+  const ladder::TemporaryFolder folder;
+  std::u32string letters;
+  for (char32_t letter = 0x100; letter < 0x100 + 700; ++letter) letters += letter;
+  write_text(folder / "letters.txt", ladder::encode_utf8(letters) + "\n");
+  write_text(folder / "equal.txt", std::string(200, 'b') + "\n");
+  for (const std::string settings :
+       {"letters.txt --steps 60 --n-layer 1 --n-head 1 --n-embd 12 --block-size 3",
+        "letters.txt --steps 60 --n-layer 1 --n-head 1 --n-embd 12 --block-size 16",
+        "letters.txt --steps 60 --n-layer 1 --n-head 3 --n-embd 12 --block-size 3 --seed 4294967295",
+        "letters.txt --steps 60 --n-layer 3 --n-head 4 --n-embd 4 --block-size 16 --batch-size 5 --lr 0.1 "
+        "--seed 0",
+        "letters.txt --steps 60 --n-layer 3 --n-head 3 --n-embd 12 --block-size 1 --seed 1 --beta1 0",
+        "equal.txt --steps 1 --n-layer 2 --n-head 1 --n-embd 5 --block-size 1 --seed 4294967295"}) {
+    std::vector<std::string> call = {"climb", "--model", "microgpt", "--rounds", "1", "--interpreter-steps",
+                                     "0",     "--data"};
+    std::istringstream words(settings);
+    for (std::string word; words >> word;) call.push_back(word);
+    const Outcome outcome = run_program(folder.path(), call);
+    INFO(settings << "\n" << outcome.out << outcome.err);
+    CHECK(outcome.code == 0);
+  }
+  const Outcome hot =
+      run_program(folder.path(), {"parity", "--from", "4", "--to", "1", "--model", "microgpt", "--steps",
+                                  "30", "--lr", "100", "--schedule", "constant", "--level", "model"});
+  INFO(hot.out << hot.err);
+  CHECK(hot.code == 0);
 }
 
 TEST_CASE("GPT-2's windows are as long as a short text allows, and left out where there is no room for one") {

@@ -77,6 +77,49 @@ TEST_CASE("texts that cannot be prepared, and token files that cannot be trained
     check_refused(bad);
 }
 
+TEST_CASE("values of an expression are one number each, and none too many or too small") {
+  for (const Bad& bad : std::vector<Bad>{
+           {{"graph", "a", "--values", "a=1,"}, {"nothing stands between two commas", "NAME=NUMBER"}},
+           {{"graph", "a", "--values", ",a=1"}, {"nothing stands"}},
+           {{"graph", "a", "--values", "a=1e-400"}, {"'a=1e-400'", "nearer to 0", "write 0"}},
+           {{"graph", "a", "--values", "a=1e400"}, {"'1e400' is not a finite number"}},
+           {{"graph", "a", "--values", "a=+-1"}, {"'+-1' is not"}},
+           {{"graph", "log(0-a)", "--values", "a=1"}, {"the result of 'log' is nan, not"}},
+       })
+    check_refused(bad);
+  const TemporaryFolder folder;
+  const test::Outcome outcome =
+      test::run_program(folder.path(), {"graph", "a*b", "--values", "a=+2, b=1", "-o", "g.dot"});
+  CHECK_THAT(outcome.out, Contains("root: data 2\n"));
+  test::run_program(folder.path(), {"graph", "pow(a,0.5)*b", "--values", "a=0,b=0", "-o", "g.dot"});
+  CHECK_THAT(test::text_of(folder / "g.dot"), Contains("nan") && !Contains("-nan"));
+}
+
+TEST_CASE("flags that would change nothing, and places that are none, are refused") {
+  const std::string long_name(504, 'a');
+  for (const Bad& bad : std::vector<Bad>{
+           {{"train", "--name", "x"}, {"--name", "--record"}},
+           {{"parity", "--name", "x"}, {"--name", "--record"}},
+           {{"checklist", "--name", "x"}, {"--name", "--record"}},
+           {{"speedup", "--name", "x"}, {"--name x", "--record"}},
+           {{"profile", "--name", "x"}, {"--name x", "--record"}},
+           {{"crossover", "--name", "x"}, {"--name x", "--record"}},
+           {{"speedup", "--name", "a/b", "--json", "new"}, {"'a/b'", "no name for a record"}},
+           {{"speedup", "--documents", "0"}, {"--documents is 0", "1 to 1000000000"}},
+           {{"crossover", "--sizes", "micro,small,micro"}, {"--sizes", "'micro' is given twice"}},
+           {{"crossover", "--sizes", "micro,"}, {"--sizes: '' is not valid", "micro-batch"}},
+           {{"crossover", "--sizes", "mirco"}, {"did you mean micro?"}},
+           {{"crossover", "--from", "plain", "--sizes", "micro"}, {"--from", "--sizes"}},
+           {{"crossover", "--from", "plain", "--data", "one"}, {"--from", "--data"}},
+           {{"train", "--lr", "1e-400"}, {"'1e-400'", "too near to 0"}},
+           {{"tables", "--source-dir", long_name}, {"(504 characters in all)", "too long", "name the one"}},
+           {{"tables", "--source-dir", "missing"}, {"missing: is no folder", "No such file"}},
+           {{"tables", "--source-dir", "plain"}, {"plain: is no folder"}},
+           {{"tables", "--source-dir", "folder"}, {"folder/tests/bench/results"}},
+       })
+    check_refused(bad);
+}
+
 TEST_CASE("model shapes that cannot be") {
   for (const Bad& bad : std::vector<Bad>{
            {{"train", "--n-embd", "15"}, {"--n-embd 15", "--n-head 4"}},

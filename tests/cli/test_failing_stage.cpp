@@ -74,16 +74,17 @@ void call(void (*add)(CLI::App&), std::vector<std::string> arguments) {
   app.parse(arguments);
 }
 
-/// Files of a climb over three steps, and what it said.
+/// Files of a climb, and what it said.
 struct Climbed {
   std::string error;  ///< "" where it passed
   Json json;
   std::string page;
 };
 
-Climbed climb(const std::optional<BrokenStage>& stage, const std::vector<std::string>& more) {
+Climbed climb(const std::optional<BrokenStage>& stage, const std::vector<std::string>& more,
+              const std::string& steps = "3") {
   const TemporaryFolder folder;
-  std::vector<std::string> words = {"--steps", "3",        "--rounds", "1", "--interpreter-steps",
+  std::vector<std::string> words = {"--steps", steps,      "--rounds", "1", "--interpreter-steps",
                                     "0",       "--device", "cpu"};
   words.insert(words.end(),
                {"--report", (folder / "r.html").string(), "--json", (folder / "j.json").string()});
@@ -143,6 +144,31 @@ TEST_CASE("climb fails by any rung whose gradients are wrong, not only by the la
     stage.damage = wrong_gradient();
   }
   require_failed(climb(stage, {"--preset", "micro"}));
+}
+
+TEST_CASE("a climb on which trainings diverge is told to its end, and names the stage") {
+  const Climbed lowest =
+      climb({}, {"--model", "microgpt", "--lr", "10"});  // stage 0 alone: its softmax underflows
+  CHECK_THAT(lowest.error, Contains("stage 0 fp64 diverges: its loss of step 2 is inf") &&
+                               Contains("try a smaller --lr than 10") && !Contains("every stage"));
+  CHECK(lowest.json.at("passed") == false);
+  const Json& stages = lowest.json.at("models")[0].at("stages");
+  CHECK(stages[0].at("loss")[1] == "inf");
+  CHECK(stages[0].at("samples").empty());
+  CHECK(stages[1].at("diverged") == "");
+  CHECK(stages[1].at("samples").size() == 20);
+  CHECK_THAT(lowest.page, Contains("stage 0 fp64, the reference, diverges"));
+  const Climbed all =
+      climb({},
+            {"--model", "gpt2", "--n-layer", "1", "--n-embd", "8", "--n-head", "1", "--block-size", "8",
+             "--batch-size", "2", "--lr", "1000000", "--schedule", "constant", "--weight-decay", "1e35"},
+            "8");
+  CHECK_THAT(all.error, Contains("every stage diverges, none is to blame: stage 1 fp64 diverges"));
+  CHECK(all.json.at("passed") == false);
+  CHECK_THROWS_WITH(
+      call(cli::add_parity, {"--lr", "10", "--steps", "3", "--from", "0", "--to", "1", "--level", "loss"}),
+      Contains("stage 1 fp64 cannot be held against stage 0 fp64: loss of step 2") &&
+          Contains("want inf, not finite on the side of the reference"));
 }
 
 TEST_CASE("climb fails by the race alone, by any row of it") {

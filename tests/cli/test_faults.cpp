@@ -77,7 +77,13 @@ std::set<std::string> entries_of(const fs::path& folder) {
   return names;
 }
 
-bool is_json(const std::string& text) { return Json::try_parse(text).is_object(); }
+bool is_json(const std::string& text) {
+  try {
+    return Json::parse(text).is_object();
+  } catch (const JsonError&) {
+    return false;
+  }
+}
 
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> lines;

@@ -79,6 +79,21 @@ TEST_CASE("printing never throws; what was wrong is told at the end") {
                 }) == 7);
 }
 
+TEST_CASE("a notice is one line, whatever it holds, behind what was printed before") {
+  const TemporaryFolder folder;
+  const auto to_file = [&folder] {
+    const int file = ::open((folder / "out").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+    ::dup2(file, STDOUT_FILENO);
+    ::dup2(file, STDERR_FILENO);
+  };
+  CHECK(code_of(to_file, [] {
+          fmt::print("before\n");
+          notice("a\n\x1b[2Jb");
+          return 0;
+        }) == 0);
+  CHECK(read_file(folder / "out") == "before\nladder: notice: a\\n\\x1b[2Jb\n");
+}
+
 TEST_CASE("a reader that does not read cannot keep a run from ending that a signal has stopped") {
   const auto full_pipe = [] {
     std::array<int, 2> ends{};

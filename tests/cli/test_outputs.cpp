@@ -47,7 +47,7 @@ const std::vector<Stdout> kBroken = {
      false},
 };
 
-bool is_json(const std::filesystem::path& file) { return Json::try_parse(test::text_of(file)).is_object(); }
+bool is_json(const std::filesystem::path& file) { return Json::parse(test::text_of(file)).is_object(); }
 
 /// A folder with a trained model.
 struct Trained : TemporaryFolder {

@@ -5,6 +5,7 @@
 #include "shared/cli/progress.hpp"
 #include "shared/cli/run_log.hpp"
 #include "shared/cli/settings.hpp"
+#include "shared/stages.hpp"
 #include "tests/support/run_program.hpp"
 
 using namespace ladder;
@@ -17,6 +18,12 @@ TEST_CASE("seconds are told as hours, minutes and seconds") {
   CHECK(cli::hours_minutes_seconds(7199.0) == "1:59:59");
   CHECK(cli::hours_minutes_seconds(360000.0) == "100:00:00");
   CHECK(cli::hours_minutes_seconds(1e300) == "1000000:00:00");
+}
+
+TEST_CASE("a variant that a file names and no stage has is shown shortened") {
+  CHECK_THROWS_WITH(find_variant(3, std::string(5000, 'x')),
+                    Catch::Matchers::Contains("(5000 characters in all)") &&
+                        Catch::Matchers::Contains("this program contains"));
 }
 
 TEST_CASE("a line of a log says what a step did, a second's tokens among it") {

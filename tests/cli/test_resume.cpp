@@ -226,13 +226,13 @@ TEST_CASE("a resumed run refuses settings that are not its own") {
     std::vector<std::string> flags;
     const char* named;
   };
-  for (const Other& other : std::vector<Other>{{{"--n-embd", "32"}, "n_embd 32"},
+  for (const Other& other : std::vector<Other>{{{"--n-embd", "32"}, "--n-embd 32"},
                                                {{"--steps", "40"}, "steps 40"},
                                                {{"--seed", "1"}, "seed 1"},
-                                               {{"--lr", "0.5"}, "learning_rate 0.5"},
+                                               {{"--lr", "0.5"}, "--lr 0.5"},
                                                {{"--clip", "2.5"}, "clip 2.5"},
                                                {{"--stage", "0"}, "stage 0"},
-                                               {{"--dtype", "fp32"}, "dtype \"fp32\""},
+                                               {{"--dtype", "fp32"}, "--dtype fp32 was"},
                                                {{"--preset", "small"}, "preset"},
                                                {{"--data", "other"}, "other data"},
                                                {{"--fused-step"}, "without it"},

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "shared/base/json.hpp"
@@ -233,7 +234,7 @@ TEST_CASE("a signal ends any subcommand, and its temporary folder and programs w
     test::Program program(folder.path(), words(call),
                           [&] { ::setenv("TMPDIR", temporary.path().c_str(), 1); });
     // Until there is something to leave behind, where the call is one that makes it.
-    const bool folders = call.starts_with("parity") && output_of("python3 -c 'print(1)'") == "1";
+    const bool folders = call.starts_with("parity") && output_of({"python3", "-c", "print(1)"}) == "1";
     if (folders) REQUIRE(program.wait_until([&] { return entries(temporary.path()) > 1; }));
     std::this_thread::sleep_for(3 * kMoment);
     program.send(SIGTERM);
@@ -256,7 +257,69 @@ TEST_CASE("the resume command that is printed is quoted for a shell") {
     const std::size_t at = out.find(begin);
     REQUIRE(at != std::string::npos);
     const std::string arguments = out.substr(at + begin.size(), out.find('\n', at) - at - begin.size());
-    const std::string read_back = output_of("sh -c " + shell_quoted("printf '%s|' " + arguments));
+    const std::string read_back = output_of({"sh", "-c", "printf '%s|' " + arguments});
     CHECK(read_back == "train|--checkpoint|" + (name[0] == '-' ? "./" + name : name) + "|--resume|");
   }
+}
+
+namespace {
+
+/// A pipe that is full, or empty, which the process holds open at both ends and nobody reads.
+int unread_pipe(bool full) {
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) ::_exit(126);
+  ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+  const std::string block(4096, ' ');
+  while (full && ::write(ends[1], block.data(), block.size()) > 0) continue;
+  ::fcntl(ends[1], F_SETFL, 0);
+  ::alarm(30);  // ends a program that goes on
+  return ends[1];
+}
+
+}  // namespace
+
+TEST_CASE("a signal ends a program whose standard output nobody reads on") {
+  const TemporaryFolder folder;
+  test::Program program(folder.path(),
+                        words("train --stage 1 --threads 1 --steps 3 --samples 9000 --save-weights w.st"),
+                        [] { ::dup2(unread_pipe(/*full=*/false), STDOUT_FILENO); });
+  REQUIRE(program.wait_until([&] { return exists(folder / "w.st"); }));
+  std::this_thread::sleep_for(10 * kMoment);  // it has drawn all its texts, and prints more than a pipe holds
+  program.send(SIGTERM);
+  const test::Outcome outcome = program.wait();
+  CHECK(outcome.signal == SIGTERM);
+  CHECK_THAT(outcome.err, Contains("not read to its end") || Contains("only w.st is kept"));
+}
+
+TEST_CASE("a reader that reads no more does not keep a run from being saved") {
+  for (const bool whole : {false, true}) {  // the run is over, and its summary is what nobody reads
+    const TemporaryFolder folder;
+    std::vector<std::string> call = words("train --checkpoint run --threads 1 --checkpoint-every 1000000");
+    for (const char* word :
+         {"--steps", whole ? "5" : "1000000", whole ? "--json" : "--json-lines", "/dev/fd/0"})
+      call.emplace_back(word);
+    test::Program program(folder.path(), call, [] { ::dup2(unread_pipe(/*full=*/true), STDIN_FILENO); });
+    const char* last = whole ? "sample  5" : "memory";
+    REQUIRE(program.wait_until([&] { return program.out_so_far().find(last) != std::string::npos; }));
+    std::this_thread::sleep_for(3 * kMoment);
+    program.send(SIGTERM);
+    const test::Outcome outcome = program.wait();
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.signal == SIGTERM);
+    CHECK_THAT(outcome.out, Contains("saved to run/checkpoint.safetensors"));
+    CHECK(exists(folder / "run/checkpoint.safetensors"));
+  }
+}
+
+TEST_CASE("what a run that was stopped has kept is told by what is there") {
+  const Folders folders;
+  // Weights that could not be written are not kept, although they were asked for.
+  test::Program program(folders.work.path(),
+                        words("train --stage 0 --steps 5 --samples 100000 --json-lines " +
+                              folders.lines.string() + " --save-weights /dev/full"));
+  REQUIRE(program.wait_until(
+      [&] { return test::text_of(folders.lines).find("\"step\":5") != std::string::npos; }));
+  std::this_thread::sleep_for(3 * kMoment);
+  program.send(SIGTERM);
+  CHECK_THAT(program.wait().err, Contains("stopped after step 5") && Contains("nothing is kept"));
 }

@@ -23,7 +23,7 @@ test::Outcome race(const TemporaryFolder& folder, const std::string& script,
   return test::run_program(folder.path(), call);
 }
 
-Json record_of(const TemporaryFolder& folder) { return Json::try_parse(test::text_of(folder / "r.json")); }
+Json record_of(const TemporaryFolder& folder) { return Json::parse(test::text_of(folder / "r.json")); }
 
 /// The loss of that step, on stage 1.
 double right_loss(const TemporaryFolder& folder) {
@@ -32,7 +32,7 @@ double right_loss(const TemporaryFolder& folder) {
                                         "--steps", "1", "--samples", "0", "--trace", "t.json"});
   INFO(outcome.err);
   REQUIRE(outcome.code == 0);
-  return Json::try_parse(test::text_of(folder / "t.json")).at("loss")[0].get<double>();
+  return Json::parse(test::text_of(folder / "t.json")).at("loss")[0].get<double>();
 }
 
 /// PyTorch as it answers with that one loss, in 2 seconds.

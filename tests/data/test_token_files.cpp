@@ -142,7 +142,7 @@ TEST_CASE("a meta.json that does not name a character for each token is refused"
   refused(good, good, "{}", {"meta.json", "vocab_size"});
   refused(good, good, R"({"vocab_size": 3})", {"meta.json", "itos"});
   refused(good, good, R"({"vocab_size": 3, "itos": ["a", "b", "c"]})", {"meta.json", "itos"});
-  refused(good, good, R"({"vocab_size": 4, "itos": {"0": "a"}})", {"meta.json", "1 characters"});
+  refused(good, good, R"({"vocab_size": 4, "itos": {"0": "a"}})", {"meta.json", "names 1 character,"});
   refused(good, good, R"({"vocab_size": 0, "itos": {}})", {"meta.json", "vocab_size is 0"});
   refused(good, good, R"({"vocab_size": 65537, "itos": {}})", {"meta.json", "65537"});
   refused(good, good, R"({"vocab_size": 2, "itos": {"0": "a", "2": "b"}})", {"meta.json", "'2'"});

@@ -23,12 +23,6 @@ const std::vector<std::pair<const char*, Add>>& commands() {
   return all;
 }
 
-/// Commands of commands, too.
-void forget_actions(CLI::App& app) {
-  app.callback({});
-  for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) forget_actions(*sub);
-}
-
 /// Words, with a byte 0 between them as the system hands them over.
 std::vector<std::string> words_of(std::string_view bytes) {
   std::vector<std::string> words;
@@ -43,7 +37,8 @@ std::vector<std::string> words_of(std::string_view bytes) {
 void read(std::string_view bytes) {
   CLI::App app("", "ladder");
   for (const auto& [name, add] : commands()) add(*app.add_subcommand(name));
-  forget_actions(app);
+  app.parse_complete_callback(
+      [] { throw CLI::Success(); });  // before any action, which holds its command's flags
   std::vector<std::string> words = words_of(bytes);
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the end
   may_refuse([&] {

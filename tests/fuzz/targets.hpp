@@ -28,6 +28,8 @@ extern const Target checkpoint;
 extern const Target text_data;
 /// expression: what `ladder graph` draws, and behind the first newline the values of its names.
 extern const Target expression;
+/// system_file: what `ladder spak` reads, and every condition in it.
+extern const Target system_file;
 /// command_line: the words of a call, with a byte 0 behind each.
 extern const Target command_line;
 

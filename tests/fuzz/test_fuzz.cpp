@@ -39,4 +39,5 @@ TEST_CASE("safetensors that may be anything are read or refused") { run_near_see
 TEST_CASE("checkpoints that may be anything are read or refused") { run_near_seeds(fuzz::checkpoint); }
 TEST_CASE("texts that may be anything are trained on or refused") { run_near_seeds(fuzz::text_data); }
 TEST_CASE("expressions that may be anything are drawn or refused") { run_near_seeds(fuzz::expression); }
+TEST_CASE("system files that may be anything are read or refused") { run_near_seeds(fuzz::system_file); }
 TEST_CASE("command lines that may be anything are read or refused") { run_near_seeds(fuzz::command_line); }

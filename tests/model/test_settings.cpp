@@ -1,6 +1,7 @@
 // The table of settings: every member has its row, and each row reaches files, errors and defaults.
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <set>
 #include <string>
@@ -13,6 +14,15 @@ using namespace ladder;
 using Catch::Matchers::Contains;
 
 namespace {
+
+std::string error_of(const Json& train) {
+  try {
+    train_config_from_json(train, "a file");
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return {};
+}
 
 GptConfig valid_model() {
   GptConfig model;
@@ -214,4 +224,23 @@ TEST_CASE("presets are the recipes that they name") {
   CHECK(tiny.train.schedule == Schedule::linear);
   CHECK(tiny.train.warmup_steps == 0);
   CHECK(tiny.train.eval_every == 0);
+}
+
+TEST_CASE("a type or a choice in a file that is none is shown on one line, and shortened") {
+  for (const char* name : {"dtype", "schedule"}) {
+    Json train = to_json(TrainConfig{});
+    train[name] = "\x1b" + std::string(5000, 'x');
+    const std::string told = error_of(train);
+    CHECK_THAT(told, Contains("a file: '" + std::string(name) + "'") && Contains("(5001 characters in all)"));
+    CHECK_THAT(told, Contains("\\x1b") && Contains("valid are "));
+    CHECK(told.size() < 400);
+  }
+}
+
+TEST_CASE("a width of two thousand million is refused at once, for its size") {
+  GptConfig model = valid_model();
+  model.n_embd = 2147483647;
+  const auto start = std::chrono::steady_clock::now();
+  CHECK_THROWS_WITH(validate(model), Contains("parameters") && Contains("limit"));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(1));
 }

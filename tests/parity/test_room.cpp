@@ -44,6 +44,10 @@ TEST_CASE("a pair needs room for both") {
                   MachineError);
   CHECK_THROWS_WITH(both(side_that_takes(kHuge, /*on_host=*/false), side_that_takes(kLittle)),
                     Contains("1.0 GiB are available"));
+  constexpr std::size_t kMost = std::size_t{600} << 20;  // of the gibibyte
+  CHECK_NOTHROW(both(side_that_takes(kMost, /*on_host=*/false), side_that_takes(kLittle)));
+  CHECK_THROWS_WITH(both(side_that_takes(kMost, /*on_host=*/false), side_that_takes(kMost, false)),
+                    Contains("this comparison, of the GPU's memory, needs about 1.2 GiB"));
   CHECK_NOTHROW(both(unknowing(), side_that_takes(kLittle)));  // it says so itself, later
   CHECK_NOTHROW(both(Side{}, side_that_takes(kLittle)));
 }

@@ -4,6 +4,7 @@
 
 #include "shared/base/files.hpp"
 #include "shared/base/temporary_folder.hpp"
+#include "shared/base/utf8.hpp"
 #include "shared/parity/rounding.hpp"
 #include "shared/parity/rounding_ops.hpp"
 #include "shared/stages.hpp"
@@ -39,6 +40,13 @@ Run run_on(const Text& text, const TemporaryFolder& folder, int block_size = 16)
   GptConfig model;
   model.block_size = block_size;
   return prepare_run(model, train, {(folder / "text.txt").string()});
+}
+
+/// One line of so many letters, none of which occurs twice.
+std::string letters(int count) {
+  std::u32string text;
+  for (int i = 0; i < count; ++i) text += static_cast<char32_t>(0x4E00 + i);
+  return encode_utf8(text) + "\n";
 }
 
 /// An engine that has trained the run.
@@ -125,9 +133,115 @@ TEST_CASE("a block of one position, whose attention has no gradient at all, pass
   }
 }
 
+TEST_CASE("a block of one position at fresh weights, whose dP and delta cancel, passes") {
+  const TemporaryFolder folder;
+  write_file(folder / "text.txt", std::string(200, 'b') + "\n");
+  GptConfig model;
+  model.n_layer = 2;
+  model.n_head = model.block_size = 1;
+  TrainConfig train;
+  train.steps = 1;
+  struct Case {
+    int width;
+    std::int64_t seed;
+  };
+  for (const Case& c : {Case{5, 4294967295}, {5, 126}, {8, 25}, {8, 85}}) {
+    model.n_embd = c.width;
+    train.seed = c.seed;
+    const Run run = prepare_run(model, train, {(folder / "text.txt").string()});
+    for (const int stage : {1, 2, 3}) {
+      const ParityReport report = at_trained(side_of(stage, Dtype::fp32), side_of(1, Dtype::fp64), run);
+      INFO(text_of(report));
+      CHECK(report.passed());
+    }
+  }
+}
+
+TEST_CASE("a vocabulary of seven hundred tokens, whose softmax has a long sum, passes on every stage") {
+  const TemporaryFolder folder;
+  write_file(folder / "text.txt", letters(700));
+  struct Case {
+    int layers, heads, width, block, sequences;
+    double rate, beta1;
+    std::int64_t seed;
+  };
+  for (const Case& c : {Case{1, 1, 12, 3, 1, 0.01, 0.85, 42},
+                        {1, 1, 12, 16, 1, 0.01, 0.85, 42},
+                        {1, 3, 12, 3, 1, 0.01, 0.85, 4294967295},
+                        {3, 4, 4, 16, 5, 0.1, 0.85, 0},
+                        {3, 3, 12, 1, 1, 0.01, 0.0, 1}}) {
+    GptConfig model;
+    model.n_layer = c.layers;
+    model.n_head = c.heads;
+    model.n_embd = c.width;
+    model.block_size = c.block;
+    TrainConfig train;
+    train.steps = 60;
+    train.batch_size = c.sequences;
+    train.learning_rate = c.rate;
+    train.beta1 = c.beta1;
+    train.seed = c.seed;
+    const Run run = prepare_run(model, train, {(folder / "text.txt").string()});
+    const std::vector<Rung> chain = rungs();
+    for (const Rung& rung : chain) {
+      if (rung.below < 0 || rung.stage == 4) continue;
+      const ParityReport report =
+          at_trained(rung.side, chain[static_cast<std::size_t>(rung.below)].side, run);
+      INFO(text_of(report));
+      CHECK(report.passed());
+    }
+  }
+}
+
+TEST_CASE(
+    "a vocabulary of five thousand tokens may move a loss by the roundings of its sum, and by no more") {
+  const Tolerance &fp64 = find_tolerance("losses", Dtype::fp64),
+                  &fp32 = find_tolerance("losses", Dtype::fp32);
+  GptConfig model;
+  model.vocab_size = 27;
+  CHECK(loss_limit(fp64, model) == fp64.limit());
+  CHECK(loss_limit(fp32, model) == fp32.limit());
+  model.vocab_size = 5000;
+  CHECK(loss_limit(fp64, model) == 5000 * 0x1p-53);
+  CHECK(loss_limit(fp32, model) == 5000 * 0x1p-24);
+  const Tolerance& narrow = find_tolerance("losses", Dtype::bf16);  // relative
+  CHECK(loss_limit(narrow, model) == narrow.limit());
+
+  const TemporaryFolder folder;
+  Run run = run_on({"", letters(5000), 40}, folder, 3);
+  const std::vector<double> want = train_curve(*side_of(1, Dtype::fp64).make(run.model, 1), run, 40);
+  const auto judged = [&](double off) {
+    std::vector<double> got = want;
+    for (double& loss : got) loss += off;
+    return judge_curve(got, want, Dtype::fp32, run);
+  };
+  CHECK(judged(0.9 * fp32.limit()).limits.front().note.empty());
+  const JudgedCurve within = judged(0.9 * 5001 * 0x1p-24);
+  CHECK(within.decisive().comparison.passed());
+  CHECK(within.steady_steps == 0);
+  CHECK(within.limits.front().note == "what a sum over 5001 tokens may be off by");
+  CHECK_FALSE(judged(1.1 * 5001 * 0x1p-24).decisive().comparison.passed());
+}
+
+TEST_CASE("scores of a million, whose exponents lose six digits, pass") {
+  TrainConfig train;
+  train.steps = 30;
+  train.learning_rate = 100;
+  train.schedule = Schedule::constant;
+  const Run run = prepare_run({}, train, {});
+  for (const int stage : {2, 3}) {
+    const Dtype dtype = Dtype::fp64;
+    const ParityReport report = at_trained(side_of(stage, dtype), side_of(1, Dtype::fp64), run);
+    INFO(text_of(report));
+    CHECK(report.passed());
+  }
+}
+
 TEST_CASE("one part in 100,000 of any tensor fails in fp64, of a text that is learnt by heart as well") {
   const TemporaryFolder folder;
-  for (const Text& text : texts()) {
+  std::vector<Text> all = texts();
+  all.push_back({"seven hundred letters", letters(700), 60});
+  for (const Text& text : all) {
     const Learnt learnt(text, folder, Dtype::fp64);
     CHECK(learnt.compared(learnt.probe, Dtype::fp64).passed());
     for_each_tensor(learnt.probe, [&](NamedTensor& tensor, Probe& damaged) {

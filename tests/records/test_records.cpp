@@ -10,6 +10,7 @@
 #include "shared/base/temporary_folder.hpp"
 
 using namespace ladder;
+using Catch::Matchers::Contains;
 
 namespace fs = std::filesystem;
 
@@ -75,13 +76,13 @@ TEST_CASE("a damaged or foreign record is refused with its reason") {
   text = read_file(path);
   text.replace(text.find("\"cores\""), 7, "\"corse\"");
   write_file(path, text);
-  CHECK(refusal(path).find("x.json: 'cores' is missing") != std::string::npos);
+  CHECK(refusal(path).find("x.json: 'machine': 'cores' is missing") != std::string::npos);
   for (const char* cores : {"2.0", "true", "4294967298", "\"2\""}) {
     write_record(path, whole);
     Json json = Json::parse(read_file(path));
     json["machine"]["cores"] = Json::parse(cores);
     write_file(path, json.dump());
-    CHECK(refusal(path).find("x.json: 'cores': expected a whole number") != std::string::npos);
+    CHECK(refusal(path).find("x.json: 'machine': 'cores': expected a whole number") != std::string::npos);
   }
   Record record = new_record("other", "", "");
   write_record(path, record);
@@ -233,6 +234,66 @@ TEST_CASE("of a build file the lines that choose compiler options count, and no 
   write_file(tree / "stage1_cpu_tensor/CMakeLists.txt",
              text + "set_source_files_properties(a.cpp PROPERTIES COMPILE_OPTIONS -O0)\n");
   CHECK(source_hash("stage1", tree) != hash);
+}
+
+TEST_CASE("a record that is not what it claims to be is refused, naming file, row and field") {
+  const TemporaryFolder folder;
+  Record record = new_record("speedup-x", "./ladder speedup", "work");
+  record.rows = {{"a row", "", "", {{"seconds", 1.0}, {"emulated", false}}}};
+  const fs::path path = folder / "r.json";
+  write_record(path, record);
+  const std::string good = read_file(path);
+  const auto told = [&](const std::string& old, const std::string& now) {
+    std::string text = good;
+    const std::size_t at = text.find(old);
+    REQUIRE(at != std::string::npos);
+    write_file(path, text.replace(at, old.size(), now));
+    try {
+      read_record(path);
+    } catch (const InputError& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing");
+  };
+  for (const char* value : {"-1", "1e300", "\"1\"", "true", "null", "[1]"}) {
+    const std::string seconds = fmt::format("\"seconds\": {}", value);
+    CHECK_THAT(told("\"seconds\": 1.0", seconds), Contains("r.json: row 1 ('a row'): 'seconds'"));
+  }
+  for (const char* name : {"emulated", "not_run", "lines", "parity_error"})
+    CHECK_THAT(told("\"emulated\": false", fmt::format("\"{}\": {{}}", name)),
+               Contains(fmt::format("r.json: row 1 ('a row'): '{}': expected ", name)));
+  for (const auto& [part, named] : std::vector<std::pair<const char*, const char*>>{
+           {"\"kernel\": 5", "'kernel' is not an object"},
+           {"\"block\": {\"error\": \"x\"}", "'block': 'error': expected a number"},
+           {"\"loss\": {\"passed\": 1}", "'loss': 'passed': expected a truth value"},
+           {"\"loss\": [1.5, true]", "'loss': expected a number, found true"},
+           {"\"evaluations\": [[1, 2]]", "'evaluations': one has not three numbers"},
+           {"\"evaluations\": {}", "'evaluations' is not a list"},
+           {"\"kernels\": [{\"kernel\": 1}]", "'kernels': 'kernel': expected text"}})
+    CHECK_THAT(told("\"emulated\": false", part), Contains("r.json: row 1 ('a row'): ") && Contains(named));
+  CHECK_THAT(told("\"name\": \"a row\"", "\"name\": 5"), Contains("r.json: row 1: 'name': expected text"));
+  CHECK_THAT(told("\"cores\": ", "\"cores\": -"), Contains("r.json: 'machine': 'cores' is -"));
+  CHECK_THAT(told("\"memory_gib\": ", "\"memory_gib\": 1e300, \"x\": "),
+             Contains("r.json: 'machine': 'memory_gib' is 1e+300"));
+  CHECK_THAT(told("\"dirty\": ", "\"dirty\": 5, \"x\": "), Contains("r.json: 'build': 'dirty': expected"));
+  CHECK(told("\"seconds\": 1.0", "\"seconds\": 0.5") == "nothing");
+}
+
+TEST_CASE("a row of sources that nobody knows is told with its file") {
+  const TemporaryFolder folder;
+  Record record = new_record("r", "", "");
+  record.rows = {{"a row", "stage9\x1b", "", {}}};
+  record.rows[0].values = Json::object();
+  write_record(folder / "r.json", record);
+  CHECK_NOTHROW(read_record(folder / "r.json"));
+  CHECK_THROWS_WITH(read_records(folder.path()), Contains("r.json: unknown source set 'stage9\\x1b'"));
+}
+
+TEST_CASE("what the system calls its parts is shown on one line, and shortened") {
+  const Machine machine{"a\x1b[31mCPU", 1, 8.0, std::string(5000, 'o') + "\n", ""};
+  const std::string told = describe(machine);
+  CHECK_THAT(told, Catch::Matchers::StartsWith("a\\x1b[31mCPU, 1 core, 8.0 GiB, ooo"));
+  CHECK(told.size() < 300);
 }
 
 TEST_CASE("a machine and a build are told in a line that leaves nothing out") {

@@ -4,8 +4,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
+
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
+#include "shared/base/json.hpp"
 #include "shared/base/temporary_folder.hpp"
 #include "shared/report/front_page.hpp"
 #include "shared/report/tables.hpp"
@@ -214,7 +217,7 @@ TEST_CASE("the picture is drawn from its records, and a changed one is noticed")
   Record curves = new_record("loss-curves", "./ladder climb --record", kWork);
   for (const char* name : {"stage 0 fp64", "stage 1 fp32"}) {
     RecordRow row{name, "", "", {{"steps_each", 10}, {"emulated", false}}};
-    row.values["loss"] = std::vector<double>{3.0, 2.5, 2.0};
+    row.values["loss"] = numbers_or_texts({3.0, HUGE_VAL, 2.0});  // a text in JSON, a gap in the picture
     curves.rows.push_back(row);
   }
   for (const Record& record : {cpu_record(), gpu_record("speedup-small-h1", "2026-01-02T00:00:00Z"), curves})
@@ -227,6 +230,7 @@ TEST_CASE("the picture is drawn from its records, and a changed one is noticed")
   CHECK(holds(svg, "the losses of 2 runs"));
   CHECK(holds(svg, "2,000 × as fast as the interpreter"));
   CHECK_FALSE(holds(svg, "0.03"));
+  CHECK_FALSE(holds(svg, "inf"));
   write_file(folder / kPicture, svg + " ");
   CHECK(update_tables(folder.path(), false).changed == std::vector<std::string>{kPicture});
 }

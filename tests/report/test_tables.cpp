@@ -228,6 +228,15 @@ TEST_CASE("the speedup table has a column for PyTorch where it raced") {
   CHECK(raced[2] == Line{"PyTorch", "2.00 s", "", "", "", "", "as the others"});
 }
 
+TEST_CASE("an error that is not finite is shown as that") {
+  const Json failed = {{"error", "inf"}, {"limit", 1e-5}, {"passed", false}};
+  const Cells parity = parity_cells({{"stage 1", "", "", {{"loss", failed}}}});
+  CHECK(parity[1][4] == "inf of 1.0e-05 FAILED");
+  const Cells speed = speedup_cells(
+      {{"stage 1", "", "", {{"parity_error", "nan"}, {"parity_limit", 1e-5}, {"proven", false}}}});
+  CHECK(speed[1].back() == "nan of 1.0e-05 FAILED");
+}
+
 TEST_CASE("the profile table ends with what lies above the floors") {
   const std::vector<RecordRow> rows = {{"gemm", "", "", {{"seconds", 2.0}, {"above_floor", 0.25}}},
                                        {"forward", "", "", {{"seconds", 2.0}}}};

@@ -25,4 +25,16 @@ struct Tally {
   }
 };
 
+/// Fused operations against their compositions on the same operations; cases that have none are passed over.
+inline void compare_with_composed(const std::vector<cases::OpCase>& all, Ops& ops, Tally& tally) {
+  for (const cases::OpCase& c : all) {
+    if (!c.run_composed) continue;
+    const cases::Values inputs = cases::rounded_values(c, ops.dtype());
+    std::string damage;
+    const cases::Values want = cases::run_case(c, ops, inputs, damage, cases::How::composed);
+    const cases::Values got = cases::run_case(c, ops, inputs, damage);
+    cases::compare_case(c, got, want, ops.dtype(), damage, tally.report());
+  }
+}
+
 }  // namespace ladder::stage1_tests

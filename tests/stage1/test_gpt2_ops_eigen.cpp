@@ -10,7 +10,7 @@
 
 using namespace ladder;
 using namespace ladder::cases;
-using ladder::stage1_tests::Tally;
+using namespace ladder::stage1_tests;
 
 TEST_CASE("eigen's GPT-2 in fp64 agrees with plain loops") {
   const auto ops = make_eigen_ops(Dtype::fp64, 2);
@@ -55,14 +55,7 @@ TEST_CASE("eigen's fused operations of GPT-2 equal their compositions") {
   for (const Dtype dtype : {Dtype::fp64, Dtype::fp32}) {
     const auto ops = make_eigen_ops(dtype, 1);
     Tally tally;
-    for (const OpCase& c : gpt2_norm_cases(Layout::padded)) {
-      if (!c.run_composed) continue;
-      const Values inputs = rounded_values(c, dtype);
-      std::string damage;
-      const Values want = run_case(c, *ops, inputs, damage, How::composed);
-      const Values got = run_case(c, *ops, inputs, damage);
-      compare_case(c, got, want, dtype, damage, tally.report());
-    }
+    compare_with_composed(gpt2_norm_cases(Layout::padded), *ops, tally);
     CHECK(tally.compared > 40);
   }
 }

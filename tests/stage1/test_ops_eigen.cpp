@@ -12,7 +12,7 @@
 
 using namespace ladder;
 using namespace ladder::cases;
-using ladder::stage1_tests::Tally;
+using namespace ladder::stage1_tests;
 
 TEST_CASE("eigen in fp64 agrees with plain loops") {
   const auto ops = make_eigen_ops(Dtype::fp64, 2);
@@ -54,13 +54,7 @@ TEST_CASE("fused operations equal their compositions") {
   for (const Dtype dtype : {Dtype::fp64, Dtype::fp32}) {
     const auto ops = make_eigen_ops(dtype, 1);
     Tally tally;
-    for (const OpCase& c : fused_cases()) {
-      const Values inputs = rounded_values(c, dtype);
-      std::string damage;
-      const Values want = run_case(c, *ops, inputs, damage, How::composed);
-      const Values got = run_case(c, *ops, inputs, damage);
-      compare_case(c, got, want, dtype, damage, tally.report());
-    }
+    compare_with_composed(fused_cases(), *ops, tally);
     CHECK(tally.compared > 20);
   }
 }

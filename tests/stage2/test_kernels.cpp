@@ -2,41 +2,15 @@
 // against plain loops; on awkward shapes, with sentinels around every tensor.
 #include <catch2/catch.hpp>
 
-#include <cstdio>
-#include <map>
 #include <set>
 #include <string>
 
-#include "shared/check/cases.hpp"
 #include "stage1_cpu_tensor/ops_eigen.hpp"
 #include "tests/stage2/device.hpp"
+#include "tests/support/collector.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
-
-namespace {
-
-/// Checks each result and keeps the largest error of each operation.
-struct Collector {
-  std::map<std::string, double> worst;
-  int compared = 0;
-
-  cases::Report report() {
-    return [this](const cases::CaseResult& result) {
-      INFO(result.describe());
-      CHECK(result.passed());
-      ++compared;
-      double& largest = worst[result.name.substr(0, result.name.find(' '))];
-      if (!(result.comparison.max_error <= largest)) largest = result.comparison.max_error;
-    };
-  }
-  void print(const char* title) const {
-    std::printf("%s: %d tensors\n", title, compared);
-    for (const auto& [operation, error] : worst) std::printf("  %-28s %.2e\n", operation.c_str(), error);
-  }
-};
-
-}  // namespace
 
 TEST_CASE("kernels match stage 1 in double", "[stage2]") {
   if (skipped()) return;
@@ -45,7 +19,7 @@ TEST_CASE("kernels match stage 1 in double", "[stage2]") {
     const auto reference = make_eigen_ops(Dtype::fp64, 1);
     Collector collector;
     cases::for_each_case(*ops, *reference, collector.report());
-    collector.print(dtype == Dtype::fp32 ? "fp32 against stage 1 fp64" : "fp64 against stage 1 fp64");
+    collector.print(dtype, "against stage 1 fp64");
     CHECK(collector.compared > 100);
   }
 }

@@ -14,6 +14,7 @@
 #include "tests/stage3/device.hpp"
 #include "tests/stage3/large_embeddings.hpp"
 #include "tests/stage3/low_scores.hpp"
+#include "tests/stage3/micro_model.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
@@ -25,17 +26,11 @@ struct Case {
 };
 
 Run run_of(const Case& c, std::int64_t steps) {
-  GptConfig model = find_preset("micro").model;
-  model.n_layer = c.layers;
-  model.n_embd = c.width;
-  model.n_head = c.heads;
-  model.n_kv_head = c.kv_heads;
-  model.block_size = c.block;
   TrainConfig train = find_preset("micro").train;
   train.steps = train.schedule_steps = steps;
   train.batch_size = c.batch;
   train.grad_accum = c.grad_accum;
-  return prepare_run(model, train, {});
+  return prepare_run(micro_model(c), train, {});
 }
 
 std::unique_ptr<Engine> fused_engine(const GptConfig& model, Dtype dtype, int max_batch) {

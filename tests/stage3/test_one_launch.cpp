@@ -11,6 +11,7 @@
 #include "tests/stage3/device.hpp"
 #include "tests/stage3/large_embeddings.hpp"
 #include "tests/stage3/low_scores.hpp"
+#include "tests/stage3/micro_model.hpp"
 
 using namespace ladder;           // NOLINT(google-build-using-namespace)
 using namespace ladder::testing;  // NOLINT(google-build-using-namespace)
@@ -22,16 +23,10 @@ struct Case {
 };
 
 Run run_of(const Case& c, std::int64_t steps) {
-  GptConfig model = find_preset("micro").model;
-  model.n_layer = c.layers;
-  model.n_embd = c.width;
-  model.n_head = c.heads;
-  model.n_kv_head = c.kv_heads;
-  model.block_size = c.block;
   TrainConfig train = find_preset("micro").train;
   train.schedule_steps = train.steps;
   train.steps = steps;
-  return prepare_run(model, train, {});
+  return prepare_run(micro_model(c), train, {});
 }
 
 std::unique_ptr<OneLaunch> one_launch(const GptConfig& model, Dtype dtype) {

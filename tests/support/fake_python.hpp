@@ -36,11 +36,9 @@ inline std::string serving(const std::string& eager, const std::string& compiled
          compiled + ";; *) " + eager + ";; esac\ndone\n";
 }
 
-/// Such an answer, as a command of the script. A loss that is no number is null there.
+/// Such an answer, as a command of the script.
 inline std::string answer(const std::vector<double>& losses, const std::string& seconds) {
-  Json list = Json::array();
-  for (const double loss : losses) list.push_back(std::isfinite(loss) ? Json(loss) : Json(nullptr));
-  return "echo '{\"losses\": " + list.dump() + ", \"seconds\": " + seconds + "}'";
+  return "echo '{\"losses\": " + numbers_or_texts(losses).dump() + ", \"seconds\": " + seconds + "}'";
 }
 
 }  // namespace ladder::test

@@ -22,7 +22,7 @@ struct Golden {
   explicit Golden(const std::string& name)
       : folder(LADDER_SOURCE_DIR "/tests/golden/gpt2/" + name),
         saved(load_model(folder)),
-        json(Json::try_parse(read_file(folder + "/golden.json"))),
+        json(Json::parse(read_file(folder + "/golden.json"))),
         tokens(json["tokens"].get<Tokens>()) {}
 
   std::string folder;

@@ -174,7 +174,7 @@ TEST_CASE("config.json gives the sizes, and a flag goes before it") {
            {R"({"n_head": 1e30})", "'n_head' is 1e+30: it must be a whole number"},
            {R"({"n_head": "2"})", "'n_head' is \"2\": it must be a whole number"},
            {R"({"n_head": 2, "layer_norm_epsilon": NaN})", "no NaN"},
-           {R"({"n_head": 2)", "not a JSON object ("},
+           {R"({"n_head": 2)", "not a JSON object: "},
            {R"({"n_head": 2, "model_type": "llama"})", "llama"},
            {R"({"n_head": 2, "activation_function": "relu"})", "relu"},
            {R"({"n_head": 2, "layer_norm_epsilon": 1e-6})", "layer_norm_epsilon"},

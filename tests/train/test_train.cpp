@@ -117,6 +117,21 @@ TEST_CASE("a loss that is not finite ends the run and names the step") {
   CHECK(seen == 16);
 }
 
+TEST_CASE("an infinite loss is that of a probability of 0, and no tensor is blamed for it") {
+  TrainConfig train_config = short_run(20);
+  train_config.learning_rate = 10;
+  GptConfig model;
+  model.n_embd = model.block_size = 4;
+  model.n_head = 1;
+  const Run run = prepare_run(model, train_config, {});
+  const auto engine = engine_of(run, 0, Dtype::fp64);
+  CHECK_THROWS_WITH(
+      train(*engine, *run.source, run.train),
+      Contains("the loss of step 3 of 20 is inf, since a token that came next had a probability "
+               "so small that it counts as 0") &&
+          Contains("try a smaller --lr than 10") && !Contains("'wte'"));
+}
+
 TEST_CASE("an engine that takes many steps at a time is handed groups, cut where the hooks ask for it") {
   const Run run = prepare_run({}, short_run(15), {});
   const auto plain = engine_of(run, 1, Dtype::fp32);

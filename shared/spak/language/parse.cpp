@@ -6,6 +6,7 @@
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/shown.hpp"
+#include "shared/base/utf8.hpp"
 #include "shared/spak/language/expression_tree.hpp"
 #include "shared/spak/language/grammar.hpp"
 #include "shared/spak/language/syntax.hpp"
@@ -226,6 +227,10 @@ Place place_in(std::string_view text, std::size_t at) {
 Document Document::parse(std::string text, std::string name) {
   require(text.size() <= kLongestSystem, "{}: a system file of {} bytes: more than {} are not read",
           shown(name), text.size(), kLongestSystem);
+  if (const std::size_t valid = valid_utf8_length(text); valid < text.size()) {
+    const Place place = place_in(text, valid);
+    throw InputError(fmt::format("{}:{}:{}: a byte that is no UTF-8", shown(name), place.line, place.column));
+  }
   Document document;
   document.root_ = std::move(tree_of<g::file>(text, shown(name).str()).children.front());
   document.name_ = std::move(name);

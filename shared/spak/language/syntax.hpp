@@ -63,7 +63,7 @@ class Document {
   Document(Document&&) noexcept = default;
   Document& operator=(Document&&) noexcept = default;
   /// Reads a system file. Throws InputError "NAME:LINE:COLUMN: expected ..." for text that is none, and for more than
-  /// kLongestSystem bytes or kDeepestNesting blocks within each other.
+  /// kLongestSystem bytes or kDeepestNesting blocks within each other, and for bytes that are no UTF-8.
   static Document parse(std::string text, std::string name);
   static Document read(const std::filesystem::path& path);
 
