@@ -237,10 +237,19 @@ class Linter {
     }
     for (std::size_t i = 0; i < reached.size(); ++i)
       for (std::size_t j = 0; j < reached[i].size(); ++j)
-        if (!reached[i][j])
+        if (!reached[i][j] && !is_measured(*last))
           add(*space.axes()[i].node,
               fmt::format("{} = {} is never reached ({}: {})", shown(space.axes()[i].name),
                           shown(space.axes()[i].values[j].dump()), shown(last->by), shown(last->condition)));
+  }
+
+  /// What measurements have shown to be no good was reached, and stays in the space for the next device.
+  bool is_measured(const Pruning& pruning) const {
+    for (const System& system : lineage_)
+      for (const Rule& rule : system.rules)
+        if (pruning.by == fmt::format("rule '{}'", rule.name) && !rule.text("crystallized").empty())
+          return true;
+    return false;
   }
 
   const std::vector<System>& lineage_;

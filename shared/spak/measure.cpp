@@ -89,8 +89,8 @@ void disbelieve_times(const Measuring& measuring, const LimitedRun& run, std::si
 }
 
 /// Names that are ours to fill, whatever a program says of them.
-constexpr std::array kOurs = {"id",     "system", "loop",    "set",     "outcome",
-                              "reason", "when",   "seconds", "samples", "evidence"};
+constexpr std::array kOurs = {"id",   "system",  "loop",    "set",      "outcome", "reason",
+                              "when", "seconds", "samples", "evidence", "sources"};
 
 }  // namespace
 
@@ -180,8 +180,18 @@ Json item_of_runs(const Measuring& measuring, const Json& configuration,
   }
   if (measuring.metric != kOwnClock) item[kOwnClock] = seconds;
   item["evidence"] = "measured";
+  if (!measuring.sources.empty()) item["sources"] = measuring.sources;
   item["when"] = utc_now();
   return item;
+}
+
+Json measure_point(const Command& command, const Measuring& measuring, const Json& configuration) {
+  std::vector<LimitedRun> runs;
+  for (int i = 0; i < measuring.repeats; ++i) {
+    runs.push_back(run_limited(command.words(configuration), measuring.seconds));
+    if (runs.back().code != 0) break;
+  }
+  return item_of_runs(measuring, configuration, runs);
 }
 
 std::optional<double> cost_of(const Json& item, const std::string& metric, bool maximize) {

@@ -40,6 +40,7 @@ struct Measuring {
   double seconds = 60;  ///< time limit of one run
   int repeats = 1;      ///< runs of one point; their median counts
   Json set = Json::object();
+  std::string sources = {};  ///< a hash of the kernel's text (expiry.hpp); kept in the items
 };
 
 /// The item of a point after its runs, of which only the last may have failed: type Performance (or the type that the
@@ -48,6 +49,9 @@ struct Measuring {
 /// half, and "samples". What the program says of names of ours does not count. The metric "seconds" is our clock's.
 /// Throws InputError for a run that ended well and printed no item with the metric: the command measures nothing.
 Json item_of_runs(const Measuring& measuring, const Json& configuration, const std::vector<LimitedRun>& runs);
+
+/// Runs of one point, as many as asked, up to the first that fails; their item.
+Json measure_point(const Command& command, const Measuring& measuring, const Json& configuration);
 
 /// Seconds of one unit of the metric, where its name says that it is a time: step_ms, us, seconds. 0 where it does not.
 double unit_of(const std::string& metric);

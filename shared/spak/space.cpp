@@ -53,6 +53,14 @@ std::optional<std::uint64_t> Space::number_of(const Json& configuration) const {
   return number;
 }
 
+std::vector<Axis> axes_of(const System& system, const EngineeringLoop& loop) {
+  return loop.parameters.empty() ? system.tuning : loop.parameters;
+}
+
+Space space_of(const System& system, const EngineeringLoop& loop) {
+  return naming_source(system.document.where(*loop.node), [&] { return Space(axes_of(system, loop)); });
+}
+
 std::vector<Axis> narrowed(std::vector<Axis> axes, const std::vector<System>& lineage, const Json& set,
                            std::vector<Narrowing>& narrowings, double confidence) {
   const Situation situation(lineage, set);

@@ -33,6 +33,11 @@ class Space {
   std::uint64_t size_ = 1;
 };
 
+/// The axes of a loop: its parameters, or the tuning space for a loop without any.
+std::vector<Axis> axes_of(const System& system, const EngineeringLoop& loop);
+/// The space of these. Throws InputError naming the loop's place, too.
+Space space_of(const System& system, const EngineeringLoop& loop);
+
 /// What a rule leaves of an axis.
 struct Narrowing {
   std::string axis;

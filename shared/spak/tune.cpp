@@ -15,10 +15,6 @@
 
 namespace ladder::spak {
 
-std::vector<Axis> axes_of(const System& system, const EngineeringLoop& loop) {
-  return loop.parameters.empty() ? system.tuning : loop.parameters;
-}
-
 Plan::Plan(const std::vector<System>& lineage, const EngineeringLoop& loop, const Json& set, bool prune)
     : Plan(axes_of(lineage.front(), loop), lineage, loop, set, prune) {}
 

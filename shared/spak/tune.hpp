@@ -22,9 +22,6 @@ struct Pruned {
   std::uint64_t points = 0;
 };
 
-/// The axes of a loop: its parameters, or the tuning space for a loop without any.
-std::vector<Axis> axes_of(const System& system, const EngineeringLoop& loop);
-
 /// Which of the points are left to try.
 class Plan {
  public:

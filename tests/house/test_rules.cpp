@@ -189,6 +189,7 @@ TEST_CASE("dear headers: each is found where it is not needed, and named with it
            {"CLI/CLI.hpp", "shared/cli/options.cpp", "shared/cli/info.cpp"},
            {"pcre2.h", "shared/data/gpt2_pattern.cpp", "shared/data/bpe.cpp"},
            {"Eigen/Core", "stage1_cpu_tensor/maps.hpp", "shared/check/cases.hpp"},
+           {"unsupported/Eigen/SpecialFunctions", "shared/spak/statistics.cpp", "shared/spak/analysis.cpp"},
            {"regex", "tests/house/rules.cpp", "shared/report/tables.cpp"},
            {"fmt/format.h", "shared/report/svg_plot.cpp", "shared/base/error.hpp"},
            {"fmt/ranges.h", "shared/report/svg_plot.cpp", "stage2_naive_cuda/kernels/a.cuh"},

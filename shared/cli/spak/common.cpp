@@ -42,11 +42,20 @@ const spak::EngineeringLoop& loop_of(const spak::System& system, const std::stri
 }
 
 fs::path source_root(const fs::path& file) {
-  const fs::path own = fs::absolute(file).parent_path();
+  fs::path own = fs::absolute(file).parent_path();
   std::error_code ignored;
   for (fs::path folder = own; folder.has_relative_path(); folder = folder.parent_path())
     if (fs::exists(folder / ".git", ignored)) return folder;
   return own;
+}
+
+spak::Surroundings surroundings_of(const spak::System& system, const spak::EngineeringLoop& loop,
+                                   const fs::path& file, const Json& set) {
+  const auto written = [&](const char* name) -> std::string {
+    const Json* value = set.find(name);
+    return value == nullptr ? "" : value->is_string() ? value->get<std::string>() : value->dump();
+  };
+  return {written("toolkit"), written("driver"), spak::sources_hash(system, loop, source_root(file))};
 }
 
 void print_lints(const std::vector<spak::Lint>& lints) {

@@ -6,6 +6,7 @@
 
 #include "shared/base/json.hpp"
 #include "shared/cli/options.hpp"
+#include "shared/spak/expiry.hpp"
 #include "shared/spak/lint.hpp"
 #include "shared/spak/trace.hpp"
 
@@ -22,8 +23,12 @@ void add_knowledge_flags(CLI::App& app, KnowledgeFlags& flags);
 Json settings_of(const KnowledgeFlags& flags);
 std::vector<spak::Trace> traces_of(const KnowledgeFlags& flags);
 
-/// The loop of that name, or the only one where none is named. Throws InputError that names those there are.
+/// The loop that is wanted, or the only one. Throws InputError with the names of those that there are.
 const spak::EngineeringLoop& loop_of(const spak::System& system, const std::string& wanted);
+
+/// What statements are held against that may have expired: toolkit and driver as they are set, and the kernel's text.
+spak::Surroundings surroundings_of(const spak::System& system, const spak::EngineeringLoop& loop,
+                                   const std::filesystem::path& file, const Json& set);
 
 /// The folder below which sources are looked for as well: of the repository that holds `file`, else the file's own.
 std::filesystem::path source_root(const std::filesystem::path& file);

@@ -11,6 +11,9 @@ void add_spak(CLI::App& app) {
   add_spak_check(app);
   add_spak_ingest(app);
   add_spak_tune(app);
+  add_spak_crystallize(app);
+  add_spak_recommend(app);
+  add_spak_verify(app);
   add_spak_build(app);
   add_spak_map(app);
   add_spak_lift(app);

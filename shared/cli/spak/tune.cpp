@@ -20,6 +20,7 @@
 #include "shared/cli/spak/common.hpp"
 #include "shared/cli/spak/verbs.hpp"
 #include "shared/spak/bundle.hpp"
+#include "shared/spak/expiry.hpp"
 #include "shared/spak/situation.hpp"
 
 namespace ladder::cli {
@@ -61,6 +62,8 @@ Tuning tuning_of(const TuneFlags& flags) {
   tuning.measuring = {tuning.lineage.front().name, tuning.loop->name, tuning.loop->metric,
                       tuning.loop->maximize,       flags.seconds,     flags.repeats};
   for (const std::string& written : flags.set) spak::add_setting(tuning.measuring.set, written);
+  tuning.measuring.sources =
+      spak::sources_hash(tuning.lineage.front(), *tuning.loop, source_root(flags.file));
   return tuning;
 }
 
@@ -156,17 +159,6 @@ void print_result(const std::vector<spak::Tried>& tried, const spak::Plan& plan,
                shown(configuration_text(plan.space().point(best->point)), 300));
 }
 
-/// Runs of one point: as many as asked, up to the first that fails.
-Json measure_point(const spak::Command& command, const spak::Measuring& measuring,
-                   const Json& configuration) {
-  std::vector<LimitedRun> runs;
-  for (int i = 0; i < measuring.repeats; ++i) {
-    runs.push_back(run_limited(command.words(configuration), measuring.seconds));
-    if (runs.back().code != 0) break;
-  }
-  return spak::item_of_runs(measuring, configuration, runs);
-}
-
 /// How many points this share has still to measure; those of a space that is not walked through as far as is known.
 std::uint64_t left_to_measure(const spak::Plan& plan, const spak::Shard& shard, const Known& known,
                               std::uint64_t most) {
@@ -218,7 +210,7 @@ void measure_points(const TuneFlags& flags, const Tuning& tuning, const spak::Pl
   const InterruptGuard guard;
   try {
     const auto tried = spak::tune(plan, options, known, [&](std::uint64_t point) {
-      const Json item = measure_point(command, tuning.measuring, plan.space().point(point));
+      const Json item = spak::measure_point(command, tuning.measuring, plan.space().point(point));
       spak::append_items(file, {item});
       progress.add(item);
       return spak::cost_of(item, tuning.measuring.metric, tuning.measuring.maximize);

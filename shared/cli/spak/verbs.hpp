@@ -16,5 +16,8 @@ void add_spak_ingest(CLI::App& app);
 void add_spak_lift(CLI::App& app);
 void add_spak_map(CLI::App& app);
 void add_spak_tune(CLI::App& app);
+void add_spak_crystallize(CLI::App& app);
+void add_spak_recommend(CLI::App& app);
+void add_spak_verify(CLI::App& app);
 
 }  // namespace ladder::cli
