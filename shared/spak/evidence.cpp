@@ -14,6 +14,7 @@
 #include "shared/spak/measure.hpp"
 #include "shared/spak/situation.hpp"
 #include "shared/spak/statistics.hpp"
+#include "shared/spak/tune.hpp"
 
 namespace ladder::spak {
 
@@ -106,7 +107,8 @@ bool is_wanted(const Json& item, const EvidenceWanted& wanted) {
 /// Sorts items into groups and points.
 class Collector {
  public:
-  Collector(const EvidenceWanted& wanted, Evidence& evidence) : wanted_(wanted), evidence_(evidence) {
+  Collector(const EvidenceWanted& wanted, Evidence& evidence)
+      : wanted_(wanted), evidence_(evidence), configurations_(wanted.space, wanted.loop) {
     fields_ = {"work", "device", "dtype"};
     if (const Json* more = wanted.loop.entries.find("situation"); more != nullptr && more->is_array())
       for (const Json& name : *more)
@@ -117,7 +119,10 @@ class Collector {
     const Json& item = trace.items[index];
     if (!is_wanted(item, wanted_)) return;
     ++evidence_.items;
-    const auto point = wanted_.space.number_of(item["configuration"]);
+    // tune's own items name the point itself, whatever the loop's sweep calls it.
+    const Json& configuration = item["configuration"];
+    const auto point = item.contains("loop") ? wanted_.space.number_of(configuration)
+                                             : configurations_.point_of(configuration);
     if (!point) {
       ++evidence_.outside;
       return;
@@ -168,7 +173,7 @@ class Collector {
       if (const Json* value = item.find(name); value != nullptr && !group.situation.contains(name))
         group.situation[name] = *value;
     for (const auto& [name, value] : item["configuration"].items())
-      if (!axes_contain(name)) group.situation[name] = value;
+      if (!is_of_point(name)) group.situation[name] = value;
     group.toolkit = said_by(item, group.set, "toolkit");
     group.is_static = text_at(item, "evidence") == "static";
     const std::string key = fmt::format("{}\n{}\n{}", group.situation.dump(), group.toolkit, group.is_static);
@@ -187,7 +192,9 @@ class Collector {
       days_[found->second].insert(when.substr(0, 10));
     return found->second;
   }
-  bool axes_contain(const std::string& name) const {
+  bool is_of_point(const std::string& name) const {
+    const Json* called = wanted_.loop.entries.find("configuration");
+    if (called != nullptr && called->contains(name)) return true;
     const auto& axes = wanted_.space.axes();
     return std::any_of(axes.begin(), axes.end(), [&](const Axis& axis) { return axis.name == name; });
   }
@@ -262,6 +269,7 @@ class Collector {
 
   const EvidenceWanted& wanted_;
   Evidence& evidence_;
+  Configurations configurations_;
   std::vector<std::string> fields_;
   std::unordered_map<std::string, std::size_t> numbers_;
   std::vector<std::unordered_map<std::uint64_t, std::size_t>> places_;  ///< of points, by group

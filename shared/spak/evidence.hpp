@@ -62,7 +62,7 @@ struct EvidenceWanted {
 
 /// The items of the loop in the traces, which must outlive the result. An item's situation holds
 ///   - what its "set" says, and "work", "device", "dtype" and the fields that the loop lists as `situation: [...]`;
-///   - what its configuration says beyond the axes of the space.
+///   - what its configuration says beyond the axes of the space, and beyond the loop's own `configuration`.
 /// The errors follow statistics.hpp, with two precautions: the deviation of one sample counts as no less than that of
 /// all points of the group together; and where points were measured more than once, in several processes, and these differ by
 /// more than their samples explain (an F test at 5%), the error of an item is no less than what they differ by, and the

@@ -292,6 +292,31 @@ TEST_CASE("the sweep's items serve as they are, and a metric to maximize as one 
   CHECK(best[0].winning == 2);
 }
 
+TEST_CASE("a loop says how its sweep calls a point") {
+  const Lab lab = lab_of(
+      "system Lab { engineering_loop L { parameter tile: [32, 64] parameter warps: [4, 8] operation: "
+      "\"gemm\" "
+      "configuration: { name: \"t{{tile}} w{{warps}}\" head: 64 } "
+      "measure { metric: \"us\" objective: \"minimize\" } } }");
+  Trace trace{"gemm.jsonl", {}, {}};
+  for (const char* name : {"t32 w4", "t32 w8", "t64 w4", "t64 w8", "t96 w8"}) {
+    const double us = std::string(name) == "t64 w8" ? 100 : 200;
+    trace.items.push_back({{"type", "Performance"},
+                           {"operation", "gemm"},
+                           {"configuration", {{"name", name}, {"head", 64}, {"layout", "NT"}}},
+                           {"us", us},
+                           {"us_low", us * 0.99},
+                           {"us_high", us * 1.01},
+                           {"repeats", 15}});
+  }
+  trace.lines.resize(trace.items.size(), 1);
+  const auto best = of_kind(crystals_of(lab, {trace}), Kind::best);
+  REQUIRE(best.size() == 1);
+  CHECK(best[0].recommend == "tile = 64, warps = 8");
+  CHECK(best[0].of == 4);
+  CHECK(best[0].when == "layout == 'NT'");
+}
+
 TEST_CASE("confidence grows with effect, samples and days, and shrinks with spread") {
   Proposal proposal;
   proposal.effect = 1.2;
