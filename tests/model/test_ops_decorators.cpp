@@ -152,7 +152,9 @@ TEST_CASE("every output of every operation is watched, to its last element") {
     for (const cases::TensorSpec& tensor : c.tensors) {
       const bool written = tensor.use == cases::Use::output || tensor.use == cases::Use::update;
       if (!written || !places.contains(tensor.name)) continue;
-      const auto& [begin, bytes] = places.at(tensor.name);
+      // Two names, not a structured binding, which clang++ 14 does not capture.
+      const std::byte* const begin = places.at(tensor.name).first;
+      const std::size_t bytes = places.at(tensor.name).second;
       const auto views = [&](const OutputView& view) {
         const auto* data = static_cast<const std::byte*>(view.data);
         return data >= begin && data < begin + bytes;

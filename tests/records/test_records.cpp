@@ -54,9 +54,10 @@ TEST_CASE("a damaged or foreign record is refused with its reason") {
   const TemporaryFolder folder;
   const fs::path path = folder / "x.json";
   CHECK(refusal(path).find("cannot be read") != std::string::npos);
-  for (const std::string& text :
-       {std::string("{\"format\": "), std::string("[]"), std::string(20'000'000, '['), std::string("{}\0", 3),
-        std::string(R"({"a": 1, "a": 2})")}) {
+  std::string arrays;
+  arrays.resize(20'000'000, '[');
+  for (const std::string& text : {std::string("{\"format\": "), std::string("[]"), arrays,
+                                  std::string("{}\0", 3), std::string(R"({"a": 1, "a": 2})")}) {
     write_file(path, text);
     CHECK(refusal(path).find("x.json: is not a JSON object") != std::string::npos);
   }
