@@ -116,7 +116,7 @@ std::vector<Declared> fields_of(const std::string& type, const std::vector<std::
           break;  // functions follow; what is before them are the fields
         std::string field_type;
         for (const std::string& part : split(statement)) {
-          auto field = declared(field_type.empty() ? part : field_type + " " + part);
+          auto field = declared(field_type.empty() ? part : fmt::format("{} {}", field_type, part));
           if (!field) continue;
           field_type = field->type;
           fields.push_back(std::move(*field));

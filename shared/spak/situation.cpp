@@ -61,7 +61,7 @@ Outcome Situation::holds(const Fact& predicate) const {
     return {std::nullopt, {}, fmt::format("predicate '{}' asks for itself", predicate.name)};
   ++depth_;
   const std::string prefix = predicate.parameter + ".";
-  const Outcome outcome = predicate.predicate->evaluate(
+  Outcome outcome = predicate.predicate->evaluate(
       {[&](std::string_view name) {
          // A field of the item; without one, what was set under the field's name.
          return name.starts_with(prefix) ? value_of(name.substr(prefix.size())) : value_of(name);

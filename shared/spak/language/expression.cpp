@@ -148,7 +148,7 @@ class Evaluation {
   Outcome logical(const Node& node, bool decides) const {
     Outcome undecided = known(!decides);
     for (const Node& child : node.children) {
-      const Outcome outcome = condition(child);
+      Outcome outcome = condition(child);
       if (outcome.is(decides)) return outcome;
       if (!outcome.value) undecided = lacking(undecided.value ? Outcome{} : undecided, outcome);
     }
@@ -156,14 +156,14 @@ class Evaluation {
   }
 
   Outcome choice(const Node& node) const {
-    const Outcome decided = condition(node.children[1]);
+    Outcome decided = condition(node.children[1]);
     if (!decided.value) return decided;
     return of(node.children[decided.is(true) ? 0 : 2]);
   }
 
   Outcome unary(const Node& node) const {
     const bool negation = text(node.children[0]) == "!";
-    const Outcome operand = negation ? condition(node.children[1]) : of(node.children[1]);
+    Outcome operand = negation ? condition(node.children[1]) : of(node.children[1]);
     if (!operand.value) return operand;
     if (negation) return known(!operand.value->get<bool>());
     return calculated("-", Json(0), *operand.value);
