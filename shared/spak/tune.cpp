@@ -142,7 +142,7 @@ Configurations::Configurations(const Space& space, const EngineeringLoop& loop)
 }
 
 Json Configurations::of(std::uint64_t point) const {
-  const Json values = space_.point(point);
+  Json values = space_.point(point);
   if (entry_ == nullptr) return values;
   Json configuration = Json::object();
   for (const auto& [name, written] : entry_->items())

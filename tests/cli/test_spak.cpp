@@ -180,10 +180,10 @@ TEST_CASE("two processes of Open MPI share a sweep") {
     return;
   }
   const Workshop workshop;
-  output_of({"sh", "-c",
-             "cd \"$0\" && OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 2 \"$1\" spak tune "
-             "s.spak --time-limit 0.5",
-             workshop.folder.path().string(), LADDER_PROGRAM});
+  const std::string script =
+      "cd \"$0\" && OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 "
+      "mpirun --oversubscribe -n 2 \"$1\" spak tune s.spak --time-limit 0.5";
+  output_of({"sh", "-c", script, workshop.folder.path().string(), LADDER_PROGRAM});
   CHECK(workshop.trace("traces/L.1-of-2.jsonl").size() == 5);
   CHECK(workshop.trace("traces/L.2-of-2.jsonl").size() == 5);
 }
