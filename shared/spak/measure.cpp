@@ -67,7 +67,7 @@ void hear_item(const Json& heard, const Measuring& measuring, Said& said) {
       !(error->is_number() && limit->is_number() && error->get<double>() <= limit->get<double>()))
     said.wrong = fmt::format("max_error {} of {}", error->dump(), limit->dump());
   if (const Json* outcome = heard.find("outcome"); outcome != nullptr && !(*outcome == Json(kMeasured)))
-    said.unusable = written(*outcome);
+    said.unusable = written(*outcome) + (heard.contains("reason") ? ": " + written(heard["reason"]) : "");
   const Json* value = measuring.metric == kOwnClock ? nullptr : heard.find(measuring.metric);
   if (value != nullptr) {
     const bool usable = value->is_number() && std::isfinite(value->get<double>()) && value->get<double>() > 0;
@@ -179,7 +179,7 @@ Json item_of_runs(const Measuring& measuring, const Json& configuration,
     item["samples"] = said.samples.size();
   }
   if (measuring.metric != kOwnClock) item[kOwnClock] = seconds;
-  item["evidence"] = "measured";
+  item["evidence"] = measuring.evidence;
   if (!measuring.sources.empty()) item["sources"] = measuring.sources;
   item["when"] = utc_now();
   return item;

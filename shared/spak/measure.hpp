@@ -40,6 +40,8 @@ struct Measuring {
   double seconds = 60;  ///< time limit of one run
   int repeats = 1;      ///< runs of one point; their median counts
   Json set = Json::object();
+  /// "measured" on a machine, or "static": what a compiler says of an architecture that may not be here.
+  std::string evidence = "measured";
   std::string sources = {};  ///< a hash of the kernel's text (expiry.hpp); kept in the items
 };
 

@@ -163,7 +163,8 @@ class Reader {
   bool statement(const Node& entry, const std::vector<std::string>& words) {
     if (words.size() < 2) return false;
     Statement common{words[1], &entry, object(entry)};
-    if (words[0] == "fact")
+    const bool is_predicate = words.size() == 3 && words[2].starts_with('(');
+    if (words[0] == "fact" && (words.size() == 2 || is_predicate))
       fact(std::move(common), words);
     else if (words[0] == "rule" && words.size() == 2)
       rule(std::move(common));

@@ -2,6 +2,7 @@
 """Compiles and measures configurations of stage 3's kernels, and keeps what came out.
 
     sweep.py compile PLAN.json... --bundle DIR     here: one cubin a configuration, with the compiler's report
+    sweep.py static OPERATION --arch N NAME=VALUE...   here: one configuration's registers, spills and shared memory
     sweep.py run --bundle DIR --out DIR            on a machine with a GPU and PyTorch: checks, then times each
     ladder spak ingest DIR --into ITEMS.jsonl      here again: appends the results to knowledge/items/
 
@@ -25,6 +26,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -155,6 +157,37 @@ def command_compile(options):
     print(f"sweep: {len(items)} configurations, {failed} did not compile; bundle in {bundle}")
 
 
+# ---- static -------------------------------------------------------------------------------------------------------
+
+
+def value_of(text):
+    """A configuration's value as a command line gives it: a number, true, false, or a text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def command_static(options):
+    """Compiles one configuration and prints what the compiler says of its largest kernel, as `ladder spak tune` reads it."""
+    module = work_module(options.operation)
+    configuration = {name: value_of(value) for name, _, value in (each.partition("=") for each in options.configuration)}
+    tools = {"nvcc": tool("CUDACXX"), "cuobjdump": tool("CUOBJDUMP", "--cuobjdump")}
+    with tempfile.TemporaryDirectory() as folder:
+        item = {"id": "static", "source": module.source(configuration)}
+        compile_one(item, options.arch, pathlib.Path(folder), tools)
+    if "compile_failure" in item:
+        print("__SPAK_TRACE__", json.dumps({"type": "Memory", "outcome": "compile failure", "reason": item["compile_failure"]}))
+        return
+    kernel, facts = max(item["resources"].items(), key=lambda each: (each[1]["reg"] + each[1]["stack"] / 4, each[1]["shared"]))
+    print("__SPAK_TRACE__", json.dumps(
+        {"type": "Memory", "kernel": kernel, "registers": facts["reg"], "spilled_bytes": facts["stack"] + facts["local"],
+         "shared_bytes": facts["shared"], "threads": facts["threads"],
+         # What a thread keeps, wherever it keeps it.
+         "thread_bytes": 4 * facts["reg"] + facts["stack"] + facts["local"],
+         "architecture": options.arch, "device": f"sm_{options.arch}, not run", "toolkit": toolkit(tools["nvcc"])}))
+
+
 # ---- run ----------------------------------------------------------------------------------------------------------
 
 
@@ -251,6 +284,10 @@ def main():
     compiling.add_argument("plans", nargs="+")
     compiling.add_argument("--bundle", required=True)
     compiling.add_argument("--jobs", type=int, default=os.cpu_count())
+    static = commands.add_parser("static")
+    static.add_argument("operation")
+    static.add_argument("configuration", nargs="+", metavar="NAME=VALUE")
+    static.add_argument("--arch", type=int, required=True)
     running = commands.add_parser("run")
     running.add_argument("--bundle", required=True)
     running.add_argument("--out", required=True)
@@ -259,7 +296,7 @@ def main():
                          help="also keep the card busy for so long, for the rate under its power limit")
     running.add_argument("--label", default="", help="a word for all items of this run: 'speed table' is what that table reads")
     options = parser.parse_args()
-    {"compile": command_compile, "run": command_run}[options.command](options)
+    {"compile": command_compile, "static": command_static, "run": command_run}[options.command](options)
 
 
 if __name__ == "__main__":

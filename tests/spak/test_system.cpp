@@ -111,6 +111,12 @@ TEST_CASE("a child knows its parents; a parent that is missing or comes back is 
   CHECK_THROWS_WITH(read_lineage(folder.path() / "c.spak"), Contains("comes back"));
 }
 
+TEST_CASE("heads that are no fact, rule or invariant are told, however they look") {
+  for (const char* head : {"fact fact g { }", "fact f g { }", "fact f (t: T.P) (u) { }", "rule \"a\" b { }",
+                           "invariant { }", "fact", "x"})
+    CHECK_THAT(doubt_of_knowledge(head), Contains("in knowledge: 'fact NAME'"));
+}
+
 TEST_CASE("doubts about statements") {
   CHECK(doubt_of_knowledge("fact f { source: \"measured\" confidence: 1 }") == "");
   CHECK(doubt_of_knowledge("fact f { description: \"x\" }") == "fact 'f' has no source");

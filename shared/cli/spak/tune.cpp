@@ -61,6 +61,7 @@ Tuning tuning_of(const TuneFlags& flags) {
           tuning.lineage.front().document.where(*tuning.loop->node), shown(tuning.loop->name));
   tuning.measuring = {tuning.lineage.front().name, tuning.loop->name, tuning.loop->metric,
                       tuning.loop->maximize,       flags.seconds,     flags.repeats};
+  tuning.measuring.evidence = tuning.loop->entries.value("evidence", "measured");
   for (const std::string& written : flags.set) spak::add_setting(tuning.measuring.set, written);
   tuning.measuring.sources =
       spak::sources_hash(tuning.lineage.front(), *tuning.loop, source_root(flags.file));
