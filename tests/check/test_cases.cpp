@@ -162,7 +162,8 @@ TEST_CASE(
     CHECK_FALSE(judged(c, dtype, HUGE_VAL)[0].passed());
     CHECK_FALSE(judged(c, dtype, std::nan(""))[0].passed());
   }
-  CHECK_FALSE(judged(c, Dtype::fp64, 1e-11)[0].passed());
+  // in fp64 nothing, although half of this is what the terms' roundings come to
+  CHECK_FALSE(judged(c, Dtype::fp64, 2.1 * find_tolerance("operation", Dtype::fp64).limit())[0].passed());
 }
 
 TEST_CASE("rows of padding and log-sum-exps of empty rows are judged apart from the others") {
