@@ -253,3 +253,52 @@ TEST_CASE("cases with values that fp16 does not reach are left out there and now
     CHECK(in_reach_of(dtype, two).size() == (dtype == Dtype::fp16 ? 1 : 2));
   CHECK(in_reach_of(Dtype::fp16, two).front().op.empty());
 }
+
+TEST_CASE(
+    "a gradient check takes as many elements as asked for at most, over all of an input, less what was "
+    "there") {
+  const auto ops = make_eigen_ops(Dtype::fp64, 1);
+  const auto checked = [&](std::size_t size, std::size_t samples, std::size_t wrong, Role role, bool plus) {
+    OpCase forward, c;
+    add(forward, Role::activation, Use::input, "a", random_values("a", size));
+    add(forward, Role::activation, Use::input, "b", random_values("b", size));
+    add(forward, Role::activation, Use::output, "y", Numbers(size));
+    forward.run = [=](Ops& given, const Bound& t) {
+      given.run(ResidualForward{size, t.act("a"), t.act("b"), t.act("y")});
+    };
+    add(c, Role::activation, Use::input, "dy", random_values("dy", size));
+    add(c, Role::activation, Use::input, "more", random_values("more", size));
+    add(c, role, Use::update, "da", random_values("da", size));  // of an activation: overwritten
+    c.run = [=](Ops& given, const Bound& t) {
+      double* to = role == Role::gradient ? t.grad("da").as<double>() : t.act("da").as<double>();
+      const double *dy = t.act("dy").as<double>(), *more = t.act("more").as<double>();
+      for (std::size_t i = 0; i < size; ++i)
+        to[i] = (role == Role::gradient ? to[i] : 0.0) + dy[i] + (plus ? more[i] : 0.0) +
+                (i == wrong ? 1e-4 : 0.0);
+      given.synchronize();
+    };
+    c.forward = std::make_shared<OpCase>(forward);
+    c.output = "y";
+    c.weights = "dy";
+    c.derivatives = {{"a", "da", plus ? "more" : ""}};
+    CaseResult result;
+    for_each_gradient({c}, *ops, samples, [&](const CaseResult& one) { result = one; });
+    return result.comparison;
+  };
+  constexpr std::size_t kNone = 1000;
+  CHECK(checked(7, 4, kNone, Role::activation, false).want_size == 4);
+  CHECK(checked(8, 4, kNone, Role::activation, false).want_size == 4);
+  CHECK(checked(9, 4, kNone, Role::activation, false).want_size == 3);
+  CHECK(checked(3, 4, kNone, Role::activation, false).want_size == 3);
+  for (const Role role : {Role::activation, Role::gradient})
+    for (const bool plus : {false, true}) {
+      CHECK(checked(7, 4, kNone, role, plus).passed());
+      for (const std::size_t wrong : {0, 2, 6}) {
+        const Comparison found = checked(7, 4, wrong, role, plus);
+        CHECK(found.verdict == Verdict::too_far);
+        CHECK(found.first.index == wrong / 2);
+      }
+      CHECK(checked(7, 4, 1, role, plus).passed());  // between the samples
+    }
+  CHECK_THROWS_AS(for_each_gradient({}, *make_eigen_ops(Dtype::fp32, 1), 4, {}), InputError);
+}
