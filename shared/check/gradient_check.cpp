@@ -48,7 +48,7 @@ void check_gradients(const OpCase& c, Ops& ops, std::size_t samples, const Repor
   for (const Derivative& derivative : c.derivatives) {
     const std::vector<double>& x = c.forward->values.at(derivative.input);
     std::vector<double> got, want;
-    const std::size_t stride = std::max<std::size_t>(1, x.size() / samples);
+    const std::size_t stride = std::max<std::size_t>(1, (x.size() + samples - 1) / samples);
     for (std::size_t i = 0; i < x.size(); i += stride) {
       const TensorSpec& spec = *std::find_if(c.tensors.begin(), c.tensors.end(), [&](const TensorSpec& t) {
         return t.name == derivative.gradient;

@@ -209,3 +209,35 @@ TEST_CASE("the size of cancelled terms is added to what an element is measured b
   CHECK_THROWS_AS(compare(got, want, 1e-6, Rule::scaled, infinite), InputError);
   CHECK_THROWS_AS(compare(got, want, 1e-6, Rule::absolute, one), InputError);
 }
+
+TEST_CASE("what a comparison says of each verdict, and what it keeps of both sides") {
+  const Values want = {1.0, 2.0, 4.0, 8.0};
+  Values got = want;
+  got[1] = 2.5;
+  got[2] = 4.75;
+  const Comparison apart = compare(got, want, 0.25, Rule::absolute);
+  CHECK(apart.describe() == "element 1: got 2.5, want 2, error 0.5, allowed 0.25");
+  CHECK(apart.max_error == 0.75);  // of losses as it is, not relative
+  CHECK(apart.worst.index == 2);
+  CHECK((apart.got_size == 4 && apart.want_size == 4 && apart.tolerance == 0.25));
+  CHECK(compare(got, want, 1.0, Rule::absolute).describe() == "passed, largest error 0.75 at element 2");
+  CHECK(compare(got, want, 0.25, Rule::relative).passed());  // 0.5 / 2 and 0.75 / 4
+  CHECK(compare(got, want, 0.25, Rule::relative).worst.index == 1);
+  CHECK(compare(got, want, 0.2, Rule::mean_relative).first.index == 1);
+  const Comparison shorter = compare(std::span(got).first(3), want, 0.25);
+  CHECK(shorter.describe() == "3 values where 4 were expected");
+  CHECK(shorter.max_error == kInf);
+  CHECK(compare({}, {}, 0.0).describe() == "nothing to compare");
+  CHECK(compare({}, {}, 0.0).max_error == kInf);
+  got[3] = -kInf;
+  CHECK(compare(got, want, 0.25).describe() == "element 3 is not finite: got -inf, want 8");
+  CHECK(root_mean_square({}) == 0.0);
+  CHECK(root_mean_square(Values{3.0, -4.0, 0.0, 0.0}) == 2.5);
+}
+
+TEST_CASE("of equal errors the first is the worst, and a first element counts as any other") {
+  const Values want(3, 1.0);
+  CHECK(compare(Values{2.0, 1.0, 2.0}, want, 1e-3, Rule::absolute).worst.index == 0);
+  CHECK(compare(Values{1.0, 1.0, 1.0}, want, 1e-3, Rule::absolute).worst.index == 0);
+  CHECK(compare(Values{1.0, 1.0, 2.0}, want, 1e-3, Rule::absolute).first.index == 2);
+}

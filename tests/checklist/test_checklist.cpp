@@ -5,6 +5,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/temporary_folder.hpp"
+#include "shared/base/utf8.hpp"
 #include "shared/checklist/checklist_steps.hpp"
 #include "shared/train/engine_decorator.hpp"
 
@@ -207,4 +208,100 @@ TEST_CASE("a step that throws is failed or not run, and the others go on") {
   CHECK(checklist.steps[3].outcome == Outcome::failed);
   CHECK(checklist.steps[4].outcome == Outcome::not_run);
   CHECK_FALSE(checklist.passed());
+}
+
+TEST_CASE("step 4 compares the first fifty losses in fp32, each within a thousandth, and no later one") {
+  Prepared state;
+  for (Trained* side : {&*state.own, &*state.other}) {
+    side->loss.assign(60, 3.0);
+    side->loss.front() = 4.0;
+  }
+  const auto outcome_with = [&](std::size_t step, double factor) {
+    const double was = state.own->loss[step];
+    state.own->loss[step] *= factor;
+    const Outcome outcome = check_training(state).outcome;
+    state.own->loss[step] = was;
+    return outcome;
+  };
+  for (const std::size_t step : {0, 1, 49}) {
+    CHECK(outcome_with(step, 1.0009) == Outcome::passed);
+    CHECK(outcome_with(step, 1.0011) == Outcome::failed);
+    CHECK(outcome_with(step, 0.9989) == Outcome::failed);
+  }
+  CHECK(outcome_with(50, 1.5) == Outcome::passed);
+  CHECK(outcome_with(59, 1.5) == Outcome::passed);
+}
+
+TEST_CASE("step 4 holds the best held-out losses against each other, within a fiftieth") {
+  Prepared state;
+  const double best = state.other->best();
+  const auto outcome_of = [&](const std::vector<double>& held_out) {
+    state.own->evaluations.clear();
+    for (const double one : held_out) state.own->evaluations.push_back({0, one, one});
+    return check_training(state).outcome;
+  };
+  CHECK(outcome_of({2 * best, 1.019 * best, 3 * best}) == Outcome::passed);
+  CHECK(outcome_of({2 * best, 1.021 * best, 3 * best}) == Outcome::failed);
+  CHECK(outcome_of({best, 0.979 * best}) == Outcome::failed);
+  CHECK(state.own->best() == 0.979 * best);
+  CHECK(outcome_of({}) == Outcome::failed);  // nothing was evaluated
+  CHECK(std::isnan(state.own->best()));
+}
+
+TEST_CASE("a loss has fallen where the mean of the last fifty is below the first") {
+  Prepared state;
+  const auto outcome_of = [&](double middle, double last) {
+    for (Trained* side : {&*state.own, &*state.other}) {
+      side->loss.assign(100, middle);
+      side->loss.front() = 4.0;
+      std::fill(side->loss.begin() + 50, side->loss.end(), last);
+    }
+    return check_training(state).outcome;
+  };
+  CHECK(outcome_of(9.0, 3.9) == Outcome::passed);
+  CHECK(outcome_of(1.0, 4.0) == Outcome::failed);
+  state.own->loss[99] = 3.5;
+  state.other->loss[99] = 3.5;
+  CHECK(check_training(state).outcome == Outcome::passed);
+}
+
+TEST_CASE("step 5 sets our texts on the left and theirs on the right, each behind the same prompt") {
+  Prepared state;
+  state.settings.samples = 3;
+  std::vector<SamplePair> before, after, alone;
+  const ChecklistStep step = check_side_by_side(state, before);
+  CHECK(step.figures.front() == std::vector<std::string>{"after step", state.own->name, state.other->name});
+  REQUIRE(step.figures.size() == state.own->evaluations.size() + 2);
+  for (std::size_t i = 0; i < state.own->evaluations.size(); ++i) {
+    CHECK(step.figures[i + 1][0] == fmt::format("{}", state.own->evaluations[i].step));
+    CHECK(step.figures[i + 1][1] == fmt::format("{:.4f}", state.own->evaluations[i].held_out));
+    CHECK(step.figures[i + 1][2] == fmt::format("{:.4f}", state.other->evaluations[i].held_out));
+  }
+  for (NamedTensor& tensor : state.other->weights.parameters)
+    for (std::size_t i = 0; i < tensor.size(); ++i) tensor.set(i, -3.0 * tensor[i]);
+  CHECK(check_side_by_side(state, after).outcome == Outcome::failed);
+  state.other.reset();
+  state.why_no_other = "no reason";
+  const ChecklistStep one = check_side_by_side(state, alone);
+  CHECK(one.outcome == Outcome::passed);
+  CHECK(one.summary == "one side only: no reason");
+  REQUIRE((before.size() == 3 && after.size() == 3 && alone.size() == 3));
+  const auto prompt =
+      readable_utf8(state.run.source->tokenizer().decode(held_out_tokens(state, kPromptTokens)));
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(before[i].left == before[i].right);
+    CHECK(after[i].left == before[i].left);
+    CHECK(after[i].right != before[i].right);
+    CHECK((alone[i].left == before[i].left && alone[i].right.empty()));
+    for (const std::string& text : {after[i].left, after[i].right}) CHECK(text.starts_with(prompt));
+  }
+}
+
+TEST_CASE(
+    "tokens that nobody trained on are the first of the held-out part, as many as asked for and there are") {
+  const Prepared state;
+  const auto all = state.run.source->evaluation_sequence(DataPart::held_out, 0).tokens;
+  CHECK(held_out_tokens(state, 5) == std::vector<std::int32_t>(all.begin(), all.begin() + 5));
+  CHECK(held_out_tokens(state, all.size()) == all);
+  CHECK(held_out_tokens(state, 100000) == all);
 }

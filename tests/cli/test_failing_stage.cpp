@@ -10,6 +10,7 @@
 
 #include "shared/base/error.hpp"
 #include "shared/base/json.hpp"
+#include "shared/checklist/checklist_steps.hpp"
 #include "shared/cli/commands.hpp"
 #include "tests/parity/broken_engine.hpp"
 #include "tests/support/run_program.hpp"
@@ -245,6 +246,75 @@ TEST_CASE("the checklist fails by trained weights that two sides read in differe
   for (const std::size_t i : {0, 1}) {
     CHECK(steps[i].at("outcome") == "FAILED");
     CHECK_THAT(steps[i].at("summary").get<std::string>(), Contains("stage 1 fp32 differs from stage 1 fp64"));
+  }
+}
+
+namespace {
+
+/// Before any training: the weights that a run starts from stand for those that it leaves.
+struct Untrained : ChecklistState {
+  Untrained() {
+    const Preset& tiny = find_preset("tiny");
+    settings.stage = 1;
+    settings.device = Device::cpu;
+    settings.parity_steps = 1;
+    settings.greedy_tokens = 5;
+    run = prepare_run(tiny.model, tiny.train, {"", tiny.character_stream, tiny.embedded});
+    own.emplace();
+    own->weights = {run.model, run.source->shared_tokenizer(), run.initial};
+    why_no_other = "left out";
+  }
+};
+
+/// A step of the checklist with a stage that is wrong.
+ChecklistStep checked(const BrokenStage& stage, const ChecklistState& state,
+                      ChecklistStep (*check)(const ChecklistState&)) {
+  broken_stage = stage;
+  ChecklistStep step = check(state);
+  broken_stage.reset();
+  return step;
+}
+
+}  // namespace
+
+TEST_CASE("step 3 of the checklist fails by logits, and by a text, that are not PyTorch's") {
+  const Untrained state;
+  using Outcome = ChecklistStep::Outcome;
+  BrokenStage stage;
+  stage.stage = 0;  // none that is asked
+  CHECK(checked(stage, state, check_imported_weights).outcome == Outcome::passed);
+  stage = {};
+  stage.architecture = Architecture::gpt2;
+  const char* what = "logits";
+  SECTION("a logit of one token") {
+    stage.damage.logits = [](std::vector<double>& logits) { logits[3] += 0.01; };
+  }
+  SECTION("every token of the text") {
+    what = "greedy text";
+    stage.damage.next = [](std::vector<double>& logits) { logits.front() = 1e6; };
+  }
+  const ChecklistStep step = checked(stage, state, check_imported_weights);
+  CHECK(step.outcome == Outcome::failed);
+  CHECK_THAT(step.summary, Contains("stage 1 fp32 differs from PyTorch") && Contains(what));
+}
+
+TEST_CASE(
+    "steps 1 and 2 of the checklist fail by the first model or type that is wrong, though the last is "
+    "right") {
+  Untrained state;
+  using Outcome = ChecklistStep::Outcome;
+  BrokenStage stage;
+  stage.damage = wrong_gradient();
+  const ChecklistStep parity = checked(stage, state, check_parity);  // of microGPT, the first of two
+  CHECK(parity.outcome == Outcome::failed);
+  CHECK_THAT(parity.summary, Contains("stage 1 fp32 differs from stage 1 fp64"));
+  stage.architecture = Architecture::gpt2;
+  for (const auto& types : {std::vector{Dtype::fp32, Dtype::fp64}, std::vector{Dtype::fp64, Dtype::fp32}}) {
+    state.settings.types = types;
+    const ChecklistStep walk = checked(stage, state, check_trained_weights);
+    CHECK(walk.outcome == Outcome::failed);
+    CHECK_THAT(walk.summary, Contains("stage 1 fp32 differs from stage 1 fp64"));
+    CHECK(walk.figures.size() == 3);
   }
 }
 

@@ -2,8 +2,10 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <map>
+#include <thread>
 
 #include "shared/check/cases.hpp"
 #include "shared/model/ops_decorators.hpp"
@@ -124,6 +126,32 @@ TEST_CASE("the profiler counts calls and costs of a training step and does not c
   }
   profile.reset();
   CHECK(profile.report().empty());
+}
+
+TEST_CASE(
+    "the profiler's median is of its calls alone, its costs are their sum, and its rows are of one "
+    "operation") {
+  // the second of three calls takes long
+  int call = 0;
+  auto slow = std::make_unique<SpoilingOps>(make_eigen_ops(Dtype::fp32, 1), [&](Ops&, const OpCall& one) {
+    if (one.name == "relu_forward" && ++call == 2) std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  });
+  ProfilingOps ops(std::move(slow));
+  const Act x{ops.allocate(64), Dtype::fp32};
+  ops.run(ResidualForward{16, x, x, x});
+  for (const std::size_t count : {4, 8, 16}) ops.run(ReluForward{count, x, x});
+  const std::vector<OpProfile> table = ops.report();
+  REQUIRE(table.size() == 2);
+  const OpProfile &relu = table[0], &residual = table[1];  // the longest first
+  CHECK(relu.name == "relu_forward");
+  CHECK(relu.calls == 3);
+  CHECK(relu.total_seconds >= 0.06);
+  CHECK(relu.median_seconds < 0.03);
+  CHECK(relu.cost.flops == 4 + 8 + 16);
+  CHECK(relu.cost.bytes == 2 * 4 * (4 + 8 + 16));
+  CHECK(residual.calls == 1);
+  CHECK(residual.total_seconds == residual.median_seconds);
+  CHECK(residual.cost.flops == 16);
 }
 
 TEST_CASE("every output of every operation is watched, to its last element") {

@@ -14,6 +14,24 @@ struct Damage {
   std::function<void(Engine&)> after_step = {};
   std::function<double(double)> loss = {};
   std::function<void(TensorList&)> parameters = {};
+  std::function<void(std::vector<double>&)> logits = {};  ///< of texts as a whole
+  std::function<void(std::vector<double>&)> next = {};    ///< of the next token, where text is generated
+};
+
+/// Another's logits, spoilt.
+class BrokenDecoder final : public Decoder {
+ public:
+  BrokenDecoder(std::unique_ptr<Decoder> inner, std::function<void(std::vector<double>&)> spoil)
+      : inner_(std::move(inner)), spoil_(std::move(spoil)) {}
+  std::vector<double> next(std::span<const std::int32_t> tokens) override {
+    std::vector<double> logits = inner_->next(tokens);
+    spoil_(logits);
+    return logits;
+  }
+
+ private:
+  std::unique_ptr<Decoder> inner_;
+  std::function<void(std::vector<double>&)> spoil_;
 };
 
 class BrokenEngine final : public Engine {
@@ -46,8 +64,15 @@ class BrokenEngine final : public Engine {
     if (steps_ >= damage_.from_step && damage_.probe) damage_.probe(result);
     return result;
   }
-  std::vector<double> logits(std::span<const std::int32_t> tokens) override { return inner_->logits(tokens); }
-  std::unique_ptr<Decoder> decoder() override { return inner_->decoder(); }
+  std::vector<double> logits(std::span<const std::int32_t> tokens) override {
+    std::vector<double> result = inner_->logits(tokens);
+    if (damage_.logits) damage_.logits(result);
+    return result;
+  }
+  std::unique_ptr<Decoder> decoder() override {
+    if (!damage_.next) return inner_->decoder();
+    return std::make_unique<BrokenDecoder>(inner_->decoder(), damage_.next);
+  }
 
  private:
   std::unique_ptr<Engine> inner_;

@@ -144,3 +144,44 @@ TEST_CASE("another program's logits and text are held to the same limits") {
   CHECK(!wrong.passed());
   CHECK(wrong.divergence()->what == "logits");
 }
+
+TEST_CASE("the walk compares the last tokens that a block holds, each with the one behind it") {
+  const auto walked = [](std::vector<std::int32_t> prompt, int tokens) {
+    WalkOptions options = options_of(std::move(prompt));
+    options.max_tokens = tokens;
+    options.samples = 0;
+    return walk_model(side_of(1, Dtype::fp32), side_of(1, Dtype::fp64), saved_gpt2(), options);
+  };
+  const ModelWalk longer = walked({1, 2, 3}, 10), shorter = walked({4}, 3);
+  const auto& text = longer.greedy.lower;
+  CHECK(longer.tokens == std::vector<std::int32_t>(text.end() - 7, text.end() - 1));
+  CHECK(shorter.tokens ==
+        std::vector<std::int32_t>(shorter.greedy.lower.begin(), shorter.greedy.lower.end() - 1));
+  CHECK(shorter.tokens.size() == 3);
+  CHECK(shorter.tokens.front() == 4);
+  CHECK((longer.upper_samples.empty() && longer.lower_samples.empty()));
+  for (const Finding& finding : longer.report.findings) CHECK(finding.what != "samples");
+  CHECK_THROWS_WITH(walked({}, 3), "a walk needs at least one token to start from");
+  CHECK_THROWS_WITH(walked({1}, 0), "--max-tokens is 0: it must be 1 or more");
+}
+
+TEST_CASE("a greedy text counts its tokens behind the prompt, and in narrow types may take another way") {
+  const GreedyPair pair{{9, 9, 9, 1, 2, 3}, {9, 9, 9, 1, 2, 4}}, same{{9, 9, 9, 1}, {9, 9, 9, 1}};
+  CHECK(describe(pair, 3) == "token 3 differs: got 3, want 4");
+  CHECK(describe(same, 3) == "1 tokens identical");
+  const SavedModel saved = saved_gpt2();
+  Side side = side_of(1, Dtype::fp32);
+  const auto engine = side_of(1, Dtype::fp64).make(saved.model, 1);
+  engine->load_parameters(saved.parameters);
+  const std::vector<std::int32_t> tokens = {1, 2, 3};
+  PytorchAnswer answer{"PyTorch", engine->logits(tokens), pair.lower};
+  side.dtype = Dtype::bf16;
+  const ParityReport report = compare_with_pytorch(side, saved, answer, tokens, pair);
+  CHECK(report.passed());
+  CHECK(report.notes == std::vector<std::string>{"greedy texts differ from token 6 on, as this type may"});
+  CHECK(report.lower == "PyTorch fp64");
+  answer.logits[static_cast<std::size_t>(saved.model.vocab_size) + 2] += 1.0;
+  const ParityReport wrong = compare_with_pytorch(side, saved, answer, tokens, same);
+  REQUIRE(wrong.divergence() != nullptr);
+  CHECK_THAT(wrong.divergence()->describe(), Contains("logits, row 1, column 2"));
+}

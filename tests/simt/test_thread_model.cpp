@@ -167,3 +167,30 @@ TEST_CASE("a workspace that finds no memory leaves the stream as it was", "[simt
   for (int again = 0; again < 2; ++again) CHECK_THROWS_AS(stream.workspace(1000), std::bad_alloc);
   CHECK(stream.workspace(100) == small);
 }
+
+TEST_CASE("shapes at CUDA's limits are taken, one beyond in each dimension is refused", "[simt]") {
+  Stream stream;
+  stream.dry = true;  // nothing runs
+  const auto asked = [&](dim3 grid, dim3 block) {
+    launch(stream, {"count", grid, block}, count_kernel, static_cast<std::atomic<int>*>(nullptr));
+  };
+  CHECK_NOTHROW(asked({2147483647, 65535, 65535}, {4, 4, 64}));
+  CHECK_NOTHROW(asked({1}, {1024}));
+  CHECK_NOTHROW(asked({1}, {1, 1024}));
+  CHECK_THROWS_AS(asked({2147483648U}, {1}), InputError);
+  CHECK_THROWS_AS(asked({1, 65536}, {1}), InputError);
+  CHECK_THROWS_AS(asked({1, 1, 65536}, {1}), InputError);
+  CHECK_THROWS_AS(asked({1}, {32, 33}), InputError);  // 1056 threads
+  CHECK_THROWS_AS(asked({1}, {1, 0}), InputError);
+  CHECK_THROWS_AS(asked({1}, {1, 1, 0}), InputError);
+  for (const dim3 none : {dim3(0, 1, 1), dim3(1, 0, 1), dim3(1, 1, 0)}) CHECK_NOTHROW(asked(none, {2048}));
+}
+
+TEST_CASE("an exception names blocks and threads by all three of their numbers", "[simt]") {
+  Stream stream;
+  // blocks of 2 x 3 x 2 threads in a grid of 2 x 2 x 2: thread 95 is the last of all
+  CHECK_THROWS_WITH(launch(stream, {"fail", dim3(2, 2, 2), dim3(2, 3, 2)}, fail_kernel, 95),
+                    "kernel fail, block (1, 1, 1), thread (1, 2, 1): index 9 of 8");
+  CHECK_THROWS_WITH(launch(stream, {"fail", dim3(2, 2, 2), dim3(2, 3, 2)}, fail_kernel, 12 * 2 + 6),
+                    "kernel fail, block (0, 1, 0), thread (0, 0, 1): index 9 of 8");
+}

@@ -159,3 +159,39 @@ TEST_CASE("what DOT reads as the border of a field is escaped in a name", "[grap
     CHECK(count(to_dot(tape, {{root.id(), name}}), escaped) == 1);
   }
 }
+
+TEST_CASE("expressions at the edges of their grammar", "[graph]") {
+  CHECK(evaluate("2 - 3 + 4") == 3.0);
+  CHECK(evaluate("8 / 4 * 2") == 4.0);
+  CHECK(evaluate("-2 - -3") == 1.0);
+  CHECK(evaluate("2 ^ -1 ^ 2") == 0.5);  // -(1^2)
+  CHECK(evaluate("a_1 * _b", "a_1=2,_b=-3") == -6.0);
+  CHECK(evaluate("pow(a, 2) - a**3", "a=2") == -4.0);
+  CHECK(evaluate("exp + log(exp)", "exp=1") == 1.0);  // a name where no bracket follows
+  const std::string brackets(150, '(');
+  CHECK(evaluate(brackets + "7" + std::string(150, ')')) == 7.0);
+  CHECK(evaluate("a", " a = 1e2 ") == 100.0);
+  CHECK(parse_values("").empty());
+  CHECK(parse_values("a=-1,b=2.5") == std::map<std::string, double>{{"a", -1.0}, {"b", 2.5}});
+  CHECK(error_of("pow(2)") == "position 6: ')' found where ',' is expected");
+  CHECK(error_of("pow(2, a)", "a=1") == "position 8: an exponent must be a plain number, without names");
+  CHECK(error_of("log 2").starts_with("position 1: 'log' has no value"));
+  CHECK(error_of("1 + relu(1e308*10)") == "position 15: the result of '*' is inf, not a finite number");
+  CHECK(error_of("2 * 0^-1") == "position 6: the result of '^' is inf, not a finite number");
+  CHECK(error_of("a", "a=1 2").find("'1 2' is not a finite number") != std::string::npos);
+  CHECK(error_of("a", ",a=1") == "--values: '' is not NAME=NUMBER");
+}
+
+TEST_CASE("a name that comes twice is one leaf, whose gradient has both parts", "[graph]") {
+  Tape tape;
+  const auto [root, variables] = parse_expression(tape, "a*a + 3*a - 1", parse_values("a=5"));
+  root.backward();
+  CHECK(variables.size() == 1);
+  CHECK(root.data() == 39.0);
+  CHECK(variables.at("a").grad() == 13.0);
+  Names names{{variables.at("a").id(), "a"}};
+  const std::string dot = to_dot(tape, names);
+  CHECK(count(dot, "{a|data 5|grad 13}\", fillcolor=\"#e8f0fe\"") == 1);  // leaves in another colour
+  CHECK(count(dot, "#e8f0fe") == 1);
+  CHECK(count(dot, "#fff8e1") == count(dot, "[label=") - 1);
+}

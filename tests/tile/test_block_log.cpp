@@ -131,4 +131,75 @@ TEST_CASE("hints are recorded by the stream and the log") {
   CHECK(stream.kernels() == std::vector<std::string>{"hinted_sum"});
 }
 
+namespace {
+
+/// Each block writes its number, x fastest, into its place.
+__tile_global__ void number_of_block(int* y) {
+  const auto id = ct::bid();
+  const auto count = ct::num_blocks();
+  const auto number = id.x + count.x * (id.y + count.y * id.z);
+  ct::store(y + number, static_cast<int>(number) + 100);
+}
+
+/// Every block writes the first element.
+__tile_global__ void meet_in_one(int* y) { ct::store(y, static_cast<int>(ct::bid().z)); }
+
+}  // namespace
+
+TEST_CASE("a grid of three dimensions has each of its blocks once, and a log follows the one it was given") {
+  const int before = tile::options().threads;
+  for (const int threads : {1, 3}) {
+    tile::options().threads = threads;
+    std::vector<int> y(2 * 3 * 4);
+    launch(number_of_block, {"number_of_block", {2, 3, 4}}, y.data());
+    for (int i = 0; i < 24; ++i) CHECK(y[static_cast<std::size_t>(i)] == 100 + i);
+  }
+  tile::options().threads = before;
+  std::vector<int> y(2 * 3 * 4);
+  const struct {
+    tile::Index block;
+    double number;
+  } followed[] = {{{1, 0, 0}, 1}, {{0, 1, 0}, 2}, {{0, 0, 1}, 6}, {{1, 2, 3}, 23}};
+  for (const auto& [block, number] : followed) {
+    tile::BlockLog log(block);
+    launch(number_of_block, {"number_of_block", {2, 3, 4}}, y.data());
+    REQUIRE_FALSE(log.steps().empty());
+    CHECK(log.steps().back().values == std::vector<double>{100 + number});
+    const auto json = Json::parse(log.json());
+    CHECK(json["block"] == Json({block.x, block.y, block.z}));
+    CHECK(json["grid"] == Json({2, 3, 4}));
+  }
+}
+
+TEST_CASE("a race names both blocks by all three of their numbers") {
+  int y[1] = {};
+  const tile::Checks checks;
+  const tile::Buffer known("y", y, 1);
+  const auto told = [&](const tile::Grid& grid) -> std::string {
+    try {
+      launch(meet_in_one, {"meet_in_one", grid}, y);
+    } catch (const tile::Fault& fault) {
+      return fault.what();
+    }
+    return {};
+  };
+  CHECK_THAT(told({1, 1, 2}),
+             Catch::Contains("block (0, 0, 1)") && Catch::Contains("block (0, 0, 0) writes"));
+  CHECK_THAT(told({1, 2, 1}), Catch::Contains("block (0, 1, 0)"));
+  CHECK(told({1, 1, 1}).empty());
+}
+
+TEST_CASE("grids at CUDA's limits are taken, one beyond in each dimension is refused") {
+  Stream stream;
+  stream.dry = true;  // nothing runs
+  int y[1] = {};
+  const auto asked = [&](const tile::Grid& grid) { launch(stream, meet_in_one, {"meet_in_one", grid}, y); };
+  CHECK_NOTHROW(asked({2147483647, 65535, 65535}));
+  CHECK_THROWS_WITH(asked({2147483648U, 1, 1}), Catch::Contains("grid (2147483648, 1, 1) is outside"));
+  CHECK_THROWS_WITH(asked({1, 65536, 1}), Catch::Contains("grid (1, 65536, 1)"));
+  CHECK_THROWS_WITH(asked({1, 1, 65536}), Catch::Contains("grid (1, 1, 65536)"));
+  CHECK_THROWS_AS(launch(meet_in_one, {"meet_in_one", {1, 1, 65536}}, y), InputError);
+  CHECK_NOTHROW(asked({5, 0, 70000}));  // no blocks
+}
+
 }  // namespace ladder::LADDER_SIDE
