@@ -206,7 +206,7 @@ class Crystallizer {
     proposal.items = choice->items;
     proposal.items.insert(proposal.items.end(), advantage.items.begin(), advantage.items.end());
     proposal.description = fmt::format(
-        "{}: {}; {} of {} measured configurations cannot be told apart here, the rest costs {:.2f} times as "
+        "{}: {}; {} of {} configurations cannot be told apart here, the rest costs {:.2f} times as "
         "much",
         wanted_.loop.name, proposal.recommend, proposal.winning, proposal.of, proposal.effect);
     add(std::move(proposal), analysis.group().days);
