@@ -63,8 +63,8 @@ class WatchedEngine final : public EngineDecorator {
   double train_step(std::span<const Batch>, const StepConstants&) override { return 0.0; }
 
   struct Watched final : Decoder {
-    Watched(std::vector<int>& fed, bool slow, int vocabulary)
-        : fed(fed), slow(slow), vocabulary(vocabulary) {}
+    Watched(std::vector<int>& into, bool is_slow, int tokens)
+        : fed(into), slow(is_slow), vocabulary(tokens) {}
     std::vector<double> next(std::span<const std::int32_t> tokens) override {
       fed.push_back(static_cast<int>(tokens.size()));
       if (slow) std::this_thread::sleep_for(std::chrono::milliseconds(60));
