@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <functional>
+
 #include "shared/base/error.hpp"
 #include "shared/base/files.hpp"
 #include "shared/base/temporary_folder.hpp"
@@ -25,6 +28,7 @@ StepReport report_of(std::int64_t done, double ms, std::int64_t tokens) {
 /// What `print` prints in a process whose standard output is a file.
 std::string printed(const std::function<void()>& print) {
   const TemporaryFolder folder;
+  std::fflush(stdout);  // else the process prints what this one has not yet
   const int code = test::code_of_child([&] {
     ::dup2(::open((folder / "out").c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
     print();
