@@ -73,3 +73,12 @@ TEST_CASE("an error points at a whole character") {
   CHECK(first_shown("\xE2\x88") == "\\xe2");
   CHECK(first_shown("").empty());
 }
+
+TEST_CASE("markup takes none of its five characters from a text") {
+  CHECK(html_escaped("a&b<c>d'e\"f") == "a&amp;b&lt;c&gt;d&#39;e&quot;f");
+}
+
+TEST_CASE("of a text that is too long three quarters of what is shown are its beginning, one its end") {
+  CHECK(shown("123456789", 8).str() == "123456 ... (9 characters in all) ... 89");
+  CHECK(shown("12345", 3).str() == "123 ... (5 characters in all) ... ");
+}

@@ -25,3 +25,11 @@ TEST_CASE("the nearest name is suggested, and none when all are far") {
   CHECK(suggestion("inof", names) == "; did you mean info?");
   CHECK(suggestion("qqqqqq", names).empty());
 }
+
+TEST_CASE("of names as near as each other the first is suggested, and a prefix needs three letters") {
+  const std::vector<std::string> names = {"bat", "cat", "probability"};
+  CHECK(nearest_name("aat", names) == "bat");
+  CHECK(nearest_name("pro", names) == "probability");
+  CHECK(nearest_name("pr", names).empty());
+  CHECK(nearest_name("probab", names) == "probability");
+}

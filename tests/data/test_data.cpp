@@ -292,3 +292,66 @@ TEST_CASE("settings are refused before the data are read") {
   CHECK_THROWS_WITH(prepare_run({}, train, {"/nonexistent", false}), Contains("--lr"));
   CHECK_THROWS_WITH(prepare_run({}, batches(100000, 100000), {}), Contains("--grad-accum"));
 }
+
+TEST_CASE("documents are described by how many they are and by the longest, wherever it stands") {
+  CHECK(documents({U"a", U"abc", U"ab"}, 4, batches(1)).describe() ==
+        "3 documents, the longest has 3 characters");
+  CHECK(documents({U"a"}, 4, batches(1)).describe() == "1 document, the longest has 1 character");
+  CHECK_THAT(documents({U"abcde", U"a", U"abcd"}, 4, batches(1)).notice(), Contains("2 of 3 documents"));
+  CHECK(documents({U"a"}, 4, batches(3, 2)).largest_step() == 24);
+}
+
+TEST_CASE("a window depends on all bits of step and seed, on its index and on what it is for") {
+  OwnedTokens tokens(50000);
+  for (int i = 0; i < 50000; ++i) tokens.append(i);
+  const auto start = [&](std::int64_t step, int index, std::uint64_t seed, WindowsFor purpose) {
+    return Windows(tokens.view(), 4, seed, purpose, "text", 50000).draw(step, index).tokens.front();
+  };
+  const std::int64_t far = std::int64_t{1} << 32;
+  const std::set<std::int32_t> starts = {
+      start(0, 0, 1, WindowsFor::training),   start(1, 0, 1, WindowsFor::training),
+      start(far, 0, 1, WindowsFor::training), start(0, 1, 1, WindowsFor::training),
+      start(0, 0, 2, WindowsFor::training),   start(0, 0, 1 + (std::uint64_t{1} << 32), WindowsFor::training),
+      start(0, 0, 1, WindowsFor::held_out),   start(0, 0, 1, WindowsFor::evaluation)};
+  CHECK(starts.size() == 8);
+}
+
+TEST_CASE("a token beyond the vocabulary is told with its place and its part, a target included") {
+  OwnedTokens tokens(6);
+  for (const int token : {0, 1, 2, 5}) tokens.append(token);
+  const auto drawn = [&](WindowsFor purpose, int vocabulary) {
+    return Windows(tokens.view(), 3, 1, purpose, "file", vocabulary).draw(0, 0);
+  };
+  CHECK(drawn(WindowsFor::training, 6).targets == Ids{1, 2, 5});
+  CHECK_THROWS_WITH(drawn(WindowsFor::held_out, 5),
+                    Contains("file: token 5 at position 3 of what is held out") && Contains("0 to 4"));
+  for (const WindowsFor purpose : {WindowsFor::training, WindowsFor::evaluation})
+    CHECK_THROWS_WITH(drawn(purpose, 5), Contains("of what is trained on"));
+  CHECK_THROWS_WITH(Windows(tokens.view(), 4, 1, WindowsFor::training, "file", 6),
+                    Contains("file: 4 tokens are too few for --block-size 4: one window is 5 tokens"));
+}
+
+TEST_CASE("a stream's held-out tenth that is exactly one window is enough, one character less is not") {
+  const auto text = [](int size) {
+    std::string letters;
+    for (int i = 0; i < size; ++i) letters += static_cast<char>('a' + i % 7);
+    return letters;
+  };
+  CHECK(run_of(text(50), 4, {}, true).source->describe() == "a stream of 50 characters, the last 5 held out");
+  CHECK_THROWS_WITH(run_of(text(40), 4, {}, true), Contains("must hold one window, 5 characters"));
+  CHECK_THROWS_WITH(run_of("a", 4, {}, true), Contains("1 character is too few"));
+  CHECK(run_of(text(59), 4, {}, true).source->describe() ==
+        "a stream of 59 characters, the last 6 held out");  // rounded down what is trained on
+}
+
+TEST_CASE("a run is shown before its weights are drawn, with its data and its vocabulary") {
+  int calls = 0;
+  const Run run = prepare_run(model_of_block(16), {}, {}, Dtype::fp32, [&](const Run& shown) {
+    ++calls;
+    CHECK(shown.initial.empty());
+    CHECK(shown.source != nullptr);
+    CHECK(shown.model.vocab_size == shown.source->tokenizer().vocab_size());
+  });
+  CHECK(calls == 1);
+  for (const NamedTensor& tensor : run.initial) CHECK(tensor.dtype() == Dtype::fp32);
+}

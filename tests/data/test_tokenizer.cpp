@@ -79,3 +79,17 @@ TEST_CASE("JSON that describes no tokenizer is refused by the file's name") {
                            R"({"characters": "ba", "bos": true})", R"({"characters": "", "bos": true})"})
     CHECK_THROWS_WITH(tokenizer_from_json(Json::parse(text), "file"), Contains("file"));
 }
+
+TEST_CASE("an alphabet's first and last characters are known, and their neighbours are not") {
+  const CharacterTokenizer tokenizer(U"bdf", true);
+  CHECK(tokenizer.encode(U"bf") == std::vector<std::int32_t>{0, 2});
+  for (const char32_t* text : {U"a", U"c", U"e", U"g"}) CHECK_THROWS_AS(tokenizer.encode(text), InputError);
+}
+
+TEST_CASE("tokens that are only numbers are decoded from 0 to the last, and differ by how many there are") {
+  const NumberTokenizer numbers(3);
+  CHECK(numbers.decode(std::vector<std::int32_t>{0, 2}) == "0 2 ");
+  for (const std::int32_t token : {-1, 3}) CHECK_THROWS_AS(numbers.decode(std::vector{token}), InputError);
+  CHECK(NumberTokenizer(3) == numbers);
+  CHECK_THROWS_AS(NumberTokenizer(0), InputError);
+}

@@ -79,3 +79,22 @@ TEST_CASE("what asks for a GPU here: the CPU never, automatic where it is usable
   CHECK_THROWS_WITH(measure_gpu_ceilings(Dtype::fp32, beyond), gpu_report(beyond).reason);
   CHECK(&gpu_report(beyond) == &gpu_report(beyond));  // asked once
 }
+
+TEST_CASE("of several reasons against a card the first that must be mended is told") {
+  GpuFacts facts;
+  facts.built = false;
+  CHECK_THAT(judge(facts).reason, Catch::StartsWith("this build has no GPU code"));
+  facts.built = true;
+  CHECK_THAT(judge(facts).reason, Catch::StartsWith("no CUDA device: no NVIDIA driver"));
+  facts.driver = 12080;
+  facts.error = "a failed call";
+  CHECK_THAT(judge(facts).reason,
+             Catch::StartsWith("the NVIDIA driver is too old: it knows CUDA 12.8, this build needs 13.0 "));
+  facts.driver = 13010;
+  CHECK_THAT(judge(facts).reason, Catch::StartsWith("a failed call; --device cpu runs"));
+  facts = card(0, 1);
+  facts.has_code = false;
+  facts.capability = 120;
+  CHECK_THAT(judge(facts).reason,
+             Catch::StartsWith("NVIDIA H100 (sm_120): this build has code for sm_80 sm_90 only"));
+}

@@ -50,3 +50,23 @@ TEST_CASE("a card with stale rows stands behind one without, however new") {
   records[1].rows[0].sources = "interpreter";  // of other sources than there are: no hash
   CHECK(name_of("speedup-small-gpu", records) == "speedup-small-h1");
 }
+
+TEST_CASE("a record of exactly that name is the one, wherever it stands and whatever card is newer") {
+  const std::vector<Record> records = {gpu_record("speedup-small-h1", "2026-01-03T00:00:00Z"),
+                                       gpu_record("speedup-small-gpu", "2026-01-01T00:00:00Z"),
+                                       gpu_record("speedup-small-h2", "2026-01-04T00:00:00Z")};
+  CHECK(name_of("speedup-small-gpu", records) == "speedup-small-gpu");
+  CHECK(name_of("-gpu", records) == "none");
+  CHECK(name_of("speedup-small-h1-gpu", records) == "none");
+}
+
+TEST_CASE("of cards that all have stale rows the one with the fewest is meant, then the newest") {
+  std::vector<Record> records = {gpu_record("speedup-small-h1", "2026-01-02T00:00:00Z"),
+                                 gpu_record("speedup-small-h2", "2026-01-03T00:00:00Z"),
+                                 gpu_record("speedup-small-h3", "2026-01-01T00:00:00Z")};
+  for (Record& record : records) record.rows[0].sources = "interpreter";  // without a hash
+  records[1].rows.push_back(records[1].rows[0]);
+  CHECK(name_of("speedup-small-gpu", records) == "speedup-small-h1");
+  std::swap(records[0], records[1]);
+  CHECK(name_of("speedup-small-gpu", records) == "speedup-small-h1");
+}

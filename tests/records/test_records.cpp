@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstdlib>
+#include <ctime>
 #include <filesystem>
 
 #include "shared/base/error.hpp"
@@ -323,4 +325,73 @@ TEST_CASE("nothing that a source set holds includes what was taken out of it") {
       for (const char* room : {"ladder/", "pictures/", "sweep/", "make_ops"})
         CHECK(text.find("#include \"" + folder + room) == std::string::npos);
     }
+}
+
+TEST_CASE("every field of a record, its machine and its build comes back in its own place") {
+  const TemporaryFolder folder;
+  const Record record{
+      "r",
+      "call",
+      "work",
+      "date",
+      {"a CPU", 3, 7.5, "an OS", "a card"},
+      {"a compiler", "flags", "commit", true},
+      {{"one", "stage0", "0123", {{"seconds", 0.0}, {"q3", 1e9}}}, {"two", "", "", Json::object()}}};
+  write_record(folder / "r.json", record);
+  const Record back = read_record(folder / "r.json");
+  CHECK(back.command == "call");
+  CHECK(back.work == "work");
+  CHECK(back.date == "date");
+  CHECK(describe(back.machine) == "a CPU, 3 cores, 7.5 GiB, an OS, a card");
+  CHECK(describe(back.build) == "a compiler, flags, commit commit with changes");
+  REQUIRE(back.rows.size() == 2);
+  CHECK(back.rows[0].name == "one");
+  CHECK(back.rows[0].sources == "stage0");
+  CHECK(back.rows[0].hash == "0123");
+  CHECK(back.rows[0].values == record.rows[0].values);  // 0 and 1e9 seconds are the limits
+  CHECK(back.rows[1].name == "two");
+}
+
+TEST_CASE("every time of a row is judged, not the median alone") {
+  const TemporaryFolder folder;
+  for (const char* name : {"seconds", "q1", "q3", "min"})
+    for (const double value : {-1e-9, 1.1e9}) {
+      Record record = new_record("r", "", "");
+      record.rows = {{"a row", "", "", {{"seconds", 1.0}}}};
+      record.rows[0].values[name] = value;
+      write_record(folder / "r.json", record);
+      CHECK_THAT(refusal(folder / "r.json"), Contains(fmt::format("'{}' is ", name)));
+    }
+}
+
+TEST_CASE("the records of a folder come by name, and other files are none") {
+  const TemporaryFolder folder;
+  for (const char* name : {"c", "a", "b"})
+    write_record(folder / (std::string(name) + ".json"), new_record(name, "", ""));
+  write_file(folder / "notes.txt", "no record");
+  std::string names;
+  for (const Record& record : read_records(folder.path())) names += record.name;
+  CHECK(names == "abc");
+  CHECK_THROWS_WITH(read_records(folder / "none"), Contains("none: is not a folder"));
+}
+
+TEST_CASE("a record's name is plain, so that its file lies in the folder of records") {
+  CHECK(record_file("a.B-c_1") == records_folder() / "a.B-c_1.json");
+  for (const char* name : {"", ".a", "a/b", "..", "a b", "a\n"})
+    CHECK_THROWS_WITH(record_file(name), Contains("no name for a record"));
+}
+
+TEST_CASE("a record's time is that of UTC, whatever the clock on the wall shows") {
+  const auto hour = [](const char* zone) {
+    setenv("TZ", zone, 1);
+    tzset();
+    const std::string now = utc_now();
+    CHECK(now.size() == 20);
+    CHECK(now.back() == 'Z');
+    return now.substr(0, 16);
+  };
+  const std::string first = hour("UTC"), east = hour("JST-9"), again = hour("UTC");
+  unsetenv("TZ");
+  tzset();
+  CHECK((east == first || east == again));  // a minute may end between them
 }

@@ -91,3 +91,23 @@ TEST_CASE("a norm of gradients that overflowed, as fp16 has, is text in a trace,
   CHECK_THROWS_WITH(write_trace(folder / "bad", trace), Contains("loss[1] is nan"));
   CHECK(!std::filesystem::exists(folder / "bad"));
 }
+
+TEST_CASE("evaluations and items of a trace come back, and files of earlier programs may lack what is new") {
+  const TemporaryFolder folder;
+  Trace trace = example();
+  trace.evaluations.push_back({{"step", 0}, {"training", 3.5}, {"held_out", 3.25}});
+  trace.items.push_back({{"id", "x-1"}});
+  write_trace(folder / "t", trace);
+  CHECK(read_trace(folder / "t").evaluations == trace.evaluations);
+  CHECK(read_trace(folder / "t").items == trace.items);
+  const Json json = Json::parse(test::text_of(folder / "t"));
+  Json earlier = Json::object();
+  for (const char* name : {"format", "config", "machine", "loss", "ms", "samples", "items"})
+    earlier[name] = json.at(name);
+  test::write_text(folder / "old", earlier.dump());
+  const Trace old = read_trace(folder / "old");
+  CHECK(old.loss == trace.loss);
+  CHECK(old.learning_rate.empty());
+  CHECK(old.gradient_norm.empty());
+  CHECK(old.evaluations.size() == 0);
+}

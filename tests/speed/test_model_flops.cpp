@@ -19,3 +19,11 @@ TEST_CASE("peaks are those of the card and the type, and unknown of others") {
   CHECK_FALSE(peak_flops("NVIDIA H100 PCIe (sm_90)", Dtype::bf16));
   CHECK_FALSE(peak_flops("", Dtype::bf16));
 }
+
+TEST_CASE("each type has a peak of its own, on each card") {
+  CHECK(peak_flops("NVIDIA A100-SXM4-80GB (sm_80)", Dtype::fp64) == 19.5e12);
+  CHECK(peak_flops("NVIDIA A100-SXM4-80GB (sm_80)", Dtype::tf32) == 156e12);
+  CHECK(peak_flops("NVIDIA A100-SXM4-80GB (sm_80)", Dtype::bf16) == 312e12);
+  CHECK(peak_flops("NVIDIA H200 (sm_90)", Dtype::tf32) == 494.5e12);
+  CHECK(peak_flops("NVIDIA H200 (sm_90)", Dtype::fp64) == 67e12);
+}

@@ -89,3 +89,36 @@ TEST_CASE("a ceiling between two copies lies between theirs, beyond them it is t
   CHECK(ceilings.bytes_per_second(1e9) == 20.0);
   CHECK_THROWS_AS(Ceilings{}.bytes_per_second(1.0), InputError);
 }
+
+TEST_CASE("one near ceiling is enough to be bound by it, and limits count as beyond") {
+  CHECK(bound_of(0.5, 0.02, 1e-6) == "copy");
+  CHECK(bound_of(0.02, 0.5, 1e-6) == "arithmetic");
+  CHECK(bound_of(0.1, 0.02, 1e-6) == "copy");  // a factor of ten
+  CHECK(bound_of(0.05, 0.02, 30e-6) == "copy");
+}
+
+TEST_CASE("the ceiling of memory is that of the largest copy, not of the fastest") {
+  CHECK(Ceilings{{{1e3, 10.0}, {1e5, 30.0}, {1e6, 20.0}}, 1.0}.memory() == 20.0);
+  CHECK(Ceilings{}.memory() == 0.0);
+}
+
+TEST_CASE("a profile's record keeps every figure under its own name") {
+  Profile profile;
+  ProfileRow row = row_of("gemm", 7.0, 4.0);
+  row.launches = 1.0, row.seconds = 2.0, row.share = 3.0, row.flops = 5.0;
+  row.copy_share = 6.0, row.arithmetic_share = 8.0, row.bound = "copy", row.bytes_requested = 9.0;
+  profile.rows = {row, row_of("add", 0.0)};
+  const std::vector<RecordRow> rows = record_rows(profile, 3, false);
+  CHECK(rows[0].name == "gemm");
+  CHECK(rows[0].sources == "stage3-gpu");
+  CHECK(rows[0].hash.empty());
+  const Json want = {{"launches", 1.0},      {"seconds", 2.0},        {"share_of_step", 3.0},
+                     {"emulated", false},    {"bytes", 4.0},          {"flops", 5.0},
+                     {"share_of_copy", 6.0}, {"bound", "copy"},       {"share_of_arithmetic", 8.0},
+                     {"above_floor", 7.0},   {"bytes_requested", 9.0}};
+  CHECK(sorted(rows[0].values) == sorted(want));
+  CHECK_FALSE(rows[1].values.contains("bytes_requested"));  // where requests are not counted
+  profile.emulated = true;
+  CHECK(record_rows(profile, 3, false)[0].sources == "stage3");
+  CHECK(record_rows(profile, 3, false)[0].values.at("emulated") == true);
+}

@@ -3,6 +3,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <chrono>
+#include <thread>
+
 #include "shared/base/error.hpp"
 #include "shared/base/text_table.hpp"
 #include "shared/report/svg_plot.hpp"
@@ -81,4 +84,50 @@ TEST_CASE("plots skip what cannot be drawn and escape names") {
   CHECK(line_plot({}, {"empty", "", "", false, 0.0}).find("</svg>") != std::string::npos);
   CHECK(bar_chart({{"x", "1 s", 1.0}}, "one").find("nan") == std::string::npos);
   CHECK(smoothed({1.0, 2.0, 3.0, 4.0}, 3) == std::vector<double>{1.5, 2.0, 3.0, 3.5});
+}
+
+TEST_CASE("quartiles of an even number of samples lie between two of them") {
+  const Timing timing{{4.0, 1.0, 3.0, 2.0}};
+  CHECK(timing.q1() == 1.75);
+  CHECK(timing.q3() == 3.25);
+  CHECK(timing.quantile(1.0) == 4.0);
+}
+
+TEST_CASE("a sample of many slices is the time of one unit, and a reset is not timed") {
+  using namespace std::chrono_literals;
+  const auto wait = [](auto time) { return [time] { std::this_thread::sleep_for(time); }; };
+  const std::vector<Contestant> repeated = {{"repeated", 2.0, wait(2ms), [] {}, {}, 0}};
+  const auto timings = race(repeated, {3, 0, 0.04, {}});
+  CHECK(timings[0].min() >= 1e-3);  // 2 ms for two units
+  CHECK(timings[0].min() < 10e-3);
+  const std::vector<Contestant> long_reset = {{"long reset", 1.0, [] {}, wait(30ms), {}, 0}};
+  CHECK(race(long_reset, {3, 0, 0.0, {}})[0].min() < 15e-3);
+}
+
+TEST_CASE("a race calls each slice for the warm-up, once to see how long it is, and once a round") {
+  int slices = 0;
+  std::vector<std::string> told;
+  const std::vector<Contestant> one = {{"a", 1.0, [&] { ++slices; }, [] {}, {}, 0}};
+  race(one, {2, 3, 0.0, [&](const std::string& text) { told.push_back(text); }});
+  CHECK(slices == 3 + 1 + 2);
+  CHECK(told == std::vector<std::string>{"round 1 of 2: a", "round 2 of 2: a"});
+}
+
+TEST_CASE("a figure at the limit of two units takes the larger one, with its digits") {
+  CHECK(format_seconds(1e-6) == "1.00 us");
+  CHECK(format_seconds(1e-3) == "1.00 ms");
+  CHECK(format_seconds(1.0) == "1.00 s");
+  CHECK(format_seconds(10.0) == "10.0 s");
+  CHECK(format_seconds(100.0) == "100 s");
+  CHECK(format_count(1.0) == "1.0");
+  CHECK(format_count(100.0) == "100");
+  CHECK(format_count(999.0) == "999");
+  CHECK(format_count(1000.0) == "1,000");
+  CHECK(counted(0, "step") == "0 steps");
+  CHECK(counted(1, "step") == "1 step");
+}
+
+TEST_CASE("a column is as wide as its widest cell, in whichever row, and no line ends in blanks") {
+  CHECK(text_table({{"head", "n", ""}, {"a", "1234", ""}, {"longer", "5"}}) ==
+        "head       n\na       1234\nlonger     5\n");
 }

@@ -4,6 +4,7 @@
 #include "shared/base/error.hpp"
 #include "shared/train/checkpoint.hpp"
 #include "shared/train/gpt2_weights.hpp"
+#include "shared/train/hf_config.hpp"
 #include "tests/support/gpt2_files.hpp"
 
 using namespace ladder;
@@ -272,4 +273,38 @@ TEST_CASE("files that are neither this program's nor GPT-2's are refused") {
   CHECK_THROWS_WITH(load(file_bytes({raw("model.layers.0.weight", {1}, {1.0})})),
                     Contains("not written by this program"));
   CHECK_THROWS_WITH(load(file_bytes({})), Contains("not written by this program"));
+}
+
+TEST_CASE("of two that know something of a model, the first is believed, member by member") {
+  const Gpt2Settings first{1, 2, 3, 4, 5, true, Gelu::erf, false, "a"},
+      second{6, 7, 8, 9, 10, false, Gelu::tanh, true, "b"};
+  CHECK(over(first, second) == first);
+  CHECK(over({}, second) == second);
+  CHECK(over(first, {}) == first);
+  Gpt2Settings some;
+  some.block_size = 11;
+  Gpt2Settings want = second;
+  want.block_size = 11;
+  CHECK(over(some, second) == want);
+}
+
+TEST_CASE("a config.json's members go to their own settings, and n_positions goes before n_ctx") {
+  const TemporaryFolder folder;
+  const auto read = [&](const char* text) {
+    test::write_text(folder / "config.json", text);
+    return read_hf_config(folder / "config.json");
+  };
+  const Gpt2Settings all = read(R"({"n_layer": 1, "n_head": 2, "n_embd": 3, "n_positions": 4, "n_ctx": 5,
+    "vocab_size": 6, "bias": false, "activation_function": "gelu", "tie_word_embeddings": false, "n_inner": 12})");
+  CHECK(all == Gpt2Settings{1, 2, 3, 4, 6, false, Gelu::erf, false, (folder / "config.json").string()});
+  const Gpt2Settings none =
+      read(R"({"n_ctx": 5, "n_layer": null, "activation_function": "gelu_pytorch_tanh"})");
+  CHECK(none.block_size == 5);
+  CHECK_FALSE(none.n_layer);
+  CHECK(none.gelu == Gelu::tanh);
+  for (const char* wrong :
+       {R"({"n_embd": 3, "n_inner": 13})", R"({"n_inner": 12})", R"({"n_layer": 0})",
+        R"({"scale_attn_weights": false})", R"({"add_cross_attention": true})",
+        R"({"scale_attn_by_inverse_layer_idx": true})", R"({"layer_norm_epsilon": 1e-6})"})
+    CHECK_THROWS_AS(read(wrong), InputError);
 }

@@ -120,3 +120,37 @@ TEST_CASE("an evaluation has no more sequences than can be counted") {
   const Run run = prepare_run({}, {}, {});
   CHECK_THROWS_WITH(require_held_out(*run.source, train), Contains("--eval-batches 2147483647"));
 }
+
+TEST_CASE(
+    "engines side by side need room together, each where it lies, and the memory that is short is named") {
+  const auto needs = [](bool on_host, std::size_t bytes, std::size_t available) {
+    EngineNeeds engine;
+    engine.on_host = on_host;
+    engine.plan.gradients = bytes;
+    engine.available = available;
+    return engine;
+  };
+  const std::size_t gib = std::size_t{1} << 30;
+  const std::vector<EngineNeeds> fits = {needs(false, 2 * gib, 4 * gib), needs(false, 2 * gib, 4 * gib),
+                                         needs(true, 1, 0)};
+  CHECK_NOTHROW(require_room(fits, 0, "a run"));                                     // all of it may be taken
+  CHECK_NOTHROW(require_room(std::vector{needs(false, gib << 20, 0)}, 0, "a run"));  // of unknown memory
+  std::vector<EngineNeeds> more = fits;
+  more[0].plan.optimizer = gib / 2;
+  CHECK_THROWS_WITH(
+      require_room(more, 0, "a run", "take less"),
+      "out of memory: a run, of the GPU's memory, needs about 4.5 GiB, 4.0 GiB are available: take less");
+  const std::size_t most = std::size_t{1} << 49;
+  CHECK_THROWS_WITH(require_room(fits, most, "a run"),
+                    Contains("a run needs about 524288.0 GiB") && Contains(kSmaller));
+  CHECK_THROWS_AS(require_room(std::vector{needs(true, most, 0)}, 0, "a run"), MachineError);
+  CHECK_THROWS_WITH(require_room(std::vector{needs(false, 2048, 1024)}, 0, "a run"),
+                    Contains("needs about 0.0 MiB, 0.0 MiB"));
+}
+
+TEST_CASE("a plan's total is the sum of all its parts") {
+  MemoryPlan plan;
+  plan.parameters = 1, plan.gradients = 10, plan.optimizer = 100, plan.activations = 1000,
+  plan.batches = 10000;
+  CHECK(plan.total() == 11111);
+}

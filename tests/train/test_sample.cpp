@@ -309,3 +309,45 @@ TEST_CASE("a call draws so many texts at most") {
   CHECK_THROWS_AS(require_samples(0, 1, "--samples"), InputError);
   CHECK_THROWS_AS(require_samples(kMostSamples + 1, 1, "--samples"), InputError);
 }
+
+TEST_CASE("an equal of the k-th logit is kept by the lower index, wherever the larger ones stand") {
+  SampleOptions options;
+  options.temperature = 5.0;
+  options.top_k = 2;
+  Random random(3);
+  std::vector<int> counts(4);
+  const std::vector<double> logits = {2.0, 2.0, 2.0, 3.0};
+  for (int i = 0; i < 200; ++i) ++counts[static_cast<std::size_t>(sample_token(logits, options, random))];
+  CHECK(counts[1] + counts[2] == 0);
+  CHECK(std::min(counts[0], counts[3]) > 40);
+}
+
+TEST_CASE("top-k counts only what the vocabulary knows, and so does a logit that is no number") {
+  SampleOptions options;
+  options.vocabulary = 2;
+  options.top_k = 1;
+  Random random(3);
+  const std::vector<double> logits = {0.0, 1.0, std::numeric_limits<double>::quiet_NaN(), 9.0};
+  for (int i = 0; i < 20; ++i) CHECK(sample_token(logits, options, random) == 1);
+  options.vocabulary = 3;
+  CHECK_THROWS_WITH(sample_token(logits, options, random), Contains("the logit of token 2 is nan"));
+}
+
+TEST_CASE("a prompt as long as the block is taken, and gives one token") {
+  FakeEngine engine(5, 4);
+  Random random(1);
+  CHECK(sample_tokens(engine, std::vector<std::int32_t>{4, 0, 1, 2}, 4, greedy(), random) ==
+        std::vector<std::int32_t>{3});
+  CHECK_NOTHROW(validate(greedy(0)));
+}
+
+TEST_CASE("a stream's prompt is not begun by a start, a document's is") {
+  FakeEngine stream(3, 6), document(4, 6);
+  Random random(1);
+  sample_texts(stream, CharacterTokenizer(U"\nab", false), 1, greedy(1), random, U"a");
+  CHECK(stream.seen.front() == std::vector<std::int32_t>{1});
+  sample_texts(stream, CharacterTokenizer(U"\nab", false), 1, greedy(1), random);
+  CHECK(stream.seen.back() == std::vector<std::int32_t>{0});
+  sample_texts(document, CharacterTokenizer(U"abc", true), 1, greedy(1), random, U"b");
+  CHECK(document.seen.front() == std::vector<std::int32_t>{3, 1});
+}

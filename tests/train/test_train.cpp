@@ -289,3 +289,57 @@ TEST_CASE("what holds nothing out has no held-out loss") {
   CHECK_THROWS_WITH(mean_loss(*engine, *run.source, DataPart::held_out, 5, 1), Contains("held out"));
   CHECK_THROWS_AS(run.source->evaluation_sequence(DataPart::held_out, 0), InputError);
 }
+
+TEST_CASE("the middle of the steps' times is told, in whatever order they came, and 0 without any") {
+  TrainResult result;
+  CHECK(result.median_ms() == 0.0);
+  result.ms = {9.0, 1.0, 2.0, 8.0, 5.0};
+  CHECK(result.median_ms() == 5.0);
+}
+
+TEST_CASE("a step tells the positions of all its micro-batches, and its own learning rate") {
+  TrainConfig two = short_run(4);
+  two.batch_size = 2;
+  two.grad_accum = 3;
+  const Run run = prepare_run({}, two, {});
+  const auto engine = engine_of(run, 1, Dtype::fp32);
+  TrainHooks hooks;
+  hooks.on_step = [&](const StepReport& report) {
+    std::int64_t tokens = 0;
+    for (int i = 0; i < 6; ++i)
+      tokens += static_cast<std::int64_t>(run.source->sequence(report.done - 1, i).tokens.size());
+    CHECK(report.tokens == tokens);
+    CHECK(report.learning_rate == step_constants(run.train, report.done - 1).learning_rate);
+  };
+  train(*engine, *run.source, run.train, hooks);
+}
+
+TEST_CASE("a run that is told to stop at once, or has all its steps, takes none and keeps its history") {
+  const Run run = prepare_run({}, short_run(3), {});
+  const auto engine = engine_of(run, 1, Dtype::fp32);
+  TrainHistory earlier;
+  earlier.loss = {3.0, 2.0};
+  int steps = 0;
+  TrainHooks hooks;
+  hooks.on_step = [&](const StepReport& report) { steps += static_cast<int>(report.done); };
+  hooks.should_stop = [] { return true; };
+  const TrainResult stopped = train(*engine, *run.source, run.train, hooks, earlier);
+  CHECK(stopped.stopped);
+  CHECK(stopped.loss == earlier.loss);
+  hooks.should_stop = [] { return false; };
+  CHECK(train(*engine, *run.source, run.train, hooks, earlier).loss.size() == 3);
+  CHECK(steps == 3);  // the third alone
+  earlier.loss.push_back(1.0);
+  const TrainResult complete = train(*engine, *run.source, run.train, hooks, earlier);
+  CHECK_FALSE(complete.stopped);
+  CHECK(complete.loss == earlier.loss);
+}
+
+TEST_CASE("a loss over no sequences is refused, a loss of what is trained on is that of its own sequences") {
+  const Run run = prepare_run({}, short_run(1), {"", true});
+  const auto engine = engine_of(run, 1, Dtype::fp64);
+  CHECK_THROWS_WITH(mean_loss(*engine, *run.source, DataPart::held_out, 0, 1), Contains("0 held-out"));
+  const double first = engine->loss(
+      make_batch(std::vector{run.source->evaluation_sequence(DataPart::training, 0)}, Layout::packed, 16));
+  CHECK(mean_loss(*engine, *run.source, DataPart::training, 1, 4) == Approx(first).epsilon(1e-12));
+}
