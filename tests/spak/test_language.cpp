@@ -169,7 +169,8 @@ TEST_CASE("what is wrong is named with file, line, column and what was expected"
 }
 
 TEST_CASE("bytes that are no UTF-8 are refused with their place, also in comments and strings") {
-  CHECK_THAT(complaint("system A {\n // \xc3\xbc \xff\n }"), Contains("file.spak:2:7: a byte that is no UTF-8"));
+  CHECK_THAT(complaint("system A {\n // \xc3\xbc \xff\n }"),
+             Contains("file.spak:2:7: a byte that is no UTF-8"));
   CHECK_THAT(complaint("system A { a: \"\xed\xa0\x80\" }"), Contains("file.spak:1:16: a byte"));
 }
 
