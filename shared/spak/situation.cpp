@@ -57,9 +57,10 @@ Outcome Situation::holds(const Fact& predicate) const {
   if (!predicate.predicate) return missing(predicate.name);
   if (item_ != nullptr && item_->value("type", "") != predicate.item_type && !predicate.item_type.empty())
     return missing(predicate.name);
-  if (depth_ >= kDeepestPredicate)
-    return {std::nullopt, {}, fmt::format("predicate '{}' asks for itself", predicate.name)};
-  ++depth_;
+  // Each predicate is asked once: one that asks for itself, or many that ask for each other, would not end in time.
+  const auto [known, is_new] = predicates_.try_emplace(
+      &predicate, Outcome{std::nullopt, {}, fmt::format("predicate '{}' asks for itself", predicate.name)});
+  if (!is_new) return known->second;
   const std::string prefix = predicate.parameter + ".";
   Outcome outcome = predicate.predicate->evaluate(
       {[&](std::string_view name) {
@@ -67,8 +68,7 @@ Outcome Situation::holds(const Fact& predicate) const {
          return name.starts_with(prefix) ? value_of(name.substr(prefix.size())) : value_of(name);
        },
        [&](std::string_view name, const std::vector<std::string>&) { return value_of(name); }});
-  --depth_;
-  return outcome;
+  return predicates_[&predicate] = std::move(outcome);
 }
 
 }  // namespace ladder::spak

@@ -1,6 +1,7 @@
 // What names mean: a system's knowledge asked about one situation, given by hand or by an item of a trace.
 #pragma once
 
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -26,12 +27,11 @@ class Situation {
   Outcome holds(const Fact& predicate) const;
 
  private:
-  static constexpr int kDeepestPredicate = 32;  ///< of predicates that ask for each other
-
   const std::vector<System>& lineage_;
   const Json& set_;
   const Json* item_;
-  mutable int depth_ = 0;
+  mutable std::map<const Fact*, Outcome>
+      predicates_;  ///< what was asked; until it is known, that it asks for itself
 };
 
 /// The item's field, or that of its configuration; nullptr where it has none of that name.

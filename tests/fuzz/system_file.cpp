@@ -35,22 +35,24 @@ void read(std::string_view bytes) {
 }
 
 std::vector<std::string> seeds() {
+  const auto system = [](const std::string& body) { return "system S { " + body + " }"; };
+  const auto loop = [&](const std::string& body) { return system("engineering_loop L { " + body + " }"); };
   return {
       "---\ntitle: \"a\"\ntags: [b, c]\n---\n// d\nsystem S { inherits: \"p.spak\" }",
-      "system S { baseline { a: \"b\" m { c: 1.5 } } design_space { a: [x, 'y'] b: { c: true } } }",
-      "system S { tuning_space { t: [32, 64] w: 4 } model { type T matches { n: int } state s: \"a\" | \"b\" "
-      "} }",
-      "system S { knowledge { fact f(t: T.P) { return t.x < 0.5 && !(t.y % 2 == 0) || g(t) } fact g { "
-      "confidence: 1.5 } } }",
-      "system S { knowledge { rule \"R\" { when: \"a == 1\" forbid: \"t > 32\" recommend: \"t = 64 if a else "
-      "32\" step 1: \"x\" } } }",
-      "system S { tuning_space { t: [1, 2] } knowledge { invariant I { assert: \"t < 2\" } } trace_schema { "
-      "variant V { case C { a: \"x\" | \"y\" } } } }",
-      "system S { engineering_loop L { parameter t: [1, 2] measure { cmd: \"k {{t}}\" metric: \"us\" "
-      "objective: \"minimize\" } constraint { assert: \"t != 1\" } } }",
-      "system S { agent_loop A { step \"s\" { llm.query { input: file(\"x)\") prompt: \"\"\"\n  a\n "
-      "b\n\"\"\" } emit X if (a > (1)) { } else { for each p in [1] { } } } } }",
-      "system S { build { artifact \"a\" { content: b + c } artifact \"d\" } odd thing { x: -1e20, y; z } }",
+      system("baseline { a: \"b\" m { c: 1.5 } } design_space { a: [x, 'y'] b: { c: true } }"),
+      system("tuning_space { t: [32, 64] w: 4 } model { type T matches { n: int } state s: \"a\" | \"b\" }"),
+      system("knowledge { fact f(t: T.P) { return t.x < 0.5 && !(t.y % 2 == 0) || g(t) } }"),
+      system("knowledge { fact f(t: T.P) { return f * f > f } fact g { confidence: 1.5 } }"),
+      system("knowledge { rule \"R\" { when: \"a == 1\" forbid: \"t > 32\" step 1: \"x\" } }"),
+      system("knowledge { rule \"R\" { recommend: \"t = 64 if a else 32, b = 3 and so on\" } }"),
+      system("tuning_space { t: [1, 2] } knowledge { invariant I { assert: \"t < 2\" } }"),
+      system("trace_schema { variant V { case C { a: \"x\" | \"y\" } } }"),
+      loop("parameter t: [1, 2] measure { cmd: \"k {{t}}\" metric: \"us\" objective: \"minimize\" }"),
+      loop("parameter t: [1, 2] constraint { assert: \"t != 1\" } operation: \"gemm\" works: [\"a\"]"),
+      system("agent_loop A { step \"s\" { llm.query { input: file(\"x)\") prompt: \"\"\"\n  a\n b\n\"\"\" } "
+             "} }"),
+      system("agent_loop A { step \"s\" { emit X if (a > (1)) { } else { for each p in [1] { } } } }"),
+      system("build { artifact \"a\" { content: b + c } artifact \"d\" } odd thing { x: -1e20, y; z }"),
       "\xef\xbb\xbfsystem \"\xc3\xbc\" {\r\n a: Tensor[B, T]\r\n}\r\n"};
 }
 

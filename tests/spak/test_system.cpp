@@ -186,6 +186,26 @@ TEST_CASE("predicates ask for fields that the schema declares; loops say what th
               "\"least\" } }") == "objective 'least': neither maximize nor minimize");
 }
 
+TEST_CASE("predicates that ask for themselves or for many others are asked once each") {
+  const Json nothing = Json::object();
+  std::string chain;
+  for (int i = 0; i < 40; ++i) {
+    const std::string next = "p" + std::to_string(i + 1);
+    chain += "fact p" + std::to_string(i) + "(t: T.P) { return " + next + " == " + next + " && !(" + next +
+             " != " + next + ") } ";
+  }
+  const auto asked = [&](const std::string& knowledge, const char* name) {
+    std::vector<System> lineage;
+    lineage.push_back(System::of(Document::parse("system S { knowledge { " + knowledge + " } }", "s.spak")));
+    return Situation(lineage, nothing).value_of(name);
+  };
+  CHECK(asked(chain + "fact p40(t: T.P) { return 1 < 2 }", "p0").is(true));
+  CHECK_THAT(asked("fact t(f: T.P) { return t * t * t > 0 && !(t * t == 1) }", "t").error,
+             Contains("predicate 't' asks for itself"));
+  CHECK_THAT(asked("fact a(f: T.P) { return b } fact b(f: T.P) { return a }", "a").error,
+             Contains("asks for itself"));
+}
+
 TEST_CASE("settings: numbers, true and false, texts") {
   Json set = Json::object();
   for (const char* each : {"heads=12", "rate=0.5", "causal=true", "device=H200", "empty=", "a=b=c"})
