@@ -1,4 +1,5 @@
 // What a system file says: its parts, its line of parents, and what is doubtful about it.
+#include <fmt/core.h>
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -189,11 +190,8 @@ TEST_CASE("predicates ask for fields that the schema declares; loops say what th
 TEST_CASE("predicates that ask for themselves or for many others are asked once each") {
   const Json nothing = Json::object();
   std::string chain;
-  for (int i = 0; i < 40; ++i) {
-    const std::string next = "p" + std::to_string(i + 1);
-    chain += "fact p" + std::to_string(i) + "(t: T.P) { return " + next + " == " + next + " && !(" + next +
-             " != " + next + ") } ";
-  }
+  for (int i = 0; i < 40; ++i)
+    chain += fmt::format("fact p{0}(t: T.P) {{ return p{1} == p{1} && !(p{1} != p{1}) }} ", i, i + 1);
   const auto asked = [&](const std::string& knowledge, const char* name) {
     std::vector<System> lineage;
     lineage.push_back(System::of(Document::parse("system S { knowledge { " + knowledge + " } }", "s.spak")));
