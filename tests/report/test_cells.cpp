@@ -131,6 +131,8 @@ TEST_CASE("in a heat map each column has its own fastest, and what was not measu
   CHECK_THAT(svg, Contains("fill='rgb(120,200,130)'") && !Contains("rgb(240,130,110)"));
   map.rows[0].cells[0].seconds = 1e-2;  // 200 seconds are then 20,000 times as long
   CHECK_THAT(heat_map(map), Contains("fill='rgb(240,130,110)'"));
+  map.rows[1].cells[0].seconds = 1.0;  // a hundred times as long is half way: yellow
+  CHECK_THAT(heat_map(map), Contains("fill='rgb(250,220,120)'") && !Contains("rgb(240,130,110)"));
   map.rows[1].cells.pop_back();
   CHECK_THROWS_WITH(heat_map(map), Contains("row 'b' of the heat map has 1 cells for 2 columns"));
 }
