@@ -39,6 +39,7 @@ TEST_CASE("a checklist that cannot be begun is refused in one line") {
   refused({"--preset", "micro"}, "GPT-2");
   refused({"--stage", "2"}, "stage 2");
   refused({"--samples", "0"}, "--samples is 0");
+  refused({"--steps", "1"}, "--steps is 1: a loss that falls takes 2 or more");
   refused({"--parity-steps", "-1"}, "--parity-steps is -1");
   refused({"--data", "nothing.txt"}, "nothing.txt");
   refused({"--json", "same", "--report", "same"}, "same");

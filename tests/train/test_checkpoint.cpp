@@ -436,3 +436,11 @@ TEST_CASE("weights come from a checkpoint, its folder or an exported file, in an
   engine->load_parameters(c.parameters);
   CHECK(equal(engine->parameters(), checkpoint.parameters));
 }
+
+TEST_CASE("of a folder's two files the checkpoint is the model") {
+  const TemporaryFolder folder;
+  save_checkpoint(checkpoint_file(folder.path()), checkpoint_after({1, Dtype::fp32, false}, 1));
+  test::write_text(folder / "model.safetensors", "another program's");
+  CHECK(model_file(folder.path()) == checkpoint_file(folder.path()));
+  CHECK_NOTHROW(load_model(folder.path()));
+}
