@@ -180,6 +180,7 @@ TEST_CASE("shapes at CUDA's limits are taken, one beyond in each dimension is re
   CHECK_THROWS_AS(asked({2147483648U}, {1}), InputError);
   CHECK_THROWS_AS(asked({1, 65536}, {1}), InputError);
   CHECK_THROWS_AS(asked({1, 1, 65536}, {1}), InputError);
+  CHECK_THROWS_AS(asked({1}, {1, 1, 65}), InputError);
   CHECK_THROWS_AS(asked({1}, {32, 33}), InputError);  // 1056 threads
   CHECK_THROWS_AS(asked({1}, {1, 0}), InputError);
   CHECK_THROWS_AS(asked({1}, {1, 1, 0}), InputError);
