@@ -88,7 +88,7 @@ std::string slug_of(const Json& situation) {
   std::string slug;
   for (const auto& [name, value] : situation.items()) {
     slug += '_';
-    for (const char c : value.is_string() ? value.get<std::string>() : value.dump()) {
+    for (const char c : value_text(value)) {
       const bool is_plain = std::isalnum(static_cast<unsigned char>(c)) != 0;
       if (is_plain || slug.back() != '_') slug += is_plain ? c : '_';
     }

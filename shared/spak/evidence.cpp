@@ -34,7 +34,7 @@ namespace {
 
 std::string text_at(const Json& item, std::string_view name) {
   const Json* found = item.find(name);
-  return found == nullptr ? "" : found->is_string() ? found->get<std::string>() : found->dump();
+  return found == nullptr ? "" : value_text(*found);
 }
 
 /// Of what programs do not say themselves, what was set counts.

@@ -42,7 +42,7 @@ std::string expired(const Statement& statement, const Surroundings& now) {
                                     std::pair("sources", &now.sources)}) {
     const Json* recorded = then->find(name);
     if (recorded == nullptr || value->empty()) continue;
-    const std::string old = recorded->is_string() ? recorded->get<std::string>() : recorded->dump();
+    const std::string old = value_text(*recorded);
     if (old != *value)
       changes += fmt::format("{}{} {} then, {} now", changes.empty() ? "" : "; ", name, old, *value);
   }

@@ -16,8 +16,6 @@ namespace ladder::spak {
 
 namespace {
 
-std::string written(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
-
 /// Calls each(name, begin, end) for every {{name}} of the text.
 template <class Each>
 void for_each_placeholder(const std::string& text, const Each& each) {
@@ -67,7 +65,8 @@ void hear_item(const Json& heard, const Measuring& measuring, Said& said) {
       !(error->is_number() && limit->is_number() && error->get<double>() <= limit->get<double>()))
     said.wrong = fmt::format("max_error {} of {}", error->dump(), limit->dump());
   if (const Json* outcome = heard.find("outcome"); outcome != nullptr && !(*outcome == Json(kMeasured)))
-    said.unusable = written(*outcome) + (heard.contains("reason") ? ": " + written(heard["reason"]) : "");
+    said.unusable =
+        value_text(*outcome) + (heard.contains("reason") ? ": " + value_text(heard["reason"]) : "");
   const Json* value = measuring.metric == kOwnClock ? nullptr : heard.find(measuring.metric);
   if (value != nullptr) {
     const bool usable = value->is_number() && std::isfinite(value->get<double>()) && value->get<double>() > 0;
@@ -126,7 +125,7 @@ std::vector<std::string> Command::words(const Json& configuration) const {
     std::size_t done = 0;
     for_each_placeholder(word, [&](const std::string& name, std::size_t begin, std::size_t end) {
       const Json* value = configuration.find(name);
-      text += word.substr(done, begin - done) + written(value != nullptr ? *value : set_.at(name));
+      text += word.substr(done, begin - done) + value_text(value != nullptr ? *value : set_.at(name));
       done = end;
     });
     filled.push_back(text + word.substr(done));

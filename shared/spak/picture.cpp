@@ -65,9 +65,7 @@ class Picture {
     for (const std::vector<Axis>* space : {&system.design, &system.tuning})
       for (const Axis& axis : *space) {
         std::string values;
-        for (const Json& value : axis.values)
-          values +=
-              (values.empty() ? "" : ", ") + (value.is_string() ? value.get<std::string>() : value.dump());
+        for (const Json& value : axis.values) values += (values.empty() ? "" : ", ") + value_text(value);
         nodes_ +=
             node(id("axis", number, axis.name), label(axis.name, values), "shape=box, fillcolor=\"#e8f0fe\"");
       }

@@ -314,7 +314,7 @@ class Reader {
     std::string details;
     const Json members = object(action);
     for (const auto& [name, member] : members.items())
-      details += fmt::format(" {}: {}", name, member.is_string() ? member.get<std::string>() : member.dump());
+      details += fmt::format(" {}: {}", name, value_text(member));
     if (value_of(action) != nullptr && details.empty()) details = " " + text(action);
     lines.push_back(condition + key + details);
   }

@@ -123,7 +123,7 @@ Json filled(const Json& written, const Json& point, std::string_view where) {
     require(value != nullptr, "{}: its configuration asks for '{}', which is no parameter", where,
             shown(name));
     if (open == 0 && end + 2 == text.size()) return *value;
-    out += text.substr(done, open - done) + (value->is_string() ? value->get<std::string>() : value->dump());
+    out += text.substr(done, open - done) + value_text(*value);
     done = std::min(end + 2, text.size());
   }
   return out + text.substr(done);

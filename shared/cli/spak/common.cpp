@@ -53,7 +53,7 @@ spak::Surroundings surroundings_of(const spak::System& system, const spak::Engin
                                    const fs::path& file, const Json& set) {
   const auto written = [&](const char* name) -> std::string {
     const Json* value = set.find(name);
-    return value == nullptr ? "" : value->is_string() ? value->get<std::string>() : value->dump();
+    return value == nullptr ? "" : spak::value_text(*value);
   };
   return {written("toolkit"), written("driver"), spak::sources_hash(system, loop, source_root(file))};
 }

@@ -31,8 +31,6 @@ struct Cell {
   std::map<std::string, int> failures;
 };
 
-std::string written(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
-
 std::size_t axis_number(const spak::Space& space, const std::string& wanted, std::size_t otherwise) {
   if (wanted.empty()) return otherwise;
   for (std::size_t i = 0; i < space.axes().size(); ++i)
@@ -90,9 +88,9 @@ std::string sweep_map(const MapFlags& flags, const std::vector<spak::System>& li
                 {},
                 {},
                 {}};
-  for (const Json& value : space.axes()[columns].values) grid.columns.push_back(written(value));
+  for (const Json& value : space.axes()[columns].values) grid.columns.push_back(spak::value_text(value));
   for (std::size_t r = 0; r < cells.size(); ++r) {
-    grid.rows.push_back(written(space.axes()[rows].values[r]));
+    grid.rows.push_back(spak::value_text(space.axes()[rows].values[r]));
     grid.cells.emplace_back();
     for (const Cell& cell : cells[r]) grid.cells.back().push_back(drawn(cell, best.value_or(0), measuring));
   }

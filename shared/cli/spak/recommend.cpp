@@ -22,8 +22,6 @@ struct RecommendFlags {
   std::vector<std::string> set;
 };
 
-std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
-
 /// "fact 'best_GEMM' (0.81, inherited from FMHA): t.jsonl:3, t.jsonl:9"
 std::string text_of(const spak::Voice& voice) {
   if (voice.kind == "given") return "as set";
@@ -40,11 +38,11 @@ std::string text_of(const spak::Voice& voice) {
 
 void print(const spak::Recommendation& found) {
   for (const spak::AxisAdvice& advice : found.axes) {
-    fmt::print("{} = {}\n    {}\n", shown(advice.axis), shown(text_of(advice.value)),
+    fmt::print("{} = {}\n    {}\n", shown(advice.axis), shown(spak::value_text(advice.value)),
                shown(text_of(advice.voice), 400));
     for (const spak::PassedOver& each : advice.passed_over)
-      fmt::print("    not {}, by {}: {}\n", shown(text_of(each.value)), shown(text_of(each.voice), 300),
-                 shown(each.why, 300));
+      fmt::print("    not {}, by {}: {}\n", shown(spak::value_text(each.value)),
+                 shown(text_of(each.voice), 300), shown(each.why, 300));
   }
   if (!found.forbidding.empty()) fmt::print("Forbidden here\n");
   for (const spak::Voice& voice : found.forbidding)

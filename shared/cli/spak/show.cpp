@@ -19,14 +19,12 @@ using namespace spak;
 
 constexpr std::size_t kLongest = 300;  ///< characters of a text that comes from the file
 
-std::string written(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
-
 void print_axes(const char* title, const std::vector<Axis>& axes) {
   if (axes.empty()) return;
   fmt::print("{}\n", title);
   for (const Axis& axis : axes) {
     std::string values;
-    for (const Json& value : axis.values) values += (values.empty() ? "" : ", ") + written(value);
+    for (const Json& value : axis.values) values += (values.empty() ? "" : ", ") + value_text(value);
     fmt::print("  {}: {}{}\n", shown(axis.name), shown(values, kLongest), axis.fixed ? " (fixed)" : "");
   }
 }
@@ -34,7 +32,7 @@ void print_axes(const char* title, const std::vector<Axis>& axes) {
 void print_entries(const Statement& statement, std::initializer_list<const char*> left_out) {
   for (const auto& [key, value] : statement.entries.items())
     if (std::find(left_out.begin(), left_out.end(), key) == left_out.end() && !value.is_null())
-      fmt::print("      {}: {}\n", shown(key), shown(written(value), kLongest));
+      fmt::print("      {}: {}\n", shown(key), shown(value_text(value), kLongest));
 }
 
 /// The most certain first; those without a confidence last.
@@ -89,7 +87,7 @@ void print_loops(const System& system) {
                shown(loop.metric));
     for (const Axis& axis : loop.parameters) {
       std::string values;
-      for (const Json& value : axis.values) values += (values.empty() ? "" : ", ") + written(value);
+      for (const Json& value : axis.values) values += (values.empty() ? "" : ", ") + value_text(value);
       fmt::print("  {}: {}\n", shown(axis.name), shown(values, kLongest));
     }
     for (const Expression& constraint : loop.constraints)
@@ -131,7 +129,7 @@ void print_head(const std::vector<System>& lineage) {
   for (const auto& [name, fields] : system.types)
     fmt::print("type {}: {}\n", shown(name), shown(fields.dump(), kLongest));
   for (const State& state : system.states)
-    fmt::print("state {}: {}\n", shown(state.name), shown(written(state.value), kLongest));
+    fmt::print("state {}: {}\n", shown(state.name), shown(value_text(state.value), kLongest));
 }
 
 /// What a system has from its parents: statements that it does not have itself.

@@ -113,8 +113,7 @@ void print_plan(const spak::Plan& plan, const TuneFlags& flags) {
 std::string configuration_text(const Json& configuration) {
   std::string text;
   for (const auto& [name, value] : configuration.items())
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name,
-                        value.is_string() ? value.get<std::string>() : value.dump());
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, spak::value_text(value));
   return text;
 }
 

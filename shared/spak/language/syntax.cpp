@@ -155,6 +155,10 @@ Json json_of(const Document& document, const Node& value) {
   return text;
 }
 
+std::string value_text(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
 std::string key_of(const Document& document, const Node& entry) {
   if (entry.kind == NodeKind::returned) return "return";
   std::string key;

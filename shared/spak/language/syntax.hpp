@@ -99,6 +99,9 @@ std::string unquoted(std::string_view written);
 /// union, sum or typed value the written text. An entry without a value is null.
 Json json_of(const Document& document, const Node& value);
 
+/// A value as people write it: a text without quotation marks, anything else as JSON.
+std::string value_text(const Json& value);
+
 /// The key of an entry: the parts of its head as words, one blank between them.
 std::string key_of(const Document& document, const Node& entry);
 /// Its value; nullptr where it has a block or nothing.
