@@ -1,10 +1,8 @@
 // A sweep: the points of an engineering loop, minus what rules forbid, each measured once, in an order that a strategy gives.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
